@@ -1,0 +1,146 @@
+// Package guard keeps our own requests and folders where the operator allowed them: an address that a user typed never
+// reaches a private network by itself, and a path never leaves its root.
+package guard
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"code.dny.dev/ssrf"
+)
+
+// ErrAddress says that an address lies in a network that the operator did not allow.
+var ErrAddress = errors.New("the address lies in a private network that the operator has not allowed (FIELDPROOF_ALLOWED_NETWORKS)")
+
+// Network decides which addresses our requests may reach.
+type Network struct {
+	guardian *ssrf.Guardian
+	allowed  []netip.Prefix
+	own      string // host:port of the installation itself
+}
+
+// ParseNetworks reads a comma-separated list of CIDR networks.
+func ParseNetworks(list string) ([]netip.Prefix, error) {
+	var networks []netip.Prefix
+	for _, text := range strings.Split(list, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no network such as 10.0.0.0/8", text)
+		}
+		networks = append(networks, p.Masked())
+	}
+	return networks, nil
+}
+
+// NewNetwork allows public addresses, the allowed private networks and the installation's own public URL.
+func NewNetwork(allowed []netip.Prefix, publicURL string) *Network {
+	n := &Network{guardian: ssrf.New(ssrf.WithAnyPort()), allowed: allowed}
+	if u, err := url.Parse(publicURL); err == nil {
+		port := u.Port()
+		if port == "" {
+			port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+		}
+		n.own = net.JoinHostPort(u.Hostname(), port)
+	}
+	return n
+}
+
+// control is asked for every connection after the name was resolved, so a name can't point elsewhere between check
+// and use.
+func (n *Network) control(network, address string, c syscall.RawConn) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	ip := at.Addr().Unmap()
+	for _, p := range n.allowed {
+		if p.Contains(ip) {
+			return nil
+		}
+	}
+	if n.isOwn(at) {
+		return nil
+	}
+	if err := n.guardian.Safe(network, address, c); err != nil {
+		return fmt.Errorf("%w: %s", ErrAddress, ip)
+	}
+	return nil
+}
+
+func (n *Network) isOwn(at netip.AddrPort) bool {
+	host, port, err := net.SplitHostPort(n.own)
+	if err != nil || port != fmt.Sprint(at.Port()) {
+		return false
+	}
+	ips, err := net.LookupHost(host)
+	if err != nil {
+		return false
+	}
+	for _, ip := range ips {
+		if a, err := netip.ParseAddr(ip); err == nil && a.Unmap() == at.Addr().Unmap() {
+			return true
+		}
+	}
+	return false
+}
+
+// Client returns an HTTP client for addresses that users typed. It follows no redirect, uses no proxy, and gives up
+// after timeout.
+func (n *Network) Client(timeout time.Duration) *http.Client {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: n.control}
+	return &http.Client{
+		Timeout: timeout,
+		Transport: &http.Transport{
+			DialContext:           dialer.DialContext,
+			TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+			TLSHandshakeTimeout:   10 * time.Second,
+			ResponseHeaderTimeout: timeout,
+			IdleConnTimeout:       90 * time.Second,
+			MaxIdleConnsPerHost:   16,
+			ForceAttemptHTTP2:     true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// Folders are the roots below which folders of destinations may lie.
+type Folders struct{ roots []string }
+
+// NewFolders takes a comma-separated list of absolute paths, each made when missing.
+func NewFolders(list string) (*Folders, error) {
+	f := &Folders{}
+	for _, text := range strings.Split(list, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		if !filepath.IsAbs(text) {
+			return nil, fmt.Errorf("%q is no absolute path", text)
+		}
+		if err := os.MkdirAll(text, 0o755); err != nil {
+			return nil, err
+		}
+		f.roots = append(f.roots, filepath.Clean(text))
+	}
+	return f, nil
+}
+
+// Root opens the root that a folder destination lies under: os.Root lets no path and no link lead out of it.
+func (f *Folders) Root() (*os.Root, error) {
+	if len(f.roots) == 0 {
+		return nil, errors.New("the operator has named no folder for destinations (FIELDPROOF_FOLDER_ROOTS)")
+	}
+	return os.OpenRoot(f.roots[0])
+}

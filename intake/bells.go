@@ -1,0 +1,192 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"fieldproof/models"
+	"fieldproof/workflows/names"
+)
+
+// Bells delivers the outbox: each bell wakes its workflow, or starts it. Any process may run it, several at once; a
+// bell may ring twice, and then finds nothing new.
+type Bells struct {
+	Store    *models.Store
+	Temporal client.Client
+	Log      *slog.Logger
+	// Gather is how long a poke waits for more, so that the photos of one order share a bell.
+	Gather time.Duration
+
+	poke chan struct{}
+	once sync.Once
+}
+
+func (b *Bells) init() { b.once.Do(func() { b.poke = make(chan struct{}, 1) }) }
+
+// Poke says that something was just put into the outbox. It never waits.
+func (b *Bells) Poke() {
+	if b == nil {
+		return
+	}
+	b.init()
+	select {
+	case b.poke <- struct{}{}:
+	default:
+	}
+}
+
+// sweepEvery is how often the outbox is read without a poke: what a crash left, or another replica, waits no longer.
+const sweepEvery = 2 * time.Second
+
+// Run delivers until ctx ends.
+func (b *Bells) Run(ctx context.Context) {
+	b.init()
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-b.poke:
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(b.Gather):
+			}
+		}
+		if err := b.sweep(ctx); err != nil && ctx.Err() == nil {
+			b.Log.Warn("the outbox can't be read", "error", err)
+		}
+	}
+}
+
+// atOnce is how many bells ring side by side.
+const atOnce = 16
+
+func (b *Bells) sweep(ctx context.Context) error {
+	for {
+		bells, err := b.Store.DueBells(ctx, 0, 200)
+		if err != nil || len(bells) == 0 {
+			return err
+		}
+		var (
+			wg    sync.WaitGroup
+			mu    sync.Mutex
+			rung  []models.Bell
+			slots = make(chan struct{}, atOnce)
+		)
+		for _, bell := range bells {
+			slots <- struct{}{}
+			wg.Go(func() {
+				defer func() { <-slots }()
+				err := b.ring(ctx, bell)
+				if err == nil {
+					mu.Lock()
+					rung = append(rung, bell)
+					mu.Unlock()
+					return
+				}
+				if ctx.Err() != nil {
+					return
+				}
+				b.Log.Warn("a bell could not be rung", "bell", bell.Bell, "attempts", bell.Attempts, "error", err)
+				wait := min(time.Minute, time.Second<<min(bell.Attempts, 6))
+				if err := b.Store.PostponeBell(ctx, bell, wait, err); err != nil {
+					b.Log.Warn("a bell could not be postponed", "bell", bell.Bell, "error", err)
+				}
+			})
+		}
+		wg.Wait()
+		if len(rung) > 0 {
+			if err := b.Store.Rung(ctx, rung); err != nil {
+				return err
+			}
+		}
+		if len(rung) < len(bells) || len(bells) < 200 {
+			return nil
+		}
+	}
+}
+
+func (b *Bells) ring(ctx context.Context, bell models.Bell) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	switch bell.Kind {
+	case models.OrderBell:
+		return b.ringOrder(ctx, bell.Subject)
+	case models.PublicationBell:
+		return b.signalWithStart(ctx, names.PublicationID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "publication"},
+			names.Publication, names.PublicationInput{PublicationID: bell.Subject})
+	case models.WebhookBell:
+		return b.signalWithStart(ctx, names.WebhookID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "web-hook endpoint"},
+			names.WebhookEndpoint, names.WebhookInput{DestinationID: bell.Subject})
+	}
+	return errors.New("intake: a bell of unknown kind " + string(bell.Kind))
+}
+
+// ringOrder wakes an order's workflow. When none runs one is started, unless the row is closed or hidden.
+func (b *Bells) ringOrder(ctx context.Context, orderID string) error {
+	order, err := models.One[models.WorkOrder](b.Store.Read(models.AcrossAccounts(ctx)).Where("id = ?", orderID), "work order")
+	if models.KindOf(err) == models.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if order.Lifecycle.Over() {
+		err := b.Temporal.SignalWorkflow(ctx, names.WorkOrderID(orderID), "", names.Bell, nil)
+		if NotRunning(err) {
+			return nil
+		}
+		return err
+	}
+	if order.Lifecycle.Version == 1 {
+		// A young order most likely has no run yet: starting it is one step, and it looks at its rows by itself.
+		options := OrderOptions(order)
+		options.WorkflowExecutionErrorWhenAlreadyStarted = true
+		_, err := b.Temporal.ExecuteWorkflow(ctx, options, names.WorkOrder, names.WorkOrderInput{OrderID: orderID})
+		var running *serviceerror.WorkflowExecutionAlreadyStarted
+		if !errors.As(err, &running) {
+			return err
+		}
+		return b.Temporal.SignalWorkflow(ctx, names.WorkOrderID(orderID), "", names.Bell, nil)
+	}
+	_, err = b.Temporal.SignalWithStartWorkflow(ctx, names.WorkOrderID(orderID), names.Bell, nil, OrderOptions(order), names.WorkOrder, names.WorkOrderInput{OrderID: orderID})
+	return err
+}
+
+func (b *Bells) signalWithStart(ctx context.Context, id string, options client.StartWorkflowOptions, workflow string, input any) error {
+	options.ID, options.TaskQueue = id, names.MainQueue
+	_, err := b.Temporal.SignalWithStartWorkflow(ctx, id, names.Bell, nil, options, workflow, input)
+	return err
+}
+
+// OrderOptions are the options under which an order's workflow is started, wherever that is.
+func OrderOptions(o *models.WorkOrder) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:                    names.WorkOrderID(o.ID),
+		TaskQueue:             names.MainQueue,
+		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		StaticSummary:         o.DisplayNumber(),
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			temporal.NewSearchAttributeKeyKeyword(names.AttributeAccount).ValueSet(o.AccountID),
+			temporal.NewSearchAttributeKeyKeyword(names.AttributeNumber).ValueSet(o.DisplayNumber()),
+			temporal.NewSearchAttributeKeyKeyword(names.AttributeState).ValueSet(string(o.Lifecycle.State)),
+		),
+	}
+}
+
+// NotRunning tells whether err says that no run of a workflow is open.
+func NotRunning(err error) bool {
+	var notFound *serviceerror.NotFound
+	return errors.As(err, &notFound)
+}

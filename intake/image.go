@@ -1,0 +1,278 @@
+package intake
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+
+	"fieldproof/models"
+)
+
+// The content types of photos that are taken.
+const (
+	jpegType = "image/jpeg"
+	pngType  = "image/png"
+	heicType = "image/heic"
+)
+
+// inspector watches a photo's bytes as they stream by and finds out, without ever holding or decoding them, what kind
+// it is, how many pixels it has and whether it is whole. It knows just enough of three containers: JPEG's markers
+// (ITU-T T.81, annex B), PNG's chunks (W3C PNG, section 5) and the boxes of ISO base media files (ISO/IEC 14496-12).
+type inspector struct {
+	maxPixels int64
+
+	contentType   string
+	width, height int64
+	whole         bool
+
+	buf  []byte // what is not consumed yet; small
+	skip int64  // bytes to pass over before buf goes on
+	scan bool   // JPEG: inside entropy-coded data
+	meta []byte // HEIC: the meta box
+	want int64  // HEIC: what is still missing of the meta box
+	over bool
+}
+
+var (
+	errNoImage   = models.Errorf(models.Unsupported, "The file is no JPEG, PNG or HEIC photo.")
+	errTruncated = models.InvalidField("file", "The image is cut short or damaged: send the whole file again.")
+)
+
+// maxHeader bounds what is kept of a file: the largest single structure that must be read at once.
+const maxHeader = 1 << 20
+
+func (in *inspector) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 || (len(in.buf) > 0 && in.skip == 0) {
+		if in.over {
+			return n, nil
+		}
+		if in.skip > 0 {
+			k := min(in.skip, int64(len(p)))
+			in.skip -= k
+			p = p[k:]
+			if len(p) == 0 {
+				return n, nil
+			}
+			continue
+		}
+		data := p
+		if len(in.buf) > 0 {
+			data = append(in.buf, p...)
+		}
+		used, more, err := in.step(data)
+		if err != nil {
+			return 0, err
+		}
+		rest := data[min(used, int64(len(data))):]
+		in.skip = max(0, used-int64(len(data)))
+		if more {
+			if len(rest) > maxHeader {
+				return 0, errTruncated
+			}
+			in.buf = bytes.Clone(rest)
+			return n, nil
+		}
+		in.buf, p = nil, rest
+	}
+	return n, nil
+}
+
+// step consumes from data: used bytes, which may be more than there are. more says that the rest must grow first.
+func (in *inspector) step(data []byte) (used int64, more bool, err error) {
+	switch in.contentType {
+	case "":
+		if len(data) < 12 {
+			return 0, true, nil
+		}
+		return in.sniff(data)
+	case jpegType:
+		return in.stepJPEG(data)
+	case pngType:
+		return in.stepPNG(data)
+	default:
+		return in.stepHEIC(data)
+	}
+}
+
+func (in *inspector) sniff(data []byte) (int64, bool, error) {
+	switch {
+	case data[0] == 0xFF && data[1] == 0xD8 && data[2] == 0xFF:
+		in.contentType = jpegType
+		return 2, false, nil
+	case bytes.HasPrefix(data, []byte("\x89PNG\r\n\x1a\n")):
+		in.contentType = pngType
+		return 8, false, nil
+	case string(data[4:8]) == "ftyp":
+		switch string(data[8:12]) {
+		case "heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1":
+			in.contentType = heicType
+			return 0, false, nil
+		}
+	}
+	return 0, false, errNoImage
+}
+
+func (in *inspector) stepJPEG(data []byte) (int64, bool, error) {
+	if in.scan {
+		for at := 0; ; {
+			i := bytes.IndexByte(data[at:], 0xFF)
+			if i < 0 {
+				return int64(len(data)), false, nil
+			}
+			at += i
+			if at+1 >= len(data) {
+				return int64(at), true, nil
+			}
+			if c := data[at+1]; c == 0x00 || (c >= 0xD0 && c <= 0xD7) {
+				at += 2
+				continue
+			} else if c == 0xFF {
+				at++
+				continue
+			}
+			in.scan = false
+			return int64(at), false, nil
+		}
+	}
+	if len(data) < 4 {
+		if len(data) >= 2 && data[0] == 0xFF && data[1] == 0xD9 {
+			in.whole, in.over = true, true
+			return 2, false, nil
+		}
+		return 0, true, nil
+	}
+	if data[0] != 0xFF {
+		return 0, false, errTruncated
+	}
+	marker := data[1]
+	switch {
+	case marker == 0xFF: // fill byte
+		return 1, false, nil
+	case marker == 0xD9:
+		// What follows the end of the image (a motion photo's film, a maker's trailer) is kept, not judged.
+		in.whole, in.over = true, true
+		return 2, false, nil
+	case marker == 0x01 || (marker >= 0xD0 && marker <= 0xD8):
+		return 2, false, nil
+	}
+	length := int64(binary.BigEndian.Uint16(data[2:]))
+	if length < 2 {
+		return 0, false, errTruncated
+	}
+	if isSOF := marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC; isSOF {
+		if len(data) < 9 {
+			return 0, true, nil
+		}
+		if err := in.size(int64(binary.BigEndian.Uint16(data[7:])), int64(binary.BigEndian.Uint16(data[5:]))); err != nil {
+			return 0, false, err
+		}
+	}
+	in.scan = marker == 0xDA
+	return 2 + length, false, nil
+}
+
+func (in *inspector) stepPNG(data []byte) (int64, bool, error) {
+	if len(data) < 8 {
+		return 0, true, nil
+	}
+	length := int64(binary.BigEndian.Uint32(data))
+	if length > 1<<31-1 {
+		return 0, false, errTruncated
+	}
+	switch string(data[4:8]) {
+	case "IHDR":
+		if len(data) < 16 {
+			return 0, true, nil
+		}
+		if err := in.size(int64(binary.BigEndian.Uint32(data[8:])), int64(binary.BigEndian.Uint32(data[12:]))); err != nil {
+			return 0, false, err
+		}
+	case "IEND":
+		if len(data) < 12 {
+			return 0, true, nil
+		}
+		in.whole, in.over = true, true
+	}
+	return 12 + length, false, nil
+}
+
+func (in *inspector) stepHEIC(data []byte) (int64, bool, error) {
+	if in.want > 0 {
+		k := min(in.want, int64(len(data)))
+		in.meta = append(in.meta, data[:k]...)
+		if in.want -= k; in.want == 0 {
+			return k, false, in.sizeFromMeta()
+		}
+		return k, false, nil
+	}
+	if len(data) < 16 {
+		return 0, true, nil
+	}
+	length, header := int64(binary.BigEndian.Uint32(data)), int64(8)
+	if length == 1 {
+		length, header = int64(binary.BigEndian.Uint64(data[8:])), 16
+	}
+	if length == 0 { // to the end of the file
+		in.whole, in.over = in.width > 0, true
+		return header, false, nil
+	}
+	if length < header {
+		return 0, false, errTruncated
+	}
+	if string(data[4:8]) == "meta" {
+		if length > maxHeader {
+			return 0, false, errTruncated
+		}
+		in.want = length - header
+		return header, false, nil
+	}
+	return length, false, nil
+}
+
+// sizeFromMeta takes the largest spatial extents property: the others belong to tiles and thumbnails.
+func (in *inspector) sizeFromMeta() error {
+	var w, h int64
+	for rest := in.meta; ; {
+		i := bytes.Index(rest, []byte("ispe"))
+		if i < 0 || len(rest) < i+16 {
+			break
+		}
+		rest = rest[i+4:]
+		if a, b := int64(binary.BigEndian.Uint32(rest[4:])), int64(binary.BigEndian.Uint32(rest[8:])); a*b > w*h && a < 1<<20 && b < 1<<20 {
+			w, h = a, b
+		}
+	}
+	in.meta = nil
+	return in.size(w, h)
+}
+
+func (in *inspector) size(width, height int64) error {
+	if width <= 0 || height <= 0 {
+		return errTruncated
+	}
+	if width > 1<<20 || height > 1<<20 || width*height > in.maxPixels {
+		return models.InvalidField("file", "The image has %d × %d pixels; at most %d million are taken.", width, height, in.maxPixels/1_000_000)
+	}
+	in.width, in.height = width, height
+	return nil
+}
+
+// finish is asked after the last byte.
+func (in *inspector) finish(size int64) error {
+	if in.contentType == "" {
+		if size == 0 {
+			return models.InvalidField("file", "The file is empty.")
+		}
+		return errNoImage
+	}
+	if in.contentType == heicType && in.width > 0 && in.skip == 0 && len(in.buf) == 0 && in.want == 0 {
+		in.whole = true
+	}
+	if !in.whole || in.width == 0 {
+		return errTruncated
+	}
+	return nil
+}
+
+var errTooLarge = errors.New("intake: larger than allowed")

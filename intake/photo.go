@@ -1,0 +1,283 @@
+package intake
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"strings"
+	"time"
+
+	"fieldproof/models"
+	"fieldproof/storage"
+)
+
+// Bytes are a photo's bytes that are durable, but belong to no item yet.
+type Bytes struct {
+	Key         string
+	SHA256      string // lower-case hex
+	Size        int64
+	CRC32       uint32
+	ContentType string
+	Width       int64
+	Height      int64
+}
+
+// originals is the prefix of photos' keys. The hour follows, so that those which no row names can be found without
+// looking through all that was ever stored.
+const originals = "originals/"
+
+func originalKey(at time.Time) string {
+	return originals + at.UTC().Format("2006/01/02/15/") + models.NewID()
+}
+
+// StoreBytes streams a photo into the blob store while it is hashed and inspected. Nothing is left when it fails:
+// [models.Unsupported] for what is no photo, [models.Invalid] for a truncated image or one with too many pixels,
+// [models.TooLarge], and [models.NoRoom] when the disk is full.
+func (in *Intake) StoreBytes(ctx context.Context, r io.Reader) (*Bytes, error) {
+	b := &Bytes{Key: originalKey(time.Now())}
+	look := &inspector{maxPixels: in.Limits.MaxPixels}
+	digest, crc := sha256.New(), crc32.NewIEEE()
+	limited := &limitedReader{r: r, left: in.Limits.MaxBytes}
+	counted := &countingWriter{}
+	source := &finishingReader{
+		r:      io.TeeReader(limited, io.MultiWriter(look, digest, crc, counted)),
+		finish: func() error { return look.finish(counted.n) },
+	}
+	if err := in.Blobs.Put(ctx, b.Key, "application/octet-stream", source); err != nil {
+		var known *models.Error
+		switch {
+		case errors.As(err, &known):
+			return nil, known
+		case errors.Is(err, errTooLarge):
+			return nil, models.Errorf(models.TooLarge, "The photo is larger than %d MB, the most that is taken.", in.Limits.MaxBytes>>20)
+		case storage.IsFull(err):
+			return nil, models.Errorf(models.NoRoom, "The server has no room left; nothing was taken. Keep the photo and send it again later.")
+		}
+		return nil, err
+	}
+	b.SHA256, b.Size, b.CRC32 = hex.EncodeToString(digest.Sum(nil)), counted.n, crc.Sum32()
+	b.ContentType, b.Width, b.Height = look.contentType, look.width, look.height
+	return b, nil
+}
+
+// Discard lets go of bytes that no item took.
+func (in *Intake) Discard(ctx context.Context, b *Bytes) {
+	if b != nil {
+		// What a crash or an error leaves here the sweeper finds.
+		_ = in.Blobs.Delete(context.WithoutCancel(ctx), b.Key)
+	}
+}
+
+// NewItem is an item to be accepted.
+type NewItem struct {
+	OrderID      string
+	Kind         models.ItemKind
+	UUID         string
+	TaskID       string
+	EvidenceType string
+	TakenAt      *models.Time
+	Position     models.Position
+	SHA256       string // as the sender computed it; "" to skip the comparison
+	Source       models.ItemSource
+	Notes        string
+	Device       string
+	By           *models.Member
+}
+
+func (n *NewItem) check(p *models.Problems) {
+	models.CheckUUID(p, n.UUID)
+	n.Position.Check(p)
+	switch n.Source {
+	case models.MobileCamera, models.MobileGallery, models.WebUpload:
+	default:
+		p.Add("source", "Choose mobile_camera, mobile_gallery or web_upload.")
+	}
+	if len(n.EvidenceType) > 60 {
+		p.Add("evidence_type", "At most 60 characters.")
+	}
+	if len(n.Notes) > 20_000 {
+		p.Add("notes", "At most 20000 characters.")
+	}
+	if len(n.Device) > 300 {
+		p.Add("device", "At most 300 characters.")
+	}
+}
+
+// MayUpload returns the order when by may add items to it: office users to every order of the account, others to those
+// to which they are or ever were assigned, whatever its state. Else [models.NotFound].
+func (in *Intake) MayUpload(ctx context.Context, orderID string, by *models.Member) (*models.WorkOrder, error) {
+	db := in.Store.Read(ctx)
+	order, err := models.One[models.WorkOrder](db.Where("id = ?", orderID), "work order")
+	if err != nil {
+		return nil, err
+	}
+	if by.Office() && !order.Lifecycle.Hidden {
+		return order, nil
+	}
+	ever, err := models.EverAssigned(db, orderID, by.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !ever {
+		return nil, models.Errorf(models.NotFound, "There is no such work order.")
+	}
+	return order, nil
+}
+
+// AcceptItem makes the row of an item whose bytes, if it has any, are durable. The same uuid with the same bytes is the
+// same item, wherever it lies now, and is returned with made=false; with other bytes it is a [models.Conflict]. Bytes
+// that are not taken are discarded, also on errors.
+func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *models.Item, made bool, err error) {
+	taken := false
+	defer func() {
+		if !taken {
+			in.Discard(ctx, b)
+		}
+	}()
+	n.EvidenceType = strings.ToLower(strings.TrimSpace(n.EvidenceType))
+	var problems models.Problems
+	n.check(&problems)
+	if b != nil && n.SHA256 != "" && !strings.EqualFold(n.SHA256, b.SHA256) {
+		problems.Add("sha256", "The bytes that arrived have the hash %s: the file was damaged on its way, send it again.", b.SHA256)
+	}
+	if err := problems.Err(); err != nil {
+		return nil, false, err
+	}
+	account, err := in.Store.AccountByID(ctx, n.By.AccountID)
+	if err != nil {
+		return nil, false, err
+	}
+
+	ring := false
+	err = in.Store.Write(models.InAccount(ctx, account.ID), func(tx *models.Tx) error {
+		item, err = sameItem(tx, n, b)
+		if err != nil || item != nil {
+			return err
+		}
+		order, err := tx.OrderForUpdate(n.OrderID)
+		if err != nil {
+			return err
+		}
+		if n.TaskID != "" {
+			if _, err := models.One[models.Task](tx.Where("id = ? AND work_order_id = ?", n.TaskID, order.ID), "task"); err != nil {
+				if models.KindOf(err) == models.NotFound {
+					return models.InvalidField("task_id", "The order has no task %s.", n.TaskID)
+				}
+				return err
+			}
+		}
+		property, err := models.One[models.Property](tx.Where("id = ?", order.PropertyID), "property")
+		if err != nil {
+			return err
+		}
+		if order.Latitude != nil {
+			property.Latitude, property.Longitude = order.Latitude, order.Longitude
+		}
+		item = newItem(n, b, account, property)
+		if err := tx.Create(item).Error; err != nil {
+			return fmt.Errorf("intake: insert an item: %w", err)
+		}
+		if !order.HasNewItems {
+			order.HasNewItems = true
+			if err := tx.SaveOrder(order); err != nil {
+				return err
+			}
+		}
+		if err := tx.Announce(account.ID, "item.received", item.ID, order.ID); err != nil {
+			return err
+		}
+		made = true
+		if ring = !order.Lifecycle.Over(); !ring {
+			return nil
+		}
+		return tx.Ring(models.OrderBell, order.ID)
+	})
+	if models.IsUnique(err) {
+		// Two uploads of one uuid at once: the other was first.
+		err = in.Store.Write(models.InAccount(ctx, account.ID), func(tx *models.Tx) error {
+			item, err = sameItem(tx, n, b)
+			return err
+		})
+		made = false
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	taken = made
+	if ring {
+		in.Bells.Poke()
+	}
+	return item, made, nil
+}
+
+// sameItem returns the item that already bears n's uuid, nil when there is none.
+func sameItem(tx *models.Tx, n NewItem, b *Bytes) (*models.Item, error) {
+	have, err := models.One[models.Item](tx.Where("uuid = ?", n.UUID), "item")
+	if models.KindOf(err) == models.NotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if have.Kind != n.Kind || (b != nil && have.SHA256 != b.SHA256) {
+		return nil, &models.Error{Kind: models.Conflict, Message: "Another item has this uuid.",
+			Fields: []models.FieldError{{Field: "uuid", Message: "The uuid belongs to an item with other bytes: give this one a uuid of its own."}}}
+	}
+	return have, nil
+}
+
+func newItem(n NewItem, b *Bytes, account *models.Account, property *models.Property) *models.Item {
+	now := models.Now()
+	item := &models.Item{ID: models.NewID(), AccountID: account.ID, WorkOrderID: n.OrderID, Kind: n.Kind, UUID: n.UUID, Revision: 1,
+		EvidenceType: n.EvidenceType, TakenAt: n.TakenAt, ReceivedAt: now, Position: n.Position, Source: n.Source, Review: models.ReviewPending,
+		UploadedBy: n.By.ID, ByOffice: n.By.Office(), Notes: n.Notes, Device: n.Device,
+		Certification: models.Certify(n.Source, n.TakenAt, now, n.Position, property, account.CertificationRadius)}
+	if n.TaskID != "" {
+		item.TaskID = &n.TaskID
+	}
+	if b != nil {
+		item.SHA256, item.Size, item.CRC32, item.ContentType = b.SHA256, b.Size, int64(b.CRC32), b.ContentType
+		item.BlobKey, item.Width, item.Height = b.Key, b.Width, b.Height
+	}
+	return item
+}
+
+type limitedReader struct {
+	r    io.Reader
+	left int64
+}
+
+func (l *limitedReader) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p[:min(int64(len(p)), l.left+1)])
+	if l.left -= int64(n); l.left < 0 {
+		return 0, errTooLarge
+	}
+	return n, err
+}
+
+type countingWriter struct{ n int64 }
+
+func (c *countingWriter) Write(p []byte) (int, error) {
+	c.n += int64(len(p))
+	return len(p), nil
+}
+
+// finishingReader asks finish before it reports the end, so that a file found wanting is never completed.
+type finishingReader struct {
+	r      io.Reader
+	finish func() error
+}
+
+func (f *finishingReader) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if errors.Is(err, io.EOF) {
+		if wrong := f.finish(); wrong != nil {
+			return n, wrong
+		}
+	}
+	return n, err
+}

@@ -1,0 +1,85 @@
+package models
+
+import (
+	"context"
+	"time"
+)
+
+// QAPolicy decides who publishes a completed order.
+type QAPolicy string
+
+// The policies.
+const (
+	OfficeReview QAPolicy = "office_review" // the office approves and publishes
+	AutoPublish  QAPolicy = "auto_publish"  // a completed order publishes by itself
+	AutoRelay    QAPolicy = "auto_relay"    // so too, and items go on as they come
+)
+
+// Valid tells whether p is one of the policies.
+func (p QAPolicy) Valid() bool { return p == OfficeReview || p == AutoPublish || p == AutoRelay }
+
+// Automatic tells whether a completed order publishes by itself.
+func (p QAPolicy) Automatic() bool { return p == AutoPublish || p == AutoRelay }
+
+// Account is a company's tenancy. Everything belongs to exactly one account.
+type Account struct {
+	ID       string   `gorm:"primaryKey" json:"id"`
+	Name     string   `json:"name"`
+	Zone     string   `json:"zone"` // an IANA time zone, such as America/Chicago
+	QAPolicy QAPolicy `gorm:"column:qa_policy" json:"qa_policy"`
+	// CertificationRadius is how far from the property, in metres, a photo still proves its place.
+	CertificationRadius float64           `json:"certification_radius"`
+	Branding            map[string]string `gorm:"serializer:json" json:"branding"`
+	Defaults            map[string]string `gorm:"serializer:json" json:"defaults"`
+	CreatedAt           Time              `json:"created_at"`
+	UpdatedAt           Time              `json:"updated_at"`
+}
+
+// Location returns the account's time zone, UTC when it has none.
+func (a *Account) Location() *time.Location {
+	if zone, err := time.LoadLocation(a.Zone); err == nil {
+		return zone
+	}
+	return time.UTC
+}
+
+// Check returns an [Invalid] error that names each wrong field.
+func (a *Account) Check() error {
+	var p Problems
+	if a.Name == "" || len(a.Name) > 200 {
+		p.Add("name", "Give the account a name of 1 to 200 characters.")
+	}
+	if _, err := time.LoadLocation(a.Zone); err != nil || a.Zone == "" || a.Zone == "Local" {
+		p.Add("zone", "%q is no time zone; write one such as America/Chicago.", a.Zone)
+	}
+	if !a.QAPolicy.Valid() {
+		p.Add("qa_policy", "Choose office_review, auto_publish or auto_relay.")
+	}
+	if a.CertificationRadius < 10 || a.CertificationRadius > 100_000 {
+		p.Add("certification_radius", "Give metres between 10 and 100000.")
+	}
+	return p.Err()
+}
+
+// NewAccount inserts an account with its built-in roles.
+func (tx *Tx) NewAccount(id, name string) (*Account, error) {
+	now := Now()
+	a := &Account{ID: id, Name: name, Zone: "UTC", QAPolicy: OfficeReview, CertificationRadius: 250,
+		Branding: map[string]string{}, Defaults: map[string]string{}, CreatedAt: now, UpdatedAt: now}
+	if err := a.Check(); err != nil {
+		return nil, err
+	}
+	if err := tx.Create(a).Error; err != nil {
+		return nil, err
+	}
+	roles := make([]Role, 0, len(BuiltInRoles))
+	for _, name := range BuiltInRoles {
+		roles = append(roles, Role{AccountID: id, Name: name, Privileges: defaultPrivileges[name], BuiltIn: true, CreatedAt: now, UpdatedAt: now})
+	}
+	return a, tx.WithContext(InAccount(tx.Statement.Context, id)).Create(&roles).Error
+}
+
+// AccountByID reads one account; [NotFound] when there is none.
+func (s *Store) AccountByID(ctx context.Context, id string) (*Account, error) {
+	return One[Account](s.Read(ctx).Where("id = ?", id), "account")
+}

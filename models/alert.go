@@ -1,0 +1,24 @@
+package models
+
+import "gorm.io/gorm/clause"
+
+// Alert tells the office of something that needs a person, with its remedy.
+type Alert struct {
+	ID          string  `gorm:"primaryKey" json:"id"`
+	AccountID   string  `json:"-"`
+	Kind        string  `json:"kind"`
+	Title       string  `json:"title"`
+	Detail      string  `json:"detail"`
+	Remedy      string  `json:"remedy"`
+	WorkOrderID *string `json:"work_order_id"`
+	Subject     string  `json:"subject"` // what it is about; one open alert a kind and subject
+	CreatedAt   Time    `json:"created_at"`
+	DismissedAt *Time   `json:"dismissed_at"`
+	DismissedBy string  `json:"-"`
+}
+
+// Raise writes an alert unless the same stands open.
+func (tx *Tx) Raise(a *Alert) error {
+	a.ID, a.CreatedAt = NewID(), Now()
+	return tx.Clauses(clause.OnConflict{DoNothing: true}).Create(a).Error
+}

@@ -1,0 +1,151 @@
+package models
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// FeedEntry tells that something changed, for those who watch live.
+type FeedEntry struct {
+	ID          int64 `gorm:"primaryKey;autoIncrement"`
+	AccountID   string
+	Type        string
+	Subject     string
+	WorkOrderID string
+	At          Time
+}
+
+// TableName names the table.
+func (FeedEntry) TableName() string { return "feed" }
+
+// feedChannel is the PostgreSQL notification channel; a notification carries nothing but the account's id.
+const feedChannel = "fieldproof_feed"
+
+// Announce writes a feed entry and wakes those who watch the account, on every replica, once it is durable.
+func (tx *Tx) Announce(accountID, kind, subject, orderID string) error {
+	e := &FeedEntry{AccountID: accountID, Type: kind, Subject: subject, WorkOrderID: orderID, At: Now()}
+	if err := tx.Create(e).Error; err != nil {
+		return err
+	}
+	if tx.store.dialect == Postgres {
+		return tx.Exec("SELECT pg_notify(?, ?)", feedChannel, accountID).Error
+	}
+	tx.AfterCommit(func() { tx.store.feed.wake(accountID) })
+	return nil
+}
+
+// feedHub wakes the watchers of an account. On PostgreSQL one listening connection a process feeds it.
+type feedHub struct {
+	mu       sync.Mutex
+	watchers map[string]map[chan struct{}]struct{}
+	store    *Store
+	listen   sync.Once
+	ctx      context.Context
+	cancel   context.CancelFunc
+}
+
+func newFeedHub(s *Store) *feedHub {
+	h := &feedHub{watchers: map[string]map[chan struct{}]struct{}{}, store: s}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	return h
+}
+
+func (h *feedHub) stop() { h.cancel() }
+
+func (h *feedHub) wake(accountID string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for ch := range h.watchers[accountID] {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (h *feedHub) wakeAll() {
+	h.mu.Lock()
+	accounts := make([]string, 0, len(h.watchers))
+	for id := range h.watchers {
+		accounts = append(accounts, id)
+	}
+	h.mu.Unlock()
+	for _, id := range accounts {
+		h.wake(id)
+	}
+}
+
+// WatchFeed returns a channel that is woken after changes in an account, and a function that ends the watch. A wake-up
+// may be spurious, and after trouble late: whoever watches reads the feed now and then by itself.
+func (s *Store) WatchFeed(accountID string) (<-chan struct{}, func()) {
+	h := s.feed
+	if s.dialect == Postgres {
+		h.listen.Do(func() { go h.listenPostgres() })
+	}
+	ch := make(chan struct{}, 1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.watchers[accountID] == nil {
+		h.watchers[accountID] = map[chan struct{}]struct{}{}
+	}
+	h.watchers[accountID][ch] = struct{}{}
+	return ch, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.watchers[accountID], ch)
+		if len(h.watchers[accountID]) == 0 {
+			delete(h.watchers, accountID)
+		}
+	}
+}
+
+func (h *feedHub) listenPostgres() {
+	for h.ctx.Err() == nil {
+		h.listenOnce()
+		h.wakeAll() // what was told meanwhile was missed
+		select {
+		case <-h.ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (h *feedHub) listenOnce() {
+	conn, err := pgx.Connect(h.ctx, h.store.url)
+	if err != nil {
+		return
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(h.ctx, "LISTEN "+feedChannel); err != nil {
+		return
+	}
+	h.wakeAll()
+	for {
+		n, err := conn.WaitForNotification(h.ctx)
+		if err != nil {
+			return
+		}
+		h.wake(n.Payload)
+	}
+}
+
+// FeedSince reads an account's entries after an id, oldest first. Rows may commit out of order: a reader goes on from
+// somewhat before the newest it saw and drops repeats.
+func (s *Store) FeedSince(ctx context.Context, after int64, limit int) ([]FeedEntry, error) {
+	var entries []FeedEntry
+	err := s.Read(ctx).Where("id > ?", after).Order("id").Limit(limit).Find(&entries).Error
+	return entries, err
+}
+
+// NewestFeedID returns the id of the account's newest entry, 0 when there is none.
+func (s *Store) NewestFeedID(ctx context.Context) (int64, error) {
+	var id *int64
+	err := s.Read(ctx).Model(&FeedEntry{}).Select("MAX(id)").Scan(&id).Error
+	if err != nil || id == nil {
+		return 0, err
+	}
+	return *id, nil
+}

@@ -1,0 +1,80 @@
+package models
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm/clause"
+)
+
+// IdempotencyKey is what a POST with an Idempotency-Key led to. While Status is 0 it is claimed by a request that has
+// not answered yet.
+type IdempotencyKey struct {
+	ID           string `gorm:"primaryKey"` // derived from user, route and key
+	RequestHash  string
+	Status       int64
+	Outcome      string // sealed
+	ClaimedUntil Time
+	CreatedAt    Time
+}
+
+// idempotencyFor is how long an outcome is kept.
+const idempotencyFor = 24 * time.Hour
+
+// ClaimKey claims an idempotency key for a request. claimed is false when the key is answered or another request is
+// at it; have is then what there is.
+func (s *Store) ClaimKey(ctx context.Context, id, requestHash string, hold time.Duration) (claimed bool, have *IdempotencyKey, err error) {
+	err = s.Write(ctx, func(tx *Tx) error {
+		now := Now()
+		fresh := &IdempotencyKey{ID: id, RequestHash: requestHash, ClaimedUntil: At(now.Add(hold)), CreatedAt: now}
+		r := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(fresh)
+		if r.Error != nil || r.RowsAffected == 1 {
+			claimed = r.RowsAffected == 1
+			return r.Error
+		}
+		if have, err = One[IdempotencyKey](tx.Locked().Where("id = ?", id), "key"); err != nil {
+			return err
+		}
+		expired := have.CreatedAt.Add(idempotencyFor).Before(now.Time)
+		abandoned := have.Status == 0 && have.ClaimedUntil.Before(now.Time) && have.RequestHash == requestHash
+		if !expired && !abandoned {
+			return nil
+		}
+		claimed = true
+		return tx.Select("*").Updates(fresh).Error
+	})
+	return claimed, have, err
+}
+
+// AnswerKey keeps the outcome of a claimed key, or frees the key when status is 0.
+func (s *Store) AnswerKey(ctx context.Context, id string, status int, outcome string) error {
+	return s.Write(ctx, func(tx *Tx) error {
+		if status == 0 {
+			return tx.Where("id = ? AND status = 0", id).Delete(&IdempotencyKey{}).Error
+		}
+		return tx.Model(&IdempotencyKey{}).Where("id = ?", id).Updates(map[string]any{"status": status, "outcome": outcome}).Error
+	})
+}
+
+// ForgetOld deletes what has served its time: idempotency keys after a day, feed entries after two, expired tokens.
+func (s *Store) ForgetOld(ctx context.Context) error {
+	ctx = AcrossAccounts(ctx)
+	day := func(n int) Time { return At(time.Now().Add(-time.Duration(n) * 24 * time.Hour)) }
+	return s.Write(ctx, func(tx *Tx) error {
+		for _, old := range []struct {
+			row   any
+			where string
+			at    Time
+		}{
+			{&IdempotencyKey{}, "created_at < ?", day(1)},
+			{&FeedEntry{}, "at < ?", day(2)},
+			{&Token{}, "expires_at < ?", day(1)},
+			{&Action{}, "NOT inbox AND created_at < ?", day(7)},
+		} {
+			if err := tx.Where(old.where, old.at).Delete(old.row).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

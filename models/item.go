@@ -1,0 +1,214 @@
+package models
+
+import (
+	"math"
+	"regexp"
+	"time"
+)
+
+// ItemKind is what an item is.
+type ItemKind string
+
+// The kinds of item.
+const (
+	Photo          ItemKind = "photo"
+	CheckIn        ItemKind = "check_in"
+	SurveyResponse ItemKind = "survey_response"
+)
+
+// ItemSource is how an item came to be.
+type ItemSource string
+
+// The sources.
+const (
+	MobileCamera  ItemSource = "mobile_camera"
+	MobileGallery ItemSource = "mobile_gallery"
+	WebUpload     ItemSource = "web_upload"
+	FromShare     ItemSource = "share"
+	FromPeer      ItemSource = "integration"
+)
+
+// Review is what the office thinks of one item.
+type Review string
+
+// The reviews.
+const (
+	ReviewPending  Review = "pending"
+	ReviewApproved Review = "approved"
+	ReviewRejected Review = "rejected"
+)
+
+// The states of a photo's renditions.
+const (
+	RenditionsDue    = ""
+	RenditionsMade   = "made"
+	RenditionsFailed = "failed"
+)
+
+// Certification is what we can vouch for about an item. Null: there is nothing to judge by. False never means that the
+// claim is wrong, only that we can't vouch for it.
+type Certification struct {
+	Item     *bool `gorm:"column:certified_item" json:"item"`
+	Time     *bool `gorm:"column:certified_time" json:"time"`
+	Location *bool `gorm:"column:certified_location" json:"location"`
+}
+
+// Position is a place on earth in degrees, with its accuracy in metres.
+type Position struct {
+	Latitude  *float64 `json:"latitude"`
+	Longitude *float64 `json:"longitude"`
+	Accuracy  *float64 `json:"accuracy"`
+}
+
+// Item is one piece of proof on an order.
+type Item struct {
+	ID             string `gorm:"primaryKey"`
+	AccountID      string
+	WorkOrderID    string
+	TaskID         *string
+	Kind           ItemKind
+	UUID           string `gorm:"column:uuid"` // made on the device; an account has it once
+	Revision       int64  // counts the changes that a destination must hear of
+	EvidenceType   string
+	TakenAt        *Time
+	ReceivedAt     Time
+	Position       Position `gorm:"embedded"`
+	Source         ItemSource
+	Certification  Certification `gorm:"embedded"`
+	Review         Review
+	ReviewReason   string
+	UploadedBy     string // user id
+	ByOffice       bool   // the uploader was an office user then
+	Notes          string
+	Device         string
+	Noticed        bool   // the order's workflow has seen it
+	SHA256         string `gorm:"column:sha256"` // of the bytes as taken, lower-case hex
+	Size           int64
+	CRC32          int64 `gorm:"column:crc32"`
+	ContentType    string
+	BlobKey        string
+	Width          int64
+	Height         int64
+	Renditions     string
+	RenditionError string
+	DeletedAt      *Time
+}
+
+var uuidPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{7,99}$`)
+
+// CheckUUID notes a uuid that can't be a key: it is made on devices of every kind, so 8 to 100 plain characters do.
+func CheckUUID(p *Problems, uuid string) {
+	if !uuidPattern.MatchString(uuid) {
+		p.Add("uuid", "Give the item a uuid, made on the device, such as 0b8e4c8e-6d1f-4f0e-9a55-3d8f2f1f9b11.")
+	}
+}
+
+// Check notes a position that is not one.
+func (pos Position) Check(p *Problems) {
+	checkPosition(p, pos.Latitude, pos.Longitude)
+	if pos.Accuracy != nil && (*pos.Accuracy < 0 || *pos.Accuracy > 1e6 || *pos.Accuracy != *pos.Accuracy) {
+		p.Add("accuracy", "An accuracy lies between 0 and 1000000 metres.")
+	}
+}
+
+const (
+	// certifiedWithin is how long before its arrival a certified item was taken.
+	certifiedWithin = 12 * time.Hour
+	// clockTolerance is how far two clocks that agree may differ.
+	clockTolerance = 5 * time.Minute
+)
+
+// Certify judges an item that was received just now, at a property whose position may be unknown. The accuracy of the
+// item's position is allowed for, but never by more than the radius itself: a position that is vague proves nothing.
+func Certify(source ItemSource, taken *Time, received Time, at Position, property *Property, radius float64) Certification {
+	yes := func(b bool) *bool { return &b }
+	c := Certification{Item: yes(source == MobileCamera)}
+	if taken != nil {
+		age := received.Sub(taken.Time)
+		c.Time = yes(age <= certifiedWithin && age >= -clockTolerance)
+	}
+	if at.Latitude != nil && property != nil && property.Latitude != nil {
+		allowance := 0.0
+		if at.Accuracy != nil {
+			allowance = min(*at.Accuracy, radius)
+		}
+		c.Location = yes(Distance(*at.Latitude, *at.Longitude, *property.Latitude, *property.Longitude) <= radius+allowance)
+	}
+	return c
+}
+
+// Distance is the great-circle distance in metres between two positions in degrees.
+func Distance(lat1, lon1, lat2, lon2 float64) float64 {
+	const earthRadius = 6_371_000
+	rad := func(deg float64) float64 { return deg * math.Pi / 180 }
+	dLat, dLon := rad(lat2-lat1), rad(lon2-lon1)
+	h := math.Pow(math.Sin(dLat/2), 2) + math.Cos(rad(lat1))*math.Cos(rad(lat2))*math.Pow(math.Sin(dLon/2), 2)
+	return 2 * earthRadius * math.Asin(math.Min(1, math.Sqrt(h)))
+}
+
+// PhotoView is a photo as the outside sees it.
+type PhotoView struct {
+	ID           string  `json:"id"`
+	WorkOrderID  string  `json:"work_order_id"`
+	UUID         string  `json:"uuid"`
+	SHA256       string  `json:"sha256"`
+	Size         int64   `json:"size"`
+	ContentType  string  `json:"content_type"`
+	Width        int64   `json:"width"`
+	Height       int64   `json:"height"`
+	TaskID       *string `json:"task_id"`
+	EvidenceType string  `json:"evidence_type"`
+	TakenAt      *Time   `json:"taken_at"`
+	ReceivedAt   Time    `json:"received_at"`
+	Position
+	Source        ItemSource    `json:"source"`
+	Certification Certification `json:"certification"`
+	Review        Review        `json:"review"`
+	ReviewReason  string        `json:"review_reason"`
+	UploadedBy    string        `json:"uploaded_by"`
+	Notes         string        `json:"notes"`
+	Device        string        `json:"device"`
+	Deleted       bool          `json:"deleted"`
+}
+
+// View makes the view of a photo whose uploader is named uploadedBy.
+func (i *Item) View(uploadedBy string) PhotoView {
+	return PhotoView{ID: i.ID, WorkOrderID: i.WorkOrderID, UUID: i.UUID, SHA256: i.SHA256, Size: i.Size, ContentType: i.ContentType,
+		Width: i.Width, Height: i.Height, TaskID: i.TaskID, EvidenceType: i.EvidenceType, TakenAt: i.TakenAt, ReceivedAt: i.ReceivedAt,
+		Position: i.Position, Source: i.Source, Certification: i.Certification, Review: i.Review, ReviewReason: i.ReviewReason,
+		UploadedBy: uploadedBy, Notes: i.Notes, Device: i.Device, Deleted: i.DeletedAt != nil}
+}
+
+// CheckInView is a check-in as the outside sees it.
+type CheckInView struct {
+	ID          string `json:"id"`
+	WorkOrderID string `json:"work_order_id"`
+	UUID        string `json:"uuid"`
+	At          *Time  `json:"at"`
+	ReceivedAt  Time   `json:"received_at"`
+	Position
+	Certification Certification `json:"certification"`
+	UploadedBy    string        `json:"uploaded_by"`
+}
+
+// CheckInView makes the view of a check-in whose author is named uploadedBy.
+func (i *Item) CheckInView(uploadedBy string) CheckInView {
+	return CheckInView{ID: i.ID, WorkOrderID: i.WorkOrderID, UUID: i.UUID, At: i.TakenAt, ReceivedAt: i.ReceivedAt,
+		Position: i.Position, Certification: i.Certification, UploadedBy: uploadedBy}
+}
+
+// Rendition is a smaller, upright copy of a photo.
+type Rendition struct {
+	Name string
+	// LongestSide in pixels; a smaller photo is not blown up.
+	LongestSide int
+}
+
+// The renditions of every photo.
+var (
+	Thumbnail = Rendition{"thumbnail", 320}
+	Display   = Rendition{"display", 1280}
+)
+
+// RenditionKey is where a rendition of the photo lies in the blob store.
+func (i *Item) RenditionKey(r Rendition) string { return i.BlobKey + "." + r.Name + ".jpg" }

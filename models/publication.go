@@ -1,0 +1,397 @@
+package models
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// DeliveryRetention is for how long a delivery is tried by itself.
+const DeliveryRetention = 3 * 24 * time.Hour
+
+// Publication is one act of releasing items of an order to destinations.
+type Publication struct {
+	ID          string `gorm:"primaryKey"`
+	AccountID   string
+	WorkOrderID string
+	Number      int64 // counts the publications of one order from 1
+	Items       int64
+	CreatedBy   string
+	CreatedAt   Time
+	ReportKey   string // where the rendered PDF lies; "" while it is not needed or not made
+	EndedAt     *Time
+}
+
+// PublicationItem is an item as one publication released it.
+type PublicationItem struct {
+	PublicationID string `gorm:"primaryKey"`
+	ItemID        string `gorm:"primaryKey"`
+	AccountID     string
+	Revision      int64
+}
+
+// Delivery is a publication on its way to one destination. That of a web-hook is computed from its messages.
+type Delivery struct {
+	ID            string `gorm:"primaryKey"`
+	AccountID     string
+	PublicationID string
+	WorkOrderID   string
+	DestinationID string
+	TakesReport   bool
+	State         string
+	Attempts      int64
+	LastError     string
+	NextAttemptAt *Time
+	DeliveredAt   *Time
+	GiveUpAt      Time
+	CreatedAt     Time
+}
+
+// DeliveryItem is an item that a delivery brings to its destination.
+type DeliveryItem struct {
+	DeliveryID    string `gorm:"primaryKey"`
+	ItemID        string `gorm:"primaryKey"`
+	AccountID     string
+	DestinationID string
+	Revision      int64
+}
+
+// Attempt is one try of a delivery or of a web-hook message.
+type Attempt struct {
+	ID           int64   `gorm:"primaryKey;autoIncrement" json:"-"`
+	AccountID    string  `json:"-"`
+	DeliveryID   *string `json:"-"`
+	MessageID    *string `json:"webhook_id,omitempty"`
+	At           Time    `json:"at"`
+	Milliseconds int64   `json:"milliseconds"`
+	Status       int64   `json:"status,omitempty"` // the HTTP status, 0 when there was no answer
+	Error        string  `json:"error"`
+	Answer       string  `json:"answer,omitempty"` // the beginning of what the other side said
+}
+
+// DestinationRef names a destination.
+type DestinationRef struct {
+	ID   string          `json:"id"`
+	Name string          `json:"name"`
+	Kind DestinationKind `json:"kind"`
+}
+
+// DeliveryView is a delivery as the outside sees it.
+type DeliveryView struct {
+	ID            string         `json:"id"`
+	PublicationID string         `json:"publication_id"`
+	WorkOrderID   string         `json:"work_order_id"`
+	Destination   DestinationRef `json:"destination"`
+	State         string         `json:"state"`
+	Attempts      int64          `json:"attempts"`
+	LastError     string         `json:"last_error"`
+	NextAttemptAt *Time          `json:"next_attempt_at"`
+	DeliveredAt   *Time          `json:"delivered_at"`
+	CreatedAt     Time           `json:"created_at"`
+}
+
+// PublicationView is a publication with its deliveries.
+type PublicationView struct {
+	ID         string         `json:"id"`
+	Number     int64          `json:"number"`
+	CreatedAt  Time           `json:"created_at"`
+	CreatedBy  string         `json:"created_by"`
+	Items      int64          `json:"items"`
+	Deliveries []DeliveryView `json:"deliveries"`
+}
+
+// release is what one destination gets of a publication.
+type release struct {
+	destination Destination
+	items       []*Item
+}
+
+// PublishItems writes a publication of o: its items, its deliveries and the messages of its web-hooks, and records the
+// event. itemIDs and destinationIDs narrow it when not empty. A [Conflict] when nothing is new for any destination, but
+// never for the first publication.
+func (tx *Tx) PublishItems(o *WorkOrder, e *HistoryEvent, itemIDs, destinationIDs []string) (*Publication, error) {
+	items, err := tx.publishable(o, itemIDs)
+	if err != nil {
+		return nil, err
+	}
+	destinations, err := tx.publishTargets(o, destinationIDs)
+	if err != nil {
+		return nil, err
+	}
+	first := o.PublicationCount == 0
+	var releases []release
+	released := map[string]*Item{}
+	for _, d := range destinations {
+		lacking, err := tx.lacking(items, "delivery_items", "JOIN deliveries ON deliveries.id = delivery_items.delivery_id AND deliveries.state <> '"+DeliveryFailed+"'", "delivery_items.destination_id = ?", d.ID)
+		if err != nil {
+			return nil, err
+		}
+		had := len(lacking) < len(items)
+		if len(lacking) == 0 && (had || !first) {
+			continue
+		}
+		releases = append(releases, release{d, lacking})
+		for _, item := range lacking {
+			released[item.ID] = item
+		}
+	}
+	if len(destinations) == 0 {
+		fresh, err := tx.lacking(items, "publication_items", "JOIN publications ON publications.id = publication_items.publication_id", "publications.work_order_id = ?", o.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range fresh {
+			released[item.ID] = item
+		}
+	}
+	if !first && len(releases) == 0 && len(released) == 0 {
+		return nil, Errorf(Conflict, "There is nothing new to publish: every destination asked for has every item of this order.")
+	}
+
+	o.PublicationCount++
+	p := &Publication{ID: NewID(), AccountID: o.AccountID, WorkOrderID: o.ID, Number: o.PublicationCount, Items: int64(len(released)), CreatedBy: e.ActorID, CreatedAt: Now()}
+	needsWorkflow := slices.ContainsFunc(releases, func(r release) bool { return r.destination.Kind != WebhookDestination })
+	if !needsWorkflow {
+		p.EndedAt = &p.CreatedAt
+	}
+	if err := tx.Create(p).Error; err != nil {
+		return nil, err
+	}
+	var rows []PublicationItem
+	for _, item := range items {
+		if released[item.ID] != nil {
+			rows = append(rows, PublicationItem{PublicationID: p.ID, ItemID: item.ID, AccountID: o.AccountID, Revision: item.Revision})
+		}
+	}
+	if len(rows) > 0 {
+		if err := tx.CreateInBatches(rows, 500).Error; err != nil {
+			return nil, err
+		}
+	}
+	if o.HasNewItems, err = tx.stillNew(o); err != nil {
+		return nil, err
+	}
+	e.Details.PublicationID = p.ID
+	deliveries, err := tx.createDeliveries(p, releases)
+	if err != nil {
+		return nil, err
+	}
+	told := &WebhookPublication{ID: p.ID, Number: p.Number, CreatedAt: p.CreatedAt, Items: p.Items}
+	err = tx.Record(o, e, func(d *WebhookData) { d.Publication, d.deliveries = told, deliveries })
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.queueItems(o, e, told, releases, deliveries); err != nil {
+		return nil, err
+	}
+	if needsWorkflow {
+		return p, tx.Ring(PublicationBell, p.ID)
+	}
+	return p, nil
+}
+
+func (tx *Tx) createDeliveries(p *Publication, releases []release) (map[string]string, error) {
+	byDestination := map[string]string{}
+	for _, r := range releases {
+		now := Now()
+		d := &Delivery{ID: NewID(), AccountID: p.AccountID, PublicationID: p.ID, WorkOrderID: p.WorkOrderID, DestinationID: r.destination.ID,
+			TakesReport: r.destination.TakesReport(), State: DeliveryPending, NextAttemptAt: &now, GiveUpAt: At(now.Add(DeliveryRetention)), CreatedAt: now}
+		if err := tx.Create(d).Error; err != nil {
+			return nil, err
+		}
+		byDestination[r.destination.ID] = d.ID
+		rows := make([]DeliveryItem, len(r.items))
+		for i, item := range r.items {
+			rows[i] = DeliveryItem{DeliveryID: d.ID, ItemID: item.ID, AccountID: p.AccountID, DestinationID: r.destination.ID, Revision: item.Revision}
+		}
+		if len(rows) > 0 {
+			if err := tx.CreateInBatches(rows, 500).Error; err != nil {
+				return nil, err
+			}
+		}
+	}
+	return byDestination, nil
+}
+
+// queueItems queues one message an item and web-hook that listens to them.
+func (tx *Tx) queueItems(o *WorkOrder, e *HistoryEvent, told *WebhookPublication, releases []release, deliveries map[string]string) error {
+	var order *WorkOrderView
+	names := map[string]string{}
+	for _, r := range releases {
+		d := r.destination
+		if d.Kind != WebhookDestination || len(r.items) == 0 || (len(d.Settings.Events) > 0 && !slices.Contains(d.Settings.Events, ItemPublished)) {
+			continue
+		}
+		if order == nil {
+			ahead := *o
+			ahead.Version++
+			views, err := ViewOrders(tx.DB, &ahead)
+			if err != nil {
+				return err
+			}
+			order = &views[0]
+			var uploaders []string
+			for _, item := range r.items {
+				uploaders = append(uploaders, item.UploadedBy)
+			}
+			if names, err = Usernames(tx.DB, uploaders); err != nil {
+				return err
+			}
+		}
+		deliveryID := deliveries[d.ID]
+		for _, item := range r.items {
+			if item.Kind != Photo {
+				continue
+			}
+			view := item.View(names[item.UploadedBy])
+			data, err := json.Marshal(WebhookData{WorkOrder: *order, Event: e.View(), Item: &view, Publication: told})
+			if err != nil {
+				return err
+			}
+			if err := tx.queueWebhook(d, e, item.ID, ItemPublished, string(data), &deliveryID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// publishable lists the items that a publication may release: neither deleted nor rejected.
+func (tx *Tx) publishable(o *WorkOrder, itemIDs []string) ([]*Item, error) {
+	var items []*Item
+	q := tx.Where("work_order_id = ? AND deleted_at IS NULL AND review <> ?", o.ID, ReviewRejected).Order("received_at, id")
+	if len(itemIDs) > 0 {
+		q = q.Where("id IN ?", itemIDs)
+	}
+	if err := q.Find(&items).Error; err != nil {
+		return nil, err
+	}
+	for i, id := range itemIDs {
+		if !slices.ContainsFunc(items, func(item *Item) bool { return item.ID == id }) {
+			return nil, InvalidField(fmt.Sprintf("item_ids[%d]", i), "The order has no item %s that can be published.", id)
+		}
+	}
+	return items, nil
+}
+
+func (tx *Tx) publishTargets(o *WorkOrder, destinationIDs []string) ([]Destination, error) {
+	var all []Destination
+	if err := tx.Where("enabled AND deleted_at IS NULL").Order("id").Find(&all).Error; err != nil {
+		return nil, err
+	}
+	if len(destinationIDs) == 0 {
+		return slices.DeleteFunc(all, func(d Destination) bool { return !d.Covers(o) || !d.Admits(o.PublishTo) }), nil
+	}
+	var chosen []Destination
+	for i, id := range destinationIDs {
+		at := slices.IndexFunc(all, func(d Destination) bool { return d.ID == id && d.Covers(o) })
+		if at < 0 {
+			return nil, InvalidField(fmt.Sprintf("destination_ids[%d]", i), "There is no enabled destination %s for this order.", id)
+		}
+		if !slices.ContainsFunc(chosen, func(d Destination) bool { return d.ID == id }) {
+			chosen = append(chosen, all[at])
+		}
+	}
+	return chosen, nil
+}
+
+// lacking returns the items whose present revision is not among the rows of table that the condition selects.
+func (tx *Tx) lacking(items []*Item, table, join, where string, arg any) ([]*Item, error) {
+	if len(items) == 0 {
+		return nil, nil
+	}
+	var have []struct {
+		ItemID   string
+		Revision int64
+	}
+	ids := make([]string, len(items))
+	for i, item := range items {
+		ids[i] = item.ID
+	}
+	for chunk := range slices.Chunk(ids, 500) {
+		var some []struct {
+			ItemID   string
+			Revision int64
+		}
+		err := tx.Table(table).Select(table+".item_id, MAX("+table+".revision) AS revision").Joins(join).Where(where, arg).
+			Where(table+".item_id IN ?", chunk).Group(table + ".item_id").Scan(&some).Error
+		if err != nil {
+			return nil, err
+		}
+		have = append(have, some...)
+	}
+	newest := map[string]int64{}
+	for _, h := range have {
+		newest[h.ItemID] = h.Revision
+	}
+	var lacking []*Item
+	for _, item := range items {
+		if revision, ok := newest[item.ID]; !ok || revision < item.Revision {
+			lacking = append(lacking, item)
+		}
+	}
+	return lacking, nil
+}
+
+// stillNew tells whether an item of the order is in no publication in its present revision.
+func (tx *Tx) stillNew(o *WorkOrder) (bool, error) {
+	var items []*Item
+	if err := tx.Where("work_order_id = ? AND deleted_at IS NULL AND review <> ?", o.ID, ReviewRejected).Find(&items).Error; err != nil {
+		return false, err
+	}
+	fresh, err := tx.lacking(items, "publication_items", "JOIN publications ON publications.id = publication_items.publication_id", "publications.work_order_id = ?", o.ID)
+	return len(fresh) > 0, err
+}
+
+// ViewDeliveries makes the views of deliveries. What a web-hook's shows is computed from its messages.
+func ViewDeliveries(db *gorm.DB, deliveries []Delivery) ([]DeliveryView, error) {
+	views := make([]DeliveryView, 0, len(deliveries))
+	for _, d := range deliveries {
+		destination, err := One[Destination](db.Where("id = ?", d.DestinationID), "destination")
+		if err != nil {
+			return nil, err
+		}
+		v := DeliveryView{ID: d.ID, PublicationID: d.PublicationID, WorkOrderID: d.WorkOrderID,
+			Destination: DestinationRef{destination.ID, destination.Name, destination.Kind},
+			State:       d.State, Attempts: d.Attempts, LastError: d.LastError, NextAttemptAt: d.NextAttemptAt, DeliveredAt: d.DeliveredAt, CreatedAt: d.CreatedAt}
+		if destination.Kind == WebhookDestination {
+			if err := v.fromMessages(db); err != nil {
+				return nil, err
+			}
+		}
+		views = append(views, v)
+	}
+	return views, nil
+}
+
+func (v *DeliveryView) fromMessages(db *gorm.DB) error {
+	var messages []WebhookMessage
+	err := db.Select("state", "attempts", "last_error", "next_attempt_at", "delivered_at").Where("delivery_id = ?", v.ID).Find(&messages).Error
+	if err != nil {
+		return err
+	}
+	v.State, v.Attempts, v.LastError, v.NextAttemptAt, v.DeliveredAt = DeliveryDelivered, 0, "", nil, nil
+	rank := []string{DeliveryDelivered, DeliveryPending, DeliveryRetrying, DeliveryFailed}
+	for _, m := range messages {
+		if slices.Index(rank, m.State) > slices.Index(rank, v.State) {
+			v.State = m.State
+		}
+		v.Attempts = max(v.Attempts, m.Attempts)
+		if m.State != DeliveryDelivered && m.LastError != "" {
+			v.LastError = m.LastError
+		}
+		if m.NextAttemptAt != nil && m.State != DeliveryDelivered && (v.NextAttemptAt == nil || m.NextAttemptAt.Before(v.NextAttemptAt.Time)) {
+			v.NextAttemptAt = m.NextAttemptAt
+		}
+		if m.DeliveredAt != nil && (v.DeliveredAt == nil || m.DeliveredAt.After(v.DeliveredAt.Time)) {
+			v.DeliveredAt = m.DeliveredAt
+		}
+	}
+	if v.State != DeliveryDelivered {
+		v.DeliveredAt = nil
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package models
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// timeLayout is fixed in width, so that text sorts as time does.
+const timeLayout = "2006-01-02T15:04:05.000000Z"
+
+// Time is an instant in UTC to the microsecond, kept in one sortable form on every database and written as RFC 3339.
+type Time struct{ time.Time }
+
+// Now returns the present instant.
+func Now() Time { return At(time.Now()) }
+
+// At returns t as it is kept.
+func At(t time.Time) Time { return Time{t.UTC().Truncate(time.Microsecond)} }
+
+// Value writes the sortable form.
+func (t Time) Value() (driver.Value, error) { return t.UTC().Format(timeLayout), nil }
+
+// Scan reads what either database returns.
+func (t *Time) Scan(v any) error {
+	switch v := v.(type) {
+	case time.Time:
+		*t = At(v)
+		return nil
+	case string:
+		parsed, err := time.Parse(time.RFC3339Nano, v)
+		if err != nil {
+			return fmt.Errorf("models: a stored time %q: %w", v, err)
+		}
+		*t = At(parsed)
+		return nil
+	case []byte:
+		return t.Scan(string(v))
+	}
+	return fmt.Errorf("models: a stored time of type %T", v)
+}
+
+// GormDataType names the kind of column.
+func (Time) GormDataType() string { return "time" }
+
+// MarshalJSON writes RFC 3339 in UTC.
+func (t Time) MarshalJSON() ([]byte, error) { return json.Marshal(t.UTC().Format(time.RFC3339Nano)) }
+
+// UnmarshalJSON reads RFC 3339.
+func (t *Time) UnmarshalJSON(b []byte) error {
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	parsed, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return fmt.Errorf("%q is not an RFC 3339 time such as 2026-05-04T13:30:00Z", s)
+	}
+	*t = At(parsed)
+	return nil
+}
+
+// Date is a day without a zone, as YYYY-MM-DD.
+type Date string
+
+// ParseDate reads YYYY-MM-DD.
+func ParseDate(s string) (Date, error) {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil || t.Year() < 1 {
+		return "", fmt.Errorf("%q is not a date such as 2026-05-04", s)
+	}
+	return Date(s), nil
+}

@@ -1,0 +1,306 @@
+package models
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/mail"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/alexedwards/argon2id"
+	"golang.org/x/sync/semaphore"
+	"gorm.io/gorm"
+)
+
+// User is a person's login in one account, with one role. Usernames are unique over the installation.
+type User struct {
+	ID                string `gorm:"primaryKey" json:"id"`
+	AccountID         string `json:"-"`
+	Username          string `json:"username"`
+	UsernameKey       string `json:"-"` // the username as it is compared: in lower case
+	Name              string `json:"name"`
+	Email             string `json:"email"`
+	Role              string `json:"role"`
+	Active            bool   `json:"active"`
+	PasswordHash      string `json:"-"`
+	WireHash          string `json:"-"` // argon2id over the SHA-1 hex, for subcontractors: good for /integration/v2 alone
+	CredentialVersion int64  `json:"-"` // every session and token made under an older one is dead
+	CreatedAt         Time   `json:"created_at"`
+	UpdatedAt         Time   `json:"updated_at"`
+	DeletedAt         *Time  `json:"-"`
+}
+
+var usernamePattern = regexp.MustCompile(`^[\pL\pN][\pL\pN._@+-]{1,63}$`)
+
+// Check returns an [Invalid] error that names each wrong field.
+func (u *User) Check() error {
+	var p Problems
+	if !usernamePattern.MatchString(u.Username) {
+		p.Add("username", "Give a username of 2 to 64 letters, digits and . _ @ + -, beginning with a letter or digit.")
+	}
+	if u.Email != "" {
+		if _, err := mail.ParseAddress(u.Email); err != nil {
+			p.Add("email", "%q is no e-mail address.", u.Email)
+		}
+	}
+	if len(u.Name) > 200 {
+		p.Add("name", "A name has at most 200 characters.")
+	}
+	if u.Role == "" {
+		p.Add("role", "Give the user a role, such as crew.")
+	}
+	return p.Err()
+}
+
+// UsernameKey returns the form in which usernames are compared.
+func UsernameKey(username string) string { return strings.ToLower(strings.TrimSpace(username)) }
+
+// passwordParams follow OWASP's advice for argon2id; hashing is limited to a few at once, because each takes its
+// memory whoever asks.
+var (
+	passwordParams = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+	passwordRoom   = semaphore.NewWeighted(4)
+)
+
+// MinPasswordLength is the least number of characters of a password.
+const MinPasswordLength = 8
+
+// CheckPassword returns an [Invalid] error when a new password can't be taken.
+func CheckPassword(password string) error {
+	if len([]rune(password)) < MinPasswordLength || len(password) > 256 {
+		return InvalidField("password", "Give a password of %d to 256 characters.", MinPasswordLength)
+	}
+	return nil
+}
+
+func hashPassword(ctx context.Context, password string) (string, error) {
+	if err := passwordRoom.Acquire(ctx, 1); err != nil {
+		return "", err
+	}
+	defer passwordRoom.Release(1)
+	return argon2id.CreateHash(password, passwordParams)
+}
+
+// SetPassword hashes password into u and ends what was signed in with the old one. It takes tens of milliseconds: call
+// it outside a transaction.
+func (u *User) SetPassword(ctx context.Context, password string) error {
+	if err := CheckPassword(password); err != nil {
+		return err
+	}
+	hash, err := hashPassword(ctx, password)
+	if err != nil {
+		return fmt.Errorf("models: hash a password: %w", err)
+	}
+	u.PasswordHash, u.WireHash = hash, ""
+	u.CredentialVersion++
+	if u.Role == Subcontractor {
+		digest := sha1.Sum([]byte(password))
+		if u.WireHash, err = hashPassword(ctx, hex.EncodeToString(digest[:])); err != nil {
+			return fmt.Errorf("models: hash a wire password: %w", err)
+		}
+	}
+	return nil
+}
+
+// nobodysHash is compared when there is no such user, so that the time of the answer tells nothing.
+var nobodysHash, _ = argon2id.CreateHash("nobody", passwordParams)
+
+// UserByPassword returns the active user of that username and password, or an [Unauthorized] error that does not tell
+// which of the two is wrong.
+func (s *Store) UserByPassword(ctx context.Context, username, password string) (*User, error) {
+	user, err := One[User](s.Read(AcrossAccounts(ctx)).Where("username_key = ? AND deleted_at IS NULL", UsernameKey(username)), "user")
+	if err != nil && KindOf(err) != NotFound {
+		return nil, err
+	}
+	hash := nobodysHash
+	if user != nil && user.PasswordHash != "" {
+		hash = user.PasswordHash
+	}
+	if err := passwordRoom.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	defer passwordRoom.Release(1)
+	match, err := argon2id.ComparePasswordAndHash(password, hash)
+	if err != nil {
+		return nil, fmt.Errorf("models: compare a password: %w", err)
+	}
+	if !match || user == nil || user.PasswordHash == "" || !user.Active {
+		return nil, Errorf(Unauthorized, "The username or the password is wrong.")
+	}
+	return user, nil
+}
+
+// NewUser inserts a user whose password is already set. A taken username is a [Conflict], a role that the account
+// lacks is [Invalid].
+func (tx *Tx) NewUser(u *User) error {
+	u.UsernameKey = UsernameKey(u.Username)
+	u.CreatedAt, u.UpdatedAt = Now(), Now()
+	if err := u.Check(); err != nil {
+		return err
+	}
+	if err := tx.checkRole(u.Role); err != nil {
+		return err
+	}
+	err := tx.Create(u).Error
+	if IsUnique(err) {
+		return &Error{Kind: Conflict, Message: fmt.Sprintf("The username %s is taken.", u.Username),
+			Fields: []FieldError{{"username", "Choose another: usernames are unique over the whole installation."}}}
+	}
+	return err
+}
+
+// SaveUser writes the changed fields of a user.
+func (tx *Tx) SaveUser(u *User) error {
+	u.UpdatedAt = Now()
+	u.UsernameKey = UsernameKey(u.Username)
+	if err := u.Check(); err != nil {
+		return err
+	}
+	if err := tx.checkRole(u.Role); err != nil {
+		return err
+	}
+	err := tx.Select("*").Updates(u).Error
+	if IsUnique(err) {
+		return &Error{Kind: Conflict, Message: fmt.Sprintf("The username %s is taken.", u.Username),
+			Fields: []FieldError{{"username", "Choose another: usernames are unique over the whole installation."}}}
+	}
+	return err
+}
+
+func (tx *Tx) checkRole(name string) error {
+	var n int64
+	if err := tx.Model(&Role{}).Where("name = ?", name).Count(&n).Error; err != nil {
+		return err
+	}
+	if n == 0 {
+		return InvalidField("role", "The account has no role %q.", name)
+	}
+	return nil
+}
+
+// Member is a user together with what their role lets them do.
+type Member struct {
+	User
+	Privileges []Privilege
+}
+
+// May tells whether the member has the privilege.
+func (m *Member) May(p Privilege) bool { return slices.Contains(m.Privileges, p) }
+
+// Office tells whether the member works on every order of the account, not only on those assigned to them.
+func (m *Member) Office() bool { return m.May(ViewAllOrders) }
+
+// TokenKind tells what a token is for.
+type TokenKind string
+
+// The kinds of token.
+const (
+	SessionToken TokenKind = "session" // from signing in
+	APIToken     TokenKind = "api"     // made by hand, for scripts
+	InviteToken  TokenKind = "invite"  // sets a password, once
+)
+
+// Token is a secret that stands for a user. Only its hash is kept.
+type Token struct {
+	ID                string    `gorm:"primaryKey" json:"id"`
+	AccountID         string    `json:"-"`
+	UserID            string    `json:"user_id"`
+	Kind              TokenKind `json:"kind"`
+	Name              string    `json:"name"`
+	TokenHash         string    `json:"-"`
+	CredentialVersion int64     `json:"-"`
+	CreatedAt         Time      `json:"created_at"`
+	ExpiresAt         *Time     `json:"expires_at"`
+}
+
+func hashToken(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}
+
+// NewToken inserts a token for u and returns its secret, which nothing can show again.
+func (tx *Tx) NewToken(u *User, kind TokenKind, name string, expires *Time) (*Token, string, error) {
+	var raw [32]byte
+	if _, err := rand.Read(raw[:]); err != nil {
+		return nil, "", err
+	}
+	secret := "fp_" + base64.RawURLEncoding.EncodeToString(raw[:])
+	t := &Token{ID: NewID(), AccountID: u.AccountID, UserID: u.ID, Kind: kind, Name: name, TokenHash: hashToken(secret),
+		CredentialVersion: u.CredentialVersion, CreatedAt: Now(), ExpiresAt: expires}
+	return t, secret, tx.Create(t).Error
+}
+
+// MemberByToken returns who a secret stands for. User, role and token are read anew each time, so that revoking any of
+// them acts at once on every replica. An [Unauthorized] error when the token is unknown, expired or dead.
+func (s *Store) MemberByToken(ctx context.Context, secret string, kinds ...TokenKind) (*Member, *Token, error) {
+	dead := Errorf(Unauthorized, "The session is not valid any more: sign in again.")
+	db := s.Read(AcrossAccounts(ctx))
+	token, err := One[Token](db.Where("token_hash = ?", hashToken(secret)), "token")
+	if KindOf(err) == NotFound {
+		return nil, nil, dead
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if !slices.Contains(kinds, token.Kind) || (token.ExpiresAt != nil && token.ExpiresAt.Before(Now().Time)) {
+		return nil, nil, dead
+	}
+	member, err := s.MemberByID(ctx, token.UserID)
+	if KindOf(err) == NotFound || (err == nil && (member.CredentialVersion != token.CredentialVersion || !member.Active)) {
+		return nil, nil, dead
+	}
+	return member, token, err
+}
+
+// MemberByID returns an undeleted user with their privileges.
+func (s *Store) MemberByID(ctx context.Context, userID string) (*Member, error) {
+	return memberByID(s.Read(AcrossAccounts(ctx)), userID)
+}
+
+func memberByID(db *gorm.DB, userID string) (*Member, error) {
+	user, err := One[User](db.Where("id = ? AND deleted_at IS NULL", userID), "user")
+	if err != nil {
+		return nil, err
+	}
+	role, err := One[Role](db.Where("account_id = ? AND name = ?", user.AccountID, user.Role), "role")
+	if err != nil && KindOf(err) != NotFound {
+		return nil, err
+	}
+	m := &Member{User: *user}
+	if role != nil {
+		m.Privileges = role.Privileges
+	}
+	return m, nil
+}
+
+// UserByName finds an active user of ctx's account by username, whatever its case; [NotFound] when there is none.
+func (tx *Tx) UserByName(username string) (*User, error) {
+	return One[User](tx.Where("username_key = ? AND deleted_at IS NULL AND active", UsernameKey(username)), "user")
+}
+
+// Usernames maps the ids of users of ctx's account to their usernames. Deleted users keep theirs.
+func Usernames(db *gorm.DB, ids []string) (map[string]string, error) {
+	names := map[string]string{}
+	ids = slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(ids))), func(id string) bool { return id == "" })
+	if len(ids) == 0 {
+		return names, nil
+	}
+	var users []User
+	if err := db.Select("id", "username").Where("id IN ?", ids).Find(&users).Error; err != nil {
+		return nil, err
+	}
+	for _, u := range users {
+		names[u.ID] = u.Username
+	}
+	return names, nil
+}
+
+// ErrLastAdmin says that an account would be left without anyone who can manage it.
+var ErrLastAdmin = errors.New("the last admin")

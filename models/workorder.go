@@ -1,0 +1,602 @@
+package models
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/microcosm-cc/bluemonday"
+	"gorm.io/gorm"
+)
+
+// The priorities of a work order.
+const (
+	PriorityNormal = "normal"
+	PriorityRush   = "rush"
+	PriorityRework = "rework"
+)
+
+// The field statuses: where the order stands on the phone.
+const (
+	FieldNew       = "new"
+	FieldViewed    = "viewed"
+	FieldUpdated   = "updated"
+	FieldInProcess = "in_process"
+	FieldCompleted = "completed"
+)
+
+// AssignToAll is the assignee that stands for every user of the account.
+const AssignToAll = "~all~"
+
+// OptionCheckIn is the option that makes a check-in a condition of completing.
+const OptionCheckIn = "check_in_required"
+
+// Source holds the original client's own numbers, which pass through.
+type Source struct {
+	WorkOrderID     string `gorm:"column:source_id" json:"work_order_id"`
+	WorkOrderNumber string `gorm:"column:source_number" json:"work_order_number"`
+	Provider        string `gorm:"column:source_provider" json:"provider"`
+}
+
+// WorkOrderFields are what people and remote systems may write of an order, on creation and by edits.
+type WorkOrderFields struct {
+	WorkOrderNumber    string            `gorm:"column:number" json:"work_order_number"`
+	ClientCode         string            `json:"client_code"`
+	Priority           string            `json:"priority"`
+	Address            Address           `gorm:"embedded" json:"address"`
+	Latitude           *float64          `json:"latitude"`
+	Longitude          *float64          `json:"longitude"`
+	DueDate            *Date             `json:"due_date"`
+	DueTime            *string           `json:"due_time"` // "13:00" in the account's zone
+	StartDate          *Date             `json:"start_date"`
+	Source             Source            `gorm:"embedded" json:"source"`
+	Instructions       string            `json:"instructions"` // sanitised HTML
+	WorkOrderInfo      string            `json:"work_order_info"`
+	Description        *string           `json:"description,omitempty"` // office only
+	Reference          *string           `json:"reference,omitempty"`   // office only
+	ClientStatus       string            `json:"client_status"`
+	ClientDueDate      *Date             `json:"client_due_date"`
+	ClientInstructions string            `json:"client_instructions"` // sanitised HTML
+	PublishTo          *string           `json:"publish_to"`          // none, storage, client, both; null: inherited
+	QAPolicy           *QAPolicy         `gorm:"column:qa_policy" json:"qa_policy"`
+	Options            map[string]any    `gorm:"serializer:json" json:"options"`
+	Attributes         map[string]string `gorm:"serializer:json" json:"attributes"`
+}
+
+// WorkOrder is one job at one property. Its [Lifecycle] is the workflow's, copied here for lists and search; all else
+// lives here.
+type WorkOrder struct {
+	Seq              int64  `gorm:"primaryKey;autoIncrement"` // the order of arrival, by which lists page
+	ID               string `gorm:"uniqueIndex"`
+	AccountID        string
+	Lifecycle        Lifecycle `gorm:"embedded"`
+	WorkOrderFields  `gorm:"embedded"`
+	Version          int64 // the ETag: counts the changes of the row
+	EventCount       int64 // the sequence of the newest event
+	PublicationCount int64
+	FieldStatus      string
+	PropertyID       string
+	AssigneeID       *string
+	AssignedToAll    bool
+	HasNewItems      bool
+	CreatedBy        string
+	SearchText       string
+	CreatedAt        Time
+	UpdatedAt        Time
+}
+
+// DisplayNumber is how people see the number: {client code}::{number} when the order came from a client.
+func (o *WorkOrder) DisplayNumber() string {
+	if o.ClientCode == "" {
+		return o.WorkOrderNumber
+	}
+	return o.ClientCode + "::" + o.WorkOrderNumber
+}
+
+// HasAssignee tells whether somebody, or everybody, is assigned.
+func (o *WorkOrder) HasAssignee() bool { return o.AssigneeID != nil || o.AssignedToAll }
+
+// IsAssignedTo tells whether userID is assigned now.
+func (o *WorkOrder) IsAssignedTo(userID string) bool {
+	return o.AssignedToAll || (o.AssigneeID != nil && *o.AssigneeID == userID)
+}
+
+// Policy resolves who publishes the order: its own policy, else the account's.
+func (o *WorkOrder) Policy(account *Account) QAPolicy {
+	if o.QAPolicy != nil {
+		return *o.QAPolicy
+	}
+	return account.QAPolicy
+}
+
+// Requires tells whether a boolean option is on; text "true" counts, as remote systems send it.
+func (o *WorkOrder) Requires(option string) bool {
+	v, ok := o.Options[option]
+	return ok && (v == true || v == "true")
+}
+
+var richText = bluemonday.UGCPolicy()
+
+// Normalise trims what people's typing leaves, sanitises rich text and fills what has a default.
+func (f *WorkOrderFields) Normalise() {
+	f.WorkOrderNumber = strings.TrimSpace(f.WorkOrderNumber)
+	f.ClientCode = strings.TrimSpace(f.ClientCode)
+	if f.Priority == "" {
+		f.Priority = PriorityNormal
+	}
+	f.Instructions = richText.Sanitize(f.Instructions)
+	f.ClientInstructions = richText.Sanitize(f.ClientInstructions)
+	if f.Description == nil {
+		f.Description = new(string)
+	}
+	if f.Reference == nil {
+		f.Reference = new(string)
+	}
+	if f.Options == nil {
+		f.Options = map[string]any{}
+	}
+	if f.Attributes == nil {
+		f.Attributes = map[string]string{}
+	}
+	if f.ClientDueDate == nil {
+		f.ClientDueDate = f.DueDate
+	}
+}
+
+// Check notes each wrong field.
+func (f *WorkOrderFields) Check(p *Problems) {
+	switch {
+	case f.WorkOrderNumber == "":
+		p.Add("work_order_number", "Give the order a number, such as FP-1001.")
+	case len(f.WorkOrderNumber) > 200:
+		p.Add("work_order_number", "At most 200 characters.")
+	}
+	if len(f.ClientCode) > 60 {
+		p.Add("client_code", "At most 60 characters.")
+	}
+	if !slices.Contains([]string{PriorityNormal, PriorityRush, PriorityRework}, f.Priority) {
+		p.Add("priority", "Choose normal, rush or rework.")
+	}
+	f.Address.check(p, "address.")
+	checkPosition(p, f.Latitude, f.Longitude)
+	for name, d := range map[string]*Date{"due_date": f.DueDate, "start_date": f.StartDate, "client_due_date": f.ClientDueDate} {
+		if d != nil {
+			if _, err := ParseDate(string(*d)); err != nil {
+				p.Add(name, "%v", err)
+			}
+		}
+	}
+	if f.DueTime != nil {
+		if _, err := time.Parse("15:04", *f.DueTime); err != nil {
+			p.Add("due_time", "%q is not a time of day such as 13:00.", *f.DueTime)
+		}
+	}
+	if f.PublishTo != nil && !slices.Contains([]string{"none", "storage", "client", "both"}, *f.PublishTo) {
+		p.Add("publish_to", "Choose none, storage, client or both, or null to inherit.")
+	}
+	if f.QAPolicy != nil && !f.QAPolicy.Valid() {
+		p.Add("qa_policy", "Choose office_review, auto_publish or auto_relay, or null to inherit.")
+	}
+	for name, text := range map[string]string{"instructions": f.Instructions, "work_order_info": f.WorkOrderInfo, "description": *f.Description,
+		"reference": *f.Reference, "client_status": f.ClientStatus, "client_instructions": f.ClientInstructions} {
+		if len(text) > 100_000 {
+			p.Add(name, "At most 100000 characters.")
+		}
+	}
+	if options, err := json.Marshal(f.Options); err != nil || len(options) > 100_000 {
+		p.Add("options", "At most 100000 characters of JSON.")
+	}
+	for key, value := range f.Attributes {
+		if len(key) > 100 || len(value) > 20_000 {
+			p.Add("attributes."+key, "An attribute has a name of at most 100 characters and a value of at most 20000.")
+		}
+	}
+}
+
+// searchTerms folds s into the words by which orders are found.
+func searchTerms(s string) []string {
+	return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+}
+
+func accountTerm(accountID string) string { return "account" + accountID }
+
+func (o *WorkOrder) refreshSearchText() {
+	a := o.Address
+	words := []string{accountTerm(o.AccountID)}
+	for _, s := range []string{o.ClientCode, o.WorkOrderNumber, a.Address1, a.Address2, a.City, a.State, a.Zip, o.Source.WorkOrderNumber} {
+		words = append(words, searchTerms(s)...)
+	}
+	slices.Sort(words)
+	o.SearchText = strings.Join(slices.Compact(words), " ")
+}
+
+// The kinds of task.
+const (
+	PhotoTask  = "photo"
+	SurveyTask = "survey"
+)
+
+// TaskFields are what people write of a task.
+type TaskFields struct {
+	Name           string         `json:"name"`
+	Kind           string         `json:"kind"`
+	Instructions   string         `json:"instructions"`
+	RequiredPhotos map[string]int `gorm:"serializer:json" json:"required_photos"` // evidence type → how many
+	Options        map[string]any `gorm:"serializer:json" json:"options"`
+}
+
+// Task is a unit of work on an order.
+type Task struct {
+	ID          string `gorm:"primaryKey" json:"id"`
+	AccountID   string `json:"-"`
+	WorkOrderID string `json:"-"`
+	Position    int64  `json:"-"`
+	CleanName   string `json:"-"`
+	TaskFields  `gorm:"embedded"`
+}
+
+// CleanTaskName is the form by which task names are compared and of which folders are made: anything but letters,
+// digits, space, - and _ becomes _ (the incumbent's rule).
+func CleanTaskName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == ' ' || r == '-' || r == '_' {
+			return r
+		}
+		return '_'
+	}, strings.TrimSpace(name))
+}
+
+// Normalise fills what has a default.
+func (f *TaskFields) Normalise() {
+	f.Name = strings.TrimSpace(f.Name)
+	if f.Kind == "" {
+		f.Kind = PhotoTask
+	}
+	f.Instructions = richText.Sanitize(f.Instructions)
+	required := map[string]int{}
+	for evidence, n := range f.RequiredPhotos {
+		required[strings.ToLower(strings.TrimSpace(evidence))] = n
+	}
+	f.RequiredPhotos = required
+	if f.Options == nil {
+		f.Options = map[string]any{}
+	}
+}
+
+func (f *TaskFields) check(p *Problems, prefix string) {
+	if f.Name == "" || len(f.Name) > 200 {
+		p.Add(prefix+"name", "Give the task a name of 1 to 200 characters.")
+	}
+	if f.Kind != PhotoTask && f.Kind != SurveyTask {
+		p.Add(prefix+"kind", "Choose photo or survey.")
+	}
+	for evidence, n := range f.RequiredPhotos {
+		if evidence == "" || n < 0 || n > 1000 {
+			p.Add(prefix+"required_photos", "Give each evidence type a count from 0 to 1000.")
+		}
+	}
+	if len(f.Instructions) > 100_000 {
+		p.Add(prefix+"instructions", "At most 100000 characters.")
+	}
+}
+
+// CheckTasks notes each wrong task: names are unique in an order by their cleaned form.
+func CheckTasks(p *Problems, tasks []TaskFields) {
+	if len(tasks) == 0 {
+		p.Add("tasks", "An order has at least one task, such as {\"name\": \"Inspection\"}.")
+	}
+	if len(tasks) > 500 {
+		p.Add("tasks", "An order has at most 500 tasks.")
+		return
+	}
+	seen := map[string]bool{}
+	for i := range tasks {
+		prefix := fmt.Sprintf("tasks[%d].", i)
+		tasks[i].check(p, prefix)
+		name := strings.ToLower(CleanTaskName(tasks[i].Name))
+		if seen[name] {
+			p.Add(prefix+"name", "The order has two tasks named %q.", tasks[i].Name)
+		}
+		seen[name] = true
+	}
+}
+
+// Assignment says that a user, or everybody when UserID is nil, was assigned to an order for a time.
+type Assignment struct {
+	ID          string `gorm:"primaryKey"`
+	AccountID   string
+	WorkOrderID string
+	UserID      *string
+	AssignedAt  Time
+	EndedAt     *Time
+	ViewedAt    *Time
+}
+
+// InsertOrder writes a new order with its property and tasks. A number taken under the same client code is a
+// [Conflict]; an id that is there already is the same creation again, and reports made=false.
+func (tx *Tx) InsertOrder(o *WorkOrder, tasks []TaskFields) (made bool, err error) {
+	var again int64
+	if err := tx.Model(&WorkOrder{}).Where("id = ?", o.ID).Count(&again).Error; err != nil || again > 0 {
+		return false, err
+	}
+	property, err := tx.PropertyAt(o.AccountID, o.Address, o.Latitude, o.Longitude)
+	if err != nil {
+		return false, err
+	}
+	o.PropertyID = property.ID
+	if o.Latitude == nil {
+		o.Latitude, o.Longitude = property.Latitude, property.Longitude
+	}
+	o.Lifecycle = Lifecycle{State: Created, Version: 1}
+	o.Version, o.FieldStatus = 1, FieldNew
+	o.CreatedAt, o.UpdatedAt = Now(), Now()
+	o.refreshSearchText()
+	if err := tx.Create(o).Error; err != nil {
+		if IsUnique(err) {
+			return false, TakenNumber(o)
+		}
+		return false, fmt.Errorf("models: insert an order: %w", err)
+	}
+	rows := make([]Task, len(tasks))
+	for i, t := range tasks {
+		rows[i] = Task{ID: NewID(), AccountID: o.AccountID, WorkOrderID: o.ID, Position: int64(i), CleanName: CleanTaskName(t.Name), TaskFields: t}
+	}
+	return true, tx.Create(&rows).Error
+}
+
+// TakenNumber is the error for a number that another order bears.
+func TakenNumber(o *WorkOrder) error {
+	return &Error{Kind: Conflict, Message: fmt.Sprintf("The number %s is taken.", o.DisplayNumber()),
+		Fields: []FieldError{{"work_order_number", "Another order has this number under the same client code: choose another, or edit that order."}}}
+}
+
+// OrderForUpdate reads an order and locks it for the transaction.
+func (tx *Tx) OrderForUpdate(id string) (*WorkOrder, error) {
+	return One[WorkOrder](tx.Locked().Where("id = ?", id), "work order")
+}
+
+// SaveOrder writes an order back and counts its version. Its number must still be free when it is not hidden.
+func (tx *Tx) SaveOrder(o *WorkOrder) error {
+	o.Version++
+	o.UpdatedAt = Now()
+	o.refreshSearchText()
+	err := tx.Select("*").Omit("seq", "id", "account_id", "created_at").Updates(o).Error
+	if IsUnique(err) {
+		return TakenNumber(o)
+	}
+	return err
+}
+
+// TasksOf reads the tasks of orders, each order's in their order.
+func TasksOf(db *gorm.DB, orderIDs ...string) (map[string][]Task, error) {
+	var tasks []Task
+	if err := db.Where("work_order_id IN ?", orderIDs).Order("work_order_id, position, id").Find(&tasks).Error; err != nil {
+		return nil, err
+	}
+	byOrder := map[string][]Task{}
+	for _, t := range tasks {
+		byOrder[t.WorkOrderID] = append(byOrder[t.WorkOrderID], t)
+	}
+	return byOrder, nil
+}
+
+// EverAssigned tells whether userID is or ever was assigned to an order.
+func EverAssigned(db *gorm.DB, orderID, userID string) (bool, error) {
+	var n int64
+	err := db.Model(&Assignment{}).Where("work_order_id = ? AND (user_id = ? OR user_id IS NULL)", orderID, userID).Count(&n).Error
+	return n > 0, err
+}
+
+// ItemCounts says how much proof an order has.
+type ItemCounts struct {
+	Total           int64 `json:"total"`
+	Photos          int64 `json:"photos"`
+	CheckIns        int64 `json:"check_ins"`
+	SurveyResponses int64 `json:"survey_responses"`
+}
+
+// WorkOrderView is an order as the outside sees it: the API, web-hooks and archives.
+type WorkOrderView struct {
+	ID      string `json:"id"`
+	Version int64  `json:"version"`
+	State   State  `json:"state"`
+	WorkOrderFields
+	FieldStatus   string     `json:"field_status"`
+	Assignee      *string    `json:"assignee"`
+	AssignedToAll bool       `json:"assigned_to_all"`
+	PropertyID    string     `json:"property_id"`
+	Tasks         []Task     `json:"tasks"`
+	ItemCounts    ItemCounts `json:"item_counts"`
+	HasNewItems   bool       `json:"has_new_items"`
+	CreatedAt     Time       `json:"created_at"`
+	UpdatedAt     Time       `json:"updated_at"`
+}
+
+// ForField returns the view without what only the office may see.
+func (v WorkOrderView) ForField() WorkOrderView {
+	v.Description, v.Reference = nil, nil
+	return v
+}
+
+// ViewOrders makes the views of orders in a handful of queries, however many they are.
+func ViewOrders(db *gorm.DB, orders ...*WorkOrder) ([]WorkOrderView, error) {
+	if len(orders) == 0 {
+		return []WorkOrderView{}, nil
+	}
+	ids := make([]string, len(orders))
+	var assignees []string
+	for i, o := range orders {
+		ids[i] = o.ID
+		if o.AssigneeID != nil {
+			assignees = append(assignees, *o.AssigneeID)
+		}
+	}
+	tasks, err := TasksOf(db, ids...)
+	if err != nil {
+		return nil, err
+	}
+	names, err := Usernames(db, assignees)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := countItems(db, ids)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]WorkOrderView, len(orders))
+	for i, o := range orders {
+		v := WorkOrderView{ID: o.ID, Version: o.Version, State: o.Lifecycle.State, WorkOrderFields: o.WorkOrderFields, FieldStatus: o.FieldStatus,
+			AssignedToAll: o.AssignedToAll, PropertyID: o.PropertyID, Tasks: tasks[o.ID], ItemCounts: counts[o.ID],
+			HasNewItems: o.HasNewItems, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt}
+		if v.Tasks == nil {
+			v.Tasks = []Task{}
+		}
+		if o.AssigneeID != nil {
+			name := names[*o.AssigneeID]
+			v.Assignee = &name
+		}
+		if o.AssignedToAll {
+			name := AssignToAll
+			v.Assignee = &name
+		}
+		views[i] = v
+	}
+	return views, nil
+}
+
+func countItems(db *gorm.DB, orderIDs []string) (map[string]ItemCounts, error) {
+	var rows []struct {
+		WorkOrderID string
+		Kind        string
+		N           int64
+	}
+	err := db.Model(&Item{}).Select("work_order_id, kind, COUNT(*) AS n").Where("work_order_id IN ? AND deleted_at IS NULL", orderIDs).
+		Group("work_order_id, kind").Scan(&rows).Error
+	if err != nil {
+		return nil, err
+	}
+	counts := map[string]ItemCounts{}
+	for _, r := range rows {
+		c := counts[r.WorkOrderID]
+		c.Total += r.N
+		switch ItemKind(r.Kind) {
+		case Photo:
+			c.Photos = r.N
+		case CheckIn:
+			c.CheckIns = r.N
+		case SurveyResponse:
+			c.SurveyResponses = r.N
+		}
+		counts[r.WorkOrderID] = c
+	}
+	return counts, nil
+}
+
+// OrderFilter selects orders for a list.
+type OrderFilter struct {
+	States     []State
+	AssigneeID *string
+	Unassigned bool
+	ClientCode *string
+	Priority   string
+	DueFrom    *Date
+	DueTo      *Date
+	PropertyID string
+	Query      string // words that begin words of number, client code, address or source number
+	// Before pages: only orders that arrived before this one, newest first. 0 is the first page.
+	Before int64
+	Limit  int
+}
+
+// ListOrders reads the orders that viewer may see, newest first, at most Limit of them.
+func ListOrders(db *gorm.DB, f OrderFilter, viewer *Member) ([]*WorkOrder, error) {
+	list := func(narrow func(*gorm.DB) *gorm.DB) ([]*WorkOrder, error) {
+		var orders []*WorkOrder
+		err := narrow(f.apply(db, viewer.AccountID)).Find(&orders).Error
+		return orders, err
+	}
+	if viewer.Office() {
+		return list(func(q *gorm.DB) *gorm.DB { return q })
+	}
+	// Two narrow index scans: one OR over both would scan every order of the account.
+	mine, err := list(func(q *gorm.DB) *gorm.DB { return q.Where("work_orders.assignee_id = ?", viewer.ID) })
+	if err != nil {
+		return nil, err
+	}
+	everybodys, err := list(func(q *gorm.DB) *gorm.DB { return q.Where("work_orders.assigned_to_all") })
+	if err != nil {
+		return nil, err
+	}
+	both := map[int64]*WorkOrder{}
+	for _, o := range append(mine, everybodys...) {
+		both[o.Seq] = o
+	}
+	seqs := slices.Sorted(maps.Keys(both))
+	slices.Reverse(seqs)
+	var orders []*WorkOrder
+	for _, seq := range seqs[:min(len(seqs), f.Limit)] {
+		orders = append(orders, both[seq])
+	}
+	return orders, nil
+}
+
+func (f OrderFilter) apply(db *gorm.DB, accountID string) *gorm.DB {
+	q := db.Model(&WorkOrder{}).Where("NOT work_orders.hidden")
+	order := "work_orders.seq DESC"
+	if terms := searchTerms(f.Query); len(terms) > 0 {
+		terms = terms[:min(len(terms), 10)]
+		if db.Name() == "postgres" {
+			words := []string{"'" + accountTerm(accountID) + "'"}
+			for _, t := range terms {
+				words = append(words, "'"+t+"':*")
+			}
+			q = q.Where("array_to_tsvector(string_to_array(work_orders.search_text, ' ')) @@ ?::tsquery", strings.Join(words, " & "))
+		} else {
+			words := []string{accountTerm(accountID)}
+			for _, t := range terms {
+				words = append(words, `"`+t+`"*`)
+			}
+			// CROSS JOIN keeps the search outermost, so that it yields orders newest first and stops at the limit.
+			q = q.Table("work_order_search CROSS JOIN work_orders").Select("work_orders.*").
+				Where("work_orders.seq = work_order_search.rowid AND work_order_search MATCH ?", strings.Join(words, " AND "))
+			order = "work_order_search.rowid DESC"
+			if f.Before > 0 {
+				q = q.Where("work_order_search.rowid < ?", f.Before)
+			}
+		}
+	}
+	if len(f.States) == 1 {
+		q = q.Where("work_orders.state = ?", f.States[0])
+	} else if len(f.States) > 1 {
+		q = q.Where("work_orders.state IN ?", f.States)
+	}
+	if f.AssigneeID != nil {
+		q = q.Where("work_orders.assignee_id = ?", *f.AssigneeID)
+	}
+	if f.Unassigned {
+		q = q.Where("work_orders.assignee_id IS NULL AND NOT work_orders.assigned_to_all")
+	}
+	if f.ClientCode != nil {
+		q = q.Where("work_orders.client_code = ?", *f.ClientCode)
+	}
+	if f.Priority != "" {
+		q = q.Where("work_orders.priority = ?", f.Priority)
+	}
+	if f.DueFrom != nil {
+		q = q.Where("work_orders.due_date >= ?", *f.DueFrom)
+	}
+	if f.DueTo != nil {
+		q = q.Where("work_orders.due_date <= ?", *f.DueTo)
+	}
+	if f.PropertyID != "" {
+		q = q.Where("work_orders.property_id = ?", f.PropertyID)
+	}
+	if f.Before > 0 {
+		q = q.Where("work_orders.seq < ?", f.Before)
+	}
+	return q.Order(order).Limit(f.Limit)
+}

@@ -1,0 +1,187 @@
+// Package names holds what others need to reach a workflow: names, ids, inputs and answers. Payloads carry ids and
+// states, never photo bytes, secrets, door codes or what people write.
+package names
+
+import (
+	"strings"
+
+	"fieldproof/models"
+)
+
+// Workflow types.
+const (
+	WorkOrder       = "WorkOrder"
+	Publication     = "Publication"
+	WebhookEndpoint = "WebhookEndpoint"
+)
+
+// Task queues. An activity of the main queue can start on the worker that asked for it, without a trip through
+// matching; the others hold work that is slow or heavy.
+const (
+	MainQueue     = "fieldproof"
+	MediaQueue    = "fieldproof-media"
+	ReportQueue   = "fieldproof-reports"
+	DeliveryQueue = "fieldproof-deliveries"
+)
+
+// Queues lists every task queue.
+var Queues = []string{MainQueue, MediaQueue, ReportQueue, DeliveryQueue}
+
+const (
+	// Bell is the one signal of every workflow: look at your rows again.
+	Bell = "bell"
+	// Act is the update by which an action reaches an order.
+	Act = "act"
+)
+
+// Activities.
+const (
+	ApplyAction     = "ApplyAction"
+	CatchUp         = "CatchUp"
+	MakeRenditions  = "MakeRenditions"
+	PlanPublication = "PlanPublication"
+	RenderReport    = "RenderReport"
+	Deliver         = "Deliver"
+	EndPublication  = "EndPublication"
+	SendWebhooks    = "SendWebhooks"
+)
+
+// Search attributes with their types.
+const (
+	AttributeAccount  = "FieldproofAccount"
+	AttributeState    = "FieldproofState"
+	AttributeNumber   = "FieldproofNumber"
+	AttributeAssignee = "FieldproofAssignee"
+	AttributeDue      = "FieldproofDue"
+)
+
+// SearchAttributes maps each search attribute to its type, as Temporal's tools write it.
+var SearchAttributes = map[string]string{
+	AttributeAccount: "Keyword", AttributeState: "Keyword", AttributeNumber: "Keyword", AttributeAssignee: "Keyword", AttributeDue: "Datetime",
+}
+
+// WorkOrderID is the workflow id of an order.
+func WorkOrderID(orderID string) string { return "work-order/" + orderID }
+
+// PublicationID is the workflow id of a publication.
+func PublicationID(publicationID string) string { return "publication/" + publicationID }
+
+// WebhookID is the workflow id of a web-hook endpoint.
+func WebhookID(destinationID string) string { return "webhook/" + destinationID }
+
+// Parse splits a workflow id into its kind and the id of its subject.
+func Parse(workflowID string) (kind, subject string, ok bool) { return strings.Cut(workflowID, "/") }
+
+// WorkOrderInput starts a run of an order.
+type WorkOrderInput struct {
+	OrderID string `json:"order_id"`
+	// Carried is what the run before this one knew; nil on a first run.
+	Carried *OrderCard `json:"carried,omitempty"`
+}
+
+// OrderCard is what a workflow knows of its order.
+type OrderCard struct {
+	AccountID string           `json:"account_id"`
+	Number    string           `json:"number"`
+	Address   string           `json:"address"`
+	Assignee  string           `json:"assignee,omitempty"`
+	Due       *models.Time     `json:"due,omitempty"`
+	Lifecycle models.Lifecycle `json:"lifecycle"`
+	// Unrendered tells that photos wait for their renditions.
+	Unrendered bool `json:"unrendered,omitempty"`
+	// More tells that rows were left for the next look.
+	More bool `json:"more,omitempty"`
+}
+
+// ActInput is one action on its way to an order.
+type ActInput struct {
+	ActionID string       `json:"action_id"`
+	Event    models.Event `json:"event"`
+	// Version is that of the row when the action was sent: a workflow that knows less can't judge by itself.
+	Version int64 `json:"version"`
+}
+
+// Outcome is the answer to an action.
+type Outcome struct {
+	Applied bool     `json:"applied"`
+	Refusal *Refusal `json:"refusal,omitempty"`
+}
+
+// Refusal says why an action was not applied: a [models.Error] as a payload.
+type Refusal struct {
+	Kind    models.Kind         `json:"kind"`
+	Message string              `json:"message"`
+	Fields  []models.FieldError `json:"fields,omitempty"`
+	State   models.State        `json:"state,omitempty"`
+	Allowed []models.Event      `json:"allowed,omitempty"`
+}
+
+// Refuse makes a refusal of an error that has a kind.
+func Refuse(e *models.Error) *Refusal {
+	return &Refusal{Kind: e.Kind, Message: e.Message, Fields: e.Fields, State: e.State, Allowed: e.Allowed}
+}
+
+// Err is the refusal as the error it was.
+func (r *Refusal) Err() *models.Error {
+	return &models.Error{Kind: r.Kind, Message: r.Message, Fields: r.Fields, State: r.State, Allowed: r.Allowed}
+}
+
+// RefusedType is the type of the application error by which the validator refuses; its detail is a [Refusal].
+const RefusedType = "refused"
+
+// ApplyInput asks for an action to be applied to the order as the workflow knows it.
+type ApplyInput struct {
+	OrderID   string           `json:"order_id"`
+	ActionID  string           `json:"action_id"`
+	Lifecycle models.Lifecycle `json:"lifecycle"`
+}
+
+// ApplyResult is what became of it, and the order after it.
+type ApplyResult struct {
+	Outcome Outcome   `json:"outcome"`
+	Card    OrderCard `json:"card"`
+}
+
+// CatchUpInput asks what came in for an order. A nil lifecycle: the run knows nothing yet.
+type CatchUpInput struct {
+	OrderID   string            `json:"order_id"`
+	Lifecycle *models.Lifecycle `json:"lifecycle,omitempty"`
+}
+
+// PublicationInput starts a run of a publication.
+type PublicationInput struct {
+	PublicationID string `json:"publication_id"`
+}
+
+// PublicationPlan is what a run of a publication has to do.
+type PublicationPlan struct {
+	Number     string         `json:"number"`
+	Deliveries []DeliveryPlan `json:"deliveries"`
+}
+
+// DeliveryPlan is one delivery that is not done.
+type DeliveryPlan struct {
+	DeliveryID  string `json:"delivery_id"`
+	Destination string `json:"destination"`
+	NeedsReport bool   `json:"needs_report"`
+	// WaitSeconds until the next try is due.
+	WaitSeconds int64 `json:"wait_seconds"`
+}
+
+// DeliverResult is the outcome of one try. RetrySeconds is 0 when there is nothing left to try.
+type DeliverResult struct {
+	State        string `json:"state"`
+	RetrySeconds int64  `json:"retry_seconds"`
+}
+
+// WebhookInput starts a run of an endpoint.
+type WebhookInput struct {
+	DestinationID string `json:"destination_id"`
+}
+
+// WebhookResult is the outcome of a pass over an endpoint's messages. NextSeconds is 0 when nothing waits.
+type WebhookResult struct {
+	Sent        int    `json:"sent"`
+	NextSeconds int64  `json:"next_seconds"`
+	LastError   string `json:"last_error,omitempty"`
+}
