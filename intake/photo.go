@@ -30,9 +30,10 @@ type Bytes struct {
 // looking through all that was ever stored.
 const originals = "originals/"
 
-func originalKey(at time.Time) string {
-	return originals + at.UTC().Format("2006/01/02/15/") + models.NewID()
-}
+// OriginalsPrefix begins the keys of all photos that came in within the hour of at.
+func OriginalsPrefix(at time.Time) string { return originals + at.UTC().Format("2006/01/02/15/") }
+
+func originalKey(at time.Time) string { return OriginalsPrefix(at) + models.NewID() }
 
 // StoreBytes streams a photo into the blob store while it is hashed and inspected. Nothing is left when it fails:
 // [models.Unsupported] for what is no photo, [models.Invalid] for a truncated image or one with too many pixels,

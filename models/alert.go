@@ -2,6 +2,13 @@ package models
 
 import "gorm.io/gorm/clause"
 
+// The kinds of alert so far.
+const (
+	AlertLateItems      = "late_items"
+	AlertFailedDelivery = "failed_delivery"
+	AlertWebhookFailing = "webhook_failing"
+)
+
 // Alert tells the office of something that needs a person, with its remedy.
 type Alert struct {
 	ID          string  `gorm:"primaryKey" json:"id"`

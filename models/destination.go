@@ -36,7 +36,7 @@ type DestinationSettings struct {
 	Authorization string   `json:"authorization,omitempty"` // write only: the header's value, "Basic …" or "Bearer …"
 	// Of a folder.
 	Path         string `json:"path,omitempty"`     // below a root that the operator named
-	Template     string `json:"template,omitempty"` // folder levels, see archives.Levels
+	Template     string `json:"template,omitempty"` // folder levels, see [FolderLevels]
 	SaveMetadata bool   `json:"save_metadata,omitempty"`
 	NoReport     bool   `json:"no_report,omitempty"` // leaves the PDF out
 	Archive      bool   `json:"archive,omitempty"`   // adds the ZIP
@@ -174,6 +174,9 @@ func (d *Destination) Check() error {
 		}
 		if s.URL != "" || len(s.Events) > 0 || s.Authorization != "" || s.IncludeFile {
 			p.Add("settings", "A folder has path, template, save_metadata, no_report and archive only.")
+		}
+		if err := CheckFolderTemplate(s.Template); err != nil {
+			p.Add("settings.template", "%v", err)
 		}
 	}
 	return p.Err()

@@ -112,8 +112,8 @@ type release struct {
 // PublishItems writes a publication of o: its items, its deliveries and the messages of its web-hooks, and records the
 // event. itemIDs and destinationIDs narrow it when not empty. A [Conflict] when nothing is new for any destination, but
 // never for the first publication.
-func (tx *Tx) PublishItems(o *WorkOrder, e *HistoryEvent, itemIDs, destinationIDs []string) (*Publication, error) {
-	items, err := tx.publishable(o, itemIDs)
+func (tx *Tx) PublishItems(o *WorkOrder, e *HistoryEvent, policy QAPolicy, itemIDs, destinationIDs []string) (*Publication, error) {
+	items, err := tx.publishable(o, policy, itemIDs)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (tx *Tx) PublishItems(o *WorkOrder, e *HistoryEvent, itemIDs, destinationID
 		}
 	}
 	if !first && len(releases) == 0 && len(released) == 0 {
-		return nil, Errorf(Conflict, "There is nothing new to publish: every destination asked for has every item of this order.")
+		return nil, Errorf(Conflict, "There is nothing new to publish: every destination asked for has every item of this order that the office has approved.")
 	}
 
 	o.PublicationCount++
@@ -259,10 +259,16 @@ func (tx *Tx) queueItems(o *WorkOrder, e *HistoryEvent, told *WebhookPublication
 	return nil
 }
 
-// publishable lists the items that a publication may release: neither deleted nor rejected.
-func (tx *Tx) publishable(o *WorkOrder, itemIDs []string) ([]*Item, error) {
+// publishable lists the items that a publication may release: neither deleted nor rejected and, under office review,
+// seen by the office, with the last approval of the order or singly since.
+func (tx *Tx) publishable(o *WorkOrder, policy QAPolicy, itemIDs []string) ([]*Item, error) {
 	var items []*Item
-	q := tx.Where("work_order_id = ? AND deleted_at IS NULL AND review <> ?", o.ID, ReviewRejected).Order("received_at, id")
+	q := tx.Where("work_order_id = ? AND deleted_at IS NULL", o.ID).Order("received_at, id")
+	if policy.Automatic() {
+		q = q.Where("review <> ?", ReviewRejected)
+	} else {
+		q = q.Where("review = ?", ReviewApproved)
+	}
 	if len(itemIDs) > 0 {
 		q = q.Where("id IN ?", itemIDs)
 	}

@@ -131,6 +131,7 @@ const RefusedType = "refused"
 
 // ApplyInput asks for an action to be applied to the order as the workflow knows it.
 type ApplyInput struct {
+	AccountID string           `json:"account_id"`
 	OrderID   string           `json:"order_id"`
 	ActionID  string           `json:"action_id"`
 	Lifecycle models.Lifecycle `json:"lifecycle"`

@@ -1,0 +1,21 @@
+package backups
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+
+	"fieldproof/models"
+)
+
+// Deliveries that the workflow of a publication works on: those of web-hooks are messages, sent by their endpoint.
+const (
+	joinKinds     = "JOIN destinations ON destinations.id = deliveries.destination_id AND destinations.kind <> ?"
+	openCondition = "deliveries.publication_id = ? AND deliveries.state IN ?"
+)
+
+var openStates = []string{models.DeliveryPending, models.DeliveryRetrying}
+
+func openDeliveries(store *models.Store, ctx context.Context, publicationID string) *gorm.DB {
+	return store.Read(models.AcrossAccounts(ctx)).Select("deliveries.*").Joins(joinKinds, models.WebhookDestination).Where(openCondition, publicationID, openStates)
+}

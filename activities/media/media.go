@@ -1,0 +1,142 @@
+// Package media makes the smaller, upright copies of photos that screens and reports show.
+package media
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"golang.org/x/sync/semaphore"
+
+	"fieldproof/models"
+	"fieldproof/storage"
+)
+
+// Media makes renditions. Its zero limits are not usable: see [New].
+type Media struct {
+	Store *models.Store
+	Blobs *storage.Store
+	Log   *slog.Logger
+
+	// room is the memory, in bytes, that photos being decoded may take together.
+	room   *semaphore.Weighted
+	budget int64
+}
+
+// New makes a Media whose decoding takes at most budget bytes at once, whatever the photos' size.
+func New(store *models.Store, blobs *storage.Store, log *slog.Logger, budget int64) *Media {
+	return &Media{Store: store, Blobs: blobs, Log: log, room: semaphore.NewWeighted(budget), budget: budget}
+}
+
+// cost estimates the memory of decoding a photo and its copies.
+func (m *Media) cost(item *models.Item) int64 {
+	perPixel := int64(3)
+	if item.ContentType != "image/jpeg" {
+		perPixel = 10
+	}
+	return min(m.budget, item.Width*item.Height*perPixel+item.Size+(32<<20))
+}
+
+// MakeRenditions makes the renditions of every photo of an order that lacks them. A photo that can't be decoded is
+// marked and shown without: no retry could help it.
+func (m *Media) MakeRenditions(ctx context.Context, orderID string) error {
+	db := m.Store.Read(models.AcrossAccounts(ctx))
+	for {
+		var due []*models.Item
+		err := db.Where("work_order_id = ? AND kind = ? AND renditions = ?", orderID, models.Photo, models.RenditionsDue).Order("received_at").Limit(50).Find(&due).Error
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		for _, item := range due {
+			activity.RecordHeartbeat(ctx)
+			if err := m.Render(ctx, item); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// Render makes both renditions of a photo, durable before the row says so.
+func (m *Media) Render(ctx context.Context, item *models.Item) error {
+	state, reason := models.RenditionsMade, ""
+	var undecodable *decodeError
+	if err := m.make(ctx, item); errors.As(err, &undecodable) {
+		state, reason = models.RenditionsFailed, err.Error()
+		m.Log.Warn("a photo can't be decoded", "item", item.ID, "error", err)
+	} else if err != nil {
+		return err
+	}
+	item.Renditions, item.RenditionError = state, reason
+	return m.Store.Write(models.InAccount(ctx, item.AccountID), func(tx *models.Tx) error {
+		err := tx.Model(&models.Item{}).Where("id = ?", item.ID).Updates(map[string]any{"renditions": state, "rendition_error": reason}).Error
+		if err != nil {
+			return err
+		}
+		return tx.Announce(item.AccountID, "item.rendered", item.ID, item.WorkOrderID)
+	})
+}
+
+// decodeError says that bytes are no image that we can decode.
+type decodeError struct{ cause error }
+
+func (e *decodeError) Error() string { return fmt.Sprintf("the photo can't be decoded: %v", e.cause) }
+func (e *decodeError) Unwrap() error { return e.cause }
+
+func (m *Media) make(ctx context.Context, item *models.Item) error {
+	cost := m.cost(item)
+	if err := m.room.Acquire(ctx, cost); err != nil {
+		return err
+	}
+	defer m.room.Release(cost)
+	original, err := m.Blobs.Get(ctx, item.BlobKey)
+	if err != nil {
+		return err
+	}
+	defer original.Close()
+	display, thumbnail, err := Renditions(original, item.ContentType)
+	if err != nil {
+		return err
+	}
+	for _, r := range []struct {
+		rendition models.Rendition
+		bytes     io.Reader
+	}{{models.Display, display}, {models.Thumbnail, thumbnail}} {
+		if err := m.Blobs.Put(ctx, item.RenditionKey(r.rendition), "image/jpeg", r.bytes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// making keeps two requests from rendering one photo at once in this process.
+var making sync.Map
+
+// Open opens a rendition, made now when no worker came to it yet. [models.Unsupported] when the photo can't be decoded.
+func (m *Media) Open(ctx context.Context, item *models.Item, r models.Rendition) (storage.Reader, error) {
+	if item.Renditions == models.RenditionsFailed {
+		return nil, models.Errorf(models.Unsupported, "This photo can't be shown smaller: download the original.")
+	}
+	if reader, err := m.Blobs.Get(ctx, item.RenditionKey(r)); !errors.Is(err, storage.ErrNotFound) {
+		return reader, err
+	}
+	mu, _ := making.LoadOrStore(item.ID, &sync.Mutex{})
+	mu.(*sync.Mutex).Lock()
+	defer func() { mu.(*sync.Mutex).Unlock(); making.Delete(item.ID) }()
+	if reader, err := m.Blobs.Get(ctx, item.RenditionKey(r)); !errors.Is(err, storage.ErrNotFound) {
+		return reader, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	if err := m.Render(ctx, item); err != nil {
+		return nil, err
+	}
+	if item.Renditions == models.RenditionsFailed {
+		return nil, models.Errorf(models.Unsupported, "This photo can't be shown smaller: download the original.")
+	}
+	return m.Blobs.Get(context.WithoutCancel(ctx), item.RenditionKey(r))
+}

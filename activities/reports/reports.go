@@ -1,0 +1,120 @@
+// Package reports makes the PDF report of a work order.
+package reports
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+
+	"go.temporal.io/sdk/activity"
+	"golang.org/x/sync/semaphore"
+
+	"fieldproof/activities/media"
+	"fieldproof/models"
+	"fieldproof/storage"
+)
+
+// Reports renders reports.
+type Reports struct {
+	Store *models.Store
+	Blobs *storage.Store
+	Media *media.Media
+
+	// room is the memory, in bytes, that the photos of reports being rendered may take together.
+	room   *semaphore.Weighted
+	budget int64
+}
+
+// New makes a Reports whose renders take at most budget bytes for photos at once, whatever their number.
+func New(store *models.Store, blobs *storage.Store, m *media.Media, budget int64) *Reports {
+	return &Reports{Store: store, Blobs: blobs, Media: m, room: semaphore.NewWeighted(budget), budget: budget}
+}
+
+// What a photo takes in a document: its bytes, and their copy while it is written.
+const (
+	displayCost   = 700 << 10
+	thumbnailCost = 80 << 10
+)
+
+// Write renders the report of proof to w. Long reports wait until there is room for them; those that would take more
+// than the whole budget show smaller photos, and beyond that name them only.
+func (r *Reports) Write(ctx context.Context, w io.Writer, proof *models.Proof) error {
+	photos := int64(len(proof.Photos()))
+	d := &document{proof: proof, zone: proof.Account.Location(), rendition: models.Display, most: photos}
+	cost := photos * displayCost
+	if cost > r.budget/2 {
+		d.rendition, cost = models.Thumbnail, photos*thumbnailCost
+	}
+	if cost > r.budget {
+		d.most, cost = r.budget/thumbnailCost, r.budget
+	}
+	if err := r.room.Acquire(ctx, cost); err != nil {
+		return err
+	}
+	defer r.room.Release(cost)
+	d.photo = func(item *models.Item) ([]byte, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if activity.IsActivity(ctx) {
+			activity.RecordHeartbeat(ctx)
+		}
+		reader, err := r.Media.Open(ctx, item, d.rendition)
+		if models.KindOf(err) == models.Unsupported {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		defer reader.Close()
+		return io.ReadAll(io.LimitReader(reader, 8<<20))
+	}
+	return d.write(w)
+}
+
+// RenderReport makes the report of a publication, once: a second call finds it. Its failures show at the deliveries
+// that wait for it.
+func (r *Reports) RenderReport(ctx context.Context, publicationID string) error {
+	across := models.AcrossAccounts(ctx)
+	publication, err := models.One[models.Publication](r.Store.Read(across).Where("id = ?", publicationID), "publication")
+	if err != nil {
+		return err
+	}
+	scoped := models.InAccount(ctx, publication.AccountID)
+	if publication.ReportKey != "" {
+		there, err := r.Blobs.Has(ctx, publication.ReportKey)
+		if err != nil || there {
+			return err
+		}
+	}
+	if err := r.render(scoped, publication); err != nil {
+		noted := r.Store.Write(scoped, func(tx *models.Tx) error {
+			return tx.Model(&models.Delivery{}).Where("publication_id = ? AND takes_report AND state IN ?", publicationID, []string{models.DeliveryPending, models.DeliveryRetrying}).
+				Updates(map[string]any{"state": models.DeliveryRetrying, "last_error": "the report can't be made: " + err.Error()}).Error
+		})
+		if noted != nil {
+			return fmt.Errorf("%w; and its failure can't be noted: %w", err, noted)
+		}
+		return err
+	}
+	return nil
+}
+
+func (r *Reports) render(ctx context.Context, publication *models.Publication) error {
+	proof, err := models.ProofOf(r.Store.Read(ctx), publication.WorkOrderID, publication)
+	if err != nil {
+		return err
+	}
+	var pdf bytes.Buffer
+	if err := r.Write(ctx, &pdf, proof); err != nil {
+		return err
+	}
+	key := "reports/" + publication.ID + ".pdf"
+	if err := r.Blobs.Put(ctx, key, "application/pdf", &pdf); err != nil {
+		return err
+	}
+	return r.Store.Write(ctx, func(tx *models.Tx) error {
+		return tx.Model(&models.Publication{}).Where("id = ?", publication.ID).Update("report_key", key).Error
+	})
+}

@@ -1,0 +1,66 @@
+package models
+
+import (
+	"slices"
+
+	"gorm.io/gorm"
+)
+
+// Proof is an order with the items that a report, an archive or a delivery shows.
+type Proof struct {
+	Account *Account
+	Order   *WorkOrder
+	View    WorkOrderView
+	Items   []*Item
+	Users   map[string]string // user id → username
+}
+
+// ProofOf reads an order with its items that are neither deleted nor rejected, oldest first. With a publication only
+// those that it or an earlier one released.
+func ProofOf(db *gorm.DB, orderID string, upTo *Publication) (*Proof, error) {
+	order, err := One[WorkOrder](db.Where("id = ?", orderID), "work order")
+	if err != nil {
+		return nil, err
+	}
+	account, err := One[Account](db.Where("id = ?", order.AccountID), "account")
+	if err != nil {
+		return nil, err
+	}
+	views, err := ViewOrders(db, order)
+	if err != nil {
+		return nil, err
+	}
+	p := &Proof{Account: account, Order: order, View: views[0]}
+	q := db.Where("work_order_id = ? AND deleted_at IS NULL AND review <> ?", orderID, ReviewRejected)
+	if upTo != nil {
+		q = q.Where("id IN (?)", db.Session(&gorm.Session{NewDB: true, Context: db.Statement.Context}).Model(&PublicationItem{}).Select("item_id").
+			Joins("JOIN publications ON publications.id = publication_items.publication_id").
+			Where("publications.work_order_id = ? AND publications.number <= ?", orderID, upTo.Number))
+	}
+	if err := q.Order("received_at, id").Find(&p.Items).Error; err != nil {
+		return nil, err
+	}
+	uploaders := make([]string, len(p.Items))
+	for i, item := range p.Items {
+		uploaders[i] = item.UploadedBy
+	}
+	p.Users, err = Usernames(db, uploaders)
+	return p, err
+}
+
+// Photos lists the proof's photos.
+func (p *Proof) Photos() []*Item {
+	return slices.DeleteFunc(slices.Clone(p.Items), func(i *Item) bool { return i.Kind != Photo })
+}
+
+// TaskName names the task of an item, "" when it has none.
+func (p *Proof) TaskName(item *Item) string {
+	if item.TaskID != nil {
+		for _, t := range p.View.Tasks {
+			if t.ID == *item.TaskID {
+				return t.Name
+			}
+		}
+	}
+	return ""
+}

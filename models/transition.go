@@ -1,0 +1,266 @@
+package models
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// SystemActor is the name under which history shows what nobody did by hand.
+const SystemActor = "fieldproof"
+
+// Apply performs an action on an order that is locked: it asks the transition table and what only the database knows,
+// then writes row, event, web-hook messages and, for a publish, the publication. Refusals are [*Error] values; the
+// transaction must then be rolled back. The same action again is a success that changes nothing.
+func (tx *Tx) Apply(o *WorkOrder, a *Action) error {
+	done, err := tx.Happened(o.ID, a.ID)
+	if err != nil || done {
+		return err
+	}
+	if want := a.Parameters.IfMatch; want != nil && *want != o.Version {
+		return Errorf(Stale, "The work order has changed since you read it: it is at version %d. Read it again and repeat.", o.Version)
+	}
+	account, err := One[Account](tx.Where("id = ?", o.AccountID), "account")
+	if err != nil {
+		return err
+	}
+	event := &HistoryEvent{Actor: SystemActor, ActorID: a.ActorID, Reason: a.Parameters.Reason, MessageID: &a.ID, Type: a.Event.Type(), FromState: o.Lifecycle.State}
+	facts := Facts{Assigned: o.HasAssignee(), Automatic: o.Policy(account).Automatic()}
+	if a.ActorID != "" {
+		by, err := memberByID(tx.DB, a.ActorID)
+		if err != nil {
+			return err
+		}
+		event.Actor, facts.Office = by.Username, by.Office()
+	}
+	next, err := o.Lifecycle.After(a.Event, facts)
+	if err != nil {
+		return err
+	}
+	o.Lifecycle, event.ToState = next, next.State
+	if err := tx.effect(o, a, event, account); err != nil {
+		return err
+	}
+	if a.Event == Publish {
+		if _, err := tx.PublishItems(o, event, o.Policy(account), a.Parameters.ItemIDs, a.Parameters.DestinationIDs); err != nil {
+			return err
+		}
+	} else if err := tx.Record(o, event); err != nil {
+		return err
+	}
+	if err := tx.SaveOrder(o); err != nil {
+		return err
+	}
+	return tx.Model(a).Where("id = ?", a.ID).Update("outcome", ActionApplied).Error
+}
+
+// Happened tells whether an action has already become an event of the order's history.
+func (tx *Tx) Happened(orderID, actionID string) (bool, error) {
+	var n int64
+	err := tx.Model(&HistoryEvent{}).Where("work_order_id = ? AND message_id = ?", orderID, actionID).Count(&n).Error
+	return n > 0, err
+}
+
+// effect is what an event does to the order besides moving it.
+func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, account *Account) error {
+	switch a.Event {
+	case Assign:
+		return tx.assign(o, a.Parameters.Assignee, e)
+	case Unassign:
+		o.AssigneeID, o.AssignedToAll = nil, false
+		return tx.endAssignments(o)
+	case Complete:
+		missing, err := tx.missingProof(o)
+		if err != nil {
+			return err
+		}
+		if len(missing) > 0 {
+			return &Error{Kind: Conflict, Message: "The work order can't be completed: something is missing.", Fields: missing,
+				State: e.FromState, Allowed: Lifecycle{State: e.FromState}.Allowed(Facts{Assigned: o.HasAssignee()})}
+		}
+		o.FieldStatus, o.HasNewItems = FieldCompleted, false
+		if o.Policy(account).Automatic() {
+			return tx.PublishByItself(o, a.ID)
+		}
+	case Reject:
+		if strings.TrimSpace(a.Parameters.Reason) == "" {
+			return InvalidField("reason", "Say what is to be done again: the crew reads it.")
+		}
+		o.Priority, o.FieldStatus = PriorityRework, FieldUpdated
+		e.Details.ItemIDs = a.Parameters.ItemIDs
+		return tx.rejectItems(o, a.Parameters.ItemIDs, a.Parameters.Reason)
+	case Approve:
+		o.HasNewItems = false
+		return tx.Model(&Item{}).Where("work_order_id = ? AND deleted_at IS NULL AND review = ?", o.ID, ReviewPending).Update("review", ReviewApproved).Error
+	}
+	return nil
+}
+
+func (tx *Tx) assign(o *WorkOrder, assignee string, e *HistoryEvent) error {
+	row := &Assignment{ID: NewID(), AccountID: o.AccountID, WorkOrderID: o.ID, AssignedAt: Now()}
+	if assignee == AssignToAll {
+		if o.AssignedToAll {
+			return &Error{Kind: Conflict, Message: "The work order is already assigned to everybody.", State: o.Lifecycle.State}
+		}
+		o.AssigneeID, o.AssignedToAll, e.Details.Assignee = nil, true, AssignToAll
+	} else {
+		user, err := tx.UserByName(assignee)
+		if KindOf(err) == NotFound {
+			return InvalidField("assignee", "The account has no active user %q; give a username, or %s for everybody.", assignee, AssignToAll)
+		}
+		if err != nil {
+			return err
+		}
+		if o.AssigneeID != nil && *o.AssigneeID == user.ID {
+			return &Error{Kind: Conflict, Message: fmt.Sprintf("The work order is already assigned to %s.", user.Username), State: o.Lifecycle.State}
+		}
+		o.AssigneeID, o.AssignedToAll, e.Details.Assignee = &user.ID, false, user.Username
+		row.UserID = &user.ID
+	}
+	if o.Lifecycle.State == Assigned {
+		o.FieldStatus = FieldNew
+	}
+	if err := tx.endAssignments(o); err != nil {
+		return err
+	}
+	return tx.Create(row).Error
+}
+
+func (tx *Tx) endAssignments(o *WorkOrder) error {
+	return tx.Model(&Assignment{}).Where("work_order_id = ? AND ended_at IS NULL", o.ID).Update("ended_at", Now()).Error
+}
+
+// missingProof lists what the order still needs before it can be completed: what counts is the items table now.
+func (tx *Tx) missingProof(o *WorkOrder) ([]FieldError, error) {
+	tasks, err := TasksOf(tx.DB, o.ID)
+	if err != nil {
+		return nil, err
+	}
+	var rows []struct {
+		TaskID       *string
+		Kind         ItemKind
+		EvidenceType string
+		N            int
+	}
+	err = tx.Model(&Item{}).Select("task_id, kind, evidence_type, COUNT(*) AS n").
+		Where("work_order_id = ? AND deleted_at IS NULL AND review <> ?", o.ID, ReviewRejected).Group("task_id, kind, evidence_type").Scan(&rows).Error
+	if err != nil {
+		return nil, err
+	}
+	have, checkIns := map[[2]string]int{}, 0
+	for _, r := range rows {
+		if r.Kind == Photo && r.TaskID != nil {
+			have[[2]string{*r.TaskID, r.EvidenceType}] = r.N
+		}
+		if r.Kind == CheckIn {
+			checkIns += r.N
+		}
+	}
+	var missing Problems
+	for i, t := range tasks[o.ID] {
+		for _, evidence := range slices.Sorted(maps.Keys(t.RequiredPhotos)) {
+			if want, n := t.RequiredPhotos[evidence], have[[2]string{t.ID, evidence}]; n < want {
+				missing.Add(fmt.Sprintf("tasks[%d].required_photos.%s", i, evidence), "The task %q needs %d %s photos and has %d.", t.Name, want, evidence, n)
+			}
+		}
+	}
+	if o.Requires(OptionCheckIn) && checkIns == 0 {
+		missing.Add("check_ins", "The order needs a check-in at the property.")
+	}
+	return missing, nil
+}
+
+func (tx *Tx) rejectItems(o *WorkOrder, ids []string, reason string) error {
+	for i, id := range ids {
+		done := tx.Model(&Item{}).Where("id = ? AND work_order_id = ? AND deleted_at IS NULL", id, o.ID).
+			Updates(map[string]any{"review": ReviewRejected, "review_reason": reason})
+		if done.Error != nil {
+			return done.Error
+		}
+		if done.RowsAffected == 0 {
+			return InvalidField(fmt.Sprintf("item_ids[%d]", i), "The order has no item %s.", id)
+		}
+	}
+	return nil
+}
+
+// PublishByItself puts a publish into the order's inbox, as the policies auto_publish and auto_relay do. cause makes
+// it repeatable.
+func (tx *Tx) PublishByItself(o *WorkOrder, cause string) error {
+	a := &Action{ID: DerivedID("publish by itself", o.ID, cause), AccountID: o.AccountID, WorkOrderID: o.ID, Event: Publish, Inbox: true}
+	if err := tx.SaveAction(a); err != nil {
+		return err
+	}
+	return tx.Ring(OrderBell, o.ID)
+}
+
+// noticeAtOnce is how many items one transaction takes notice of.
+const noticeAtOnce = 500
+
+// NoticeItems takes notice of what came in for a locked order: its first item starts it, later ones change no state
+// but raise an alert from completed on, and under an automatic policy they publish by themselves. It reports whether
+// more is left.
+func (tx *Tx) NoticeItems(o *WorkOrder) (more bool, err error) {
+	var items []*Item
+	err = tx.Where("work_order_id = ? AND NOT noticed", o.ID).Order("received_at, id").Limit(noticeAtOnce).Find(&items).Error
+	if err != nil || len(items) == 0 {
+		return false, err
+	}
+	ids := make([]string, len(items))
+	for i, item := range items {
+		ids[i] = item.ID
+	}
+	if err := tx.Model(&Item{}).Where("id IN ?", ids).Update("noticed", true).Error; err != nil {
+		return false, err
+	}
+	for _, item := range items {
+		next, err := o.Lifecycle.After(Start, Facts{Assigned: o.HasAssignee(), Office: item.ByOffice})
+		if err != nil {
+			continue
+		}
+		names, err := Usernames(tx.DB, []string{item.UploadedBy})
+		if err != nil {
+			return false, err
+		}
+		message := "start/" + item.ID
+		e := &HistoryEvent{Type: Start.Type(), FromState: o.Lifecycle.State, ToState: next.State, ActorID: item.UploadedBy, Actor: names[item.UploadedBy], MessageID: &message}
+		o.Lifecycle, o.FieldStatus = next, FieldInProcess
+		if err := tx.Record(o, e); err != nil {
+			return false, err
+		}
+		if err := tx.SaveOrder(o); err != nil {
+			return false, err
+		}
+		break
+	}
+	if slices.Contains([]State{Created, Assigned, InProgress}, o.Lifecycle.State) {
+		return len(items) == noticeAtOnce, nil
+	}
+	account, err := One[Account](tx.Where("id = ?", o.AccountID), "account")
+	if err != nil {
+		return false, err
+	}
+	if s := o.Lifecycle.State; (s == Completed || s == Published) && o.Policy(account).Automatic() {
+		return len(items) == noticeAtOnce, tx.PublishByItself(o, items[len(items)-1].ID)
+	}
+	return len(items) == noticeAtOnce, tx.Raise(&Alert{AccountID: o.AccountID, Kind: AlertLateItems, WorkOrderID: &o.ID, Subject: o.ID,
+		Title:  "Late items on " + o.DisplayNumber(),
+		Detail: fmt.Sprintf("Items arrived after the work order was %s. They are kept, and wait for a look.", o.Lifecycle.State),
+		Remedy: "Look at the new items, approve or reject them, and publish again."})
+}
+
+// Reconcile brings row and workflow together after a restore from backups: the copy that knows more changes is the
+// truth. It reports whether the row had to be set, which history then tells.
+func (tx *Tx) Reconcile(o *WorkOrder, known Lifecycle) (bool, error) {
+	if known.Version <= o.Lifecycle.Version {
+		return false, nil
+	}
+	e := &HistoryEvent{Type: TypeUpdated, FromState: o.Lifecycle.State, ToState: known.State, Actor: SystemActor,
+		Reason: "The database stood behind the workflow, as after a restore from a backup, and was set to its state."}
+	o.Lifecycle = known
+	if err := tx.Record(o, e); err != nil {
+		return false, err
+	}
+	return true, tx.SaveOrder(o)
+}

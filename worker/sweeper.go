@@ -1,0 +1,194 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	operatorpb "go.temporal.io/api/operatorservice/v1"
+
+	"fieldproof/intake"
+	"fieldproof/models"
+	"fieldproof/storage"
+	"fieldproof/workflows/names"
+)
+
+// Sweeper finds what fell between two steps when something was killed, and sets it going again: orders without a run,
+// publications and web-hook endpoints with something left to send, bytes that no row names.
+type Sweeper struct {
+	Store    *models.Store
+	Blobs    *storage.Store
+	Bells    *intake.Bells
+	Temporal client.Client
+	Log      *slog.Logger
+}
+
+// Run sweeps until ctx ends: open work every minute, old bytes and rows every hour.
+func (s *Sweeper) Run(ctx context.Context) {
+	s.report("open work", s.OpenWork(ctx))
+	minute, hour := time.NewTicker(time.Minute), time.NewTicker(time.Hour)
+	defer minute.Stop()
+	defer hour.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-minute.C:
+			s.report("open work", s.OpenWork(ctx))
+		case <-hour.C:
+			s.report("orphaned bytes", s.OrphanedBytes(ctx, time.Now().Add(-orphanAge)))
+			s.report("old rows", s.Store.ForgetOld(ctx))
+			s.report("lost runs", s.LostRuns(ctx))
+		}
+	}
+}
+
+func (s *Sweeper) report(what string, err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		s.Log.Warn("sweeping "+what+" failed", "error", err)
+	}
+}
+
+// OpenWork rings for publications that have not ended and for endpoints with messages that are due: after a restore
+// from backups or a lost run their workflows may not know.
+func (s *Sweeper) OpenWork(ctx context.Context) error {
+	ctx = models.AcrossAccounts(ctx)
+	waited := models.At(time.Now().Add(-time.Minute))
+	var publications, endpoints []string
+	err := s.Store.Read(ctx).Model(&models.Publication{}).Where("ended_at IS NULL AND created_at < ?", waited).Order("created_at").Limit(1000).Pluck("id", &publications).Error
+	if err != nil {
+		return err
+	}
+	err = s.Store.Read(ctx).Model(&models.WebhookMessage{}).Distinct("destination_id").
+		Where("state IN ('pending', 'retrying') AND next_attempt_at < ?", waited).Pluck("destination_id", &endpoints).Error
+	if err != nil {
+		return err
+	}
+	ring := map[models.BellKind][]string{}
+	for _, id := range publications {
+		if !s.running(ctx, names.PublicationID(id)) {
+			ring[models.PublicationBell] = append(ring[models.PublicationBell], id)
+		}
+	}
+	for _, id := range endpoints {
+		if !s.running(ctx, names.WebhookID(id)) {
+			ring[models.WebhookBell] = append(ring[models.WebhookBell], id)
+		}
+	}
+	return s.ring(ctx, ring)
+}
+
+func (s *Sweeper) ring(ctx context.Context, bells map[models.BellKind][]string) error {
+	if len(bells) == 0 {
+		return nil
+	}
+	defer s.Bells.Poke()
+	return s.Store.Write(ctx, func(tx *models.Tx) error {
+		for kind, subjects := range bells {
+			for _, subject := range subjects {
+				if err := tx.Ring(kind, subject); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// running tells whether a workflow has an open run; when Temporal can't say, it is assumed.
+func (s *Sweeper) running(ctx context.Context, workflowID string) bool {
+	d, err := s.Temporal.DescribeWorkflowExecution(ctx, workflowID, "")
+	var missing *serviceerror.NotFound
+	if errors.As(err, &missing) {
+		return false
+	}
+	return err != nil || d.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
+}
+
+// LostRuns rings for every order that is neither closed nor deleted and has no run. It goes through the orders in
+// pages, asking Temporal for each, which takes its time: the bell of an order that moves finds a lost run at once.
+func (s *Sweeper) LostRuns(ctx context.Context) error {
+	ctx = models.AcrossAccounts(ctx)
+	for after := int64(0); ; {
+		var orders []models.WorkOrder
+		err := s.Store.Read(ctx).Select("seq", "id").Where("seq > ? AND NOT hidden AND state <> ?", after, models.Closed).Order("seq").Limit(200).Find(&orders).Error
+		if err != nil || len(orders) == 0 {
+			return err
+		}
+		var lost []string
+		for _, o := range orders {
+			if !s.running(ctx, names.WorkOrderID(o.ID)) {
+				lost = append(lost, o.ID)
+			}
+		}
+		if len(lost) > 0 {
+			if err := s.ring(ctx, map[models.BellKind][]string{models.OrderBell: lost}); err != nil {
+				return err
+			}
+		}
+		after = orders[len(orders)-1].Seq
+	}
+}
+
+// orphanAge is how old bytes without a row must be: no upload takes that long.
+const orphanAge = 24 * time.Hour
+
+// OrphanedBytes deletes photos' bytes that no row names and that are older than before, an hour's folder at a time.
+func (s *Sweeper) OrphanedBytes(ctx context.Context, before time.Time) error {
+	ctx = models.AcrossAccounts(ctx)
+	for age := time.Duration(0); age < 72*time.Hour; age += time.Hour {
+		prefix := intake.OriginalsPrefix(before.Add(-age - time.Hour))
+		var keys []string
+		if err := s.Blobs.Keys(ctx, prefix, func(key string) error { keys = append(keys, key); return nil }); err != nil {
+			return err
+		}
+		for _, key := range keys {
+			original := key
+			if i := strings.LastIndexByte(key, '/'); strings.Contains(key[i+1:], ".") {
+				original = key[:i+1+strings.IndexByte(key[i+1:], '.')]
+			}
+			var n int64
+			if err := s.Store.Read(ctx).Model(&models.Item{}).Where("blob_key = ?", original).Count(&n).Error; err != nil {
+				return err
+			}
+			if n > 0 {
+				continue
+			}
+			if err := s.Blobs.Delete(ctx, key); err != nil {
+				return err
+			}
+			s.Log.Info("bytes that no item names were swept", "key", key)
+		}
+	}
+	return nil
+}
+
+// RegisterSearchAttributes makes the search attributes of Fieldproof known to a namespace.
+func RegisterSearchAttributes(ctx context.Context, c client.Client, namespace string) error {
+	wanted := map[string]enumspb.IndexedValueType{}
+	for name, kind := range names.SearchAttributes {
+		t, err := enumspb.IndexedValueTypeFromString(kind)
+		if err != nil {
+			return err
+		}
+		wanted[name] = t
+	}
+	have, err := c.OperatorService().ListSearchAttributes(ctx, &operatorpb.ListSearchAttributesRequest{Namespace: namespace})
+	if err != nil {
+		return err
+	}
+	for name := range have.GetCustomAttributes() {
+		delete(wanted, name)
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorpb.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: wanted})
+	return err
+}

@@ -1,0 +1,107 @@
+// Package worker runs the workflows and activities of Fieldproof, and sweeps up what a crash left between a row and its
+// workflow.
+package worker
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"fieldproof/activities/backups"
+	"fieldproof/activities/media"
+	"fieldproof/activities/records"
+	"fieldproof/activities/reports"
+	"fieldproof/activities/webhooks"
+	"fieldproof/workflows"
+	"fieldproof/workflows/names"
+)
+
+// Activities are everything that a worker does.
+type Activities struct {
+	Records  *records.Records
+	Media    *media.Media
+	Reports  *reports.Reports
+	Backups  *backups.Backups
+	Webhooks *webhooks.Webhooks
+}
+
+// Start starts a worker for each of the queues and returns a function that stops them, letting activities finish.
+func Start(c client.Client, a Activities, queues []string, log *slog.Logger) (stop func(), err error) {
+	var started []worker.Worker
+	stop = func() {
+		for _, w := range started {
+			w.Stop()
+		}
+	}
+	for _, queue := range queues {
+		if !slices.Contains(names.Queues, queue) {
+			stop()
+			return nil, fmt.Errorf("there is no queue %q; the queues are %v", queue, names.Queues)
+		}
+		w := worker.New(c, queue, options(queue))
+		register(w, queue, a)
+		if err := w.Start(); err != nil {
+			stop()
+			return nil, fmt.Errorf("start the worker of %s: %w", queue, err)
+		}
+		started = append(started, w)
+	}
+	return stop, nil
+}
+
+// options size a worker. Heavy work is bounded by memory budgets of its own; these numbers only bound its number.
+func options(queue string) worker.Options {
+	o := worker.Options{
+		WorkerStopTimeout:                       10 * time.Second,
+		MaxConcurrentWorkflowTaskExecutionSize:  100,
+		MaxConcurrentActivityExecutionSize:      100,
+		MaxConcurrentEagerActivityExecutionSize: 100,
+		MaxConcurrentWorkflowTaskPollers:        8,
+		MaxConcurrentActivityTaskPollers:        4,
+	}
+	switch queue {
+	case names.MediaQueue:
+		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker, o.MaxConcurrentActivityTaskPollers = 4, true, 2
+	case names.ReportQueue:
+		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker, o.MaxConcurrentActivityTaskPollers = 4, true, 2
+	case names.DeliveryQueue:
+		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker = 50, true
+	}
+	return o
+}
+
+func register(w worker.Registry, queue string, a Activities) {
+	as := func(name string, fn any) {
+		w.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
+	}
+	switch queue {
+	case names.MainQueue:
+		RegisterWorkflows(w)
+		as(names.ApplyAction, a.Records.ApplyAction)
+		as(names.CatchUp, a.Records.CatchUp)
+		as(names.PlanPublication, a.Backups.PlanPublication)
+		as(names.EndPublication, a.Backups.EndPublication)
+	case names.MediaQueue:
+		as(names.MakeRenditions, a.Media.MakeRenditions)
+	case names.ReportQueue:
+		as(names.RenderReport, a.Reports.RenderReport)
+	case names.DeliveryQueue:
+		as(names.Deliver, a.Backups.Deliver)
+		as(names.SendWebhooks, a.Webhooks.SendWebhooks)
+	}
+}
+
+// RegisterWorkflows registers every workflow under the name that others know.
+func RegisterWorkflows(w interface {
+	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
+}) {
+	w.RegisterWorkflowWithOptions(workflows.WorkOrder, workflow.RegisterOptions{Name: names.WorkOrder})
+	w.RegisterWorkflowWithOptions(workflows.Publication, workflow.RegisterOptions{Name: names.Publication})
+	w.RegisterWorkflowWithOptions(workflows.WebhookEndpoint, workflow.RegisterOptions{Name: names.WebhookEndpoint})
+}

@@ -1,0 +1,141 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"fieldproof/models"
+	"fieldproof/workflows/names"
+)
+
+// publication is one run of a publication's workflow.
+type publication struct {
+	id       string
+	plan     names.PublicationPlan
+	reported bool // the report is there
+	rang     int  // counts the bells: a delivery that waits looks up when it changes
+	open     int
+	states   map[string]string
+}
+
+// Publication brings one publication to its destinations, each independently of the others. What is to be done stands
+// in rows, so a run can begin at any time: also long after the last one ended, when somebody asks for another try.
+func Publication(ctx workflow.Context, in names.PublicationInput) error {
+	p := &publication{id: in.PublicationID, states: map[string]string{}}
+	bells := workflow.GetSignalChannel(ctx, names.Bell)
+	for {
+		if err := workflow.ExecuteActivity(onMain(ctx, 15*time.Second, 0), names.PlanPublication, in).Get(ctx, &p.plan); err != nil {
+			return err
+		}
+		p.deliverAll(ctx, bells)
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && p.open > 0 {
+			return workflow.NewContinueAsNewError(ctx, names.Publication, in)
+		}
+		if rang := drainAll(bells); !rang {
+			break
+		}
+	}
+	return workflow.ExecuteActivity(onMain(ctx, 15*time.Second, 0), names.EndPublication, in).Get(ctx, nil)
+}
+
+func drainAll(bells workflow.ReceiveChannel) bool {
+	rang := false
+	for bells.ReceiveAsync(nil) {
+		rang = true
+	}
+	return rang
+}
+
+// deliverAll runs every delivery side by side and returns when all are over, or when the history has grown long.
+func (p *publication) deliverAll(ctx workflow.Context, bells workflow.ReceiveChannel) {
+	ctx, stop := workflow.WithCancel(ctx)
+	defer stop()
+	if len(p.plan.Deliveries) == 0 {
+		return
+	}
+	p.open, p.reported = len(p.plan.Deliveries), false
+	needsReport := false
+	for _, d := range p.plan.Deliveries {
+		needsReport = needsReport || d.NeedsReport
+		p.states[d.Destination] = "waits"
+	}
+	p.show(ctx)
+	if needsReport {
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			p.reported = workflow.ExecuteActivity(onQueue(ctx, names.ReportQueue, 15*time.Minute, p.plan.Number), names.RenderReport, p.id).Get(ctx, nil) == nil
+		})
+	}
+	for _, d := range p.plan.Deliveries {
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			p.deliver(ctx, d)
+			if ctx.Err() == nil {
+				p.open--
+			}
+		})
+	}
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		for ctx.Err() == nil {
+			if err := workflow.Await(ctx, func() bool { return bells.Len() > 0 }); err != nil {
+				return
+			}
+			drainAll(bells)
+			p.rang++
+		}
+	})
+	_ = workflow.Await(ctx, func() bool { return p.open == 0 || workflow.GetInfo(ctx).GetContinueAsNewSuggested() })
+}
+
+// deliver tries one delivery until it is done or given up, with growing rests that a bell cuts short.
+func (p *publication) deliver(ctx workflow.Context, d names.DeliveryPlan) {
+	if d.NeedsReport {
+		if workflow.Await(ctx, func() bool { return p.reported }) != nil {
+			return
+		}
+	}
+	wait := time.Duration(d.WaitSeconds) * time.Second
+	for {
+		if wait > 0 {
+			heard := p.rang
+			if _, err := workflow.AwaitWithTimeout(ctx, wait, func() bool { return p.rang > heard }); err != nil {
+				return
+			}
+		}
+		var result names.DeliverResult
+		err := workflow.ExecuteActivity(onQueue(ctx, names.DeliveryQueue, 2*time.Hour, d.Destination), names.Deliver, d.DeliveryID).Get(ctx, &result)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			workflow.GetLogger(ctx).Error("a delivery could not be tried", "destination", d.Destination, "error", err)
+			result = names.DeliverResult{State: models.DeliveryRetrying, RetrySeconds: 60}
+		}
+		p.states[d.Destination] = result.State
+		p.show(ctx)
+		if result.RetrySeconds == 0 {
+			return
+		}
+		wait = time.Duration(result.RetrySeconds) * time.Second
+	}
+}
+
+// onQueue are the options of long activities: they heartbeat, and are tried for as long as it takes.
+func onQueue(ctx workflow.Context, queue string, once time.Duration, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           queue,
+		StartToCloseTimeout: once,
+		HeartbeatTimeout:    time.Minute,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 5 * time.Minute},
+		Summary:             summary,
+	})
+}
+
+func (p *publication) show(ctx workflow.Context) {
+	text := "**" + p.plan.Number + "**\n"
+	for _, d := range p.plan.Deliveries {
+		text += fmt.Sprintf("\n- %s: %s", d.Destination, p.states[d.Destination])
+	}
+	workflow.SetCurrentDetails(ctx, text)
+}
