@@ -69,6 +69,7 @@ func (s *Store) ForgetOld(ctx context.Context) error {
 			{&IdempotencyKey{}, "created_at < ?", day(1)},
 			{&FeedEntry{}, "at < ?", day(2)},
 			{&Token{}, "expires_at < ?", day(1)},
+			{&RateLimit{}, "ends_at < ?", Now()},
 			{&Action{}, "NOT inbox AND created_at < ?", day(7)},
 		} {
 			if err := tx.Where(old.where, old.at).Delete(old.row).Error; err != nil {

@@ -401,3 +401,59 @@ func (v *DeliveryView) fromMessages(db *gorm.DB) error {
 	}
 	return nil
 }
+
+// ViewPublication makes the view of a publication with its deliveries.
+func ViewPublication(db *gorm.DB, p Publication) (PublicationView, error) {
+	var deliveries []Delivery
+	if err := db.Where("publication_id = ?", p.ID).Order("id").Find(&deliveries).Error; err != nil {
+		return PublicationView{}, err
+	}
+	views, err := ViewDeliveries(db, deliveries)
+	if err != nil {
+		return PublicationView{}, err
+	}
+	names, err := Usernames(db, []string{p.CreatedBy})
+	by := names[p.CreatedBy]
+	if p.CreatedBy == "" {
+		by = SystemActor
+	}
+	return PublicationView{ID: p.ID, Number: p.Number, CreatedAt: p.CreatedAt, CreatedBy: by, Items: p.Items, Deliveries: views}, err
+}
+
+// RetryDelivery has a delivery tried again now, for another three days, also when it was given up or its publication
+// has ended. One that is delivered is a [Conflict].
+func (tx *Tx) RetryDelivery(d *Delivery) error {
+	destination, err := One[Destination](tx.Where("id = ?", d.DestinationID), "destination")
+	if err != nil {
+		return err
+	}
+	if destination.DeletedAt != nil || !destination.Enabled {
+		return Errorf(Conflict, "The destination %s is switched off or deleted: switch it on first.", destination.Name)
+	}
+	now := Now()
+	again := map[string]any{"state": DeliveryPending, "next_attempt_at": now, "give_up_at": At(now.Add(DeliveryRetention))}
+	if destination.Kind == WebhookDestination {
+		messages := tx.Model(&WebhookMessage{}).Where("delivery_id = ? AND state <> ?", d.ID, DeliveryDelivered).Updates(again)
+		if messages.Error != nil {
+			return messages.Error
+		}
+		if messages.RowsAffected == 0 {
+			return Errorf(Conflict, "Everything of this delivery has arrived; replay the destination to send it again.")
+		}
+		if err := tx.Model(&Destination{}).Where("id = ?", destination.ID).Update("probe_at", nil).Error; err != nil {
+			return err
+		}
+		return tx.Ring(WebhookBell, destination.ID)
+	}
+	if d.State == DeliveryDelivered {
+		return Errorf(Conflict, "The delivery has arrived; publish again to send what is new.")
+	}
+	if err := tx.Model(&Delivery{}).Where("id = ?", d.ID).Updates(again).Error; err != nil {
+		return err
+	}
+	d.State, d.NextAttemptAt = DeliveryPending, &now
+	if err := tx.Model(&Publication{}).Where("id = ?", d.PublicationID).Update("ended_at", nil).Error; err != nil {
+		return err
+	}
+	return tx.Ring(PublicationBell, d.PublicationID)
+}

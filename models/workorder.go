@@ -501,6 +501,7 @@ type OrderFilter struct {
 	States     []State
 	AssigneeID *string
 	Unassigned bool
+	ToAll      bool // assigned to everybody
 	ClientCode *string
 	Priority   string
 	DueFrom    *Date
@@ -580,6 +581,9 @@ func (f OrderFilter) apply(db *gorm.DB, accountID string) *gorm.DB {
 	if f.Unassigned {
 		q = q.Where("work_orders.assignee_id IS NULL AND NOT work_orders.assigned_to_all")
 	}
+	if f.ToAll {
+		q = q.Where("work_orders.assigned_to_all")
+	}
 	if f.ClientCode != nil {
 		q = q.Where("work_orders.client_code = ?", *f.ClientCode)
 	}
@@ -599,4 +603,20 @@ func (f OrderFilter) apply(db *gorm.DB, accountID string) *gorm.DB {
 		q = q.Where("work_orders.seq < ?", f.Before)
 	}
 	return q.Order(order).Limit(f.Limit)
+}
+
+// FirstLook notes the assignee's first look at a locked order; later ones change nothing.
+func (tx *Tx) FirstLook(o *WorkOrder, by *Member) error {
+	looked := tx.Model(&Assignment{}).Where("work_order_id = ? AND ended_at IS NULL AND viewed_at IS NULL AND (user_id = ? OR user_id IS NULL)", o.ID, by.ID).
+		Update("viewed_at", Now())
+	if looked.Error != nil || looked.RowsAffected == 0 {
+		return looked.Error
+	}
+	if o.FieldStatus == FieldNew || o.FieldStatus == FieldUpdated {
+		o.FieldStatus = FieldViewed
+	}
+	if err := tx.Record(o, &HistoryEvent{Type: TypeViewed, ActorID: by.ID, Actor: by.Username}); err != nil {
+		return err
+	}
+	return tx.SaveOrder(o)
 }

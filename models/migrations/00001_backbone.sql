@@ -403,7 +403,15 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 
+CREATE TABLE rate_limits (
+    id TEXT PRIMARY KEY,
+    count BIGINT NOT NULL,
+    ends_at {{.Time}} NOT NULL
+);
+CREATE INDEX rate_limits_end ON rate_limits (ends_at);
+
 -- +goose Down
+DROP TABLE rate_limits;
 DROP TABLE idempotency_keys;
 DROP TABLE feed;
 DROP TABLE outbox;

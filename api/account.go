@@ -1,0 +1,147 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	jsonpatch "github.com/evanphx/json-patch/v5"
+
+	"fieldproof/intake"
+	"fieldproof/models"
+)
+
+// SignUp makes an account.
+type SignUp struct {
+	Name     string `json:"name"`
+	Username string `json:"username"`
+	Password string `json:"password"`
+	Email    string `json:"email,omitempty"`
+}
+
+// SignedUp is a new account with its first user.
+type SignedUp struct {
+	Account AccountRef `json:"account"`
+	User    UserView   `json:"user"`
+	Token   string     `json:"token"`
+}
+
+// AccountFields are what an admin may change of an account.
+type AccountFields struct {
+	Name                string            `json:"name"`
+	Zone                string            `json:"zone"`
+	QAPolicy            models.QAPolicy   `json:"qa_policy"`
+	CertificationRadius float64           `json:"certification_radius"`
+	Branding            map[string]string `json:"branding"`
+	Defaults            map[string]string `json:"defaults"`
+}
+
+const (
+	signUpsWindow = time.Hour
+	mostSignUps   = 100
+)
+
+func (s *Server) accountRoutes() []route {
+	return []route{
+		define(http.MethodPost, "/accounts", anybody, http.StatusCreated, "Sign up: a new account with its first user, an admin", s.signUp),
+		get("/account", anyMember, "The account", func(c *call) (*models.Account, error) { return s.Store.AccountByID(c.ctx(), c.member.AccountID) }),
+		patch[AccountFields]("/account", with(models.ManageAccount), "Change the account", s.patchAccount),
+	}
+}
+
+func (s *Server) signUp(c *call, in SignUp) (*SignedUp, error) {
+	if !s.SignUp {
+		return nil, models.Errorf(models.Forbidden, "Sign-up is closed on this installation: ask its operator for an account.")
+	}
+	ctx := c.Request.Context()
+	key := "signup/" + c.ClientIP()
+	if err := c.spent(ctx, key, mostSignUps); err != nil {
+		return nil, err
+	}
+	if err := s.Store.Spend(ctx, signUpsWindow, key); err != nil {
+		return nil, err
+	}
+	account, user, err := CreateAccount(ctx, s.Store, s.Intake, c.newID("account"), in)
+	if err != nil {
+		return nil, err
+	}
+	session, err := c.newSession(user)
+	if err != nil {
+		return nil, err
+	}
+	return &SignedUp{Account: AccountRef{account.ID, account.Name}, User: session.User, Token: session.Token}, nil
+}
+
+func (s *Server) patchAccount(c *call, patch mergePatch) (*models.Account, error) {
+	var account *models.Account
+	err := s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+		var err error
+		if account, err = models.One[models.Account](tx.Locked().Where("id = ?", c.member.AccountID), "account"); err != nil {
+			return err
+		}
+		fields := AccountFields{account.Name, account.Zone, account.QAPolicy, account.CertificationRadius, account.Branding, account.Defaults}
+		if err := merge(&fields, patch); err != nil {
+			return err
+		}
+		account.Name, account.Zone, account.QAPolicy = fields.Name, fields.Zone, fields.QAPolicy
+		account.CertificationRadius, account.Branding, account.Defaults = fields.CertificationRadius, orEmpty(fields.Branding), orEmpty(fields.Defaults)
+		account.UpdatedAt = models.Now()
+		if err := account.Check(); err != nil {
+			return err
+		}
+		return tx.Select("*").Updates(account).Error
+	})
+	return account, err
+}
+
+func orEmpty(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}
+
+// merge applies a merge patch (RFC 7396) to fields, strictly: the result must still be fields and nothing else.
+func merge[T any](fields *T, patch mergePatch) error {
+	if _, err := members(patch); err != nil {
+		return err
+	}
+	if len(patch) == 0 {
+		return nil
+	}
+	have, err := json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	merged, err := jsonpatch.MergePatch(have, patch)
+	if err != nil {
+		return &models.Error{Kind: models.Malformed, Message: "The body is not a JSON object: " + err.Error() + "."}
+	}
+	var result T
+	if err := decode(merged, &result); err != nil {
+		return err
+	}
+	*fields = result
+	return nil
+}
+
+// newSampleOrder is the order that every new account begins with, ready to be completed.
+func newSampleOrder(by *models.Member) intake.NewOrder {
+	description, reference := "Your first order. Assign it to a crew, add photos, complete, approve and publish it.", "SAMPLE"
+	return intake.NewOrder{
+		ID: models.DerivedID("sample order", by.AccountID),
+		By: by,
+		Fields: models.WorkOrderFields{
+			WorkOrderNumber: "SAMPLE-1",
+			Address:         models.Address{Address1: "110 East Main Street", City: "Round Rock", State: "TX", Zip: "78664", Country: "US"},
+			Instructions:    "<p>Photograph the front of the house <b>before</b> and <b>after</b> the lawn is cut.</p>",
+			WorkOrderInfo:   "Gate code 0000 (a sample)",
+			Description:     &description,
+			Reference:       &reference,
+		},
+		Tasks: []models.TaskFields{
+			{Name: "Lawn cut", Instructions: "<p>Front and back yard, edges included.</p>", RequiredPhotos: map[string]int{"before": 1, "after": 1}},
+			{Name: "Exterior inspection"},
+		},
+	}
+}

@@ -1,0 +1,42 @@
+package api
+
+import "fieldproof/models"
+
+func (s *Server) alertRoutes() []route {
+	return []route{
+		get("/alerts", with(models.ViewAlerts), "What needs a person, newest first", s.listAlerts, "dismissed"),
+		get("/alerts/:id", with(models.ViewAlerts), "An alert", func(c *call) (*models.Alert, error) { return c.alert() }),
+		remove("/alerts/:id", with(models.DismissAlerts), "Dismiss an alert", s.dismissAlert),
+	}
+}
+
+func (c *call) alert() (*models.Alert, error) {
+	return models.One[models.Alert](c.server.Store.Read(c.ctx()).Where("id = ?", c.Param("id")), "alert")
+}
+
+func (s *Server) listAlerts(c *call) (list[models.Alert], error) {
+	limit, at, err := c.page()
+	if err != nil {
+		return list[models.Alert]{}, err
+	}
+	q := s.Store.Read(c.ctx()).Order("id DESC").Limit(limit + 1)
+	if c.Query("dismissed") != "true" {
+		q = q.Where("dismissed_at IS NULL")
+	}
+	if at.After != "" {
+		q = q.Where("id < ?", at.After)
+	}
+	var rows []models.Alert
+	err = q.Find(&rows).Error
+	return pageByID(rows, limit, at, func(a models.Alert) string { return a.ID }, func(a models.Alert) models.Alert { return a }), err
+}
+
+func (s *Server) dismissAlert(c *call) error {
+	a, err := c.alert()
+	if err != nil || a.DismissedAt != nil {
+		return err
+	}
+	return s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+		return tx.Model(&models.Alert{}).Where("id = ?", a.ID).Updates(map[string]any{"dismissed_at": models.Now(), "dismissed_by": c.member.ID}).Error
+	})
+}

@@ -1,0 +1,59 @@
+package api
+
+import (
+	"net/http"
+
+	"fieldproof/intake"
+	"fieldproof/models"
+)
+
+// NewCheckIn tells that somebody is at the property.
+type NewCheckIn struct {
+	UUID      string       `json:"uuid"`
+	At        *models.Time `json:"at"`
+	Latitude  *float64     `json:"latitude"`
+	Longitude *float64     `json:"longitude"`
+	Accuracy  *float64     `json:"accuracy"`
+	Device    string       `json:"device,omitempty"`
+}
+
+func (s *Server) checkInRoutes() []route {
+	return []route{
+		get("/work-orders/:id/check-ins", anyMember, "The check-ins at a work order's property, newest first", s.listCheckIns),
+		define(http.MethodPost, "/work-orders/:id/check-ins", with(models.UploadItems), http.StatusCreated, "Check in at the property", s.checkIn),
+	}
+}
+
+func (s *Server) listCheckIns(c *call) (list[models.CheckInView], error) {
+	empty := list[models.CheckInView]{Items: []models.CheckInView{}}
+	find, limit, at, err := c.itemsOfOrder(models.CheckIn)
+	if err != nil {
+		return empty, err
+	}
+	items, err := find()
+	if err != nil {
+		return empty, err
+	}
+	users, err := names(s.Store.Read(c.ctx()), items)
+	return pageByID(items, limit, at, func(i *models.Item) string { return i.ID }, func(i *models.Item) models.CheckInView { return i.CheckInView(users[i.UploadedBy]) }), err
+}
+
+func (s *Server) checkIn(c *call, in NewCheckIn) (models.CheckInView, error) {
+	o, err := s.Intake.MayUpload(c.ctx(), c.Param("id"), c.member)
+	if err != nil {
+		return models.CheckInView{}, err
+	}
+	at := in.At
+	if at == nil {
+		at = ptr(models.Now())
+	}
+	item, made, err := s.Intake.AcceptItem(c.ctx(), intake.NewItem{OrderID: o.ID, Kind: models.CheckIn, UUID: in.UUID, TakenAt: at, Source: models.MobileCamera, Device: in.Device, By: c.member,
+		Position: models.Position{Latitude: in.Latitude, Longitude: in.Longitude, Accuracy: in.Accuracy}}, nil)
+	if err != nil {
+		return models.CheckInView{}, err
+	}
+	if !made {
+		c.status = http.StatusOK
+	}
+	return item.CheckInView(c.member.Username), nil
+}

@@ -1,0 +1,340 @@
+package api
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"fieldproof/models"
+)
+
+// DestinationFields are what may be written of a destination (contract: destination).
+type DestinationFields struct {
+	Name     string                  `json:"name"`
+	Kind     models.DestinationKind  `json:"kind"`
+	Enabled  *bool                   `json:"enabled"`
+	Scope    models.DestinationScope `json:"scope"`
+	Settings json.RawMessage         `json:"settings"`
+}
+
+// TestResult says what a test found.
+type TestResult struct {
+	OK     bool   `json:"ok"`
+	Status int    `json:"status,omitempty"`
+	Error  string `json:"error,omitempty"`
+}
+
+// Replay asks for messages to be sent again.
+type Replay struct {
+	Since *models.Time `json:"since,omitempty"`
+}
+
+// Replayed says how many messages are sent again.
+type Replayed struct {
+	Messages int64 `json:"messages"`
+}
+
+// oldSecretSigns is how long the old secret signs along after a rotation.
+const oldSecretSigns = 24 * time.Hour
+
+func (s *Server) destinationRoutes() []route {
+	manage := with(models.ManageDestinations)
+	return []route{
+		get("/destinations", manage, "Where publications go, newest first", s.listDestinations),
+		define(http.MethodPost, "/destinations", manage, http.StatusCreated, "Make a destination; a web-hook's secret is shown once", s.createDestination),
+		get("/destinations/:id", manage, "A destination", func(c *call) (models.DestinationView, error) {
+			d, err := c.destination()
+			if err != nil {
+				return models.DestinationView{}, err
+			}
+			return c.showDestination(d, "")
+		}),
+		patch[DestinationFields]("/destinations/:id", manage, "Change a destination", s.patchDestination),
+		remove("/destinations/:id", manage, "Delete a destination", s.deleteDestination),
+		define(http.MethodPost, "/destinations/:id/test", manage, http.StatusOK, "Try a destination now", s.testDestination),
+		define(http.MethodPost, "/destinations/:id/replay", manage, http.StatusAccepted, "Send a web-hook's messages again, under the same ids", s.replayDestination),
+		define(http.MethodPost, "/destinations/:id/rotate-secret", manage, http.StatusOK, "Give a web-hook a new secret; the old one signs along for a day", s.rotateSecret),
+	}
+}
+
+func (c *call) destination() (*models.Destination, error) {
+	return models.One[models.Destination](c.server.Store.Read(c.ctx()).Where("id = ? AND deleted_at IS NULL", c.Param("id")), "destination")
+}
+
+func (c *call) secrets(d *models.Destination) (s models.DestinationSecrets, err error) {
+	return s, c.server.Sealer.Open("destination/"+d.ID, d.Secrets, &s)
+}
+
+func (c *call) seal(d *models.Destination, secrets models.DestinationSecrets) (err error) {
+	d.Secrets, err = c.server.Sealer.Seal("destination/"+d.ID, secrets)
+	return err
+}
+
+func (c *call) showDestination(d *models.Destination, secret string) (models.DestinationView, error) {
+	secrets, err := c.secrets(d)
+	return d.View(secrets.Authorization != "", secret), err
+}
+
+func (s *Server) listDestinations(c *call) (list[models.DestinationView], error) {
+	limit, at, err := c.page()
+	if err != nil {
+		return list[models.DestinationView]{}, err
+	}
+	q := s.Store.Read(c.ctx()).Where("deleted_at IS NULL").Order("id DESC").Limit(limit + 1)
+	if at.After != "" {
+		q = q.Where("id < ?", at.After)
+	}
+	var rows []*models.Destination
+	if err := q.Find(&rows).Error; err != nil {
+		return list[models.DestinationView]{}, err
+	}
+	return pageByID(rows, limit, at, func(d *models.Destination) string { return d.ID }, func(d *models.Destination) models.DestinationView {
+		view, failed := c.showDestination(d, "")
+		if failed != nil {
+			err = failed
+		}
+		return view
+	}), err
+}
+
+// setFields puts written fields into d and checks them. The authorization of a web-hook is taken out to be sealed.
+func (c *call) setFields(d *models.Destination, in DestinationFields, secrets *models.DestinationSecrets) error {
+	var settings models.DestinationSettings
+	if len(in.Settings) > 0 {
+		if err := decode(in.Settings, &settings); err != nil {
+			return prefixed("settings", err)
+		}
+	}
+	d.Name, d.Kind, d.Settings = strings.TrimSpace(in.Name), in.Kind, settings
+	d.Enabled = in.Enabled == nil || *in.Enabled
+	d.IntegrationID, d.WorkOrderID = in.Scope.IntegrationID, in.Scope.WorkOrderID
+	if err := d.Check(); err != nil {
+		return err
+	}
+	if settings.Authorization != "" {
+		secrets.Authorization = settings.Authorization
+	}
+	d.Settings.Authorization = ""
+	if d.Kind == models.FolderDestination {
+		d.Settings.Path = strings.Trim(d.Settings.Path, "/")
+	}
+	return nil
+}
+
+// checkScope refuses an order of somebody else, and a folder that another account writes to.
+func (c *call) checkScope(tx *models.Tx, d *models.Destination) error {
+	if d.IntegrationID != nil {
+		return models.InvalidField("scope.integration_id", "The account has no integration %s.", *d.IntegrationID)
+	}
+	if d.WorkOrderID != nil {
+		if _, err := models.One[models.WorkOrder](tx.Where("id = ?", *d.WorkOrderID), "work order"); err != nil {
+			return models.InvalidField("scope.work_order_id", "The account has no work order %s.", *d.WorkOrderID)
+		}
+	}
+	if d.Kind != models.FolderDestination {
+		return nil
+	}
+	var others []models.Destination
+	err := tx.WithContext(models.AcrossAccounts(tx.Statement.Context)).Where("kind = ? AND account_id <> ? AND deleted_at IS NULL", models.FolderDestination, c.member.AccountID).Find(&others).Error
+	if err != nil {
+		return err
+	}
+	for _, o := range others {
+		if o.Settings.Path == d.Settings.Path || strings.HasPrefix(o.Settings.Path+"/", d.Settings.Path+"/") || strings.HasPrefix(d.Settings.Path+"/", o.Settings.Path+"/") {
+			return &models.Error{Kind: models.Conflict, Message: "This folder is taken.", Fields: []models.FieldError{{Field: "settings.path", Message: "Choose another folder: this one, or one above or below it, is in use elsewhere on this installation."}}}
+		}
+	}
+	return nil
+}
+
+func newSecret() string {
+	random := make([]byte, 32)
+	_, _ = rand.Read(random)
+	return models.NewSigningSecret(random)
+}
+
+func (s *Server) createDestination(c *call, in DestinationFields) (models.DestinationView, error) {
+	d := &models.Destination{ID: c.newID("destination"), AccountID: c.member.AccountID, CreatedAt: models.Now(), UpdatedAt: models.Now()}
+	var secrets models.DestinationSecrets
+	if err := c.setFields(d, in, &secrets); err != nil {
+		return models.DestinationView{}, err
+	}
+	if d.Kind == models.WebhookDestination {
+		secrets.Signing = newSecret()
+	}
+	if err := c.seal(d, secrets); err != nil {
+		return models.DestinationView{}, err
+	}
+	err := s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+		if have, err := models.One[models.Destination](tx.Where("id = ?", d.ID), "destination"); err == nil {
+			d = have // the same request again
+			secrets, err = c.secrets(d)
+			return err
+		}
+		if err := c.checkScope(tx, d); err != nil {
+			return err
+		}
+		return tx.Create(d).Error
+	})
+	if err != nil {
+		return models.DestinationView{}, err
+	}
+	c.Header("Location", "/api/v1/destinations/"+d.ID)
+	return c.showDestination(d, secrets.Signing)
+}
+
+func (s *Server) patchDestination(c *call, patch mergePatch) (models.DestinationView, error) {
+	d, err := c.destination()
+	if err != nil {
+		return models.DestinationView{}, err
+	}
+	secrets, err := c.secrets(d)
+	if err != nil {
+		return models.DestinationView{}, err
+	}
+	settings, err := json.Marshal(d.Settings)
+	if err != nil {
+		return models.DestinationView{}, err
+	}
+	fields := DestinationFields{Name: d.Name, Kind: d.Kind, Enabled: &d.Enabled, Settings: settings, Scope: models.DestinationScope{IntegrationID: d.IntegrationID, WorkOrderID: d.WorkOrderID}}
+	if err := merge(&fields, patch); err != nil {
+		return models.DestinationView{}, err
+	}
+	if fields.Kind != d.Kind {
+		return models.DestinationView{}, models.InvalidField("kind", "A destination keeps its kind: make a new one.")
+	}
+	if forgetsAuthorization(patch) {
+		secrets.Authorization = ""
+	}
+	if err := c.setFields(d, fields, &secrets); err != nil {
+		return models.DestinationView{}, err
+	}
+	if err := c.seal(d, secrets); err != nil {
+		return models.DestinationView{}, err
+	}
+	d.UpdatedAt = models.Now()
+	// Whoever mended it does not want to wait for the next probe.
+	d.ProbeAt = nil
+	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+		if err := c.checkScope(tx, d); err != nil {
+			return err
+		}
+		if err := tx.Select("*").Updates(d).Error; err != nil || d.Kind != models.WebhookDestination {
+			return err
+		}
+		return tx.Ring(models.WebhookBell, d.ID)
+	})
+	if err != nil {
+		return models.DestinationView{}, err
+	}
+	s.Intake.Bells.Poke()
+	return c.showDestination(d, "")
+}
+
+// forgetsAuthorization tells whether a patch sets the authorization to null or "".
+func forgetsAuthorization(patch mergePatch) bool {
+	var p struct {
+		Settings map[string]json.RawMessage `json:"settings"`
+	}
+	if json.Unmarshal(patch, &p) != nil {
+		return false
+	}
+	raw, given := p.Settings["authorization"]
+	return given && (string(raw) == "null" || string(raw) == `""`)
+}
+
+func (s *Server) deleteDestination(c *call) error {
+	d, err := c.destination()
+	if err != nil {
+		return err
+	}
+	defer s.Intake.Bells.Poke()
+	return s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+		now := models.Now()
+		d.DeletedAt, d.Enabled, d.Secrets = &now, false, ""
+		if err := tx.Select("deleted_at", "enabled", "secrets").Updates(d).Error; err != nil {
+			return err
+		}
+		if d.Kind == models.WebhookDestination {
+			return tx.Ring(models.WebhookBell, d.ID)
+		}
+		return nil
+	})
+}
+
+func (s *Server) testDestination(c *call, _ nothing) (TestResult, error) {
+	d, err := c.destination()
+	if err != nil {
+		return TestResult{}, err
+	}
+	result := TestResult{OK: true}
+	switch d.Kind {
+	case models.WebhookDestination:
+		result.Status, err = s.Webhooks.Test(c.ctx(), d)
+	case models.FolderDestination:
+		err = s.Backups.TestFolder(d)
+	}
+	if err != nil {
+		result.OK, result.Error = false, err.Error()
+	}
+	return result, nil
+}
+
+func (c *call) webhook() (*models.Destination, error) {
+	d, err := c.destination()
+	if err == nil && d.Kind != models.WebhookDestination {
+		return nil, models.Errorf(models.Conflict, "%s is a %s: only web-hooks have messages and secrets.", d.Name, d.Kind)
+	}
+	return d, err
+}
+
+func (s *Server) replayDestination(c *call, in Replay) (Replayed, error) {
+	d, err := c.webhook()
+	if err != nil {
+		return Replayed{}, err
+	}
+	if !d.Enabled {
+		return Replayed{}, models.Errorf(models.Conflict, "%s is switched off: switch it on first.", d.Name)
+	}
+	var n int64
+	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+		now := models.Now()
+		q := tx.Model(&models.WebhookMessage{}).Where("destination_id = ?", d.ID)
+		if in.Since != nil {
+			q = q.Where("at >= ?", *in.Since)
+		}
+		done := q.Updates(map[string]any{"state": models.DeliveryPending, "next_attempt_at": now, "give_up_at": models.At(now.Add(models.WebhookRetention))})
+		if n = done.RowsAffected; done.Error != nil {
+			return done.Error
+		}
+		if err := tx.Model(&models.Destination{}).Where("id = ?", d.ID).Update("probe_at", nil).Error; err != nil {
+			return err
+		}
+		return tx.Ring(models.WebhookBell, d.ID)
+	})
+	s.Intake.Bells.Poke()
+	return Replayed{n}, err
+}
+
+func (s *Server) rotateSecret(c *call, _ nothing) (models.DestinationView, error) {
+	d, err := c.webhook()
+	if err != nil {
+		return models.DestinationView{}, err
+	}
+	secrets, err := c.secrets(d)
+	if err != nil {
+		return models.DestinationView{}, err
+	}
+	until := models.At(time.Now().Add(oldSecretSigns))
+	secrets.OldSigning, secrets.OldUntil, secrets.Signing = secrets.Signing, &until, newSecret()
+	if err := c.seal(d, secrets); err != nil {
+		return models.DestinationView{}, err
+	}
+	d.UpdatedAt = models.Now()
+	if err := s.Store.Write(c.ctx(), func(tx *models.Tx) error { return tx.Select("secrets", "updated_at").Updates(d).Error }); err != nil {
+		return models.DestinationView{}, err
+	}
+	return c.showDestination(d, secrets.Signing)
+}

@@ -1,0 +1,140 @@
+package api
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"fieldproof/models"
+)
+
+// answerOutcome is an answer as it is kept for a repeat.
+type answerOutcome struct {
+	Header map[string]string `json:"header"`
+	Body   []byte            `json:"body"`
+}
+
+// keptHeaders are those of an answer that a repeat shows again.
+var keptHeaders = []string{"Content-Type", "ETag", "Location"}
+
+const (
+	holdKey      = 30 * time.Second // how long a request may be at work under a key
+	awaitKey     = 10 * time.Second // how long a repeat waits for the first
+	maxKeyLength = 255
+)
+
+// once answers a POST under an Idempotency-Key: the first request does the work and its outcome, refusals included, is
+// stored before it is answered; a repeat with the same body gets it again.
+func (c *call) once(key string) {
+	if len(key) > maxKeyLength {
+		c.fail(models.Errorf(models.Malformed, "An Idempotency-Key has at most %d characters.", maxKeyLength))
+		return
+	}
+	user := ""
+	if c.member != nil {
+		user = c.member.ID
+	}
+	c.repeatable = models.DerivedID("idempotency key", user, c.Request.URL.Path, key)
+	sum := sha256.Sum256(c.body)
+	hash := hex.EncodeToString(sum[:])
+	deadline := time.Now().Add(awaitKey)
+	for {
+		claimed, have, err := c.server.Store.ClaimKey(c.Request.Context(), c.repeatable, hash, holdKey)
+		switch {
+		case err != nil:
+			c.fail(err)
+			return
+		case claimed:
+			c.runAndKeep()
+			return
+		case have.RequestHash != hash:
+			c.fail(&models.Error{Kind: models.Invalid, Message: "This Idempotency-Key was used with another body.",
+				Fields: []models.FieldError{{Field: "Idempotency-Key", Message: "Give each request a key of its own, and repeat a request with the same body."}}})
+			return
+		case have.Status != 0:
+			c.replay(have)
+			return
+		case time.Now().After(deadline):
+			c.fail(models.Errorf(models.Unavailable, "The first request under this Idempotency-Key is still at work: repeat it in a moment."))
+			return
+		}
+		select {
+		case <-c.Request.Context().Done():
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (c *call) replay(have *models.IdempotencyKey) {
+	var outcome answerOutcome
+	if err := c.server.Sealer.Open("idempotency/"+have.ID, have.Outcome, &outcome); err != nil {
+		c.fail(err)
+		return
+	}
+	for name, value := range outcome.Header {
+		c.Header(name, value)
+	}
+	c.Header("Idempotent-Replayed", "true")
+	c.Status(int(have.Status))
+	_, _ = c.Writer.Write(outcome.Body)
+}
+
+// runAndKeep holds the answer back until it is stored.
+func (c *call) runAndKeep() {
+	real := c.Writer
+	held := &heldWriter{ResponseWriter: real, status: http.StatusOK}
+	c.Writer = held
+	c.run()
+	c.Writer = real
+	status := held.status
+	ctx := c.Request.Context()
+	if !keeps(status) {
+		if err := c.server.Store.AnswerKey(detached(ctx), c.repeatable, 0, ""); err != nil {
+			c.server.Log.Warn("an idempotency key was not freed", "error", err)
+		}
+	} else {
+		outcome := answerOutcome{Header: map[string]string{}, Body: held.body.Bytes()}
+		for _, name := range keptHeaders {
+			if v := real.Header().Get(name); v != "" {
+				outcome.Header[name] = v
+			}
+		}
+		sealed, err := c.server.Sealer.Seal("idempotency/"+c.repeatable, outcome)
+		if err == nil {
+			err = c.server.Store.AnswerKey(detached(ctx), c.repeatable, status, sealed)
+		}
+		if err != nil {
+			c.fail(err)
+			return
+		}
+	}
+	real.WriteHeader(status)
+	_, _ = real.Write(held.body.Bytes())
+}
+
+// keeps tells whether an answer is an outcome: what may differ in a moment is not.
+func keeps(status int) bool {
+	return status < 500 && status != http.StatusTooManyRequests && status != http.StatusUnauthorized
+}
+
+// heldWriter keeps an answer instead of sending it.
+type heldWriter struct {
+	gin.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+func (h *heldWriter) WriteHeader(status int) { h.status = status }
+func (h *heldWriter) WriteHeaderNow()        {}
+func (h *heldWriter) Write(b []byte) (int, error) {
+	return h.body.Write(b)
+}
+func (h *heldWriter) WriteString(s string) (int, error) { return h.body.WriteString(s) }
+func (h *heldWriter) Status() int                       { return h.status }
+func (h *heldWriter) Size() int                         { return h.body.Len() }
+func (h *heldWriter) Written() bool                     { return false }

@@ -1,0 +1,46 @@
+package api
+
+import (
+	"context"
+
+	"fieldproof/intake"
+	"fieldproof/models"
+)
+
+// CreateAccount makes an account with its admin and its sample order. The same id again with the same username is the
+// same account. A taken username is a [models.Conflict], and then nothing is made.
+func CreateAccount(ctx context.Context, store *models.Store, in *intake.Intake, id string, n SignUp) (*models.Account, *models.User, error) {
+	user := &models.User{ID: models.DerivedID("first user", id), AccountID: id, Username: n.Username, Name: n.Name, Email: n.Email, Role: models.Admin, Active: true}
+	if err := user.Check(); err != nil {
+		return nil, nil, err
+	}
+	if err := user.SetPassword(ctx, n.Password); err != nil {
+		return nil, nil, err
+	}
+	var account *models.Account
+	scoped := models.InAccount(ctx, id)
+	err := store.Write(scoped, func(tx *models.Tx) error {
+		have, err := models.One[models.Account](tx.Where("id = ?", id), "account")
+		if err == nil {
+			account = have
+			user, err = models.One[models.User](tx.Where("id = ?", user.ID), "user")
+			return err
+		}
+		if models.KindOf(err) != models.NotFound {
+			return err
+		}
+		if account, err = tx.NewAccount(id, n.Name); err != nil {
+			return err
+		}
+		return tx.NewUser(user)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	member, err := store.MemberByID(ctx, user.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	_, _, err = in.CreateOrder(scoped, newSampleOrder(member))
+	return account, user, err
+}

@@ -1,0 +1,100 @@
+package api
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+	"strconv"
+
+	"fieldproof/models"
+)
+
+// list is a page of a list (contract: list).
+type list[T any] struct {
+	Items      []T     `json:"items"`
+	NextCursor *string `json:"next_cursor"`
+}
+
+const (
+	defaultLimit = 50
+	maxLimit     = 200
+)
+
+// cursor says where the next page begins, and of which list: it does not fit another.
+type cursor struct {
+	List   string `json:"l"`
+	After  string `json:"a,omitempty"`
+	Before int64  `json:"b,omitempty"`
+}
+
+// page reads limit and cursor.
+func (c *call) page() (limit int, at cursor, err error) {
+	limit = defaultLimit
+	if text := c.Query("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxLimit {
+			return 0, at, badParameter("limit", "Give a number from 1 to 200.")
+		}
+	}
+	name := c.listName()
+	text := c.Query("cursor")
+	if text == "" {
+		return limit, cursor{List: name}, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || json.Unmarshal(raw, &at) != nil {
+		return 0, at, badParameter("cursor", "This is no cursor: give next_cursor of the page before, unchanged, or leave it out to begin anew.")
+	}
+	if at.List != name {
+		return 0, at, badParameter("cursor", "The cursor belongs to another list or other filters: leave it out to begin anew.")
+	}
+	return limit, at, nil
+}
+
+// listName is the same for every page of one list: its path and filters.
+func (c *call) listName() string {
+	q := url.Values{}
+	for key, values := range c.Request.URL.Query() {
+		if key != "cursor" && key != "limit" {
+			q[key] = values
+		}
+	}
+	return models.DerivedID(c.Request.URL.Path, q.Encode())[:8]
+}
+
+func (at cursor) text() *string {
+	raw, _ := json.Marshal(at)
+	text := base64.RawURLEncoding.EncodeToString(raw)
+	return &text
+}
+
+func badParameter(name, message string) error {
+	return &models.Error{Kind: models.Malformed, Message: "A parameter of the address can't be taken.", Fields: []models.FieldError{{Field: name, Message: message}}}
+}
+
+// pageByID makes a page of rows that were read newest first by id, one more than limit.
+func pageByID[Row, View any](rows []Row, limit int, at cursor, id func(Row) string, view func(Row) View) list[View] {
+	l := list[View]{Items: []View{}}
+	for i, row := range rows {
+		if i == limit {
+			at.After = id(rows[limit-1])
+			l.NextCursor = at.text()
+			break
+		}
+		l.Items = append(l.Items, view(row))
+	}
+	return l
+}
+
+// knownQuery refuses query parameters that the route does not know: a filter with a typing error would show too much.
+func (c *call) knownQuery() error {
+	for name := range c.Request.URL.Query() {
+		known := name == "limit" || name == "cursor"
+		for _, q := range c.route.query {
+			known = known || q == name
+		}
+		if !known {
+			return badParameter(name, "There is no such parameter here; the parameters are listed in /api/docs.")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,469 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"fieldproof/intake"
+	"fieldproof/models"
+)
+
+// PhotoFields are what may be changed of a photo.
+type PhotoFields struct {
+	WorkOrderID  string        `json:"work_order_id"`
+	TaskID       *string       `json:"task_id"`
+	EvidenceType string        `json:"evidence_type"`
+	Notes        string        `json:"notes"`
+	Review       models.Review `json:"review"`
+	Reason       string        `json:"reason"`
+}
+
+func (s *Server) photoRoutes() []route {
+	upload := stream(http.MethodPost, "/work-orders/:id/photos", with(models.UploadItems), "Upload a photo: multipart, parts in any order", "", s.uploadPhoto)
+	upload.media, upload.status = "", http.StatusCreated
+	return []route{
+		get("/work-orders/:id/photos", anyMember, "The photos of a work order, newest first", s.listPhotos, "deleted"),
+		upload,
+		get("/photos/:id", anyMember, "A photo", func(c *call) (models.PhotoView, error) {
+			item, err := c.photo()
+			if err != nil {
+				return models.PhotoView{}, err
+			}
+			return c.showPhoto(item)
+		}),
+		patch[PhotoFields]("/photos/:id", anyMember, "Re-label, move, caption or review a photo", s.patchPhoto),
+		remove("/photos/:id", anyMember, "Delete a photo; it can be restored", func(c *call) error { return c.setDeleted(true) }),
+		define(http.MethodPost, "/photos/:id/restore", anyMember, http.StatusOK, "Bring a deleted photo back", func(c *call, _ nothing) (models.PhotoView, error) {
+			if err := c.setDeleted(false); err != nil {
+				return models.PhotoView{}, err
+			}
+			item, err := c.photo()
+			if err != nil {
+				return models.PhotoView{}, err
+			}
+			return c.showPhoto(item)
+		}),
+		stream(http.MethodGet, "/photos/:id/original", anyMember, "The photo as it was taken", "image/*", s.original),
+		stream(http.MethodGet, "/photos/:id/display", anyMember, "The photo upright, its longest side at most 1280 pixels", "image/jpeg", func(c *call) (any, error) { return c.rendition(models.Display) }),
+		stream(http.MethodGet, "/photos/:id/thumbnail", anyMember, "The photo upright, its longest side at most 320 pixels", "image/jpeg", func(c *call) (any, error) { return c.rendition(models.Thumbnail) }),
+	}
+}
+
+// photo reads the photo of the address when the member may see it: with its order, or because it is their own.
+func (c *call) photo() (*models.Item, error) {
+	none := models.Errorf(models.NotFound, "There is no such photo.")
+	db := c.server.Store.Read(c.ctx())
+	item, err := models.One[models.Item](db.Where("id = ? AND kind = ?", c.Param("id"), models.Photo), "photo")
+	if err != nil {
+		return nil, err
+	}
+	o, err := models.One[models.WorkOrder](db.Where("id = ?", item.WorkOrderID), "work order")
+	if err != nil {
+		return nil, err
+	}
+	if !c.sees(o) && (item.UploadedBy != c.member.ID || o.Lifecycle.Hidden) {
+		return nil, none
+	}
+	if item.DeletedAt != nil && !c.member.May(models.EditAllItems) && item.UploadedBy != c.member.ID {
+		return nil, none
+	}
+	return item, nil
+}
+
+func (c *call) showPhoto(item *models.Item) (models.PhotoView, error) {
+	users, err := names(c.server.Store.Read(c.ctx()), []*models.Item{item})
+	return item.View(users[item.UploadedBy]), err
+}
+
+// itemsOfOrder begins a query on the items of the address's order that the member may see: all of them with the order,
+// else only their own, as long as they were ever assigned.
+func (c *call) itemsOfOrder(kind models.ItemKind) (items func() ([]*models.Item, error), limit int, at cursor, err error) {
+	if limit, at, err = c.page(); err != nil {
+		return nil, 0, at, err
+	}
+	o, err := c.server.Intake.MayUpload(c.ctx(), c.Param("id"), c.member)
+	if err != nil {
+		return nil, 0, at, err
+	}
+	if o.Lifecycle.Hidden {
+		return nil, 0, at, models.Errorf(models.NotFound, "There is no such work order.")
+	}
+	q := c.server.Store.Read(c.ctx()).Where("work_order_id = ? AND kind = ?", o.ID, kind).Order("id DESC").Limit(limit + 1)
+	if !c.sees(o) {
+		q = q.Where("uploaded_by = ?", c.member.ID)
+	}
+	if at.After != "" {
+		q = q.Where("id < ?", at.After)
+	}
+	if c.Query("deleted") != "true" || !c.member.May(models.EditAllItems) {
+		q = q.Where("deleted_at IS NULL")
+	}
+	return func() (rows []*models.Item, err error) { return rows, q.Find(&rows).Error }, limit, at, nil
+}
+
+func (s *Server) listPhotos(c *call) (list[models.PhotoView], error) {
+	empty := list[models.PhotoView]{Items: []models.PhotoView{}}
+	find, limit, at, err := c.itemsOfOrder(models.Photo)
+	if err != nil {
+		return empty, err
+	}
+	items, err := find()
+	if err != nil {
+		return empty, err
+	}
+	users, err := names(s.Store.Read(c.ctx()), items)
+	return pageByID(items, limit, at, func(i *models.Item) string { return i.ID }, func(i *models.Item) models.PhotoView { return i.View(users[i.UploadedBy]) }), err
+}
+
+const (
+	maxPart  = 64 << 10 // of a field beside the file
+	maxParts = 40
+	// stallsFor is how long a slow phone may send nothing at all.
+	stallsFor = 90 * time.Second
+	// drains is how much of a refused upload is read to its end, so that the answer reaches the phone.
+	drains = 16 << 20
+)
+
+// uploadPhoto streams a multipart upload: the file to the blob store as it comes, the other parts into the item.
+func (s *Server) uploadPhoto(c *call) (any, error) {
+	body := &patientReader{r: c.Request.Body, control: http.NewResponseController(c.Writer)}
+	c.Request.Body = body
+	view, err := s.takePhoto(c)
+	if err != nil {
+		_, _ = io.CopyN(io.Discard, body, drains)
+	}
+	return view, err
+}
+
+func (s *Server) takePhoto(c *call) (any, error) {
+	ctx := c.ctx()
+	o, err := s.Intake.MayUpload(ctx, c.Param("id"), c.member)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := c.Request.MultipartReader()
+	if err != nil {
+		return nil, models.Errorf(models.Malformed, "Send the photo as multipart/form-data, with the parts file and uuid.")
+	}
+	n := intake.NewItem{OrderID: o.ID, Kind: models.Photo, By: c.member, Source: models.WebUpload}
+	var stored *intake.Bytes
+	accepted := false
+	defer func() {
+		if !accepted {
+			s.Intake.Discard(ctx, stored)
+		}
+	}()
+	var problems models.Problems
+	for count := 0; ; count++ {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil || count == maxParts {
+			return nil, &models.Error{Kind: models.Malformed, Message: "The upload broke off or is no multipart/form-data: send it again.", Cause: err}
+		}
+		if part.FormName() == "file" {
+			if stored != nil {
+				return nil, models.InvalidField("file", "Send one file an upload.")
+			}
+			if stored, err = s.Intake.StoreBytes(ctx, part); err != nil {
+				return nil, brokenOff(err)
+			}
+			continue
+		}
+		text, err := readPart(part)
+		if err != nil {
+			return nil, err
+		}
+		setPart(&n, part.FormName(), text, &problems)
+	}
+	if stored == nil {
+		problems.Add("file", "Send the photo's bytes in a part named file.")
+	}
+	if n.UUID == "" {
+		problems.Add("uuid", "Send a uuid, made on the device, so that a repeat is known.")
+	}
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	accepted = true // from here on AcceptItem looks after the bytes
+	item, made, err := s.Intake.AcceptItem(ctx, n, stored)
+	if err != nil {
+		return nil, err
+	}
+	if !made {
+		c.status = http.StatusOK
+	}
+	c.Header("Location", "/api/v1/photos/"+item.ID)
+	return c.showPhoto(item)
+}
+
+// brokenOff tells an upload that ended early from a failure of ours.
+func brokenOff(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, multipart.ErrMessageTooLarge) {
+		return &models.Error{Kind: models.Malformed, Message: "The upload broke off before it was whole: send it again.", Cause: err}
+	}
+	return err
+}
+
+func readPart(part *multipart.Part) (string, error) {
+	text, err := io.ReadAll(io.LimitReader(part, maxPart+1))
+	if err != nil {
+		return "", brokenOff(err)
+	}
+	if len(text) > maxPart {
+		return "", models.InvalidField(part.FormName(), "At most %d bytes.", maxPart)
+	}
+	return string(text), nil
+}
+
+// setPart puts a form field into the item (contract: POST /work-orders/{id}/photos).
+func setPart(n *intake.NewItem, name, text string, problems *models.Problems) {
+	number := func(to **float64) {
+		if text == "" {
+			return
+		}
+		v, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			problems.Add(name, "%q is no number.", text)
+			return
+		}
+		*to = &v
+	}
+	switch name {
+	case "uuid":
+		n.UUID = text
+	case "task_id":
+		n.TaskID = text
+	case "evidence_type":
+		n.EvidenceType = text
+	case "taken_at":
+		if text == "" {
+			return
+		}
+		at, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil || at.Year() < 1 || at.Year() > 9999 {
+			problems.Add(name, "%q is not an RFC 3339 time such as 2026-05-04T13:30:00Z.", text)
+			return
+		}
+		n.TakenAt = ptr(models.At(at))
+	case "latitude":
+		number(&n.Position.Latitude)
+	case "longitude":
+		number(&n.Position.Longitude)
+	case "accuracy":
+		number(&n.Position.Accuracy)
+	case "sha256":
+		n.SHA256 = strings.ToLower(strings.TrimSpace(text))
+	case "source":
+		n.Source = models.ItemSource(text)
+	case "notes":
+		n.Notes = text
+	case "device":
+		n.Device = text
+	default:
+		problems.Add(name, "There is no such field here: leave it out.")
+	}
+}
+
+// patientReader gives a slow phone time as long as something comes.
+type patientReader struct {
+	r       io.ReadCloser
+	control *http.ResponseController
+	until   time.Time
+}
+
+func (p *patientReader) Read(b []byte) (int, error) {
+	if now := time.Now(); p.until.Sub(now) < stallsFor/2 {
+		p.until = now.Add(stallsFor)
+		_ = p.control.SetReadDeadline(p.until)
+	}
+	return p.r.Read(b)
+}
+
+func (p *patientReader) Close() error { return p.r.Close() }
+
+// mayEdit tells whether the member may change the photo: office users every one, the crew their own.
+func (c *call) mayEdit(item *models.Item) error {
+	if c.member.May(models.EditAllItems) || (item.UploadedBy == c.member.ID && c.member.May(models.EditOwnItems)) {
+		return nil
+	}
+	return c.may(models.EditAllItems)
+}
+
+func (s *Server) patchPhoto(c *call, patch mergePatch) (models.PhotoView, error) {
+	item, err := c.photo()
+	if err != nil {
+		return models.PhotoView{}, err
+	}
+	fields := PhotoFields{item.WorkOrderID, item.TaskID, item.EvidenceType, item.Notes, item.Review, item.ReviewReason}
+	before := fields
+	if err := merge(&fields, patch); err != nil {
+		return models.PhotoView{}, err
+	}
+	relabelled := fields.EvidenceType != before.EvidenceType || fields.Notes != before.Notes || fields.WorkOrderID != before.WorkOrderID || !same(fields.TaskID, before.TaskID)
+	reviewed := fields.Review != before.Review || fields.Reason != before.Reason
+	if relabelled || !reviewed {
+		if err := c.mayEdit(item); err != nil {
+			return models.PhotoView{}, err
+		}
+	}
+	if reviewed {
+		if err := c.may(models.ReviewOrders); err != nil {
+			return models.PhotoView{}, err
+		}
+	}
+	if relabelled || reviewed {
+		if err := c.savePhoto(item, before, fields, relabelled); err != nil {
+			return models.PhotoView{}, err
+		}
+		s.Intake.Bells.Poke()
+	}
+	return c.showPhoto(item)
+}
+
+func same(a, b *string) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
+
+func (c *call) savePhoto(item *models.Item, before, fields PhotoFields, relabelled bool) error {
+	var problems models.Problems
+	switch fields.Review {
+	case models.ReviewPending, models.ReviewApproved:
+		fields.Reason = ""
+	case models.ReviewRejected:
+		if strings.TrimSpace(fields.Reason) == "" {
+			problems.Add("reason", "Say why: the crew reads it.")
+		}
+	default:
+		problems.Add("review", "Choose pending, approved or rejected.")
+	}
+	if len(fields.EvidenceType) > 60 {
+		problems.Add("evidence_type", "At most 60 characters.")
+	}
+	if len(fields.Notes) > 20_000 || len(fields.Reason) > 10_000 {
+		problems.Add("notes", "At most 20000 characters.")
+	}
+	if err := problems.Err(); err != nil {
+		return err
+	}
+	return c.server.Store.Write(c.ctx(), func(tx *models.Tx) error {
+		target, err := tx.OrderForUpdate(fields.WorkOrderID)
+		if err != nil || !c.sees(target) {
+			return models.InvalidField("work_order_id", "There is no such work order.")
+		}
+		if fields.WorkOrderID != before.WorkOrderID && same(fields.TaskID, before.TaskID) {
+			fields.TaskID = nil // its task belongs to the order that it leaves
+		}
+		if fields.TaskID != nil {
+			if _, err := models.One[models.Task](tx.Where("id = ? AND work_order_id = ?", *fields.TaskID, target.ID), "task"); err != nil {
+				return models.InvalidField("task_id", "The order has no task %s.", *fields.TaskID)
+			}
+		}
+		item.WorkOrderID, item.TaskID, item.EvidenceType, item.Notes = target.ID, fields.TaskID, strings.ToLower(strings.TrimSpace(fields.EvidenceType)), fields.Notes
+		item.Review, item.ReviewReason = fields.Review, fields.Reason
+		if relabelled {
+			item.Revision++
+			if !c.member.Office() && item.Review == models.ReviewApproved {
+				item.Review = models.ReviewPending // the office has not seen it so
+			}
+		}
+		err = tx.Select("work_order_id", "task_id", "evidence_type", "notes", "review", "review_reason", "revision").Updates(item).Error
+		if err != nil {
+			return err
+		}
+		if fields.WorkOrderID != before.WorkOrderID {
+			from, err := tx.OrderForUpdate(before.WorkOrderID)
+			if err != nil {
+				return err
+			}
+			if err := c.tellItems(tx, from, item, "moved away"); err != nil {
+				return err
+			}
+		}
+		return c.tellItems(tx, target, item, "")
+	})
+}
+
+// tellItems writes into an order's history that an item of it changed.
+func (c *call) tellItems(tx *models.Tx, o *models.WorkOrder, item *models.Item, reason string) error {
+	e := &models.HistoryEvent{Type: models.TypeUpdated, ActorID: c.member.ID, Actor: c.member.Username, Reason: reason,
+		Details: models.EventDetails{Fields: []string{"photos"}, ItemIDs: []string{item.ID}}}
+	if err := tx.Record(o, e); err != nil {
+		return err
+	}
+	return tx.SaveOrder(o)
+}
+
+func (c *call) setDeleted(deleted bool) error {
+	item, err := c.photo()
+	if err != nil {
+		return err
+	}
+	if err := c.mayEdit(item); err != nil {
+		return err
+	}
+	if (item.DeletedAt != nil) == deleted {
+		return nil
+	}
+	item.DeletedAt = nil
+	reason := "photo restored"
+	if deleted {
+		item.DeletedAt, reason = ptr(models.Now()), "photo deleted"
+	}
+	item.Revision++
+	defer c.server.Intake.Bells.Poke()
+	return c.server.Store.Write(c.ctx(), func(tx *models.Tx) error {
+		o, err := tx.OrderForUpdate(item.WorkOrderID)
+		if err != nil {
+			return err
+		}
+		if err := tx.Select("deleted_at", "revision").Updates(item).Error; err != nil {
+			return err
+		}
+		return c.tellItems(tx, o, item, reason)
+	})
+}
+
+// original answers with the bytes as they were taken: they never change, so a browser may keep them.
+func (s *Server) original(c *call) (any, error) {
+	item, err := c.photo()
+	if err != nil {
+		return nil, err
+	}
+	reader, err := s.Blobs.Get(c.ctx(), item.BlobKey)
+	if err != nil {
+		return nil, fmt.Errorf("the bytes of item %s: %w", item.ID, err)
+	}
+	defer reader.Close()
+	c.serveBytes(item, reader, item.ContentType, item.SHA256, item.UUID+item.Extension())
+	return nil, nil
+}
+
+func (c *call) rendition(r models.Rendition) (any, error) {
+	item, err := c.photo()
+	if err != nil {
+		return nil, err
+	}
+	reader, err := c.server.Media.Open(c.ctx(), item, r)
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	c.serveBytes(item, reader, "image/jpeg", item.SHA256+"-"+r.Name, item.UUID+"-"+r.Name+".jpg")
+	return nil, nil
+}
+
+func (c *call) serveBytes(item *models.Item, content io.ReadSeeker, contentType, tag, name string) {
+	c.written = true
+	c.Header("Content-Type", contentType)
+	c.Header("ETag", `"`+tag+`"`)
+	c.Header("Cache-Control", "private, max-age=31536000, immutable")
+	c.Header("Content-Disposition", `inline; filename="`+models.SafeName(strings.TrimSuffix(name, item.Extension()))+item.Extension()+`"`)
+	c.Header("Content-Security-Policy", "default-src 'none'; sandbox")
+	http.ServeContent(c.Writer, c.Request, "", item.ReceivedAt.Time, content)
+}

@@ -1,0 +1,68 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"fieldproof/models"
+)
+
+// Problem is the body of every refusal (RFC 9457).
+type Problem struct {
+	Type   string              `json:"type"`
+	Title  string              `json:"title"`
+	Status int                 `json:"status"`
+	Detail string              `json:"detail"`
+	Errors []models.FieldError `json:"errors,omitempty"`
+	// State and Allowed are there when a transition was illegal.
+	State   models.State   `json:"state,omitempty"`
+	Allowed []models.Event `json:"allowed,omitempty"`
+}
+
+var statusOf = map[models.Kind]int{
+	models.Invalid: 422, models.NotFound: 404, models.Forbidden: 403, models.Unauthorized: 401, models.Conflict: 409, models.Stale: 412,
+	models.Malformed: 400, models.TooLarge: 413, models.Unsupported: 415, models.TooMany: 429, models.Unavailable: 503, models.NoRoom: 507, models.Gone: 410,
+}
+
+var titleOf = map[models.Kind]string{
+	models.Invalid: "A field is wrong", models.NotFound: "Not found", models.Forbidden: "Not allowed", models.Unauthorized: "Sign in first",
+	models.Conflict: "Not possible now", models.Stale: "Changed meanwhile", models.Malformed: "The request can't be read", models.TooLarge: "Too large",
+	models.Unsupported: "Not a kind of file we take", models.TooMany: "Slow down", models.Unavailable: "No answer in time", models.NoRoom: "No room left", models.Gone: "Gone",
+}
+
+// retryAfter is what a client waits after an answer that did not come in time, in seconds.
+const retryAfter = 2
+
+// problemOf makes the problem of any error. What has no kind is ours to mend: the person is told no more than that.
+func problemOf(err error) Problem {
+	var known *models.Error
+	if errors.As(err, &known) {
+		return Problem{Type: "urn:fieldproof:problem:" + string(known.Kind), Title: titleOf[known.Kind], Status: statusOf[known.Kind],
+			Detail: known.Message, Errors: known.Fields, State: known.State, Allowed: known.Allowed}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return problemOf(models.Errorf(models.Unavailable, "The answer took too long. The request is safe to repeat with the same Idempotency-Key."))
+	}
+	return Problem{Type: "urn:fieldproof:problem:internal", Title: "Something went wrong on our side", Status: http.StatusInternalServerError,
+		Detail: "The request could not be completed. The log of the server says why; try again, and tell the operator if it stays so."}
+}
+
+// fail answers with a problem.
+func (c *call) fail(err error) {
+	p := problemOf(err)
+	if p.Status >= 500 && c.Request.Context().Err() == nil {
+		c.server.Log.Error("a request failed", "method", c.Request.Method, "route", c.FullPath(), "error", err)
+	}
+	switch p.Status {
+	case http.StatusServiceUnavailable:
+		c.Header("Retry-After", strconv.Itoa(retryAfter))
+	case http.StatusUnauthorized:
+		c.Header("WWW-Authenticate", `Bearer realm="fieldproof"`)
+	}
+	body, _ := json.Marshal(p)
+	c.Data(p.Status, "application/problem+json", body)
+	c.Abort()
+}

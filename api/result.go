@@ -1,0 +1,142 @@
+package api
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+
+	"fieldproof/activities/archives"
+	"fieldproof/models"
+)
+
+func (s *Server) resultRoutes() []route {
+	return []route{
+		stream(http.MethodGet, "/work-orders/:id/report.pdf", anyMember, "The report as PDF, as the order stands now", "application/pdf", s.report),
+		stream(http.MethodGet, "/work-orders/:id/archive.zip", anyMember, "Every original in folders, with a manifest", "application/zip", s.archive),
+		get("/work-orders/:id/publications", with(models.ViewPublications), "The publications of a work order with their deliveries, newest first", s.listPublications),
+		get("/deliveries/:id", with(models.ViewPublications), "A delivery with its attempts", s.readDelivery),
+		define(http.MethodPost, "/deliveries/:id/retry", with(models.RetryDeliveries), http.StatusAccepted, "Try a delivery again now", s.retryDelivery),
+	}
+}
+
+// proof is what a report or an archive of the address's order shows to the member.
+func (c *call) proof() (*models.Proof, error) {
+	o, err := c.order()
+	if err != nil {
+		return nil, err
+	}
+	proof, err := models.ProofOf(c.server.Store.Read(c.ctx()), o.ID, nil)
+	if err == nil {
+		proof.View = c.trim(proof.View)
+	}
+	return proof, err
+}
+
+func (s *Server) report(c *call) (any, error) {
+	proof, err := c.proof()
+	if err != nil {
+		return nil, err
+	}
+	c.download("application/pdf", proof, ".pdf")
+	return nil, s.Reports.Write(c.ctx(), c.started(), proof)
+}
+
+func (s *Server) archive(c *call) (any, error) {
+	proof, err := c.proof()
+	if err != nil {
+		return nil, err
+	}
+	c.download("application/zip", proof, ".zip")
+	return nil, archives.Write(c.ctx(), c.started(), s.Blobs, proof, "")
+}
+
+func (c *call) download(contentType string, proof *models.Proof, extension string) {
+	c.Header("Content-Type", contentType)
+	c.Header("Content-Disposition", fmt.Sprintf(`attachment; filename="%s%s"`, models.SafeName(proof.Order.DisplayNumber()), extension))
+}
+
+// started is the answer's body: once something is written to it, an error can only break the answer off.
+func (c *call) started() io.Writer { return &startedWriter{c} }
+
+type startedWriter struct{ c *call }
+
+func (w *startedWriter) Write(b []byte) (int, error) {
+	w.c.written = true
+	return w.c.Writer.Write(b)
+}
+
+func (s *Server) listPublications(c *call) (list[models.PublicationView], error) {
+	page := list[models.PublicationView]{Items: []models.PublicationView{}}
+	o, err := c.order()
+	if err != nil {
+		return page, err
+	}
+	limit, at, err := c.page()
+	if err != nil {
+		return page, err
+	}
+	db := s.Store.Read(c.ctx())
+	q := db.Where("work_order_id = ?", o.ID).Order("number DESC").Limit(limit + 1)
+	if at.Before > 0 {
+		q = q.Where("number < ?", at.Before)
+	}
+	var publications []models.Publication
+	if err := q.Find(&publications).Error; err != nil {
+		return page, err
+	}
+	for i, p := range publications {
+		if i == limit {
+			at.Before = publications[limit-1].Number
+			page.NextCursor = at.text()
+			break
+		}
+		view, err := models.ViewPublication(db, p)
+		if err != nil {
+			return page, err
+		}
+		page.Items = append(page.Items, view)
+	}
+	return page, nil
+}
+
+// DeliveryDetail is a delivery with its attempts, oldest first.
+type DeliveryDetail struct {
+	models.DeliveryView
+	AttemptLog []models.Attempt `json:"attempt_log"`
+}
+
+func (c *call) delivery() (*models.Delivery, error) {
+	return models.One[models.Delivery](c.server.Store.Read(c.ctx()).Where("id = ?", c.Param("id")), "delivery")
+}
+
+func (c *call) showDelivery(d *models.Delivery) (DeliveryDetail, error) {
+	db := c.server.Store.Read(c.ctx())
+	views, err := models.ViewDeliveries(db, []models.Delivery{*d})
+	if err != nil {
+		return DeliveryDetail{}, err
+	}
+	detail := DeliveryDetail{DeliveryView: views[0], AttemptLog: []models.Attempt{}}
+	return detail, db.Where("delivery_id = ?", d.ID).Order("id").Limit(1000).Find(&detail.AttemptLog).Error
+}
+
+func (s *Server) readDelivery(c *call) (DeliveryDetail, error) {
+	d, err := c.delivery()
+	if err != nil {
+		return DeliveryDetail{}, err
+	}
+	return c.showDelivery(d)
+}
+
+func (s *Server) retryDelivery(c *call, _ nothing) (DeliveryDetail, error) {
+	d, err := c.delivery()
+	if err != nil {
+		return DeliveryDetail{}, err
+	}
+	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error { return tx.RetryDelivery(d) })
+	if err != nil {
+		return DeliveryDetail{}, err
+	}
+	s.Intake.Bells.Poke()
+	c.Header("Location", "/api/v1/deliveries/"+d.ID)
+	return c.showDelivery(d)
+}

@@ -1,0 +1,197 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"fieldproof/models"
+)
+
+// access says who may call a route.
+type access struct {
+	public    bool             // without a session
+	privilege models.Privilege // "" lets every member in
+}
+
+var (
+	anybody   = access{public: true}
+	anyMember = access{}
+)
+
+func with(p models.Privilege) access { return access{privilege: p} }
+
+// route is one row of the API's table. Everything about it, its place in the documentation too, comes from here.
+type route struct {
+	method  string
+	path    string // below /api/v1, with :name for a part
+	access  access
+	summary string
+	status  int // of success, unless the handler says another
+
+	in, out reflect.Type // JSON bodies; nil when there is none
+	raw     bool         // the handler reads the body by itself
+	media   string       // content type of an answer that is not JSON
+	query   []string     // query parameters
+	handle  func(*call) (any, error)
+}
+
+// nothing is a body that is not there.
+type nothing struct{}
+
+// define makes a route whose body is decoded strictly into In.
+func define[In, Out any](method, path string, a access, status int, summary string, fn func(*call, In) (Out, error)) route {
+	r := route{method: method, path: path, access: a, summary: summary, status: status, in: bodyType[In](), out: bodyType[Out]()}
+	r.handle = func(c *call) (any, error) {
+		var in In
+		if patch, ok := any(&in).(*mergePatch); ok {
+			*patch = c.body
+		} else if r.in != nil {
+			if err := decode(c.body, &in); err != nil {
+				return nil, err
+			}
+		}
+		return fn(c, in)
+	}
+	return r
+}
+
+func bodyType[T any]() reflect.Type {
+	if t := reflect.TypeFor[T](); t != reflect.TypeFor[nothing]() {
+		return t
+	}
+	return nil
+}
+
+func get[Out any](path string, a access, summary string, fn func(*call) (Out, error), query ...string) route {
+	r := define(http.MethodGet, path, a, http.StatusOK, summary, func(c *call, _ nothing) (Out, error) { return fn(c) })
+	r.query = query
+	return r
+}
+
+func remove(path string, a access, summary string, fn func(*call) error) route {
+	return define(http.MethodDelete, path, a, http.StatusNoContent, summary, func(c *call, _ nothing) (nothing, error) { return nothing{}, fn(c) })
+}
+
+// mergePatch is a body of RFC 7396.
+type mergePatch json.RawMessage
+
+// patch makes a route that merges its body into what Fields describes.
+func patch[Fields, Out any](path string, a access, summary string, fn func(*call, mergePatch) (Out, error)) route {
+	r := define(http.MethodPatch, path, a, http.StatusOK, summary, fn)
+	r.in = reflect.TypeFor[Fields]()
+	return r
+}
+
+// stream makes a route whose handler reads the request or writes the answer by itself.
+func stream(method, path string, a access, summary, media string, fn func(*call) (any, error), query ...string) route {
+	return route{method: method, path: path, access: a, summary: summary, status: http.StatusOK, raw: true, media: media, query: query, handle: fn}
+}
+
+// call is one request on its way through a handler.
+type call struct {
+	*gin.Context
+	server *Server
+	route  *route
+	member *models.Member
+	token  *models.Token
+	body   []byte
+	status int
+	// repeatable is derived from the Idempotency-Key, "" without one: ids made from it are the same on every repeat.
+	repeatable string
+	written    bool
+}
+
+// ctx is the request's context, scoped to the member's account.
+func (c *call) ctx() context.Context {
+	ctx := c.Request.Context()
+	if c.member == nil {
+		return ctx
+	}
+	return models.InAccount(ctx, c.member.AccountID)
+}
+
+// newID returns an id for something that this request makes: the same on a repeat under the same key.
+func (c *call) newID(what string) string {
+	if c.repeatable == "" {
+		return models.NewID()
+	}
+	return models.DerivedID(c.repeatable, what)
+}
+
+// may returns a [models.Forbidden] error when the member lacks a privilege.
+func (c *call) may(p models.Privilege) error {
+	if c.member.May(p) {
+		return nil
+	}
+	return models.Errorf(models.Forbidden, "Your role, %s, lacks the privilege %s. An admin can give it.", c.member.Role, p)
+}
+
+// pathOf is the route's path as OpenAPI writes it.
+func (r *route) pathOf() string {
+	parts := strings.Split(r.path, "/")
+	for i, p := range parts {
+		if name, ok := strings.CutPrefix(p, ":"); ok {
+			parts[i] = "{" + name + "}"
+		}
+	}
+	return "/api/v1" + strings.Join(parts, "/")
+}
+
+// serve makes the Gin handler of a route: authorise, read, call, encode.
+func (s *Server) serve(r *route) gin.HandlerFunc {
+	return func(g *gin.Context) {
+		c := &call{Context: g, server: s, route: r, status: r.status}
+		if err := c.authorise(); err != nil {
+			c.fail(err)
+			return
+		}
+		if !r.raw && r.method != http.MethodGet {
+			body, err := readBody(g.Request)
+			if err != nil {
+				c.fail(err)
+				return
+			}
+			c.body = body
+			if key := g.GetHeader("Idempotency-Key"); key != "" && r.method == http.MethodPost {
+				c.once(key)
+				return
+			}
+		}
+		c.run()
+	}
+}
+
+// run checks the privilege, calls the handler and answers.
+func (c *call) run() {
+	if p := c.route.access.privilege; p != "" {
+		if err := c.may(p); err != nil {
+			c.fail(err)
+			return
+		}
+	}
+	out, err := c.route.handle(c)
+	switch {
+	case c.written:
+		if err != nil {
+			c.server.Log.Warn("an answer broke off", "route", c.FullPath(), "error", err)
+			panic(http.ErrAbortHandler) // so that the other side sees that it is not whole
+		}
+	case err != nil:
+		c.fail(err)
+	case c.status == http.StatusNoContent:
+		c.Status(http.StatusNoContent)
+	default:
+		if v, ok := out.(versioned); ok {
+			c.Header("ETag", v.etag())
+		}
+		c.JSON(c.status, out)
+	}
+}
+
+// versioned is an answer with an ETag.
+type versioned interface{ etag() string }

@@ -1,0 +1,170 @@
+// Package api is the HTTP edge: it decodes, authorises, calls and encodes. The rules of the domain are elsewhere.
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.temporal.io/sdk/client"
+
+	"fieldproof/activities/backups"
+	"fieldproof/activities/media"
+	"fieldproof/activities/reports"
+	"fieldproof/activities/webhooks"
+	"fieldproof/intake"
+	"fieldproof/models"
+	"fieldproof/storage"
+)
+
+// Server answers HTTP.
+type Server struct {
+	Store    *models.Store
+	Blobs    *storage.Store
+	Sealer   *models.Sealer
+	Temporal client.Client
+	Intake   *intake.Intake
+	Actions  *intake.Actions
+	Media    *media.Media
+	Reports  *reports.Reports
+	Backups  *backups.Backups
+	Webhooks *webhooks.Webhooks
+	Log      *slog.Logger
+
+	// PublicURL is what links begin with, such as https://fieldproof.example.com.
+	PublicURL string
+	// SignUp tells whether anyone may make an account.
+	SignUp bool
+	// TrustedProxies are those whose word on a client's address counts.
+	TrustedProxies []netip.Prefix
+	// Metrics counts requests; nil when nobody asks.
+	Metrics prometheus.Registerer
+
+	routes  []route
+	origins *http.CrossOriginProtection
+	openAPI []byte
+	closing context.Context // ends the streams when the server stops
+}
+
+// Handler assembles the routes. It ends its live streams when ctx ends.
+func (s *Server) Handler(ctx context.Context) (http.Handler, error) {
+	s.closing = ctx
+	s.routes = s.table()
+	s.origins = http.NewCrossOriginProtection()
+	if s.PublicURL != "" {
+		if err := s.origins.AddTrustedOrigin(originOf(s.PublicURL)); err != nil {
+			return nil, fmt.Errorf("the public URL %q: %w", s.PublicURL, err)
+		}
+	}
+	document, err := s.document()
+	if err != nil {
+		return nil, err
+	}
+	s.openAPI = document
+
+	gin.SetMode(gin.ReleaseMode)
+	g := gin.New()
+	g.RedirectTrailingSlash, g.HandleMethodNotAllowed = false, true
+	proxies := make([]string, len(s.TrustedProxies))
+	for i, p := range s.TrustedProxies {
+		proxies[i] = p.String()
+	}
+	if err := g.SetTrustedProxies(proxies); err != nil {
+		return nil, err
+	}
+	g.Use(s.recovered, s.counted(), headers)
+	g.NoRoute(s.refuse(models.NotFound, "There is nothing at this address; the routes are listed in /api/docs."))
+	g.NoMethod(func(g *gin.Context) {
+		(&call{Context: g, server: s}).problem(http.StatusMethodNotAllowed, "This address does not take "+g.Request.Method+"; the routes are listed in /api/docs.")
+	})
+	for i := range s.routes {
+		r := &s.routes[i]
+		g.Handle(r.method, "/api/v1"+r.path, s.serve(r))
+	}
+	g.GET("/", func(g *gin.Context) { g.Redirect(http.StatusFound, "/api/docs") })
+	g.GET("/api/openapi.json", func(g *gin.Context) { g.Data(http.StatusOK, "application/json", s.openAPI) })
+	g.GET("/api/docs", s.docs)
+	g.GET("/healthz", func(g *gin.Context) { g.String(http.StatusOK, "ok\n") })
+	g.GET("/readyz", s.ready)
+	return g, nil
+}
+
+func (s *Server) refuse(kind models.Kind, message string) gin.HandlerFunc {
+	return func(g *gin.Context) { (&call{Context: g, server: s}).fail(models.Errorf(kind, "%s", message)) }
+}
+
+func (c *call) problem(status int, detail string) {
+	c.JSON(status, Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail})
+	c.Abort()
+}
+
+// headers are right for every answer of ours.
+func headers(g *gin.Context) {
+	g.Header("X-Content-Type-Options", "nosniff")
+	g.Header("Referrer-Policy", "same-origin")
+	g.Header("X-Frame-Options", "DENY")
+	g.Header("Cache-Control", "no-store")
+	g.Next()
+}
+
+func (s *Server) recovered(g *gin.Context) {
+	defer func() {
+		if v := recover(); v != nil {
+			if v == http.ErrAbortHandler {
+				panic(v)
+			}
+			s.Log.Error("a request panicked", "route", g.FullPath(), "panic", v, "stack", string(debug.Stack()))
+			if !g.Writer.Written() {
+				(&call{Context: g, server: s}).fail(fmt.Errorf("panic: %v", v))
+			}
+		}
+	}()
+	g.Next()
+}
+
+// counted counts requests by route: never by path, which may hold secrets.
+func (s *Server) counted() gin.HandlerFunc {
+	if s.Metrics == nil {
+		return func(*gin.Context) {}
+	}
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "fieldproof_http_request_seconds", Help: "Time from request to answer.",
+		Buckets: []float64{.005, .02, .05, .1, .25, .5, 1, 2.5, 10}}, []string{"method", "route", "status"})
+	s.Metrics.MustRegister(seconds)
+	return func(g *gin.Context) {
+		began := time.Now()
+		g.Next()
+		seconds.WithLabelValues(g.Request.Method, g.FullPath(), fmt.Sprint(g.Writer.Status())).Observe(time.Since(began).Seconds())
+	}
+}
+
+func (s *Server) ready(g *gin.Context) {
+	ctx, cancel := context.WithTimeout(g.Request.Context(), 3*time.Second)
+	defer cancel()
+	state, status := gin.H{"database": "ok", "storage": "ok", "temporal": "ok"}, http.StatusOK
+	_, temporal := s.Temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+	for part, err := range map[string]error{"database": s.Store.Ping(ctx), "storage": s.Blobs.Ping(ctx), "temporal": temporal} {
+		if err != nil {
+			s.Log.Warn("not ready", "part", part, "error", err)
+			state[part], status = "does not answer", http.StatusServiceUnavailable
+		}
+	}
+	g.JSON(status, state)
+}
+
+// table lists every route of the API. The matrix test walks it.
+func (s *Server) table() []route {
+	var all []route
+	for _, some := range [][]route{
+		s.sessionRoutes(), s.accountRoutes(), s.orderRoutes(), s.transitionRoutes(), s.photoRoutes(), s.checkInRoutes(), s.resultRoutes(),
+		s.destinationRoutes(), s.propertyRoutes(), s.roleRoutes(), s.userRoutes(), s.tokenRoutes(), s.alertRoutes(), s.streamRoutes(),
+	} {
+		all = append(all, some...)
+	}
+	return all
+}

@@ -1,0 +1,215 @@
+package api
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"fieldproof/models"
+)
+
+const (
+	cookieName     = "fieldproof_session"
+	sessionLasts   = 90 * 24 * time.Hour
+	failuresWindow = 5 * time.Minute
+	// The most wrong passwords in a window: of one address for one username, of one address, for one username.
+	mostOfBoth, mostOfAddress, mostOfUsername = 10, 50, 100
+)
+
+// Session is a sign-in.
+type Session struct {
+	Token     string       `json:"token,omitempty"`
+	ExpiresAt *models.Time `json:"expires_at"`
+	User      UserView     `json:"user"`
+	Account   AccountRef   `json:"account"`
+}
+
+// AccountRef names an account.
+type AccountRef struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// Credentials sign in.
+type Credentials struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+}
+
+func (s *Server) sessionRoutes() []route {
+	return []route{
+		define(http.MethodPost, "/sessions", anybody, http.StatusCreated, "Sign in: gives a token and sets a cookie", s.signIn),
+		get("/sessions/current", anyMember, "Who is signed in", s.currentSession),
+		remove("/sessions/current", anyMember, "Sign out", s.signOut),
+		define(http.MethodPost, "/invitations/accept", anybody, http.StatusCreated, "Set the password of an invitation, and sign in", s.acceptInvitation),
+	}
+}
+
+// authorise finds out who asks: by bearer token, or by cookie, which a foreign page can't use for writes.
+func (c *call) authorise() error {
+	if c.route.access.public {
+		return nil
+	}
+	secret, bearer := strings.CutPrefix(c.GetHeader("Authorization"), "Bearer ")
+	if !bearer {
+		cookie, err := c.Cookie(cookieName)
+		if err != nil || cookie == "" {
+			return models.Errorf(models.Unauthorized, "Sign in at POST /api/v1/sessions, and send the token as Authorization: Bearer ….")
+		}
+		if err := c.server.origins.Check(c.Request); err != nil {
+			return models.Errorf(models.Forbidden, "The request comes from another site than ours.")
+		}
+		secret = cookie
+	}
+	member, token, err := c.server.Store.MemberByToken(c.Request.Context(), strings.TrimSpace(secret), models.SessionToken, models.APIToken)
+	if err != nil {
+		return err
+	}
+	c.member, c.token = member, token
+	return nil
+}
+
+func (s *Server) signIn(c *call, in Credentials) (*Session, error) {
+	ctx := c.Request.Context()
+	name, address := models.UsernameKey(in.Username), c.ClientIP()
+	if in.Username == "" || in.Password == "" {
+		return nil, models.InvalidField("username", "Give username and password.")
+	}
+	limits := []struct {
+		key  string
+		most int64
+	}{{"login/" + address + "/" + name, mostOfBoth}, {"login/" + address, mostOfAddress}, {"login-name/" + name, mostOfUsername}}
+	for _, l := range limits {
+		if err := c.spent(ctx, l.key, l.most); err != nil {
+			return nil, err
+		}
+	}
+	user, err := s.Store.UserByPassword(ctx, in.Username, in.Password)
+	if models.KindOf(err) == models.Unauthorized {
+		if err := s.Store.Spend(ctx, failuresWindow, limits[0].key, limits[1].key, limits[2].key); err != nil {
+			return nil, err
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.newSession(user)
+}
+
+// spent refuses who has done too much, and says when to come back.
+func (c *call) spent(ctx context.Context, key string, most int64) error {
+	wait, err := c.server.Store.Spent(ctx, key, most)
+	if err != nil || wait <= 0 {
+		return err
+	}
+	c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	return models.Errorf(models.TooMany, "Too many tries: wait %d seconds.", int(math.Ceil(wait.Seconds())))
+}
+
+// newSession makes a token for user and sets it as cookie too.
+func (c *call) newSession(user *models.User) (*Session, error) {
+	ctx := models.InAccount(c.Request.Context(), user.AccountID)
+	expires := models.At(time.Now().Add(sessionLasts))
+	var secret string
+	err := c.server.Store.Write(ctx, func(tx *models.Tx) error {
+		var err error
+		_, secret, err = tx.NewToken(user, models.SessionToken, "session", &expires)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.setCookie(secret, int(sessionLasts/time.Second))
+	session, err := c.session(ctx, user, &expires)
+	if err == nil {
+		session.Token = secret
+	}
+	return session, err
+}
+
+func (c *call) setCookie(value string, age int) {
+	http.SetCookie(c.Writer, &http.Cookie{Name: cookieName, Value: value, Path: "/", MaxAge: age, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Secure: strings.HasPrefix(c.server.PublicURL, "https://")})
+}
+
+func (c *call) session(ctx context.Context, user *models.User, expires *models.Time) (*Session, error) {
+	account, err := c.server.Store.AccountByID(ctx, user.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	member, err := c.server.Store.MemberByID(ctx, user.ID)
+	if err != nil {
+		return nil, err
+	}
+	view := viewUser(*user)
+	view.Privileges = member.Privileges
+	return &Session{ExpiresAt: expires, User: view, Account: AccountRef{account.ID, account.Name}}, nil
+}
+
+func (s *Server) currentSession(c *call) (*Session, error) {
+	return c.session(c.ctx(), &c.member.User, c.token.ExpiresAt)
+}
+
+func (s *Server) signOut(c *call) error {
+	c.setCookie("", -1)
+	return s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+		return tx.Where("id = ?", c.token.ID).Delete(&models.Token{}).Error
+	})
+}
+
+// NewPassword sets the password of an invitation.
+type NewPassword struct {
+	Token    string `json:"token"`
+	Password string `json:"password"`
+}
+
+func (s *Server) acceptInvitation(c *call, in NewPassword) (*Session, error) {
+	ctx := c.Request.Context()
+	key := "invite/" + c.ClientIP()
+	if err := c.spent(ctx, key, mostOfAddress); err != nil {
+		return nil, err
+	}
+	// An invited user may have no password yet, but must be active.
+	member, token, err := s.Store.MemberByToken(ctx, in.Token, models.InviteToken)
+	if models.KindOf(err) == models.Unauthorized {
+		if err := s.Store.Spend(ctx, failuresWindow, key); err != nil {
+			return nil, err
+		}
+		return nil, models.Errorf(models.Gone, "The invitation was used or has ended: ask the office for a new one.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	user := member.User
+	if err := user.SetPassword(ctx, in.Password); err != nil {
+		return nil, err
+	}
+	err = s.Store.Write(models.InAccount(ctx, user.AccountID), func(tx *models.Tx) error {
+		done := tx.Where("id = ?", token.ID).Delete(&models.Token{})
+		if done.Error == nil && done.RowsAffected == 0 {
+			return models.Errorf(models.Gone, "The invitation was used: ask the office for a new one.")
+		}
+		if done.Error != nil {
+			return done.Error
+		}
+		return tx.SaveUser(&user)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c.newSession(&user)
+}
+
+func originOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+func detached(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }

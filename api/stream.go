@@ -1,0 +1,152 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"fieldproof/models"
+)
+
+// StreamEvent tells that something changed (contract: stream event).
+type StreamEvent struct {
+	Type        string `json:"type"`
+	ID          string `json:"id"`
+	WorkOrderID string `json:"work_order_id"`
+}
+
+func (s *Server) streamRoutes() []route {
+	return []route{stream(http.MethodGet, "/stream", anyMember, "Live events (server-sent); Last-Event-ID resumes", "text/event-stream", s.live, "last_event_id")}
+}
+
+const (
+	// overlap is how far back the feed is read again: rows may commit out of the order of their ids.
+	overlap    = 100
+	beatsEvery = 15 * time.Second
+	// rechecks is how often a stream asks whether its session still stands.
+	rechecks = 5 * time.Second
+)
+
+// live writes events until the client goes, the session ends or the server stops.
+func (s *Server) live(c *call) (any, error) {
+	last, err := s.resumeFrom(c)
+	if err != nil {
+		return nil, err
+	}
+	woken, stop := s.Store.WatchFeed(c.member.AccountID)
+	defer stop()
+	c.written = true
+	c.Header("Content-Type", "text/event-stream")
+	c.Header("X-Accel-Buffering", "no")
+	control := http.NewResponseController(c.Writer)
+	fmt.Fprintf(c.Writer, "retry: 2000\n\n")
+	beat, recheck := time.NewTicker(beatsEvery), time.NewTicker(rechecks)
+	defer beat.Stop()
+	defer recheck.Stop()
+	w := &watcher{c: c, floor: last, newest: last, seen: map[int64]bool{}}
+	for {
+		if err := w.forward(c.ctx()); err != nil {
+			return nil, nil // the client resumes with Last-Event-ID
+		}
+		if err := control.Flush(); err != nil {
+			return nil, nil
+		}
+		select {
+		case <-c.Request.Context().Done():
+			return nil, nil
+		case <-s.closing.Done():
+			return nil, nil
+		case <-woken:
+		case <-beat.C:
+			fmt.Fprint(c.Writer, ": still here\n\n")
+		case <-recheck.C:
+			if err := c.authorise(); err != nil {
+				return nil, nil
+			}
+		}
+	}
+}
+
+func (s *Server) resumeFrom(c *call) (int64, error) {
+	text := c.GetHeader("Last-Event-ID")
+	if text == "" {
+		text = c.Query("last_event_id")
+	}
+	if text == "" {
+		return s.Store.NewestFeedID(c.ctx())
+	}
+	last, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || last < 0 {
+		return 0, badParameter("Last-Event-ID", "Give the id of the last event that you got.")
+	}
+	return last, nil
+}
+
+// watcher remembers what a stream has shown.
+type watcher struct {
+	c      *call
+	floor  int64 // nothing at or below it is shown
+	newest int64
+	seen   map[int64]bool
+}
+
+func (w *watcher) forward(ctx context.Context) error {
+	for {
+		entries, err := w.c.server.Store.FeedSince(ctx, max(w.floor, w.newest-overlap), 500)
+		if err != nil {
+			return err
+		}
+		fresh := 0
+		for _, e := range entries {
+			if w.seen[e.ID] {
+				continue
+			}
+			fresh++
+			w.seen[e.ID] = true
+			w.newest = max(w.newest, e.ID)
+			shown, err := w.visible(ctx, e)
+			if err != nil {
+				return err
+			}
+			if !shown {
+				continue
+			}
+			data, err := json.Marshal(StreamEvent{Type: e.Type, ID: e.Subject, WorkOrderID: e.WorkOrderID})
+			if err != nil {
+				return err
+			}
+			if _, err := fmt.Fprintf(w.c.Writer, "id: %d\ndata: %s\n\n", e.ID, data); err != nil {
+				return err
+			}
+		}
+		for id := range w.seen {
+			if id < w.newest-2*overlap {
+				delete(w.seen, id)
+			}
+		}
+		if fresh == 0 || len(entries) < 500 {
+			return nil
+		}
+	}
+}
+
+// visible tells whether the member may know of an entry: the field hears of the orders assigned to it only.
+func (w *watcher) visible(ctx context.Context, e models.FeedEntry) (bool, error) {
+	if w.c.member.Office() {
+		return true, nil
+	}
+	if e.WorkOrderID == "" {
+		return false, nil
+	}
+	o, err := models.One[models.WorkOrder](w.c.server.Store.Read(ctx).Where("id = ?", e.WorkOrderID), "work order")
+	if models.KindOf(err) == models.NotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return w.c.sees(o), nil
+}

@@ -1,0 +1,120 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"fieldproof/models"
+)
+
+// NewToken asks for a token for scripts.
+type NewToken struct {
+	Name      string       `json:"name"`
+	ExpiresAt *models.Time `json:"expires_at"`
+}
+
+// TokenView is a token; its secret is there in the answer to its creation only.
+type TokenView struct {
+	ID        string       `json:"id"`
+	Name      string       `json:"name"`
+	Token     string       `json:"token,omitempty"`
+	CreatedAt models.Time  `json:"created_at"`
+	ExpiresAt *models.Time `json:"expires_at"`
+}
+
+func viewToken(t models.Token) TokenView {
+	return TokenView{ID: t.ID, Name: t.Name, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt}
+}
+
+// tokenFields are what may be changed of a token.
+type tokenFields struct {
+	Name      string       `json:"name"`
+	ExpiresAt *models.Time `json:"expires_at"`
+}
+
+func (s *Server) tokenRoutes() []route {
+	return []route{
+		get("/tokens", anyMember, "Your tokens for scripts, newest first", s.listTokens),
+		define(http.MethodPost, "/tokens", anyMember, http.StatusCreated, "Make a token; its secret is shown once", s.createToken),
+		get("/tokens/:id", anyMember, "A token", func(c *call) (TokenView, error) {
+			t, err := c.ownToken()
+			if err != nil {
+				return TokenView{}, err
+			}
+			return viewToken(*t), nil
+		}),
+		patch[tokenFields]("/tokens/:id", anyMember, "Rename a token, or change its end", s.patchToken),
+		remove("/tokens/:id", anyMember, "End a token at once", s.deleteToken),
+	}
+}
+
+func (c *call) ownToken() (*models.Token, error) {
+	return models.One[models.Token](c.server.Store.Read(c.ctx()).Where("id = ? AND user_id = ? AND kind = ?", c.Param("id"), c.member.ID, models.APIToken), "token")
+}
+
+func (s *Server) listTokens(c *call) (list[TokenView], error) {
+	limit, at, err := c.page()
+	if err != nil {
+		return list[TokenView]{}, err
+	}
+	q := s.Store.Read(c.ctx()).Where("user_id = ? AND kind = ?", c.member.ID, models.APIToken).Order("id DESC").Limit(limit + 1)
+	if at.After != "" {
+		q = q.Where("id < ?", at.After)
+	}
+	var tokens []models.Token
+	err = q.Find(&tokens).Error
+	return pageByID(tokens, limit, at, func(t models.Token) string { return t.ID }, viewToken), err
+}
+
+func checkToken(name string, expires *models.Time) error {
+	var p models.Problems
+	if name == "" || len(name) > 200 {
+		p.Add("name", "Give the token a name of 1 to 200 characters, such as the script that uses it.")
+	}
+	if expires != nil && expires.Before(time.Now()) {
+		p.Add("expires_at", "Give a time to come, or leave it out.")
+	}
+	return p.Err()
+}
+
+func (s *Server) createToken(c *call, in NewToken) (TokenView, error) {
+	if err := checkToken(in.Name, in.ExpiresAt); err != nil {
+		return TokenView{}, err
+	}
+	var view TokenView
+	err := s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+		t, secret, err := tx.NewToken(&c.member.User, models.APIToken, in.Name, in.ExpiresAt)
+		if err != nil {
+			return err
+		}
+		view = viewToken(*t)
+		view.Token = secret
+		return nil
+	})
+	return view, err
+}
+
+func (s *Server) patchToken(c *call, patch mergePatch) (TokenView, error) {
+	t, err := c.ownToken()
+	if err != nil {
+		return TokenView{}, err
+	}
+	fields := tokenFields{t.Name, t.ExpiresAt}
+	if err := merge(&fields, patch); err != nil {
+		return TokenView{}, err
+	}
+	if err := checkToken(fields.Name, fields.ExpiresAt); err != nil {
+		return TokenView{}, err
+	}
+	t.Name, t.ExpiresAt = fields.Name, fields.ExpiresAt
+	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error { return tx.Select("name", "expires_at").Updates(t).Error })
+	return viewToken(*t), err
+}
+
+func (s *Server) deleteToken(c *call) error {
+	t, err := c.ownToken()
+	if err != nil {
+		return err
+	}
+	return s.Store.Write(c.ctx(), func(tx *models.Tx) error { return tx.Where("id = ?", t.ID).Delete(&models.Token{}).Error })
+}

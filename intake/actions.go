@@ -1,0 +1,147 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"fieldproof/models"
+	"fieldproof/workflows/names"
+)
+
+// Actions brings actions to the workflows of their orders.
+type Actions struct {
+	Store    *models.Store
+	Temporal client.Client
+	// Patience is how long an answer is waited for.
+	Patience time.Duration
+}
+
+// errNoAnswer is what whoever waits is told when the answer takes too long.
+var errNoAnswer = models.Errorf(models.Unavailable, "The work order did not answer in time. Nothing is lost: repeat the request with the same Idempotency-Key, and you get its outcome.")
+
+// Act performs an action, and returns nil once the workflow has applied it and the row shows it. The same action id
+// again finds the same outcome. Errors: the [*models.Error] of a refusal, or [models.Unavailable] when no answer came
+// in time.
+func (a *Actions) Act(ctx context.Context, order *models.WorkOrder, action *models.Action) error {
+	if done, err := a.happened(ctx, action); err != nil || done {
+		return err
+	}
+	err := a.Store.Write(ctx, func(tx *models.Tx) error { return tx.SaveAction(action) })
+	if err != nil {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, a.Patience)
+	defer cancel()
+	err = a.send(waiting, order, action)
+	if err == nil {
+		return nil
+	}
+	// The workflow may have acted all the same: a run that ended meanwhile forgets what it was asked.
+	if done, looked := a.happened(context.WithoutCancel(ctx), action); looked == nil && done {
+		return nil
+	}
+	if waiting.Err() != nil && ctx.Err() == nil {
+		return errNoAnswer
+	}
+	return err
+}
+
+func (a *Actions) happened(ctx context.Context, action *models.Action) (bool, error) {
+	var found []int64
+	err := a.Store.Read(ctx).Model(&models.HistoryEvent{}).Where("work_order_id = ? AND message_id = ?", action.WorkOrderID, action.ID).Limit(1).Pluck("id", &found).Error
+	return len(found) > 0, err
+}
+
+// tries is how often an update that met a run just ending is sent anew.
+const tries = 3
+
+func (a *Actions) send(ctx context.Context, order *models.WorkOrder, action *models.Action) error {
+	var err error
+	for range tries {
+		if err = a.update(ctx, order, action); !lostToAnEndingRun(err) {
+			return err
+		}
+		if order, err = models.One[models.WorkOrder](a.Store.Read(ctx).Where("id = ?", order.ID), "work order"); err != nil {
+			return err
+		}
+		if !order.Lifecycle.MayBeLegal(action.Event) {
+			_, illegal := order.Lifecycle.After(action.Event, models.Facts{Assigned: order.HasAssignee()})
+			return illegal
+		}
+		if err = a.updateWithStart(ctx, order, action); !lostToAnEndingRun(err) {
+			return err
+		}
+	}
+	return fmt.Errorf("intake: the order's runs kept ending: %w", err)
+}
+
+func (a *Actions) update(ctx context.Context, order *models.WorkOrder, action *models.Action) error {
+	handle, err := a.Temporal.UpdateWorkflow(ctx, updateOptions(order, action))
+	return outcome(ctx, handle, err)
+}
+
+// updateWithStart starts the order's workflow when no run is open: never started, reopened, restored and lost runs are
+// one case.
+func (a *Actions) updateWithStart(ctx context.Context, order *models.WorkOrder, action *models.Action) error {
+	options := OrderOptions(order)
+	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
+	start := a.Temporal.NewWithStartWorkflowOperation(options, names.WorkOrder, names.WorkOrderInput{OrderID: order.ID})
+	handle, err := a.Temporal.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{StartWorkflowOperation: start, UpdateOptions: updateOptions(order, action)})
+	return outcome(ctx, handle, err)
+}
+
+func updateOptions(order *models.WorkOrder, action *models.Action) client.UpdateWorkflowOptions {
+	return client.UpdateWorkflowOptions{
+		WorkflowID:   names.WorkOrderID(order.ID),
+		UpdateID:     action.ID,
+		UpdateName:   names.Act,
+		WaitForStage: client.WorkflowUpdateStageCompleted,
+		Args:         []any{names.ActInput{ActionID: action.ID, Event: action.Event, Version: order.Lifecycle.Version}},
+	}
+}
+
+func outcome(ctx context.Context, handle client.WorkflowUpdateHandle, err error) error {
+	var told names.Outcome
+	if err == nil {
+		err = handle.Get(ctx, &told)
+	}
+	var refused *temporal.ApplicationError
+	if errors.As(err, &refused) && refused.Type() == names.RefusedType {
+		var why names.Refusal
+		if refused.Details(&why) == nil {
+			return why.Err()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if told.Refusal != nil {
+		return told.Refusal.Err()
+	}
+	return nil
+}
+
+// lostToAnEndingRun tells whether an update met no run, or one that was just completing.
+func lostToAnEndingRun(err error) bool {
+	var failed *temporal.ApplicationError
+	if errors.As(err, &failed) && failed.Type() == "AcceptedUpdateCompletedWorkflow" {
+		return true
+	}
+	var closing *serviceerror.WorkflowNotReady
+	return NotRunning(err) || errors.As(err, &closing)
+}
+
+// AssignAtCreation starts the order's workflow with the assignment that waits in its inbox. Whether it answers in time
+// or not, the assignment is durable and happens.
+func (a *Actions) AssignAtCreation(ctx context.Context, order *models.WorkOrder, actionID string) error {
+	ctx, cancel := context.WithTimeout(ctx, a.Patience)
+	defer cancel()
+	return a.updateWithStart(ctx, order, &models.Action{ID: actionID, WorkOrderID: order.ID, Event: models.Assign})
+}
