@@ -3,6 +3,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -100,7 +101,8 @@ func (s *Server) refuse(kind models.Kind, message string) gin.HandlerFunc {
 }
 
 func (c *call) problem(status int, detail string) {
-	c.JSON(status, Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail})
+	body, _ := json.Marshal(Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail})
+	c.Data(status, "application/problem+json", body)
 	c.Abort()
 }
 

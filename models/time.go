@@ -41,8 +41,8 @@ func (t *Time) Scan(v any) error {
 	return fmt.Errorf("models: a stored time of type %T", v)
 }
 
-// GormDataType names the kind of column.
-func (Time) GormDataType() string { return "time" }
+// GormDataType names the kind of column. It is not "time", or GORM would write times of its own, in another form.
+func (Time) GormDataType() string { return "instant" }
 
 // MarshalJSON writes RFC 3339 in UTC.
 func (t Time) MarshalJSON() ([]byte, error) { return json.Marshal(t.UTC().Format(time.RFC3339Nano)) }

@@ -82,6 +82,7 @@ func add(ctx context.Context, archive *zip.Writer, blobs *storage.Store, item *m
 	defer reader.Close()
 	header := &zip.FileHeader{Name: at, Method: zip.Store, Modified: item.ReceivedAt.Time, CRC32: uint32(item.CRC32),
 		CompressedSize64: uint64(item.Size), UncompressedSize64: uint64(item.Size)}
+	header.SetModTime(item.ReceivedAt.Time) //nolint:staticcheck // CreateRaw takes the MS-DOS fields as they are
 	entry, err := archive.CreateRaw(header)
 	if err != nil {
 		return err

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"reflect"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+
+	"fieldproof/guard"
+	"fieldproof/models"
+)
+
+// config is the environment of the production roles. The tags are all there is to know of a variable: --help shows
+// them.
+type config struct {
+	DatabaseURL       string `env:"FIELDPROOF_DATABASE_URL" help:"the database" example:"postgres://fieldproof:…@db:5432/fieldproof"`
+	TemporalAddress   string `env:"FIELDPROOF_TEMPORAL_ADDRESS" help:"host and port of Temporal" example:"temporal:7233"`
+	TemporalNamespace string `env:"FIELDPROOF_TEMPORAL_NAMESPACE" envDefault:"default" help:"Temporal's namespace" example:"default"`
+	BlobURL           string `env:"FIELDPROOF_BLOB_URL" help:"where photos are kept" example:"s3://photos?endpoint=http://minio:9000&use_path_style=true&region=us-east-1"`
+	Addr              string `env:"FIELDPROOF_ADDR" envDefault:":8080" help:"where the API listens" example:":8080"`
+	MetricsAddr       string `env:"FIELDPROOF_METRICS_ADDR" help:"where /metrics listens; off when empty" example:"127.0.0.1:9090"`
+	PublicURL         string `env:"FIELDPROOF_PUBLIC_URL" help:"what links and push keys begin with" example:"https://fieldproof.example.com"`
+	SecretKey         string `env:"FIELDPROOF_SECRET_KEY" help:"32 bytes in Base64 that seal secrets; several with commas between, newest first" example:"$(openssl rand -base64 32)"`
+	SignUp            string `env:"FIELDPROOF_SIGNUP" envDefault:"closed" help:"open or closed: whether anyone may make an account" example:"closed"`
+	AllowedNetworks   string `env:"FIELDPROOF_ALLOWED_NETWORKS" help:"private networks that our own requests may reach" example:"10.0.0.0/8,192.168.1.0/24"`
+	FolderRoots       string `env:"FIELDPROOF_FOLDER_ROOTS" help:"folders below which folder destinations may lie" example:"/srv/results"`
+	TrustedProxies    string `env:"FIELDPROOF_TRUSTED_PROXIES" help:"proxies whose word on a client's address counts" example:"10.0.0.5/32"`
+	SMTPURL           string `env:"FIELDPROOF_SMTP_URL" help:"for mails; without it they are only shown" example:"smtp://user:…@mail:587"`
+}
+
+// describeEnvironment lists every variable with an example.
+func describeEnvironment() string {
+	var b strings.Builder
+	t := reflect.TypeFor[config]()
+	for i := range t.NumField() {
+		f := t.Field(i)
+		fmt.Fprintf(&b, "%s\n    %s, such as %s\n", f.Tag.Get("env"), f.Tag.Get("help"), f.Tag.Get("example"))
+	}
+	return b.String()
+}
+
+// need is what a command needs of the configuration.
+type need struct{ sqlite, temporal, blobs, secrets bool }
+
+// parsed is a checked configuration.
+type parsed struct {
+	config
+	networks, proxies []netip.Prefix
+	sealer            *models.Sealer
+}
+
+// readConfig reads and checks the environment. Its errors name the variable.
+func readConfig(n need) (*parsed, error) {
+	p := &parsed{}
+	if err := env.Parse(&p.config); err != nil {
+		return nil, err
+	}
+	var problems []error
+	wrong := func(variable, format string, args ...any) {
+		problems = append(problems, fmt.Errorf("%s: %s", variable, fmt.Sprintf(format, args...)))
+	}
+	switch {
+	case p.DatabaseURL == "":
+		wrong("FIELDPROOF_DATABASE_URL", "set it, such as postgres://fieldproof:…@db:5432/fieldproof")
+	case strings.HasPrefix(p.DatabaseURL, "sqlite://") && !n.sqlite:
+		wrong("FIELDPROOF_DATABASE_URL", "this command wants PostgreSQL: SQLite is for `fieldproof dev`, one process")
+	case !strings.HasPrefix(p.DatabaseURL, "sqlite://") && !strings.HasPrefix(p.DatabaseURL, "postgres://") && !strings.HasPrefix(p.DatabaseURL, "postgresql://"):
+		wrong("FIELDPROOF_DATABASE_URL", "it begins with postgres://")
+	}
+	if n.temporal && p.TemporalAddress == "" {
+		wrong("FIELDPROOF_TEMPORAL_ADDRESS", "set it, such as temporal:7233")
+	}
+	if n.blobs {
+		if u, err := url.Parse(p.BlobURL); err != nil || u.Scheme == "" {
+			wrong("FIELDPROOF_BLOB_URL", "set it, such as s3://photos?region=us-east-1 or file:///var/lib/fieldproof/photos")
+		}
+		if u, err := url.Parse(p.PublicURL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+			wrong("FIELDPROOF_PUBLIC_URL", "set it to the address that people type, such as https://fieldproof.example.com")
+		}
+		p.PublicURL = strings.TrimRight(p.PublicURL, "/")
+	}
+	var err error
+	if n.secrets {
+		if p.sealer, err = models.NewSealer(p.SecretKey); err != nil {
+			wrong("FIELDPROOF_SECRET_KEY", "%v", err)
+		}
+	}
+	if p.SignUp != "open" && p.SignUp != "closed" {
+		wrong("FIELDPROOF_SIGNUP", "%q is neither open nor closed", p.SignUp)
+	}
+	if p.networks, err = guard.ParseNetworks(p.AllowedNetworks); err != nil {
+		wrong("FIELDPROOF_ALLOWED_NETWORKS", "%v", err)
+	}
+	if p.proxies, err = guard.ParseNetworks(p.TrustedProxies); err != nil {
+		wrong("FIELDPROOF_TRUSTED_PROXIES", "%v", err)
+	}
+	if p.SMTPURL != "" {
+		if u, err := url.Parse(p.SMTPURL); err != nil || (u.Scheme != "smtp" && u.Scheme != "smtps") {
+			wrong("FIELDPROOF_SMTP_URL", "it begins with smtp:// or smtps://")
+		}
+	}
+	return p, errors.Join(problems...)
+}

@@ -1,0 +1,40 @@
+// Command fieldproof is the product: everything in one process with dev, or server and worker as processes of their
+// own in production.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// commands is the command line. Each command is one file.
+type commands struct {
+	Dev     devCommand     `cmd:"" help:"Everything on this machine, with an embedded database and Temporal."`
+	Server  serverCommand  `cmd:"" help:"The API."`
+	Worker  workerCommand  `cmd:"" help:"The Temporal workers."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database schema up to date."`
+	Account accountCommand `cmd:"" help:"Accounts."`
+	User    userCommand    `cmd:"" help:"Users."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	var c commands
+	parser := kong.Must(&c, kong.Name("fieldproof"),
+		kong.Description("Field work orders and their proof.\n\n`fieldproof dev` needs no configuration. The other commands read it from the environment:\n\n"+describeEnvironment()),
+		kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
+	command, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+	if err := command.Run(); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "fieldproof:", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+
+	"fieldproof/activities/backups"
+	"fieldproof/activities/media"
+	"fieldproof/activities/records"
+	"fieldproof/activities/reports"
+	"fieldproof/activities/webhooks"
+	"fieldproof/api"
+	"fieldproof/guard"
+	"fieldproof/intake"
+	"fieldproof/models"
+	"fieldproof/storage"
+	"fieldproof/worker"
+)
+
+// What photos may take of memory, in bytes, while they are decoded and while reports are made.
+const (
+	mediaMemory  = 512 << 20
+	reportMemory = 128 << 20
+)
+
+// services is everything that a role is made of, wired by hand.
+type services struct {
+	config   *parsed
+	log      *slog.Logger
+	store    *models.Store
+	blobs    *storage.Store
+	temporal client.Client
+	bells    *intake.Bells
+	intake   *intake.Intake
+	media    *media.Media
+	reports  *reports.Reports
+	backups  *backups.Backups
+	webhooks *webhooks.Webhooks
+	metrics  *prometheus.Registry
+}
+
+// wire opens what the configuration names. Temporal is reached when it is first needed.
+func wire(ctx context.Context, c *parsed, log *slog.Logger) (*services, error) {
+	s := &services{config: c, log: log, metrics: prometheus.NewRegistry()}
+	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	var err error
+	if s.store, err = models.Open(ctx, c.DatabaseURL); err != nil {
+		return nil, fmt.Errorf("FIELDPROOF_DATABASE_URL: %w", err)
+	}
+	if s.blobs, err = storage.Open(ctx, c.BlobURL); err != nil {
+		return nil, fmt.Errorf("FIELDPROOF_BLOB_URL: %w", err)
+	}
+	folders, err := guard.NewFolders(c.FolderRoots)
+	if err != nil {
+		return nil, fmt.Errorf("FIELDPROOF_FOLDER_ROOTS: %w", err)
+	}
+	s.temporal, err = client.NewLazyClient(client.Options{HostPort: c.TemporalAddress, Namespace: c.TemporalNamespace, Logger: sdklog.NewStructuredLogger(log)})
+	if err != nil {
+		return nil, fmt.Errorf("FIELDPROOF_TEMPORAL_ADDRESS: %w", err)
+	}
+	s.bells = &intake.Bells{Store: s.store, Temporal: s.temporal, Log: log, Gather: 5 * time.Millisecond}
+	s.intake = &intake.Intake{Store: s.store, Blobs: s.blobs, Bells: s.bells, Limits: intake.DefaultLimits}
+	s.media = media.New(s.store, s.blobs, log, mediaMemory)
+	s.reports = reports.New(s.store, s.blobs, s.media, reportMemory)
+	s.backups = &backups.Backups{Store: s.store, Blobs: s.blobs, Folders: folders, Log: log}
+	s.webhooks = webhooks.New(s.store, s.blobs, c.sealer, guard.NewNetwork(c.networks, c.PublicURL), log)
+	return s, nil
+}
+
+func (s *services) close() {
+	s.temporal.Close()
+	if err := errors.Join(s.store.Close(), s.blobs.Close()); err != nil {
+		s.log.Warn("closing", "error", err)
+	}
+}
+
+// reachTemporal waits until Temporal answers.
+func (s *services) reachTemporal(ctx context.Context, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		once, stop := context.WithTimeout(ctx, 2*time.Second)
+		_, err := s.temporal.CheckHealth(once, &client.CheckHealthRequest{})
+		stop()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("Temporal does not answer at %s: %w", s.config.TemporalAddress, err)
+		case <-time.After(25 * time.Millisecond):
+		}
+	}
+}
+
+// serve answers HTTP on l until ctx ends, and then lets requests under way finish.
+func (s *services) serve(ctx context.Context, l net.Listener) error {
+	server := &api.Server{
+		Store: s.store, Blobs: s.blobs, Sealer: s.config.sealer, Temporal: s.temporal, Intake: s.intake,
+		Actions: &intake.Actions{Store: s.store, Temporal: s.temporal, Patience: 10 * time.Second},
+		Media:   s.media, Reports: s.reports, Backups: s.backups, Webhooks: s.webhooks, Log: s.log,
+		PublicURL: s.config.PublicURL, SignUp: s.config.SignUp == "open", TrustedProxies: s.config.proxies, Metrics: s.metrics,
+	}
+	handler, err := server.Handler(ctx)
+	if err != nil {
+		return err
+	}
+	go s.bells.Run(ctx)
+	return serveHTTP(ctx, l, handler)
+}
+
+func serveHTTP(ctx context.Context, l net.Listener, handler http.Handler) error {
+	h := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	ended := make(chan error, 1)
+	go func() { ended <- h.Serve(l) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		last, cancel := context.WithTimeout(context.Background(), 8*time.Second)
+		defer cancel()
+		return h.Shutdown(last)
+	}
+}
+
+// work runs workers and sweeper until ctx ends.
+func (s *services) work(ctx context.Context, queues []string) error {
+	stop, err := worker.Start(s.temporal, worker.Activities{
+		Records: &records.Records{Store: s.store, Bells: s.bells}, Media: s.media, Reports: s.reports, Backups: s.backups, Webhooks: s.webhooks,
+	}, queues, s.log)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	go s.bells.Run(ctx)
+	(&worker.Sweeper{Store: s.store, Blobs: s.blobs, Bells: s.bells, Temporal: s.temporal, Log: s.log}).Run(ctx)
+	return nil
+}
+
+// serveMetrics answers /metrics on an address of its own until ctx ends; "" is off.
+func (s *services) serveMetrics(ctx context.Context) error {
+	if s.config.MetricsAddr == "" {
+		return nil
+	}
+	l, err := net.Listen("tcp", s.config.MetricsAddr)
+	if err != nil {
+		return fmt.Errorf("FIELDPROOF_METRICS_ADDR: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}))
+	go func() {
+		if err := serveHTTP(ctx, l, mux); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("metrics", "error", err)
+		}
+	}()
+	return nil
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"fieldproof/workflows/names"
+)
+
+type workerCommand struct {
+	Queues []string `help:"Task queues to work on: fieldproof, fieldproof-media, fieldproof-reports, fieldproof-deliveries (all of them by default)."`
+}
+
+// Run works until it is told to stop.
+func (w workerCommand) Run(ctx context.Context) error {
+	c, err := readConfig(production)
+	if err != nil {
+		return err
+	}
+	log := newLog(slog.LevelInfo)
+	s, err := wire(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := s.store.CheckSchema(ctx); err != nil {
+		return err
+	}
+	if err := s.serveMetrics(ctx); err != nil {
+		return err
+	}
+	if err := s.reachTemporal(ctx, time.Minute); err != nil {
+		return err
+	}
+	queues := w.Queues
+	if len(queues) == 0 {
+		queues = names.Queues
+	}
+	log.Info("the worker works", "queues", queues)
+	return s.work(ctx, queues)
+}
