@@ -23,8 +23,8 @@ type Actions struct {
 	Patience time.Duration
 }
 
-// errNoAnswer is what whoever waits is told when the answer takes too long.
-var errNoAnswer = models.Errorf(models.Unavailable, "The work order did not answer in time. Nothing is lost: repeat the request with the same Idempotency-Key, and you get its outcome.")
+// noAnswer is what whoever waits is told when Temporal does not answer in time, or not at all.
+const noAnswer = "The work order did not answer in time. Nothing is lost: repeat the request with the same Idempotency-Key, and you get its outcome."
 
 // Act performs an action, and returns nil once the workflow has applied it and the row shows it. The same action id
 // again finds the same outcome. Errors: the [*models.Error] of a refusal, or [models.Unavailable] when no answer came
@@ -47,10 +47,11 @@ func (a *Actions) Act(ctx context.Context, order *models.WorkOrder, action *mode
 	if done, looked := a.happened(context.WithoutCancel(ctx), action); looked == nil && done {
 		return nil
 	}
-	if waiting.Err() != nil && ctx.Err() == nil {
-		return errNoAnswer
+	var refused *models.Error
+	if errors.As(err, &refused) || ctx.Err() != nil {
+		return err
 	}
-	return err
+	return &models.Error{Kind: models.Unavailable, Message: noAnswer, Cause: err}
 }
 
 func (a *Actions) happened(ctx context.Context, action *models.Action) (bool, error) {

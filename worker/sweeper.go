@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	operatorpb "go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/workflowservice/v1"
 
 	"fieldproof/intake"
 	"fieldproof/models"
@@ -189,6 +191,22 @@ func RegisterSearchAttributes(ctx context.Context, c client.Client, namespace st
 	if len(wanted) == 0 {
 		return nil
 	}
-	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorpb.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: wanted})
-	return err
+	if _, err = c.OperatorService().AddSearchAttributes(ctx, &operatorpb.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: wanted}); err != nil {
+		return err
+	}
+	// A cluster learns of them only when it refreshes its caches, within a minute or so; until then it refuses orders.
+	for name := range wanted {
+		for {
+			_, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: namespace, Query: name + " IS NOT NULL"})
+			if err == nil {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("%s was registered, but is not known yet: %w", name, err)
+			case <-time.After(500 * time.Millisecond):
+			}
+		}
+	}
+	return nil
 }

@@ -45,7 +45,7 @@ func (migrateUp) Run(ctx context.Context) error {
 		return fmt.Errorf("FIELDPROOF_TEMPORAL_ADDRESS: %w", err)
 	}
 	defer temporal.Close()
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	if err := worker.RegisterSearchAttributes(ctx, temporal, c.TemporalNamespace); err != nil {
 		return fmt.Errorf("register search attributes: %w", err)

@@ -1,0 +1,127 @@
+// Package rig starts the real parts that tests need: a private PostgreSQL, temporal-dev, and Fieldproof in both shapes.
+package rig
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// Postgres is a private cluster, gone when it is stopped.
+type Postgres struct {
+	port int
+	dir  string
+	cmd  *exec.Cmd
+	next int
+}
+
+// StartPostgres makes a cluster from the installed binaries. PostgreSQL refuses root, so as root it runs as nobody.
+func StartPostgres() (*Postgres, error) {
+	bin, err := postgresBinaries()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "fieldproof-pg-")
+	if err != nil {
+		return nil, err
+	}
+	var as *syscall.Credential
+	if os.Getuid() == 0 {
+		nobody, err := user.Lookup("nobody")
+		if err != nil {
+			return nil, err
+		}
+		uid, _ := strconv.Atoi(nobody.Uid)
+		gid, _ := strconv.Atoi(nobody.Gid)
+		as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		if err := os.Chown(dir, uid, gid); err != nil {
+			return nil, err
+		}
+	}
+	run := func(name string, args ...string) *exec.Cmd {
+		c := exec.Command(filepath.Join(bin, name), args...)
+		c.Dir = dir
+		c.SysProcAttr = &syscall.SysProcAttr{Credential: as, Pdeathsig: syscall.SIGKILL}
+		return c
+	}
+	data := filepath.Join(dir, "data")
+	if out, err := run("initdb", "-D", data, "-U", "fieldproof", "-A", "trust", "-E", "UTF8", "--locale", "C", "--no-sync").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	p := &Postgres{port: FreePort(), dir: dir}
+	p.cmd = run("postgres", "-D", data, "-p", strconv.Itoa(p.port), "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200", "-c", "shared_buffers=128MB")
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return nil, err
+	}
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	for until := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if run("pg_isready", "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(p.port)).Run() == nil {
+			return p, nil
+		}
+		if time.Now().After(until) {
+			text, _ := os.ReadFile(log.Name())
+			p.Stop()
+			return nil, fmt.Errorf("PostgreSQL did not start: %s", text)
+		}
+	}
+}
+
+// Database makes a database of its own and returns its URL.
+func (p *Postgres) Database() (string, error) {
+	bin, err := postgresBinaries()
+	if err != nil {
+		return "", err
+	}
+	p.next++
+	name := fmt.Sprintf("test%d", p.next)
+	out, err := exec.Command(filepath.Join(bin, "createdb"), "-h", "127.0.0.1", "-p", strconv.Itoa(p.port), "-U", "fieldproof", name).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("createdb: %w: %s", err, out)
+	}
+	return fmt.Sprintf("postgres://fieldproof@127.0.0.1:%d/%s?sslmode=disable", p.port, name), nil
+}
+
+// Stop ends the cluster and removes it.
+func (p *Postgres) Stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGINT)
+	_ = p.cmd.Wait()
+	_ = os.RemoveAll(p.dir)
+}
+
+func postgresBinaries() (string, error) {
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if len(found) == 0 {
+		if path, err := exec.LookPath("initdb"); err == nil {
+			return filepath.Dir(path), nil
+		}
+		return "", fmt.Errorf("the tests need PostgreSQL's binaries: install the Debian package postgresql")
+	}
+	return filepath.Dir(found[len(found)-1]), nil
+}
+
+// FreePort returns a loopback port that nobody holds, below those that the system hands out to clients.
+func FreePort() int {
+	for port := 20000 + os.Getpid()%8000; ; port++ {
+		if taken[port] {
+			continue
+		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			_ = l.Close()
+			taken[port] = true
+			return port
+		}
+	}
+}
+
+var taken = map[int]bool{}

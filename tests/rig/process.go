@@ -1,0 +1,245 @@
+package rig
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"fieldproof/workflows/names"
+)
+
+// Root is the folder of the repository.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+}
+
+// TemporalBinary is temporal-dev as make builds it.
+func TemporalBinary() (string, error) {
+	binary := filepath.Join(Root(), "bin", "temporal-dev")
+	if _, err := os.Stat(binary); err != nil {
+		return "", fmt.Errorf("%s is missing: run `make bin/temporal-dev`", binary)
+	}
+	return binary, nil
+}
+
+// Build builds the product into dir, with the race detector when race is set.
+func Build(dir string, race bool) (string, error) {
+	binary := filepath.Join(dir, "fieldproof")
+	args := []string{"build", "-o", binary}
+	if race {
+		args = append(args, "-race")
+	}
+	c := exec.Command("go", append(args, "./cmd/fieldproof")...)
+	c.Dir = Root()
+	if out, err := c.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w: %s", err, out)
+	}
+	return binary, nil
+}
+
+// Process is a child whose output is kept.
+type Process struct {
+	Cmd *exec.Cmd
+	mu  sync.Mutex
+	out bytes.Buffer
+	end chan struct{}
+}
+
+// Start starts a program. It dies with the test.
+func Start(env []string, name string, args ...string) (*Process, error) {
+	p := &Process{Cmd: exec.Command(name, args...), end: make(chan struct{})}
+	p.Cmd.Env = append(os.Environ(), env...)
+	p.Cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	p.Cmd.Stdout, p.Cmd.Stderr = p, p
+	// Pdeathsig follows the thread that started the child, so that thread must stay.
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		started <- p.Cmd.Start()
+		<-p.end
+	}()
+	if err := <-started; err != nil {
+		close(p.end)
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Process) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.Write(b)
+}
+
+// Output is what the program has printed so far.
+func (p *Process) Output() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.String()
+}
+
+// Stop asks the program to end and waits for it.
+func (p *Process) Stop() error {
+	_ = p.Cmd.Process.Signal(syscall.SIGTERM)
+	stuck := time.AfterFunc(30*time.Second, func() { _ = p.Cmd.Process.Kill() })
+	defer stuck.Stop()
+	err := p.Cmd.Wait()
+	close(p.end)
+	return err
+}
+
+// Kill ends the program without a warning.
+func (p *Process) Kill() {
+	_ = p.Cmd.Process.Kill()
+	_ = p.Cmd.Wait()
+	close(p.end)
+}
+
+// Installation is a running Fieldproof.
+type Installation struct {
+	Name        string
+	URL         string
+	TemporalURL string // host:port
+	DatabaseURL string
+	Folders     string // root of folder destinations
+	Blobs       string // folder of the blob store
+	Dir         string
+	parts       []*Process
+	start       func() error
+}
+
+// AwaitReady waits until the installation answers that it is ready.
+func (i *Installation) AwaitReady(patience time.Duration) error {
+	for until := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		if r, err := http.Get(i.URL + "/readyz"); err == nil {
+			_ = r.Body.Close()
+			if r.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		if time.Now().After(until) {
+			return fmt.Errorf("%s is not ready:\n%s", i.Name, i.Output())
+		}
+	}
+}
+
+// Output is what all parts have printed.
+func (i *Installation) Output() string {
+	var b strings.Builder
+	for _, p := range i.parts {
+		b.WriteString(p.Output())
+	}
+	return b.String()
+}
+
+// Stop ends every part, the newest first.
+func (i *Installation) Stop() {
+	for n := len(i.parts) - 1; n >= 0; n-- {
+		_ = i.parts[n].Stop()
+	}
+	i.parts = nil
+}
+
+// KillAll ends every part of Fieldproof without a warning; what it left behind is as after a crash.
+func (i *Installation) KillAll() {
+	for _, p := range i.parts {
+		p.Kill()
+	}
+	i.parts = nil
+}
+
+// Restart starts what was stopped or killed, on the same data.
+func (i *Installation) Restart() error {
+	if err := i.start(); err != nil {
+		return err
+	}
+	return i.AwaitReady(60 * time.Second)
+}
+
+// secretKey seals in tests.
+const secretKey = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+
+// Dev is the embedded shape: `fieldproof dev` in dir.
+func Dev(binary, dir string) (*Installation, error) {
+	temporal, err := TemporalBinary()
+	if err != nil {
+		return nil, err
+	}
+	port, temporalPort, uiPort := FreePort(), FreePort(), FreePort()
+	i := &Installation{Name: "sqlite", URL: fmt.Sprintf("http://127.0.0.1:%d", port), TemporalURL: fmt.Sprintf("127.0.0.1:%d", temporalPort),
+		DatabaseURL: "sqlite://" + filepath.Join(dir, "fieldproof.db"), Folders: filepath.Join(dir, "folders"), Blobs: filepath.Join(dir, "blobs"), Dir: dir}
+	i.start = func() error {
+		p, err := Start(nil, binary, "dev", "--data-dir", dir, "--addr", strings.TrimPrefix(i.URL, "http://"), "--temporal-addr", i.TemporalURL,
+			"--temporal-ui-addr", fmt.Sprintf("127.0.0.1:%d", uiPort), "--temporal-binary", temporal, "--temporal-sync", "NORMAL", "-v")
+		i.parts = []*Process{p}
+		return err
+	}
+	return i, i.Restart()
+}
+
+// Production is the production shape: server and worker as processes of their own, PostgreSQL, and a Temporal outside.
+func Production(binary, dir string, pg *Postgres) (*Installation, error) {
+	temporal, err := TemporalBinary()
+	if err != nil {
+		return nil, err
+	}
+	database, err := pg.Database()
+	if err != nil {
+		return nil, err
+	}
+	port, temporalPort := FreePort(), FreePort()
+	i := &Installation{Name: "postgres", URL: fmt.Sprintf("http://127.0.0.1:%d", port), TemporalURL: fmt.Sprintf("127.0.0.1:%d", temporalPort),
+		DatabaseURL: database, Folders: filepath.Join(dir, "folders"), Blobs: filepath.Join(dir, "blobs"), Dir: dir}
+	env := i.Environment()
+	args := []string{"--db", filepath.Join(dir, "temporal.db"), "--addr", i.TemporalURL, "--ui-addr", "", "--synchronous", "NORMAL"}
+	for name, kind := range names.SearchAttributes {
+		args = append(args, "--search-attribute", name+"="+kind) // or a cluster takes a minute to know them
+	}
+	outside, err := Start(nil, temporal, args...)
+	if err != nil {
+		return nil, err
+	}
+	for until := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		c := exec.Command(binary, "migrate")
+		c.Env = append(os.Environ(), env...)
+		out, err := c.CombinedOutput()
+		if err == nil {
+			break
+		}
+		if time.Now().After(until) {
+			return nil, fmt.Errorf("migrate: %w: %s", err, out)
+		}
+	}
+	i.start = func() error {
+		server, err := Start(env, binary, "server")
+		if err != nil {
+			return err
+		}
+		worker, err := Start(env, binary, "worker")
+		i.parts = []*Process{server, worker}
+		return err
+	}
+	if err := i.Restart(); err != nil {
+		return nil, err
+	}
+	i.parts = append([]*Process{outside}, i.parts...)
+	return i, nil
+}
+
+// Environment is the configuration of the production shape.
+func (i *Installation) Environment() []string {
+	return []string{
+		"FIELDPROOF_DATABASE_URL=" + i.DatabaseURL, "FIELDPROOF_TEMPORAL_ADDRESS=" + i.TemporalURL, "FIELDPROOF_BLOB_URL=file://" + i.Blobs,
+		"FIELDPROOF_ADDR=" + strings.TrimPrefix(i.URL, "http://"), "FIELDPROOF_PUBLIC_URL=" + i.URL, "FIELDPROOF_SECRET_KEY=" + secretKey,
+		"FIELDPROOF_SIGNUP=open", "FIELDPROOF_ALLOWED_NETWORKS=127.0.0.0/8", "FIELDPROOF_FOLDER_ROOTS=" + i.Folders,
+	}
+}
