@@ -29,6 +29,9 @@ func readBody(r *http.Request) ([]byte, error) {
 	if len(body) > maxBody {
 		return nil, models.Errorf(models.TooLarge, "The request is larger than %d MB, the most that is taken.", maxBody>>20)
 	}
+	if bytes.Contains(body, []byte(`\u0000`)) {
+		return nil, models.InvalidField("", "A text holds the character NUL, which can't be kept: leave it out.")
+	}
 	return body, nil
 }
 

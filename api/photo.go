@@ -220,6 +220,9 @@ func readPart(part *multipart.Part) (string, error) {
 	if len(text) > maxPart {
 		return "", models.InvalidField(part.FormName(), "At most %d bytes.", maxPart)
 	}
+	if !plainText(string(text)) {
+		return "", models.InvalidField(part.FormName(), "Give plain UTF-8 text.")
+	}
 	return string(text), nil
 }
 

@@ -4,12 +4,15 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
@@ -79,7 +82,7 @@ func (s *Server) Handler(ctx context.Context) (http.Handler, error) {
 	if err := g.SetTrustedProxies(proxies); err != nil {
 		return nil, err
 	}
-	g.Use(s.recovered, s.counted(), headers)
+	g.Use(s.recovered, s.counted(), headers, s.plainAddress)
 	g.NoRoute(s.refuse(models.NotFound, "There is nothing at this address; the routes are listed in /api/docs."))
 	g.NoMethod(func(g *gin.Context) {
 		(&call{Context: g, server: s}).problem(http.StatusMethodNotAllowed, "This address does not take "+g.Request.Method+"; the routes are listed in /api/docs.")
@@ -115,10 +118,29 @@ func headers(g *gin.Context) {
 	g.Next()
 }
 
+// plainAddress refuses an address that is no text: nothing of ours has such a name, and no database takes it.
+func (s *Server) plainAddress(g *gin.Context) {
+	if !plainText(g.Request.URL.Path) {
+		s.refuse(models.NotFound, "There is nothing at this address.")(g)
+		return
+	}
+	for name, values := range g.Request.URL.Query() {
+		for _, v := range values {
+			if !plainText(v) || !plainText(name) {
+				(&call{Context: g, server: s}).fail(badParameter(name, "Give plain UTF-8 text."))
+				return
+			}
+		}
+	}
+}
+
+// plainText tells whether s is UTF-8 without NUL, which no database keeps.
+func plainText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+
 func (s *Server) recovered(g *gin.Context) {
 	defer func() {
 		if v := recover(); v != nil {
-			if v == http.ErrAbortHandler {
+			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(v)
 			}
 			s.Log.Error("a request panicked", "route", g.FullPath(), "panic", v, "stack", string(debug.Stack()))
@@ -152,7 +174,7 @@ func (s *Server) ready(g *gin.Context) {
 	_, temporal := s.Temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
 	for part, err := range map[string]error{"database": s.Store.Ping(ctx), "storage": s.Blobs.Ping(ctx), "temporal": temporal} {
 		if err != nil {
-			s.Log.Warn("not ready", "part", part, "error", err)
+			s.Log.Debug("not ready", "part", part, "error", err)
 			state[part], status = "does not answer", http.StatusServiceUnavailable
 		}
 	}

@@ -187,6 +187,12 @@ func (tx *Tx) PublishItems(o *WorkOrder, e *HistoryEvent, policy QAPolicy, itemI
 	if err := tx.queueItems(o, e, told, releases, deliveries); err != nil {
 		return nil, err
 	}
+	// Whoever publishes wants an endpoint that rests to be tried now.
+	for _, r := range releases {
+		if err := tx.Model(&Destination{}).Where("id = ? AND probe_at IS NOT NULL", r.destination.ID).Update("probe_at", Now()).Error; err != nil {
+			return nil, err
+		}
+	}
 	if needsWorkflow {
 		return p, tx.Ring(PublicationBell, p.ID)
 	}
@@ -366,6 +372,9 @@ func ViewDeliveries(db *gorm.DB, deliveries []Delivery) ([]DeliveryView, error) 
 		if destination.Kind == WebhookDestination {
 			if err := v.fromMessages(db); err != nil {
 				return nil, err
+			}
+			if destination.FailingSince != nil && (v.State == DeliveryPending || v.State == DeliveryRetrying) {
+				v.State, v.LastError, v.NextAttemptAt = DeliveryRetrying, destination.LastError, destination.ProbeAt
 			}
 		}
 		views = append(views, v)

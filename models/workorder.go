@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/microcosm-cc/bluemonday"
+	"golang.org/x/text/unicode/norm"
 	"gorm.io/gorm"
 )
 
@@ -197,9 +198,15 @@ func (f *WorkOrderFields) Check(p *Problems) {
 	}
 }
 
-// searchTerms folds s into the words by which orders are found.
+// searchTerms folds s into the words by which orders are found: lower case, without accents.
 func searchTerms(s string) []string {
-	return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	plain := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return r
+	}, norm.NFD.String(s))
+	return strings.FieldsFunc(strings.ToLower(plain), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
 
 func accountTerm(accountID string) string { return "account" + accountID }

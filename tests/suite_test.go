@@ -17,9 +17,9 @@ import (
 )
 
 var (
-	shapes []*rig.Installation
-	binary string
-	record = flag.Bool("record", false, "record histories for the replay test of package workflows")
+	shapes  []*rig.Installation
+	product string
+	record  = flag.Bool("record", false, "record histories for the replay test of package workflows")
 )
 
 func TestMain(m *testing.M) {
@@ -36,8 +36,8 @@ func run(m *testing.M) int {
 	if err != nil {
 		return fail(err)
 	}
-	defer os.RemoveAll(dir)
-	if binary, err = rig.Build(dir, false); err != nil {
+	defer func() { _ = os.RemoveAll(dir) }()
+	if product, err = rig.Build(dir, false); err != nil {
 		return fail(err)
 	}
 	pg, err := rig.StartPostgres()
@@ -46,12 +46,12 @@ func run(m *testing.M) int {
 	}
 	defer pg.Stop()
 	postgres = pg
-	dev, err := rig.Dev(binary, filepath.Join(dir, "sqlite"))
+	dev, err := rig.Dev(product, filepath.Join(dir, "sqlite"))
 	if err != nil {
 		return fail(err)
 	}
 	defer dev.Stop()
-	production, err := rig.Production(binary, filepath.Join(dir, "postgres"), pg)
+	production, err := rig.Production(product, filepath.Join(dir, "postgres"), pg)
 	if err != nil {
 		return fail(err)
 	}

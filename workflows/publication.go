@@ -34,11 +34,16 @@ func Publication(ctx workflow.Context, in names.PublicationInput) error {
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && p.open > 0 {
 			return workflow.NewContinueAsNewError(ctx, names.Publication, in)
 		}
-		if rang := drainAll(bells); !rang {
-			break
+		if drainAll(bells) {
+			continue
+		}
+		if err := workflow.ExecuteActivity(onMain(ctx, 15*time.Second, 0), names.EndPublication, in).Get(ctx, nil); err != nil {
+			return err
+		}
+		if !drainAll(bells) { // somebody may have asked for another try meanwhile
+			return nil
 		}
 	}
-	return workflow.ExecuteActivity(onMain(ctx, 15*time.Second, 0), names.EndPublication, in).Get(ctx, nil)
 }
 
 func drainAll(bells workflow.ReceiveChannel) bool {

@@ -74,7 +74,7 @@ func (o *workOrder) run(ctx workflow.Context) error {
 // when something came in meanwhile that is to be looked at first.
 func (o *workOrder) leave(ctx workflow.Context) (bool, error) {
 	over := o.card.Lifecycle.Over()
-	err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) && !(over && o.rendering) })
+	err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) && (!over || !o.rendering) })
 	if err != nil {
 		return true, err
 	}

@@ -105,8 +105,8 @@ func (w *Webhooks) due(ctx context.Context, d *models.Destination) ([]*models.We
 	var due []*models.WebhookMessage
 	q := w.Store.Read(ctx).Where(unsent+" AND next_attempt_at <= ?", d.ID, models.Now())
 	if d.FailingSince != nil {
-		// A message that the endpoint has not refused yet is the fairest probe.
-		return due, q.Order("attempts, seq").Limit(1).Find(&due).Error
+		// One that somebody waits for, and that the endpoint has not refused yet, is the best probe.
+		return due, q.Order("CASE WHEN delivery_id IS NULL THEN 1 ELSE 0 END, attempts, seq").Limit(1).Find(&due).Error
 	}
 	return due, q.Order("next_attempt_at, seq").Limit(batchSize).Find(&due).Error
 }

@@ -21,6 +21,6 @@ func (versionCommand) Run() error {
 			}
 		}
 	}
-	fmt.Printf("fieldproof %s%s %s %s/%s\n", version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return nil
+	_, err := fmt.Printf("fieldproof %s%s %s %s/%s\n", version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
 }

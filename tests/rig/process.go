@@ -113,6 +113,7 @@ type Installation struct {
 	Folders     string // root of folder destinations
 	Blobs       string // folder of the blob store
 	Dir         string
+	outside     *Process // a Temporal of its own, which outlives ours
 	parts       []*Process
 	start       func() error
 }
@@ -127,7 +128,8 @@ func (i *Installation) AwaitReady(patience time.Duration) error {
 			}
 		}
 		if time.Now().After(until) {
-			return fmt.Errorf("%s is not ready:\n%s", i.Name, i.Output())
+			out := i.Output()
+			return fmt.Errorf("%s is not ready:\n%s", i.Name, out[max(0, len(out)-4000):])
 		}
 	}
 }
@@ -147,6 +149,9 @@ func (i *Installation) Stop() {
 		_ = i.parts[n].Stop()
 	}
 	i.parts = nil
+	if i.outside != nil {
+		_ = i.outside.Stop()
+	}
 }
 
 // KillAll ends every part of Fieldproof without a warning; what it left behind is as after a crash.
@@ -204,7 +209,7 @@ func Production(binary, dir string, pg *Postgres) (*Installation, error) {
 	for name, kind := range names.SearchAttributes {
 		args = append(args, "--search-attribute", name+"="+kind) // or a cluster takes a minute to know them
 	}
-	outside, err := Start(nil, temporal, args...)
+	i.outside, err = Start(nil, temporal, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -231,7 +236,6 @@ func Production(binary, dir string, pg *Postgres) (*Installation, error) {
 	if err := i.Restart(); err != nil {
 		return nil, err
 	}
-	i.parts = append([]*Process{outside}, i.parts...)
 	return i, nil
 }
 

@@ -1,0 +1,236 @@
+package tests
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"fieldproof/tests/rig"
+)
+
+// columns are who asks. Crew, restricted crew and subcontractor are assigned to the order; the other crew is not.
+var columns = []string{"admin", "staff", "crew", "restricted_crew", "subcontractor", "other crew", "foreign admin", "nobody"}
+
+// matrix says for every route what each column may: "." the role lets them (the request may still be refused for its
+// content), 3 is 403, 4 is 404, 1 is 401.
+var matrix = map[string]string{
+	"POST /sessions":                        "........",
+	"GET /sessions/current":                 ".......1",
+	"DELETE /sessions/current":              ".......1",
+	"POST /invitations/accept":              "........",
+	"POST /accounts":                        "........",
+	"GET /account":                          ".......1",
+	"PATCH /account":                        ".33333.1",
+	"GET /work-orders":                      ".......1",
+	"POST /work-orders":                     "..3333.1",
+	"GET /work-orders/{id}":                 ".....441",
+	"PATCH /work-orders/{id}":               "..333441",
+	"DELETE /work-orders/{id}":              ".3333341",
+	"POST /work-orders/{id}/view":           ".....441",
+	"POST /work-orders/{id}/duplicate":      "..333341",
+	"GET /work-orders/{id}/events":          ".....441",
+	"POST /work-orders/{id}/assign":         "..333341",
+	"POST /work-orders/{id}/unassign":       "..333341",
+	"POST /work-orders/{id}/complete":       ".....441",
+	"POST /work-orders/{id}/approve":        "..333341",
+	"POST /work-orders/{id}/reject":         "..333341",
+	"POST /work-orders/{id}/publish":        "..333341",
+	"POST /work-orders/{id}/cancel":         "..333341",
+	"POST /work-orders/{id}/reopen":         "..333341",
+	"POST /work-orders/{id}/close":          "..333341",
+	"POST /work-orders/{id}/restore":        ".3333341",
+	"GET /work-orders/{id}/photos":          ".....441",
+	"POST /work-orders/{id}/photos":         ".....441",
+	"GET /photos/{id}":                      ".....441",
+	"PATCH /photos/{id}":                    "..333441",
+	"DELETE /photos/{id}":                   "..333441",
+	"POST /photos/{id}/restore":             "..333441",
+	"GET /photos/{id}/original":             ".....441",
+	"GET /photos/{id}/display":              ".....441",
+	"GET /photos/{id}/thumbnail":            ".....441",
+	"GET /work-orders/{id}/check-ins":       ".....441",
+	"POST /work-orders/{id}/check-ins":      ".....441",
+	"GET /work-orders/{id}/report.pdf":      ".....441",
+	"GET /work-orders/{id}/archive.zip":     ".....441",
+	"GET /work-orders/{id}/publications":    "..333341",
+	"GET /deliveries/{id}":                  "..333341",
+	"POST /deliveries/{id}/retry":           "..333341",
+	"GET /destinations":                     ".33333.1",
+	"POST /destinations":                    ".33333.1",
+	"GET /destinations/{id}":                ".3333341",
+	"PATCH /destinations/{id}":              ".3333341",
+	"DELETE /destinations/{id}":             ".3333341",
+	"POST /destinations/{id}/test":          ".3333341",
+	"POST /destinations/{id}/replay":        ".3333341",
+	"POST /destinations/{id}/rotate-secret": ".3333341",
+	"GET /properties":                       "..3333.1",
+	"POST /properties":                      "..3333.1",
+	"GET /properties/{id}":                  "..333341",
+	"PATCH /properties/{id}":                "..333341",
+	"DELETE /properties/{id}":               "..333341",
+	"GET /roles":                            "..3333.1",
+	"POST /roles":                           ".33333.1",
+	"GET /roles/{id}":                       "..333341",
+	"PATCH /roles/{id}":                     ".3333341",
+	"DELETE /roles/{id}":                    ".3333341",
+	"GET /users":                            "..3333.1",
+	"POST /users":                           ".33333.1", // of a role that may more than staff
+	"GET /users/{id}":                       "..333341",
+	"PATCH /users/{id}":                     ".3333341", // of an admin
+	"DELETE /users/{id}":                    ".3333341",
+	"POST /users/{id}/invite":               ".3333341",
+	"GET /tokens":                           ".......1",
+	"POST /tokens":                          ".......1",
+	"GET /tokens/{id}":                      ".4444441", // the admin's own
+	"PATCH /tokens/{id}":                    ".4444441",
+	"DELETE /tokens/{id}":                   ".4444441",
+	"GET /alerts":                           "..3333.1",
+	"GET /alerts/{id}":                      "..333341",
+	"DELETE /alerts/{id}":                   "..333341",
+	"GET /stream":                           ".......1",
+}
+
+// bodies are what a route is asked with, when {} does not do.
+var bodies = map[string]rig.JSON{
+	"POST /users":                   {"username": "xx", "role": "admin", "password": "correct horse"},
+	"PATCH /users/{id}":             {"name": "Somebody"},
+	"PATCH /photos/{id}":            {"notes": "seen"},
+	"PATCH /work-orders/{id}":       {"reference": "seen"},
+	"POST /work-orders":             {"work_order_number": ""},
+	"POST /work-orders/{id}/reject": {"reason": ""},
+}
+
+func TestEveryRouteForEveryRole(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		routes := routesOf(t, in)
+		require.ElementsMatch(t, slices.Collect(maps.Keys(matrix)), routes, "the written table has every route, and no other")
+		slices.SortFunc(routes, func(a, b string) int { // what ends something comes last
+			return strings.Compare(lateness(a)+a, lateness(b)+b)
+		})
+		admin := rig.SignUp(t, in.URL)
+		foreigner := rig.SignUp(t, in.URL)
+		for n, column := range columns {
+			ids, asks := fixture(t, in, admin, foreigner, column)
+			for _, r := range routes {
+				method, path, _ := strings.Cut(r, " ")
+				resource := strings.Split(path, "/")[1]
+				path = strings.ReplaceAll(path, "{id}", ids[resource])
+				var body any
+				if b, there := bodies[r]; there {
+					body = b
+				} else if method == "PATCH" {
+					body = rig.JSON{}
+				}
+				if strings.HasSuffix(r, "POST /work-orders/{id}/photos") {
+					body = rig.PhotoForm(rig.JPEG(40, 30, 9), uuid.NewString())
+				}
+				if r == "GET /stream" {
+					require.Equal(t, matrix[r][n] == '.', streams(t, asks), "%s as %s", r, column)
+					continue
+				}
+				if r == "POST /accounts" || r == "POST /sessions" {
+					body = rig.JSON{"username": "", "password": "", "name": ""}
+				}
+				a := asks.Do(method, path, body)
+				got := "."
+				switch a.Status {
+				case 401:
+					got = "1"
+				case 403:
+					got = "3"
+				case 404:
+					got = "4"
+				}
+				require.Less(t, a.Status, 500, "%s as %s: %s", r, column, a.Body)
+				require.Equal(t, string(matrix[r][n]), got, "%s as %s: %d %s", r, column, a.Status, a.Body)
+				if a.Status == 403 || a.Status == 404 {
+					for _, secret := range []string{"12 Oak Street", ids["number"]} {
+						require.NotContains(t, string(a.Body), secret)
+					}
+				}
+			}
+		}
+	})
+}
+
+func lateness(route string) string {
+	switch {
+	case strings.HasSuffix(route, "/sessions/current") && strings.HasPrefix(route, "DELETE"):
+		return "9"
+	case route == "DELETE /work-orders/{id}":
+		return "7"
+	case route == "POST /photos/{id}/restore":
+		return "65"
+	case strings.HasSuffix(route, "/restore"):
+		return "8"
+	case strings.HasPrefix(route, "DELETE"):
+		return "6"
+	case strings.HasPrefix(route, "GET"):
+		return "1"
+	case strings.HasSuffix(route, "assign"):
+		return "5"
+	}
+	return "2"
+}
+
+func routesOf(t *testing.T, in *rig.Installation) []string {
+	var routes []string
+	document := (&rig.User{T: t, URL: in.URL}).Want(200, "GET", "/api/openapi.json", nil)
+	require.Equal(t, "3.1.0", document.Text("openapi"))
+	for path, item := range document.Get("paths").(map[string]any) {
+		for method := range item.(map[string]any) {
+			routes = append(routes, strings.ToUpper(method)+" "+strings.TrimPrefix(path, "/api/v1"))
+		}
+	}
+	return routes
+}
+
+// fixture makes one of everything for a column, and who asks. The ids are by the first part of a route's path.
+func fixture(t *testing.T, in *rig.Installation, admin, foreigner *rig.User, column string) (map[string]string, *rig.User) {
+	asks, assignee := admin, admin.Colleague("crew")
+	switch column {
+	case "staff":
+		asks = admin.Colleague("staff")
+	case "crew", "restricted_crew", "subcontractor":
+		asks = admin.Colleague(column)
+		assignee = asks
+	case "other crew":
+		asks = admin.Colleague("crew")
+	case "foreign admin":
+		asks = foreigner
+	case "nobody":
+		asks = &rig.User{T: t, URL: in.URL}
+	case "admin":
+		asks = rig.SignIn(t, in.URL, admin.Username, "correct horse")
+	}
+	order := admin.Order(rig.JSON{"assignee": assignee.Username})
+	ids := map[string]string{"work-orders": order.Text("id"), "number": order.Text("work_order_number"), "sessions": "current"}
+	folder := admin.Want(201, "POST", "/destinations", rig.JSON{"name": "F", "kind": "folder", "settings": rig.JSON{"path": "matrix-" + uuid.NewString()[:8]}})
+	ids["destinations"] = folder.Text("id")
+	ids["photos"] = admin.Upload(ids["work-orders"], rig.JPEG(60, 40, 1)).Text("id")
+	ids["properties"] = admin.Want(201, "POST", "/properties", rig.JSON{"address": rig.JSON{"address1": uuid.NewString(), "city": "c", "state": "TX", "zip": "1"}}).Text("id")
+	role := "role-" + uuid.NewString()[:8]
+	admin.Want(201, "POST", "/roles", rig.JSON{"name": role, "privileges": []string{"upload_items"}})
+	ids["roles"] = role
+	ids["tokens"] = admin.Want(201, "POST", "/tokens", rig.JSON{"name": "script"}).Text("id")
+	ids["users"] = admin.Colleague("admin").ID
+	done := admin.Order(rig.JSON{"assignee": assignee.Username}).Text("id")
+	for _, step := range []string{"complete", "approve", "publish"} {
+		admin.Want(200, "POST", "/work-orders/"+done+"/"+step, nil)
+	}
+	ids["deliveries"] = admin.Want(200, "GET", "/work-orders/"+done+"/publications", nil).Text("items", 0, "deliveries", 0, "id")
+	admin.Upload(done, rig.JPEG(60, 40, 2))
+	admin.Await("an alert", func() bool {
+		for _, a := range admin.Want(200, "GET", "/alerts", nil).List("items") {
+			if alert := a.(map[string]any); alert["work_order_id"] == done {
+				ids["alerts"], _ = alert["id"].(string)
+			}
+		}
+		return ids["alerts"] != ""
+	})
+	return ids, asks
+}
