@@ -6,14 +6,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"go.temporal.io/server/common/authorization"
 	"go.temporal.io/server/common/cluster"
 	"go.temporal.io/server/common/config"
 	"go.temporal.io/server/common/dynamicconfig"
 	"go.temporal.io/server/common/log"
+	"go.temporal.io/server/common/membership/static"
 	sqliteplugin "go.temporal.io/server/common/persistence/sql/sqlplugin/sqlite"
+	"go.temporal.io/server/common/primitives"
 	"go.temporal.io/server/schema/sqlite"
 	"go.temporal.io/server/temporal"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -73,6 +74,8 @@ func newServer(o options) (temporal.Server, error) {
 	server, err := temporal.NewServer(
 		temporal.WithConfig(cfg),
 		temporal.ForServices(temporal.DefaultServices),
+		// One process is the whole cluster: a membership kept in the database would remember a killed one for a while.
+		temporal.WithStaticHosts(hosts(cfg)),
 		temporal.WithLogger(logger),
 		temporal.WithAuthorizer(authorizer),
 		temporal.WithDynamicConfigClient(values),
@@ -81,6 +84,15 @@ func newServer(o options) (temporal.Server, error) {
 		return nil, fmt.Errorf("assemble the server: %w", err)
 	}
 	return server, nil
+}
+
+// hosts are the addresses of the services, all in this process.
+func hosts(cfg *config.Config) map[primitives.ServiceName]static.Hosts {
+	all := map[primitives.ServiceName]static.Hosts{}
+	for name, service := range cfg.Services {
+		all[primitives.ServiceName(name)] = static.SingleLocalHost(net.JoinHostPort(loopback, fmt.Sprint(service.RPC.GRPCPort)))
+	}
+	return all
 }
 
 func synchronousPragma(name string) string {
@@ -120,19 +132,18 @@ func prepareDatabase(o options, store *config.SQL) error {
 }
 
 func serverConfig(o options, store *config.SQL) (*config.Config, error) {
-	ports, err := freePorts(7)
+	ports, err := freePorts(3)
 	if err != nil {
 		return nil, err
 	}
-	service := func(grpc, membership int) config.Service {
-		return config.Service{RPC: config.RPC{GRPCPort: grpc, MembershipPort: membership, BindOnIP: loopback}}
+	service := func(port int) config.Service {
+		return config.Service{RPC: config.RPC{GRPCPort: port, BindOnIP: loopback}}
 	}
-	frontend := service(o.addr.port, ports[0])
+	frontend := service(o.addr.port)
 	frontend.RPC.BindOnIP = o.addr.host
 	frontendAddress := net.JoinHostPort(loopback, fmt.Sprint(o.addr.port))
 
 	cfg := &config.Config{}
-	cfg.Global.Membership = config.Membership{MaxJoinDuration: 30 * time.Second, BroadcastAddress: loopback}
 	cfg.Persistence = config.Persistence{
 		DefaultStore:     sqliteplugin.PluginName,
 		VisibilityStore:  sqliteplugin.PluginName,
@@ -150,9 +161,9 @@ func serverConfig(o options, store *config.SQL) (*config.Config, error) {
 	cfg.DCRedirectionPolicy = config.DCRedirectionPolicy{Policy: "noop"}
 	cfg.Services = map[string]config.Service{
 		"frontend": frontend,
-		"history":  service(ports[1], ports[2]),
-		"matching": service(ports[3], ports[4]),
-		"worker":   service(ports[5], ports[6]),
+		"history":  service(ports[0]),
+		"matching": service(ports[1]),
+		"worker":   service(ports[2]),
 	}
 	cfg.Archival = config.Archival{
 		History:    config.HistoryArchival{State: "disabled"},
