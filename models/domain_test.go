@@ -1,0 +1,82 @@
+package models_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"fieldproof/models"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+func TestCertification(t *testing.T) {
+	property := &models.Property{Latitude: ptr(30.0), Longitude: ptr(-97.0)}
+	received := models.At(time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC))
+	at := func(before time.Duration) *models.Time { return ptr(models.At(received.Add(-before))) }
+	place := func(metresNorth, accuracy float64) models.Position {
+		return models.Position{Latitude: ptr(30 + metresNorth/111_195), Longitude: ptr(-97.0), Accuracy: &accuracy}
+	}
+	for name, c := range map[string]struct {
+		source   models.ItemSource
+		taken    *models.Time
+		position models.Position
+		property *models.Property
+		want     [3]*bool
+	}{
+		"all of it":                  {models.MobileCamera, at(time.Hour), place(100, 10), property, [3]*bool{ptr(true), ptr(true), ptr(true)}},
+		"from the gallery":           {models.MobileGallery, at(time.Hour), place(100, 10), property, [3]*bool{ptr(false), ptr(true), ptr(true)}},
+		"thirteen hours old":         {models.MobileCamera, at(13 * time.Hour), place(100, 10), property, [3]*bool{ptr(true), ptr(false), ptr(true)}},
+		"from the future":            {models.MobileCamera, at(-time.Hour), place(100, 10), property, [3]*bool{ptr(true), ptr(false), ptr(true)}},
+		"no clock, no position":      {models.MobileCamera, nil, models.Position{}, property, [3]*bool{ptr(true), nil, nil}},
+		"a property somewhere":       {models.MobileCamera, at(0), place(0, 0), &models.Property{}, [3]*bool{ptr(true), ptr(true), nil}},
+		"far":                        {models.MobileCamera, at(0), place(300, 10), property, [3]*bool{ptr(true), ptr(true), ptr(false)}},
+		"far, but allowed for":       {models.MobileCamera, at(0), place(300, 60), property, [3]*bool{ptr(true), ptr(true), ptr(true)}},
+		"so vague it proves nothing": {models.MobileCamera, at(0), place(5000, 100_000), property, [3]*bool{ptr(true), ptr(true), ptr(false)}},
+	} {
+		got := models.Certify(c.source, c.taken, received, c.position, c.property, 250)
+		require.Equal(t, c.want, [3]*bool{got.Item, got.Time, got.Location}, name)
+	}
+}
+
+func TestNamesNeverLeaveTheirFolder(t *testing.T) {
+	for in, want := range map[string]string{
+		"Lawn: front/back": "Lawn_ front_back", "../../etc/passwd": "______etc_passwd", "": "none", " . ": "_", "CON": "_CON", "a\x00b": "a_b",
+		"Ünïcode 7": "Ünïcode 7", strings.Repeat("é", 300): strings.Repeat("é", 80),
+	} {
+		require.Equal(t, want, models.SafeName(in))
+	}
+	p := &models.Proof{Account: &models.Account{Zone: "America/Chicago"}, Order: &models.WorkOrder{}}
+	p.Order.Address.Address1, p.Order.WorkOrderNumber, p.Order.ClientCode = "12 Oak/..", "7", "ACME"
+	item := &models.Item{UUID: "../x", EvidenceType: "before", ContentType: "image/heic", ReceivedAt: models.At(time.Date(2026, 5, 5, 3, 0, 0, 0, time.UTC))}
+	require.Equal(t, "12 Oak___/ACME__7/none/before", p.FolderOf("", item))
+	require.Equal(t, "12 Oak___/ACME__7", p.FolderOf("", nil))
+	require.Equal(t, "2026-05-04/none", p.FolderOf("Date/City", item), "in the account's zone")
+	require.Equal(t, "20260504-220000____x.heic", p.FileName(item))
+	require.ErrorContains(t, models.CheckFolderTemplate("Planet"), "planet")
+	for _, level := range models.FolderLevels {
+		require.NoError(t, models.CheckFolderTemplate(level))
+	}
+}
+
+func TestSecretsAreSealedToTheirPlace(t *testing.T) {
+	old, fresh := models.NewSecretKey(), models.NewSecretKey()
+	before, err := models.NewSealer(old)
+	require.NoError(t, err)
+	sealed, err := before.Seal("here", "secret")
+	require.NoError(t, err)
+	require.NotContains(t, sealed, "secret")
+	rotated, err := models.NewSealer(fresh + ", " + old)
+	require.NoError(t, err)
+	var got string
+	require.NoError(t, rotated.Open("here", sealed, &got))
+	require.Equal(t, "secret", got)
+	require.Error(t, rotated.Open("there", sealed, &got))
+	other, err := models.NewSealer(fresh)
+	require.NoError(t, err)
+	require.Error(t, other.Open("here", sealed, &got))
+	_, err = models.NewSealer("short")
+	require.Error(t, err)
+}

@@ -1,0 +1,265 @@
+package models_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+
+	"fieldproof/models"
+	"fieldproof/tests/rig"
+)
+
+var cluster *rig.Postgres
+
+func TestMain(m *testing.M) {
+	var err error
+	if cluster, err = rig.StartPostgres(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	cluster.Stop()
+	os.Exit(code)
+}
+
+var ctx = context.Background()
+
+// both runs a test on a fresh store of either database.
+func both(t *testing.T, test func(t *testing.T, store *models.Store)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, open(t, "sqlite://"+filepath.Join(t.TempDir(), "a b?.db"))) })
+	t.Run("postgres", func(t *testing.T) {
+		url, err := cluster.Database()
+		require.NoError(t, err)
+		test(t, open(t, url))
+	})
+}
+
+func open(t *testing.T, url string) *models.Store {
+	store, err := models.Open(ctx, url)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = store.Close() })
+	require.Error(t, store.CheckSchema(ctx), "an empty database is told to be migrated")
+	steps, err := store.Migrate(ctx)
+	require.NoError(t, err)
+	require.Positive(t, steps)
+	again, err := store.Migrate(ctx)
+	require.NoError(t, err)
+	require.Zero(t, again)
+	require.NoError(t, store.CheckSchema(ctx))
+	return store
+}
+
+func account(t *testing.T, store *models.Store, name string) (*models.Account, *models.Member) {
+	id := models.NewID()
+	user := &models.User{ID: models.NewID(), AccountID: id, Username: name, Role: models.Admin, Active: true}
+	require.NoError(t, user.SetPassword(ctx, "correct horse"))
+	var a *models.Account
+	require.NoError(t, store.Write(models.InAccount(ctx, id), func(tx *models.Tx) error {
+		var err error
+		if a, err = tx.NewAccount(id, name); err != nil {
+			return err
+		}
+		return tx.NewUser(user)
+	}))
+	member, err := store.MemberByID(ctx, user.ID)
+	require.NoError(t, err)
+	return a, member
+}
+
+// every is one of each model.
+var every = []any{&models.Account{}, &models.Role{}, &models.User{}, &models.Token{}, &models.Property{}, &models.WorkOrder{}, &models.Task{}, &models.Assignment{},
+	&models.Item{}, &models.HistoryEvent{}, &models.Action{}, &models.Destination{}, &models.Publication{}, &models.PublicationItem{}, &models.Delivery{},
+	&models.DeliveryItem{}, &models.WebhookMessage{}, &models.Attempt{}, &models.Alert{}, &models.Bell{}, &models.FeedEntry{}, &models.IdempotencyKey{}, &models.RateLimit{}}
+
+func TestTheMigratedSchemaFitsTheModels(t *testing.T) {
+	both(t, func(t *testing.T, store *models.Store) {
+		db := store.Read(models.AcrossAccounts(ctx))
+		tables := map[string]bool{}
+		for _, model := range every {
+			s, err := schema.Parse(model, &sync.Map{}, db.NamingStrategy)
+			require.NoError(t, err)
+			tables[s.Table] = true
+			columns, err := db.Migrator().ColumnTypes(model)
+			require.NoError(t, err)
+			var have, want []string
+			for _, c := range columns {
+				have = append(have, c.Name())
+			}
+			for _, f := range s.Fields {
+				if f.DBName != "" {
+					want = append(want, f.DBName)
+				}
+			}
+			require.ElementsMatch(t, want, have, s.Table)
+			require.NoError(t, db.Limit(1).Find(model).Error, s.Table)
+		}
+		all, err := db.Migrator().GetTables()
+		require.NoError(t, err)
+		for _, name := range all {
+			if name != "goose_db_version" && name != "sqlite_sequence" && !(len(name) > 16 && name[:17] == "work_order_search") {
+				require.True(t, tables[name], "the table %s has no model", name)
+			}
+		}
+	})
+}
+
+func TestNobodySeesAnotherAccount(t *testing.T) {
+	both(t, func(t *testing.T, store *models.Store) {
+		mine, _ := account(t, store, "mine")
+		theirs, other := account(t, store, "theirs")
+		count := func(ctx context.Context) (n int64, err error) {
+			return n, store.Read(ctx).Model(&models.User{}).Count(&n).Error
+		}
+		_, err := count(ctx)
+		require.ErrorIs(t, err, models.ErrNoScope, "a query that names no account is refused")
+		n, err := count(models.InAccount(ctx, mine.ID))
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n)
+		n, err = count(models.AcrossAccounts(ctx))
+		require.NoError(t, err)
+		require.EqualValues(t, 2, n)
+		in := models.InAccount(ctx, mine.ID)
+		_, err = models.One[models.User](store.Read(in).Where("id = ?", other.ID), "user")
+		require.Equal(t, models.NotFound, models.KindOf(err))
+		require.NoError(t, store.Write(in, func(tx *models.Tx) error {
+			changed := tx.Model(&models.User{}).Where("id = ?", other.ID).Update("name", "stolen")
+			require.Zero(t, changed.RowsAffected)
+			deleted := tx.Where("id = ?", other.ID).Delete(&models.User{})
+			require.Zero(t, deleted.RowsAffected)
+			return errors.Join(changed.Error, deleted.Error)
+		}))
+		require.Error(t, store.Write(in, func(tx *models.Tx) error {
+			return tx.Create(&models.Alert{ID: "a", AccountID: theirs.ID}).Error
+		}), "a row of another account is not written")
+		require.ErrorIs(t, store.Write(ctx, func(tx *models.Tx) error { return tx.Raise(&models.Alert{Kind: "x"}) }), models.ErrNoScope)
+	})
+}
+
+func TestATransactionThatAsksForASecondConnectionFails(t *testing.T) {
+	both(t, func(t *testing.T, store *models.Store) {
+		err := store.Write(ctx, func(*models.Tx) error { return store.Ping(ctx) })
+		require.NoError(t, err)
+		require.ErrorContains(t, store.Write(ctx, func(*models.Tx) error {
+			return store.Read(ctx).Find(&models.Account{}).Error
+		}), "second connection")
+		require.ErrorContains(t, store.Write(ctx, func(*models.Tx) error {
+			return store.Write(ctx, func(*models.Tx) error { return nil })
+		}), "second connection")
+	})
+}
+
+func TestTimesSortAndComeBackAsTheyWere(t *testing.T) {
+	both(t, func(t *testing.T, store *models.Store) {
+		a, _ := account(t, store, "times")
+		in := models.InAccount(ctx, a.ID)
+		zone := time.FixedZone("somewhere", -7*3600)
+		early := models.At(time.Date(2026, 5, 4, 23, 59, 59, 999_999_000, zone))
+		late := models.At(early.Add(time.Microsecond))
+		for i, at := range []models.Time{late, early} {
+			require.NoError(t, store.Write(in, func(tx *models.Tx) error {
+				return tx.Create(&models.Alert{ID: fmt.Sprint(i), AccountID: a.ID, Kind: fmt.Sprint(i), CreatedAt: at}).Error
+			}))
+		}
+		var alerts []models.Alert
+		require.NoError(t, store.Read(in).Order("created_at").Find(&alerts).Error)
+		require.Equal(t, []models.Time{early, late}, []models.Time{alerts[0].CreatedAt, alerts[1].CreatedAt})
+		var after []models.Alert
+		require.NoError(t, store.Read(in).Where("created_at > ?", early).Find(&after).Error)
+		require.Len(t, after, 1)
+	})
+}
+
+func TestABellRungWhileItIsDeliveredIsNotLost(t *testing.T) {
+	both(t, func(t *testing.T, store *models.Store) {
+		ring := func() {
+			require.NoError(t, store.Write(ctx, func(tx *models.Tx) error { return tx.Ring(models.OrderBell, "o") }))
+		}
+		due := func() []models.Bell {
+			bells, err := store.DueBells(ctx, 0, 10)
+			require.NoError(t, err)
+			return bells
+		}
+		ring()
+		ring()
+		first := due()
+		require.Len(t, first, 1, "one bell an order is enough")
+		ring()
+		require.NoError(t, store.Rung(ctx, first))
+		second := due()
+		require.Len(t, second, 1)
+		require.NoError(t, store.Rung(ctx, second))
+		require.Empty(t, due())
+	})
+}
+
+func TestAKeyIsClaimedOnce(t *testing.T) {
+	both(t, func(t *testing.T, store *models.Store) {
+		claim := func(hash string, hold time.Duration) (bool, *models.IdempotencyKey) {
+			claimed, have, err := store.ClaimKey(ctx, "k", hash, hold)
+			require.NoError(t, err)
+			return claimed, have
+		}
+		claimed, _ := claim("h", time.Minute)
+		require.True(t, claimed)
+		claimed, have := claim("h", time.Minute)
+		require.False(t, claimed)
+		require.Zero(t, have.Status)
+		require.NoError(t, store.AnswerKey(ctx, "k", 201, "outcome"))
+		claimed, have = claim("other", time.Minute)
+		require.False(t, claimed)
+		require.Equal(t, "outcome", have.Outcome)
+		require.NoError(t, store.AnswerKey(ctx, "k2", 0, ""))
+	})
+}
+
+func TestLimitsCountOverReplicas(t *testing.T) {
+	both(t, func(t *testing.T, store *models.Store) {
+		for range 3 {
+			require.NoError(t, store.Spend(ctx, time.Minute, "a", "b"))
+		}
+		wait, err := store.Spent(ctx, "a", 3)
+		require.NoError(t, err)
+		require.Positive(t, wait)
+		wait, err = store.Spent(ctx, "a", 4)
+		require.NoError(t, err)
+		require.Zero(t, wait)
+	})
+}
+
+func TestPasswordsAndTokensAreKeptAsHashes(t *testing.T) {
+	both(t, func(t *testing.T, store *models.Store) {
+		a, member := account(t, store, "hashes")
+		require.Contains(t, member.PasswordHash, "$argon2id$")
+		_, err := store.UserByPassword(ctx, "HASHES", "correct horse")
+		require.NoError(t, err)
+		for _, wrong := range [][2]string{{"hashes", "wrong"}, {"unknown", "correct horse"}} {
+			_, err = store.UserByPassword(ctx, wrong[0], wrong[1])
+			require.Equal(t, models.Unauthorized, models.KindOf(err))
+		}
+		var secret string
+		require.NoError(t, store.Write(models.InAccount(ctx, a.ID), func(tx *models.Tx) error {
+			var token *models.Token
+			token, secret, err = tx.NewToken(&member.User, models.APIToken, "t", nil)
+			require.NotContains(t, token.TokenHash, secret)
+			return err
+		}))
+		_, _, err = store.MemberByToken(ctx, secret, models.APIToken)
+		require.NoError(t, err)
+		_, _, err = store.MemberByToken(ctx, secret, models.InviteToken)
+		require.Equal(t, models.Unauthorized, models.KindOf(err))
+		require.NoError(t, store.Write(models.InAccount(ctx, a.ID), func(tx *models.Tx) error {
+			return tx.Model(&models.User{}).Where("id = ?", member.ID).Update("credential_version", gorm.Expr("credential_version + 1")).Error
+		}))
+		_, _, err = store.MemberByToken(ctx, secret, models.APIToken)
+		require.Equal(t, models.Unauthorized, models.KindOf(err), "a new password ends every token at once")
+	})
+}
