@@ -26,7 +26,6 @@ var matrix = map[string]string{
 	"GET /account":                          ".......1",
 	"PATCH /account":                        ".33333.1",
 	"GET /work-orders":                      ".......1",
-	"POST /work-orders/{id}/assign":         {"assignee": "~all~"},
 	"POST /work-orders":                     "..3333.1",
 	"GET /work-orders/{id}":                 ".....441",
 	"PATCH /work-orders/{id}":               "..333441",
@@ -97,11 +96,11 @@ var matrix = map[string]string{
 
 // bodies are what a route is asked with, when {} does not do.
 var bodies = map[string]rig.JSON{
+	"POST /work-orders/{id}/assign": {"assignee": "~all~"},
 	"POST /users":                   {"username": "xx", "role": "admin", "password": "correct horse"},
 	"PATCH /users/{id}":             {"name": "Somebody"},
 	"PATCH /photos/{id}":            {"notes": "seen"},
 	"PATCH /work-orders/{id}":       {"reference": "seen"},
-	"POST /work-orders/{id}/assign": {"assignee": "~all~"},
 	"POST /work-orders":             {"work_order_number": ""},
 	"POST /work-orders/{id}/reject": {"reason": ""},
 }

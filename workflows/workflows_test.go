@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"errors"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 
 // rows stands for the database of one order: it applies the table as the real activity does.
 type rows struct {
+	sync.Mutex
 	lifecycle models.Lifecycle
 	assigned  bool
 	events    map[string]models.Event // action id → event
@@ -49,6 +51,8 @@ func (r *rows) card() names.OrderCard {
 }
 
 func (r *rows) apply(in names.ApplyInput) (names.ApplyResult, error) {
+	r.Lock()
+	defer r.Unlock()
 	if r.failures > 0 {
 		r.failures--
 		return names.ApplyResult{}, errors.New("the database does not answer")
@@ -64,14 +68,36 @@ func (r *rows) apply(in names.ApplyInput) (names.ApplyResult, error) {
 	return names.ApplyResult{Card: r.card(), Outcome: names.Outcome{Applied: true}}, nil
 }
 
+func (r *rows) fail(times int) {
+	r.Lock()
+	defer r.Unlock()
+	r.failures = times
+}
+
+func (r *rows) version() int64 {
+	r.Lock()
+	defer r.Unlock()
+	return r.lifecycle.Version
+}
+
 func orderEnvironment(t *testing.T, r *rows) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	e := suite.NewTestWorkflowEnvironment()
 	e.RegisterWorkflow(workflows.WorkOrder)
 	as := func(name string, fn any) { e.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name}) }
-	as(names.CatchUp, func(names.CatchUpInput) (names.OrderCard, error) { r.looks++; return r.card(), nil })
+	as(names.CatchUp, func(names.CatchUpInput) (names.OrderCard, error) {
+		r.Lock()
+		defer r.Unlock()
+		r.looks++
+		return r.card(), nil
+	})
 	as(names.ApplyAction, r.apply)
-	as(names.MakeRenditions, func(string) error { r.rendered, r.waiting = r.rendered+r.waiting, 0; return nil })
+	as(names.MakeRenditions, func(string) error {
+		r.Lock()
+		defer r.Unlock()
+		r.rendered, r.waiting = r.rendered+r.waiting, 0
+		return nil
+	})
 	e.SetTestTimeout(20 * time.Second)
 	t.Cleanup(func() { e.AssertExpectations(t) })
 	return e
@@ -87,7 +113,9 @@ type answers struct {
 
 func act(e *testsuite.TestWorkflowEnvironment, r *rows, id string, event models.Event, version int64) *answers {
 	a := &answers{}
+	r.Lock()
 	r.events[id] = event
+	r.Unlock()
 	e.UpdateWorkflow(names.Act, id, &testsuite.TestUpdateCallback{
 		OnReject: func(err error) { a.rejected, a.done = err, true },
 		OnAccept: func() {},
@@ -110,7 +138,7 @@ func TestAWorkOrderLivesUntilItIsClosed(t *testing.T) {
 	e := orderEnvironment(t, r)
 	var all []*answers
 	for i, event := range []models.Event{models.Assign, models.Complete, models.Approve, models.Publish, models.Close} {
-		e.RegisterDelayedCallback(func() { all = append(all, act(e, r, string(event), event, r.lifecycle.Version)) }, time.Duration(i+1)*time.Hour)
+		e.RegisterDelayedCallback(func() { all = append(all, act(e, r, string(event), event, r.version())) }, time.Duration(i+1)*time.Hour)
 	}
 	e.ExecuteWorkflow(workflows.WorkOrder, names.WorkOrderInput{OrderID: "o"})
 	require.True(t, e.IsWorkflowCompleted())
@@ -165,8 +193,8 @@ func TestADatabaseThatIsDownFailsTheUpdateAndFreesTheOrder(t *testing.T) {
 	r := fresh(models.Assigned)
 	e := orderEnvironment(t, r)
 	var failed, later, last *answers
-	e.RegisterDelayedCallback(func() { r.failures = 1000; failed = act(e, r, "one", models.Complete, 5) }, time.Hour)
-	e.RegisterDelayedCallback(func() { r.failures = 0; later = act(e, r, "one", models.Complete, 5) }, 2*time.Hour)
+	e.RegisterDelayedCallback(func() { r.fail(1000); failed = act(e, r, "one", models.Complete, 5) }, time.Hour)
+	e.RegisterDelayedCallback(func() { r.fail(0); later = act(e, r, "one", models.Complete, 5) }, 2*time.Hour)
 	e.RegisterDelayedCallback(func() { last = act(e, r, "delete", models.Delete, 6) }, 3*time.Hour)
 	e.ExecuteWorkflow(workflows.WorkOrder, names.WorkOrderInput{OrderID: "o"})
 	require.NoError(t, e.GetWorkflowError())
@@ -179,7 +207,13 @@ func TestBellsAreAnsweredByLookingAndPhotosAreRendered(t *testing.T) {
 	r := fresh(models.Assigned)
 	e := orderEnvironment(t, r)
 	for i := range 5 {
-		e.RegisterDelayedCallback(func() { r.waiting++; e.SignalWorkflow(names.Bell, nil); e.SignalWorkflow(names.Bell, nil) }, time.Duration(i+1)*time.Minute)
+		e.RegisterDelayedCallback(func() {
+			r.Lock()
+			r.waiting++
+			r.Unlock()
+			e.SignalWorkflow(names.Bell, nil)
+			e.SignalWorkflow(names.Bell, nil)
+		}, time.Duration(i+1)*time.Minute)
 	}
 	var last *answers
 	e.RegisterDelayedCallback(func() { last = act(e, r, "delete", models.Delete, 5) }, time.Hour)

@@ -173,8 +173,13 @@ func (i *Installation) Restart() error {
 // secretKey seals in tests.
 const secretKey = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
-// Dev is the embedded shape: `fieldproof dev` in dir.
-func Dev(binary, dir string) (*Installation, error) {
+// Dev is the embedded shape, `fieldproof dev` in dir, with a Temporal that spares the disk.
+func Dev(binary, dir string) (*Installation, error) { return dev(binary, dir, "NORMAL") }
+
+// DevDurable is the embedded shape as people run it.
+func DevDurable(binary, dir string) (*Installation, error) { return dev(binary, dir, "FULL") }
+
+func dev(binary, dir, synchronous string) (*Installation, error) {
 	temporal, err := TemporalBinary()
 	if err != nil {
 		return nil, err
@@ -184,7 +189,7 @@ func Dev(binary, dir string) (*Installation, error) {
 		DatabaseURL: "sqlite://" + filepath.Join(dir, "fieldproof.db"), Folders: filepath.Join(dir, "folders"), Blobs: filepath.Join(dir, "blobs"), Dir: dir}
 	i.start = func() error {
 		p, err := Start(nil, binary, "dev", "--data-dir", dir, "--addr", strings.TrimPrefix(i.URL, "http://"), "--temporal-addr", i.TemporalURL,
-			"--temporal-ui-addr", fmt.Sprintf("127.0.0.1:%d", uiPort), "--temporal-binary", temporal, "--temporal-sync", "NORMAL", "-v")
+			"--temporal-ui-addr", fmt.Sprintf("127.0.0.1:%d", uiPort), "--temporal-binary", temporal, "--temporal-sync", synchronous, "-v")
 		i.parts = []*Process{p}
 		return err
 	}
@@ -193,6 +198,10 @@ func Dev(binary, dir string) (*Installation, error) {
 
 // Production is the production shape: server and worker as processes of their own, PostgreSQL, and a Temporal outside.
 func Production(binary, dir string, pg *Postgres) (*Installation, error) {
+	return production(binary, dir, pg, true)
+}
+
+func production(binary, dir string, pg *Postgres, withWorker bool) (*Installation, error) {
 	temporal, err := TemporalBinary()
 	if err != nil {
 		return nil, err
@@ -229,8 +238,12 @@ func Production(binary, dir string, pg *Postgres) (*Installation, error) {
 		if err != nil {
 			return err
 		}
+		i.parts = []*Process{server}
+		if !withWorker {
+			return nil
+		}
 		worker, err := Start(env, binary, "worker")
-		i.parts = []*Process{server, worker}
+		i.parts = append(i.parts, worker)
 		return err
 	}
 	if err := i.Restart(); err != nil {
@@ -247,3 +260,11 @@ func (i *Installation) Environment() []string {
 		"FIELDPROOF_SIGNUP=open", "FIELDPROOF_ALLOWED_NETWORKS=127.0.0.0/8", "FIELDPROOF_FOLDER_ROOTS=" + i.Folders,
 	}
 }
+
+// ServerOnly is the production shape without a worker: its Temporal keeps what is asked of it.
+func ServerOnly(binary, dir string, pg *Postgres) (*Installation, error) {
+	return production(binary, dir, pg, false)
+}
+
+// ServerPID is the process of the server.
+func (i *Installation) ServerPID() int { return i.parts[0].Cmd.Process.Pid }
