@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image/jpeg"
 	"io"
 	"os"
 	"path/filepath"
@@ -167,7 +166,7 @@ func count(root, below string, is func(name string) bool) int {
 
 // picturesAndPapers makes the renditions and reports of n orders by direct calls.
 func picturesAndPapers(dir string, photo []byte, n int) (time.Duration, error) {
-	proof, r, err := proofInMemory(dir, photo, 3)
+	proof, r, err := proofInMemory(dir, 3, func(int) []byte { return photo })
 	if err != nil {
 		return 0, err
 	}
@@ -184,19 +183,12 @@ func picturesAndPapers(dir string, photo []byte, n int) (time.Duration, error) {
 var once sync.Mutex
 
 // proofInMemory is an order with some photos whose renditions lie ready.
-func proofInMemory(dir string, photo []byte, photos int) (*models.Proof, *reports.Reports, error) {
+func proofInMemory(dir string, photos int, photo func(i int) []byte) (*models.Proof, *reports.Reports, error) {
 	once.Lock()
 	defer once.Unlock()
 	ctx := context.Background()
 	blobs, err := storage.Open(ctx, "file://"+filepath.Join(dir, "proof-blobs"))
 	if err != nil {
-		return nil, nil, err
-	}
-	display, thumbnail, err := media.Renditions(bytes.NewReader(photo), "image/jpeg")
-	if err != nil {
-		return nil, nil, err
-	}
-	if _, err := jpeg.DecodeConfig(bytes.NewReader(display.Bytes())); err != nil {
 		return nil, nil, err
 	}
 	proof := &models.Proof{Account: &models.Account{Name: "Bench", Zone: "UTC"}, Order: &models.WorkOrder{}, Users: map[string]string{"u": "crew"}}
@@ -207,8 +199,12 @@ func proofInMemory(dir string, photo []byte, photos int) (*models.Proof, *report
 		item := &models.Item{ID: fmt.Sprint(i), UUID: fmt.Sprint(i), Kind: models.Photo, TaskID: &task.ID, EvidenceType: []string{"before", "after"}[i%2], ReceivedAt: models.Now(),
 			UploadedBy: "u", BlobKey: fmt.Sprintf("p%d", i), Renditions: models.RenditionsMade}
 		proof.Items = append(proof.Items, item)
+		display, thumbnail, err := media.Renditions(bytes.NewReader(photo(i)), "image/jpeg")
+		if err != nil {
+			return nil, nil, err
+		}
 		for rendition, b := range map[models.Rendition]*bytes.Buffer{models.Display: display, models.Thumbnail: thumbnail} {
-			if err := blobs.Put(ctx, item.RenditionKey(rendition), "image/jpeg", bytes.NewReader(b.Bytes())); err != nil {
+			if err := blobs.Put(ctx, item.RenditionKey(rendition), "image/jpeg", b); err != nil {
 				return nil, nil, err
 			}
 		}

@@ -33,12 +33,13 @@ func renderFile(from, to string) error {
 }
 
 // scene is a picture with soft and hard edges and some noise, as a camera sees a house.
-func scene(width, height int) []byte {
-	r := rand.New(rand.NewPCG(3, 4))
+func scene(width, height int, seed uint64) []byte {
+	r := rand.New(rand.NewPCG(seed, 4))
+	shift := float64(r.IntN(1000))
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
 	for y := range height {
 		for x := range width {
-			sky := 120 + 80*math.Sin(float64(x)/310)*math.Cos(float64(y)/170)
+			sky := 120 + 80*math.Sin((float64(x)+shift)/310)*math.Cos((float64(y)-shift)/170)
 			wall := 0.0
 			if (x/180)%3 == 0 && (y/140)%2 == 0 {
 				wall = 60
@@ -74,7 +75,7 @@ func renditions(dir string) error {
 		return err
 	}
 	photo := filepath.Join(dir, "photo.jpg")
-	if err := os.WriteFile(photo, scene(4032, 3024), 0o644); err != nil {
+	if err := os.WriteFile(photo, scene(4032, 3024, 3), 0o644); err != nil {
 		return err
 	}
 	const runs = 7

@@ -26,7 +26,7 @@ func reportAgainstChromium(dir string) error {
 	if err != nil {
 		return fmt.Errorf("install the Debian package chromium: %w", err)
 	}
-	proof, r, err := proofInMemory(dir, scene(1600, 1200), reportPhotos)
+	proof, r, err := proofInMemory(dir, reportPhotos, func(i int) []byte { return scene(1600, 1200, uint64(i)) })
 	if err != nil {
 		return err
 	}
