@@ -17,13 +17,17 @@ const noopQueue = "noop"
 
 func noopActivity(context.Context, string) (string, error) { return "ok", nil }
 
+func brief(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: 10 * time.Second})
+}
+
 // noop is the frozen yardstick: what Temporal alone costs for the shape of an order, start, five updates each with one
 // activity, three signals, three activities. It is never changed.
 func noop(ctx workflow.Context) error {
-	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: 10 * time.Second})
+	ctx = brief(ctx)
 	updates := 0
 	err := workflow.SetUpdateHandler(ctx, "update", func(ctx workflow.Context, in string) (out string, err error) {
-		err = workflow.ExecuteActivity(ctx, noopActivity, in).Get(ctx, &out)
+		err = workflow.ExecuteActivity(brief(ctx), noopActivity, in).Get(ctx, &out)
 		updates++
 		return out, err
 	})
@@ -42,9 +46,9 @@ func noop(ctx workflow.Context) error {
 
 // endless answers updates until it is terminated: the yardstick of one update alone.
 func endless(ctx workflow.Context) error {
-	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: 10 * time.Second})
 	err := workflow.SetUpdateHandler(ctx, "update", func(ctx workflow.Context, in string) (out string, err error) {
-		return out, workflow.ExecuteActivity(ctx, noopActivity, in).Get(ctx, &out)
+		err = workflow.ExecuteActivity(brief(ctx), noopActivity, in).Get(ctx, &out)
+		return out, err
 	})
 	if err != nil {
 		return err

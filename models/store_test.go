@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -105,7 +106,7 @@ func TestTheMigratedSchemaFitsTheModels(t *testing.T) {
 		all, err := db.Migrator().GetTables()
 		require.NoError(t, err)
 		for _, name := range all {
-			if name != "goose_db_version" && name != "sqlite_sequence" && !(len(name) > 16 && name[:17] == "work_order_search") {
+			if name != "goose_db_version" && name != "sqlite_sequence" && !strings.HasPrefix(name, "work_order_search") {
 				require.True(t, tables[name], "the table %s has no model", name)
 			}
 		}

@@ -26,7 +26,7 @@ func listen(t *testing.T, u *rig.User, lastID string) (events chan liveEvent, ok
 	if lastID != "" {
 		r.Header.Set("Last-Event-ID", lastID)
 	}
-	response, err := http.DefaultClient.Do(r)
+	response, err := http.DefaultClient.Do(r) //nolint:bodyclose // closed by the reader below
 	require.NoError(t, err)
 	if response.StatusCode != 200 {
 		_ = response.Body.Close()

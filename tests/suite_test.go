@@ -59,9 +59,11 @@ func run(m *testing.M) int {
 	shapes = []*rig.Installation{dev, production}
 	code := m.Run()
 	for _, i := range shapes {
-		if out := i.Output(); strings.Contains(out, "panicked") || strings.Contains(out, "level=ERROR") {
-			fmt.Fprintf(os.Stderr, "%s:\n%s\n", i.Name, out)
-			code = 1
+		for line := range strings.Lines(i.Output()) {
+			if strings.Contains(line, "panicked") || strings.Contains(line, "level=ERROR") {
+				fmt.Fprintf(os.Stderr, "%s logged an error: %s", i.Name, line)
+				code = 1
+			}
 		}
 	}
 	return code

@@ -5,11 +5,13 @@ package worker
 import (
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"time"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -64,10 +66,12 @@ func options(queue string) worker.Options {
 		MaxConcurrentEagerActivityExecutionSize: 100,
 		MaxConcurrentWorkflowTaskPollers:        8,
 		MaxConcurrentActivityTaskPollers:        4,
+		Interceptors:                            []interceptor.WorkerInterceptor{endedRuns{}},
 	}
 	switch queue {
 	case names.MediaQueue:
-		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker, o.MaxConcurrentActivityTaskPollers = 4, true, 2
+		// Decoding takes whole cores: half of them are left to those who wait for an answer.
+		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker, o.MaxConcurrentActivityTaskPollers = max(1, runtime.GOMAXPROCS(0)/2), true, 2
 	case names.ReportQueue:
 		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker, o.MaxConcurrentActivityTaskPollers = 4, true, 2
 	case names.DeliveryQueue:
