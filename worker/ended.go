@@ -14,7 +14,7 @@ type endedRuns struct {
 	interceptor.WorkerInterceptorBase
 }
 
-func (endedRuns) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+func (*endedRuns) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
 	return &endedRun{interceptor.ActivityInboundInterceptorBase{Next: next}}
 }
 

@@ -66,7 +66,7 @@ func options(queue string) worker.Options {
 		MaxConcurrentEagerActivityExecutionSize: 100,
 		MaxConcurrentWorkflowTaskPollers:        8,
 		MaxConcurrentActivityTaskPollers:        4,
-		Interceptors:                            []interceptor.WorkerInterceptor{endedRuns{}},
+		Interceptors:                            []interceptor.WorkerInterceptor{&endedRuns{}},
 	}
 	switch queue {
 	case names.MediaQueue:
