@@ -35,9 +35,9 @@ func New(store *models.Store, blobs *storage.Store, log *slog.Logger, budget int
 
 // cost estimates the memory of decoding a photo and its copies.
 func (m *Media) cost(item *models.Item) int64 {
-	perPixel := int64(3)
+	perPixel := int64(3) // what image/jpeg takes: a progressive photo is decoded in full
 	if item.ContentType != "image/jpeg" {
-		perPixel = 10
+		perPixel = 12
 	}
 	return min(m.budget, item.Width*item.Height*perPixel+item.Size+(32<<20))
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
-	"image"
 	"io"
 )
 
@@ -111,16 +110,16 @@ func tiffOrientation(tiff []byte) turn {
 	return 1
 }
 
-// apply turns a picture upright.
-func (t turn) apply(src *image.RGBA) *image.RGBA {
+// apply turns a plane upright.
+func (t turn) apply(src plane) plane {
 	if t <= 1 || t > 8 {
 		return src
 	}
-	w, h := src.Bounds().Dx(), src.Bounds().Dy()
+	w, h := src.w, src.h
 	if t >= 5 {
 		w, h = h, w
 	}
-	dst := image.NewRGBA(image.Rect(0, 0, w, h))
+	dst := newPlane(w, h)
 	for y := range h {
 		for x := range w {
 			var sx, sy int
@@ -140,7 +139,7 @@ func (t turn) apply(src *image.RGBA) *image.RGBA {
 			case 8:
 				sx, sy = h-1-y, x
 			}
-			copy(dst.Pix[y*dst.Stride+x*4:][:4], src.Pix[sy*src.Stride+sx*4:][:4])
+			dst.pix[y*dst.stride+x] = src.pix[sy*src.stride+sx]
 		}
 	}
 	return dst

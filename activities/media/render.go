@@ -11,8 +11,8 @@ import (
 	"io"
 
 	"github.com/gen2brain/heic"
-	"golang.org/x/image/draw"
 
+	"fieldproof/activities/media/scaledjpeg"
 	"fieldproof/models"
 )
 
@@ -27,37 +27,82 @@ func Renditions(photo io.ReadSeeker, contentType string) (display, thumbnail *by
 		}
 	}()
 	turn := orientation(photo, contentType)
-	if _, err := photo.Seek(0, io.SeekStart); err != nil {
+	img, err := decode(photo, contentType)
+	if err != nil {
 		return nil, nil, err
 	}
-	var full image.Image
+	large := pictureOf(img).fit(models.Display.LongestSide)
+	small := large.fit(models.Thumbnail.LongestSide)
+	display, thumbnail = &bytes.Buffer{}, &bytes.Buffer{}
+	if err := jpeg.Encode(display, large.upright(turn), &jpeg.Options{Quality: quality}); err != nil {
+		return nil, nil, err
+	}
+	if err := jpeg.Encode(thumbnail, small.upright(turn), &jpeg.Options{Quality: quality}); err != nil {
+		return nil, nil, err
+	}
+	return display, thumbnail, nil
+}
+
+// decode decodes a photo, a large JPEG no larger than its display rendition needs it.
+func decode(photo io.ReadSeeker, contentType string) (image.Image, error) {
+	if contentType == "image/jpeg" {
+		if img, err := decodeScaled(photo); img != nil || err != nil {
+			return img, err
+		}
+	}
+	if _, err := photo.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	var img image.Image
+	var err error
 	source := &watchedReader{r: bufio.NewReaderSize(photo, 256<<10)}
 	switch contentType {
 	case "image/jpeg":
-		full, err = jpeg.Decode(source)
+		img, err = jpeg.Decode(source)
 	case "image/png":
-		full, err = png.Decode(source)
+		img, err = png.Decode(source)
 	case "image/heic":
-		full, err = heic.Decode(source)
+		img, err = heic.Decode(source)
 	default:
 		err = fmt.Errorf("unknown type %q", contentType)
 	}
 	if source.err != nil {
-		return nil, nil, source.err
+		return nil, source.err
 	}
 	if err != nil {
-		return nil, nil, &decodeError{err}
+		return nil, &decodeError{err}
 	}
-	large := fit(full, models.Display.LongestSide)
-	small := fit(large, models.Thumbnail.LongestSide)
-	display, thumbnail = &bytes.Buffer{}, &bytes.Buffer{}
-	if err := jpeg.Encode(display, turn.apply(large), &jpeg.Options{Quality: quality}); err != nil {
-		return nil, nil, err
+	return img, nil
+}
+
+// decodeScaled gives nil when the photo is small, or of a kind that only the decoder of full size knows.
+func decodeScaled(photo io.ReadSeeker) (image.Image, error) {
+	if _, err := photo.Seek(0, io.SeekStart); err != nil {
+		return nil, err
 	}
-	if err := jpeg.Encode(thumbnail, turn.apply(small), &jpeg.Options{Quality: quality}); err != nil {
-		return nil, nil, err
+	size, err := jpeg.DecodeConfig(bufio.NewReader(photo))
+	if err != nil {
+		return nil, nil // the other decoder says what is wrong
 	}
-	return display, thumbnail, nil
+	shrink := 1
+	for shrink < 8 && max(size.Width, size.Height) >= 2*shrink*models.Display.LongestSide {
+		shrink *= 2
+	}
+	if shrink == 1 {
+		return nil, nil
+	}
+	if _, err := photo.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(photo)
+	if err != nil {
+		return nil, err
+	}
+	img, err := scaledjpeg.Decode(data, shrink)
+	if err != nil {
+		return nil, nil
+	}
+	return img, nil
 }
 
 // watchedReader keeps the error of the source apart from those of a decoder, which hides it: only the latter are final.
@@ -72,108 +117,4 @@ func (w *watchedReader) Read(p []byte) (int, error) {
 		w.err = err
 	}
 	return n, err
-}
-
-// fit scales an image down so that its longest side is at most side pixels. Averaging whole blocks first leaves the
-// sharp kernel little to do, and no aliasing.
-func fit(src image.Image, side int) *image.RGBA {
-	b := src.Bounds()
-	w, h := b.Dx(), b.Dy()
-	if longest := max(w, h); longest > side {
-		if ycc, ok := src.(*image.YCbCr); ok && longest >= 2*side {
-			src = halve(ycc, longest/side)
-			b = src.Bounds()
-		}
-		w, h = max(1, (w*side+longest/2)/longest), max(1, (h*side+longest/2)/longest)
-	}
-	dst := image.NewRGBA(image.Rect(0, 0, w, h))
-	if b.Dx() == w && b.Dy() == h {
-		draw.Draw(dst, dst.Bounds(), image.White, image.Point{}, draw.Src)
-		draw.Draw(dst, dst.Bounds(), src, b.Min, draw.Over)
-		return dst
-	}
-	if opaque, ok := src.(interface{ Opaque() bool }); ok && opaque.Opaque() {
-		draw.CatmullRom.Scale(dst, dst.Bounds(), src, b, draw.Src, nil)
-		return dst
-	}
-	draw.Draw(dst, dst.Bounds(), image.White, image.Point{}, draw.Src)
-	draw.CatmullRom.Scale(dst, dst.Bounds(), src, b, draw.Over, nil)
-	return dst
-}
-
-// halve averages blocks of the image so that it shrinks by 2, 4 or 8 and stays at least as large as factor asks.
-func halve(src *image.YCbCr, factor int) *image.YCbCr {
-	n := 2
-	for n*2 <= factor && n < 8 {
-		n *= 2
-	}
-	b := src.Bounds()
-	sx, sy := subsampling(src.SubsampleRatio)
-	if sx > n || sy > n {
-		return src
-	}
-	// Luma shrinks by n; chroma, already smaller by its subsampling, by what is left, so that the result is 4:4:4.
-	w, h := b.Dx()/n, b.Dy()/n
-	dst := image.NewYCbCr(image.Rect(0, 0, w, h), image.YCbCrSubsampleRatio444)
-	average(dst.Y, dst.YStride, src.Y[src.YOffset(b.Min.X, b.Min.Y):], src.YStride, w, h, n, n)
-	at := src.COffset(b.Min.X, b.Min.Y)
-	cw, ch := max(1, n/sx), max(1, n/sy)
-	average(dst.Cb, dst.CStride, src.Cb[at:], src.CStride, w, h, cw, ch)
-	average(dst.Cr, dst.CStride, src.Cr[at:], src.CStride, w, h, cw, ch)
-	return dst
-}
-
-func subsampling(r image.YCbCrSubsampleRatio) (x, y int) {
-	switch r {
-	case image.YCbCrSubsampleRatio422:
-		return 2, 1
-	case image.YCbCrSubsampleRatio420:
-		return 2, 2
-	case image.YCbCrSubsampleRatio440:
-		return 1, 2
-	case image.YCbCrSubsampleRatio411:
-		return 4, 1
-	case image.YCbCrSubsampleRatio410:
-		return 4, 2
-	}
-	return 1, 1
-}
-
-// average fills w × h pixels of dst with the means of blocks of nx × ny pixels of src.
-func average(dst []byte, dstStride int, src []byte, srcStride, w, h, nx, ny int) {
-	if nx == 1 && ny == 1 {
-		for y := range h {
-			copy(dst[y*dstStride:y*dstStride+w], src[y*srcStride:])
-		}
-		return
-	}
-	sums := make([]uint32, w)
-	area := uint32(nx * ny)
-	for y := range h {
-		clear(sums)
-		for dy := range ny {
-			row := src[(y*ny+dy)*srcStride:]
-			row = row[:min(len(row), w*nx)]
-			switch nx {
-			case 1:
-				for x, v := range row {
-					sums[x] += uint32(v)
-				}
-			case 2:
-				for x := range len(row) / 2 {
-					sums[x] += uint32(row[2*x]) + uint32(row[2*x+1])
-				}
-			default:
-				for x := range len(row) / nx {
-					for _, v := range row[x*nx : x*nx+nx] {
-						sums[x] += uint32(v)
-					}
-				}
-			}
-		}
-		out := dst[y*dstStride : y*dstStride+w]
-		for x := range out {
-			out[x] = byte((sums[x] + area/2) / area)
-		}
-	}
 }
