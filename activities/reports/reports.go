@@ -68,7 +68,12 @@ func (r *Reports) Write(ctx context.Context, w io.Writer, proof *models.Proof) e
 			return nil, err
 		}
 		defer reader.Close()
-		return io.ReadAll(io.LimitReader(reader, 8<<20))
+		if reader.Size() > 8<<20 {
+			return nil, fmt.Errorf("reports: the rendition has %d bytes", reader.Size())
+		}
+		photo := make([]byte, reader.Size())
+		_, err = io.ReadFull(reader, photo)
+		return photo, err
 	}
 	return d.write(w)
 }
