@@ -44,6 +44,9 @@ func Open(ctx context.Context, location string) (*Store, error) {
 		if err != nil {
 			return nil, fmt.Errorf("storage: open the folder %s: %w", root, err)
 		}
+		if err := syncPath(filepath.Dir(root)); err != nil {
+			return nil, err
+		}
 		return &Store{bucket: bucket, root: root}, nil
 	}
 	bucket, err := blob.OpenBucket(ctx, location)
@@ -102,13 +105,15 @@ func (s *Store) sync(key string) error {
 		return err
 	}
 	for strings.HasPrefix(dir, s.root) && dir != s.root {
-		if _, known := s.synced.LoadOrStore(dir, true); known {
+		if _, known := s.synced.Load(dir); known {
 			break
 		}
-		dir = filepath.Dir(dir)
-		if err := syncPath(dir); err != nil {
+		parent := filepath.Dir(dir)
+		if err := syncPath(parent); err != nil {
 			return err
 		}
+		s.synced.Store(dir, true) // only now: another writer may rely on it
+		dir = parent
 	}
 	return nil
 }
