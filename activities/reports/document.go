@@ -2,7 +2,6 @@ package reports
 
 import (
 	"bytes"
-	"compress/zlib"
 	"fmt"
 	"io"
 	"maps"
@@ -57,7 +56,7 @@ type document struct {
 func (d *document) write(w io.Writer) error {
 	d.pdf = &gopdf.GoPdf{}
 	d.pdf.Start(gopdf.Config{PageSize: gopdf.Rect{W: pageWidth, H: pageHeight}})
-	d.pdf.SetCompressLevel(zlib.BestSpeed) // photos are compressed already, and text is a sliver of the file
+	d.pdf.SetNoCompression() // photos are compressed already, and the text is a hundredth of the file
 	option := gopdf.TtfOption{OnGlyphNotFoundSubstitute: func(rune) rune { return '\uFFFD' }}
 	d.check(d.pdf.AddTTFFontDataWithOption(regular, dejavusans.TTF, option))
 	d.check(d.pdf.AddTTFFontDataWithOption(bold, dejavusansbold.TTF, option))
