@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -133,10 +134,11 @@ const (
 // uploadPhoto streams a multipart upload: the file to the blob store as it comes, the other parts into the item.
 func (s *Server) uploadPhoto(c *call) (any, error) {
 	body := &patientReader{r: c.Request.Body, control: http.NewResponseController(c.Writer)}
-	c.Request.Body = body
+	// Parts are parsed in pieces of 4 KB; the connection is read in larger ones.
+	c.Request.Body = &bufferedBody{bufio.NewReaderSize(body, 128<<10), body}
 	view, err := s.takePhoto(c)
 	if err != nil {
-		_, _ = io.CopyN(io.Discard, body, drains)
+		_, _ = io.CopyN(io.Discard, c.Request.Body, drains)
 	}
 	return view, err
 }
@@ -273,6 +275,11 @@ func setPart(n *intake.NewItem, name, text string, problems *models.Problems) {
 	default:
 		problems.Add(name, "There is no such field here: leave it out.")
 	}
+}
+
+type bufferedBody struct {
+	*bufio.Reader
+	io.Closer
 }
 
 // patientReader gives a slow phone time as long as something comes.

@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	ingestFiles  = 96
+	ingestFiles  = 480
 	ingestAtOnce = 8
 	ingestBytes  = 3_000_000
 )

@@ -22,8 +22,9 @@ type Bells struct {
 	Store    *models.Store
 	Temporal client.Client
 	Log      *slog.Logger
-	// Gather is how long a poke waits for more, so that the photos of one order share a bell.
-	Gather time.Duration
+	// Gather is how long a poke waits for more, so that the photos of one order share a bell, and Rest how long it is at
+	// least from one delivery to the next: a burst of uploads wakes its order a few times, not once a photo.
+	Gather, Rest time.Duration
 
 	poke chan struct{}
 	once sync.Once
@@ -51,6 +52,7 @@ func (b *Bells) Run(ctx context.Context) {
 	b.init()
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
+	var rested time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -60,9 +62,10 @@ func (b *Bells) Run(ctx context.Context) {
 			select {
 			case <-ctx.Done():
 				return
-			case <-time.After(b.Gather):
+			case <-time.After(max(b.Gather, time.Until(rested))):
 			}
 		}
+		rested = time.Now().Add(b.Rest)
 		if err := b.sweep(ctx); err != nil && ctx.Err() == nil {
 			b.Log.Warn("the outbox can't be read", "error", err)
 		}

@@ -131,11 +131,11 @@ func (in *Intake) MayUpload(ctx context.Context, orderID string, by *models.Memb
 
 // AcceptItem makes the row of an item whose bytes, if it has any, are durable. The same uuid with the same bytes is the
 // same item, wherever it lies now, and is returned with made=false; with other bytes it is a [models.Conflict]. Bytes
-// that are not taken are discarded, also on errors.
+// that are not taken are discarded.
 func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *models.Item, made bool, err error) {
-	taken := false
 	defer func() {
-		if !taken {
+		// When a commit fails without a word its row may be there all the same: then the sweeper decides over the bytes.
+		if refused := models.KindOf(err) != ""; refused || (err == nil && !made) {
 			in.Discard(ctx, b)
 		}
 	}()
@@ -208,7 +208,6 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 	if err != nil {
 		return nil, false, err
 	}
-	taken = made
 	if ring {
 		in.Bells.Poke()
 	}

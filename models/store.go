@@ -57,12 +57,12 @@ func Open(ctx context.Context, databaseURL string) (*Store, error) {
 		dsn := func(extra string) string {
 			return "file:" + url.PathEscape(path) + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=cache_size(-16000)" + extra
 		}
-		if s.write, err = open(sqlite.Open(dsn("&_txlock=immediate"))); err == nil {
-			s.read, err = open(sqlite.Open(dsn("&_pragma=query_only(1)")))
+		if s.write, err = open(sqlite.Open(dsn("&_txlock=immediate")), true); err == nil {
+			s.read, err = open(sqlite.Open(dsn("&_pragma=query_only(1)")), true)
 		}
 	case strings.HasPrefix(databaseURL, "postgres://"), strings.HasPrefix(databaseURL, "postgresql://"):
 		s.dialect = Postgres
-		s.write, err = open(postgres.New(postgres.Config{DSN: databaseURL}))
+		s.write, err = open(postgres.New(postgres.Config{DSN: databaseURL}), false)
 		s.read = s.write
 	default:
 		return nil, errors.New("a database URL begins with postgres:// or sqlite:///")
@@ -96,11 +96,12 @@ func Open(ctx context.Context, databaseURL string) (*Store, error) {
 	return s, nil
 }
 
-func open(d gorm.Dialector) (*gorm.DB, error) {
+// open keeps prepared statements where the driver does not: pgx keeps its own on each connection, also over transactions.
+func open(d gorm.Dialector, prepare bool) (*gorm.DB, error) {
 	return gorm.Open(d, &gorm.Config{
 		Logger:                 logger.Discard,
 		SkipDefaultTransaction: true,
-		PrepareStmt:            true,
+		PrepareStmt:            prepare,
 		TranslateError:         false,
 		NowFunc:                func() time.Time { return Now().Time },
 	})

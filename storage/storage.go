@@ -77,7 +77,7 @@ func (s *Store) Put(ctx context.Context, key, contentType string, r io.Reader) e
 	if err != nil {
 		return fmt.Errorf("storage: write %s: %w", key, err)
 	}
-	if _, err := io.CopyBuffer(onlyWriter{w}, r, make([]byte, 128<<10)); err != nil {
+	if err := copyWhole(w, r); err != nil {
 		cancel() // a cancelled writer leaves nothing
 		_ = w.Close()
 		return fmt.Errorf("storage: write %s: %w", key, err)
@@ -91,8 +91,27 @@ func (s *Store) Put(ctx context.Context, key, contentType string, r io.Reader) e
 	return s.sync(key)
 }
 
-// onlyWriter hides ReadFrom, which would ignore the buffer.
-type onlyWriter struct{ io.Writer }
+// copyWhole copies in pieces of one size, however small those are in which r comes: each write has its price.
+func copyWhole(w io.Writer, r io.Reader) error {
+	piece := make([]byte, 256<<10)
+	for {
+		n, err := 0, error(nil)
+		for n < len(piece) && err == nil {
+			var k int
+			k, err = r.Read(piece[n:])
+			n += k
+		}
+		if _, err := w.Write(piece[:n]); err != nil {
+			return err
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil { // io.ErrUnexpectedEOF too: a sender hung up in the middle
+			return err
+		}
+	}
+}
 
 // sync makes a local file durable: its bytes, its entry in the folder, and the folders' own entries when new.
 func (s *Store) sync(key string) error {

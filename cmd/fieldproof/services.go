@@ -69,7 +69,7 @@ func wire(ctx context.Context, c *parsed, log *slog.Logger) (*services, error) {
 	if err != nil {
 		return nil, fmt.Errorf("FIELDPROOF_TEMPORAL_ADDRESS: %w", err)
 	}
-	s.bells = &intake.Bells{Store: s.store, Temporal: s.temporal, Log: log, Gather: 5 * time.Millisecond}
+	s.bells = &intake.Bells{Store: s.store, Temporal: s.temporal, Log: log, Gather: 5 * time.Millisecond, Rest: 50 * time.Millisecond}
 	s.intake = &intake.Intake{Store: s.store, Blobs: s.blobs, Bells: s.bells, Limits: intake.DefaultLimits}
 	s.media = media.New(s.store, s.blobs, log, mediaMemory)
 	s.reports = reports.New(s.store, s.blobs, s.media, reportMemory)
