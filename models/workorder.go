@@ -3,14 +3,12 @@ package models
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/microcosm-cc/bluemonday"
-	"golang.org/x/text/unicode/norm"
 	"gorm.io/gorm"
 )
 
@@ -196,29 +194,6 @@ func (f *WorkOrderFields) Check(p *Problems) {
 			p.Add("attributes."+key, "An attribute has a name of at most 100 characters and a value of at most 20000.")
 		}
 	}
-}
-
-// searchTerms folds s into the words by which orders are found: lower case, without accents.
-func searchTerms(s string) []string {
-	plain := strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) {
-			return -1
-		}
-		return r
-	}, norm.NFD.String(s))
-	return strings.FieldsFunc(strings.ToLower(plain), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-}
-
-func accountTerm(accountID string) string { return "account" + accountID }
-
-func (o *WorkOrder) refreshSearchText() {
-	a := o.Address
-	words := []string{accountTerm(o.AccountID)}
-	for _, s := range []string{o.ClientCode, o.WorkOrderNumber, a.Address1, a.Address2, a.City, a.State, a.Zip, o.Source.WorkOrderNumber} {
-		words = append(words, searchTerms(s)...)
-	}
-	slices.Sort(words)
-	o.SearchText = strings.Join(slices.Compact(words), " ")
 }
 
 // The kinds of task.
@@ -501,115 +476,6 @@ func countItems(db *gorm.DB, orderIDs []string) (map[string]ItemCounts, error) {
 		counts[r.WorkOrderID] = c
 	}
 	return counts, nil
-}
-
-// OrderFilter selects orders for a list.
-type OrderFilter struct {
-	States     []State
-	AssigneeID *string
-	Unassigned bool
-	ToAll      bool // assigned to everybody
-	ClientCode *string
-	Priority   string
-	DueFrom    *Date
-	DueTo      *Date
-	PropertyID string
-	Query      string // words that begin words of number, client code, address or source number
-	// Before pages: only orders that arrived before this one, newest first. 0 is the first page.
-	Before int64
-	Limit  int
-}
-
-// ListOrders reads the orders that viewer may see, newest first, at most Limit of them.
-func ListOrders(db *gorm.DB, f OrderFilter, viewer *Member) ([]*WorkOrder, error) {
-	list := func(narrow func(*gorm.DB) *gorm.DB) ([]*WorkOrder, error) {
-		var orders []*WorkOrder
-		err := narrow(f.apply(db, viewer.AccountID)).Find(&orders).Error
-		return orders, err
-	}
-	if viewer.Office() {
-		return list(func(q *gorm.DB) *gorm.DB { return q })
-	}
-	// Two narrow index scans: one OR over both would scan every order of the account.
-	mine, err := list(func(q *gorm.DB) *gorm.DB { return q.Where("work_orders.assignee_id = ?", viewer.ID) })
-	if err != nil {
-		return nil, err
-	}
-	everybodys, err := list(func(q *gorm.DB) *gorm.DB { return q.Where("work_orders.assigned_to_all") })
-	if err != nil {
-		return nil, err
-	}
-	both := map[int64]*WorkOrder{}
-	for _, o := range append(mine, everybodys...) {
-		both[o.Seq] = o
-	}
-	seqs := slices.Sorted(maps.Keys(both))
-	slices.Reverse(seqs)
-	var orders []*WorkOrder
-	for _, seq := range seqs[:min(len(seqs), f.Limit)] {
-		orders = append(orders, both[seq])
-	}
-	return orders, nil
-}
-
-func (f OrderFilter) apply(db *gorm.DB, accountID string) *gorm.DB {
-	q := db.Model(&WorkOrder{}).Where("NOT work_orders.hidden")
-	order := "work_orders.seq DESC"
-	if terms := searchTerms(f.Query); len(terms) > 0 {
-		terms = terms[:min(len(terms), 10)]
-		if db.Name() == "postgres" {
-			words := []string{"'" + accountTerm(accountID) + "'"}
-			for _, t := range terms {
-				words = append(words, "'"+t+"':*")
-			}
-			q = q.Where("array_to_tsvector(string_to_array(work_orders.search_text, ' ')) @@ ?::tsquery", strings.Join(words, " & "))
-		} else {
-			words := []string{accountTerm(accountID)}
-			for _, t := range terms {
-				words = append(words, `"`+t+`"*`)
-			}
-			// CROSS JOIN keeps the search outermost, so that it yields orders newest first and stops at the limit.
-			q = q.Table("work_order_search CROSS JOIN work_orders").Select("work_orders.*").
-				Where("work_orders.seq = work_order_search.rowid AND work_order_search MATCH ?", strings.Join(words, " AND "))
-			order = "work_order_search.rowid DESC"
-			if f.Before > 0 {
-				q = q.Where("work_order_search.rowid < ?", f.Before)
-			}
-		}
-	}
-	if len(f.States) == 1 {
-		q = q.Where("work_orders.state = ?", f.States[0])
-	} else if len(f.States) > 1 {
-		q = q.Where("work_orders.state IN ?", f.States)
-	}
-	if f.AssigneeID != nil {
-		q = q.Where("work_orders.assignee_id = ?", *f.AssigneeID)
-	}
-	if f.Unassigned {
-		q = q.Where("work_orders.assignee_id IS NULL AND NOT work_orders.assigned_to_all")
-	}
-	if f.ToAll {
-		q = q.Where("work_orders.assigned_to_all")
-	}
-	if f.ClientCode != nil {
-		q = q.Where("work_orders.client_code = ?", *f.ClientCode)
-	}
-	if f.Priority != "" {
-		q = q.Where("work_orders.priority = ?", f.Priority)
-	}
-	if f.DueFrom != nil {
-		q = q.Where("work_orders.due_date >= ?", *f.DueFrom)
-	}
-	if f.DueTo != nil {
-		q = q.Where("work_orders.due_date <= ?", *f.DueTo)
-	}
-	if f.PropertyID != "" {
-		q = q.Where("work_orders.property_id = ?", f.PropertyID)
-	}
-	if f.Before > 0 {
-		q = q.Where("work_orders.seq < ?", f.Before)
-	}
-	return q.Order(order).Limit(f.Limit)
 }
 
 // FirstLook notes the assignee's first look at a locked order; later ones change nothing.

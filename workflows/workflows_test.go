@@ -2,11 +2,13 @@ package workflows_test
 
 import (
 	"errors"
+	"maps"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
@@ -238,8 +240,15 @@ func TestDeliveriesGoTheirOwnWays(t *testing.T) {
 	var suite testsuite.WorkflowTestSuite
 	e := suite.NewTestWorkflowEnvironment()
 	as := func(name string, fn any) { e.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name}) }
+	var mu sync.Mutex // deliveries run side by side
 	tries, reports, ended := map[string]int{}, 0, 0
+	seen := func() map[string]int {
+		mu.Lock()
+		defer mu.Unlock()
+		return maps.Clone(tries)
+	}
 	as(names.PlanPublication, func(names.PublicationInput) (names.PublicationPlan, error) {
+		tries := seen()
 		plan := names.PublicationPlan{Number: "T-1, publication 1"}
 		for _, d := range []names.DeliveryPlan{{DeliveryID: "plain", Destination: "a"}, {DeliveryID: "down", Destination: "b"}, {DeliveryID: "report", Destination: "c", NeedsReport: true}} {
 			if d.DeliveryID != "down" && tries[d.DeliveryID] > 0 || d.DeliveryID == "down" && tries["down"] >= 4 {
@@ -250,14 +259,18 @@ func TestDeliveriesGoTheirOwnWays(t *testing.T) {
 		return plan, nil
 	})
 	as(names.RenderReport, func(string) error {
+		mu.Lock()
+		defer mu.Unlock()
 		if reports++; reports < 3 {
 			return errors.New("no room")
 		}
 		return nil
 	})
 	as(names.Deliver, func(id string) (names.DeliverResult, error) {
+		mu.Lock()
+		defer mu.Unlock()
 		if id == "report" {
-			require.Equal(t, 3, reports, "the report comes first")
+			assert.Equal(t, 3, reports, "the report comes first")
 		}
 		if tries[id]++; id == "down" && tries[id] < 4 {
 			return names.DeliverResult{State: models.DeliveryRetrying, RetrySeconds: 3600}, nil
@@ -266,13 +279,13 @@ func TestDeliveriesGoTheirOwnWays(t *testing.T) {
 	})
 	as(names.EndPublication, func(names.PublicationInput) error { ended++; return nil })
 	e.RegisterDelayedCallback(func() {
-		require.Equal(t, map[string]int{"plain": 1, "down": 1, "report": 1}, tries, "the one that is down held back no other")
+		require.Equal(t, map[string]int{"plain": 1, "down": 1, "report": 1}, seen(), "the one that is down held back no other")
 		e.SignalWorkflow(names.Bell, nil) // a retry by hand
 	}, 10*time.Minute)
-	e.RegisterDelayedCallback(func() { require.Equal(t, 2, tries["down"]) }, 11*time.Minute)
+	e.RegisterDelayedCallback(func() { require.Equal(t, 2, seen()["down"]) }, 11*time.Minute)
 	e.ExecuteWorkflow(workflows.Publication, names.PublicationInput{PublicationID: "p"})
 	require.NoError(t, e.GetWorkflowError())
-	require.Equal(t, 4, tries["down"])
+	require.Equal(t, 4, seen()["down"])
 	require.Equal(t, 1, ended)
 }
 

@@ -131,20 +131,29 @@ CREATE INDEX work_orders_due ON work_orders (account_id, due_date, seq) WHERE NO
 CREATE INDEX work_orders_property ON work_orders (account_id, property_id, seq);
 
 {{if eq .Dialect "sqlite"}}
-CREATE VIRTUAL TABLE work_order_search USING fts5 (search_text, content = 'work_orders', content_rowid = 'seq', prefix = '2 3 4');
+-- The account is a word of its own, after a character that no searched word has, so that a search meets one account's
+-- orders only. Beginnings of words are indexed by length, or a short one would gather every word that begins so.
+CREATE VIRTUAL TABLE work_order_search USING fts5 (words, content = '', prefix = '1 2 3 4 5 6 7 8 9 10 11 12');
 -- +goose StatementBegin
 CREATE TRIGGER work_orders_search_insert AFTER INSERT ON work_orders BEGIN
-    INSERT INTO work_order_search (rowid, search_text) VALUES (new.seq, new.search_text);
+    INSERT INTO work_order_search (rowid, words) VALUES (new.seq, char(0xE000) || new.account_id || ' ' || new.search_text);
 END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER work_orders_search_update AFTER UPDATE OF search_text ON work_orders WHEN old.search_text <> new.search_text BEGIN
-    INSERT INTO work_order_search (work_order_search, rowid, search_text) VALUES ('delete', old.seq, old.search_text);
-    INSERT INTO work_order_search (rowid, search_text) VALUES (new.seq, new.search_text);
+    INSERT INTO work_order_search (work_order_search, rowid, words) VALUES ('delete', old.seq, char(0xE000) || old.account_id || ' ' || old.search_text);
+    INSERT INTO work_order_search (rowid, words) VALUES (new.seq, char(0xE000) || new.account_id || ' ' || new.search_text);
 END;
 -- +goose StatementEnd
 {{else}}
-CREATE INDEX work_orders_search ON work_orders USING gin (array_to_tsvector(string_to_array(search_text, ' ')));
+-- Every beginning of every word up to 16 characters, the account, and the bucket of 4,096 orders in which it came.
+-- +goose StatementBegin
+CREATE FUNCTION order_terms(account_id TEXT, seq BIGINT, words TEXT) RETURNS TSVECTOR LANGUAGE SQL IMMUTABLE PARALLEL SAFE COST 100 AS $$
+    SELECT array_to_tsvector(ARRAY['@' || account_id, '#' || (seq >> 12)]
+        || ARRAY(SELECT left(word, length) FROM unnest(string_to_array(words, ' ')) AS word, generate_series(1, least(char_length(word), 16)) AS length WHERE word <> ''))
+$$;
+-- +goose StatementEnd
+CREATE INDEX work_orders_search ON work_orders USING gin (order_terms(account_id, seq, search_text));
 {{end}}
 
 CREATE TABLE tasks (
@@ -430,6 +439,7 @@ DROP TABLE assignments;
 DROP TABLE tasks;
 {{if eq .Dialect "sqlite"}}DROP TABLE work_order_search;{{end}}
 DROP TABLE work_orders;
+{{if eq .Dialect "postgres"}}DROP FUNCTION order_terms;{{end}}
 DROP TABLE properties;
 DROP TABLE tokens;
 DROP TABLE users;
