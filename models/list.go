@@ -119,17 +119,13 @@ func (f OrderFilter) searchSQLite(matching *gorm.DB, accountID string, terms []s
 // order_terms of the schema counts the same), and ends where it has enough: its index knows which orders match, but not
 // which of them are new. After searchBuckets the older ones are read at once: what was rare until there is few.
 const (
-	searchBucketBits = 12
-	searchBuckets    = 16
+	searchBucketBits = 11
+	searchBuckets    = 32
 	longestTerm      = 16 // characters; order_terms indexes no longer beginnings
 )
 
 func (f OrderFilter) searchPostgres(db, matching *gorm.DB, accountID string, terms []string) ([]*WorkOrder, error) {
-	words := []string{"'@" + accountID + "'"}
-	for _, t := range terms {
-		words = append(words, "'"+t+"'")
-	}
-	query := strings.Join(words, " & ")
+	query := "'" + strings.Join(terms, "' & '") + "'"
 	newest := f.Before - 1
 	if f.Before == 0 {
 		if err := db.Model(&WorkOrder{}).Where("NOT hidden").Select("COALESCE(max(seq), 0)").Scan(&newest).Error; err != nil {
@@ -141,14 +137,14 @@ func (f OrderFilter) searchPostgres(db, matching *gorm.DB, accountID string, ter
 	bottom := max(0, top-searchBuckets+1)
 	// The account stands in each bucket's query too, or its limit would count the orders of others.
 	bucket := matching.Session(&gorm.Session{}).Where("work_orders.account_id = ?", accountID).
-		Where(indexed+" @@ (?::text || ' & ''#' || bucket.n || '''')::tsquery", query).Order("work_orders.seq DESC").Limit(f.Limit)
+		Where(indexed+" @@ (?::text || ' & ''#' || bucket.n || ?::text)::tsquery", query, "@"+accountID+"'").Order("work_orders.seq DESC").Limit(f.Limit)
 	buckets := db.Raw("SELECT hit.* FROM generate_series(?::bigint, ?::bigint, -1) AS bucket(n) CROSS JOIN LATERAL (?) AS hit LIMIT ?", top, bottom, bucket, f.Limit)
 	var orders []*WorkOrder
 	if err := db.Table("(?) AS work_orders", buckets).Order("work_orders.seq DESC").Find(&orders).Error; err != nil || len(orders) == f.Limit || bottom == 0 {
 		return orders, err
 	}
 	var older []*WorkOrder
-	err := matching.Session(&gorm.Session{}).Where(indexed+" @@ ?::tsquery", query).Where("work_orders.seq < ?", bottom<<searchBucketBits).
+	err := matching.Session(&gorm.Session{}).Where(indexed+" @@ ?::tsquery", query+" & '@"+accountID+"'").Where("work_orders.seq < ?", bottom<<searchBucketBits).
 		Order("work_orders.seq DESC").Limit(f.Limit - len(orders)).Find(&older).Error
 	return append(orders, older...), err
 }

@@ -51,27 +51,17 @@ type Process struct {
 	Cmd *exec.Cmd
 	mu  sync.Mutex
 	out bytes.Buffer
-	end chan struct{}
 }
 
 // Start starts a program. It dies with the test.
 func Start(env []string, name string, args ...string) (*Process, error) {
-	p := &Process{Cmd: exec.Command(name, args...), end: make(chan struct{})}
+	p := &Process{Cmd: exec.Command(name, args...)}
 	p.Cmd.Env = append(os.Environ(), env...)
 	p.Cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	p.Cmd.Stdout, p.Cmd.Stderr = p, p
-	// Pdeathsig follows the thread that started the child, so that thread must stay.
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		started <- p.Cmd.Start()
-		<-p.end
-	}()
-	if err := <-started; err != nil {
-		close(p.end)
-		return nil, err
-	}
-	return p, nil
+	// Pdeathsig follows the thread that started the child. Nothing here may lock a goroutine to its thread and leave: the
+	// thread would end with it, and with the thread whatever it had started.
+	return p, p.Cmd.Start()
 }
 
 func (p *Process) Write(b []byte) (int, error) {
@@ -92,16 +82,13 @@ func (p *Process) Stop() error {
 	_ = p.Cmd.Process.Signal(syscall.SIGTERM)
 	stuck := time.AfterFunc(30*time.Second, func() { _ = p.Cmd.Process.Kill() })
 	defer stuck.Stop()
-	err := p.Cmd.Wait()
-	close(p.end)
-	return err
+	return p.Cmd.Wait()
 }
 
 // Kill ends the program without a warning.
 func (p *Process) Kill() {
 	_ = p.Cmd.Process.Kill()
 	_ = p.Cmd.Wait()
-	close(p.end)
 }
 
 // Installation is a running Fieldproof.
