@@ -115,38 +115,37 @@ func (f OrderFilter) searchSQLite(matching *gorm.DB, accountID string, terms []s
 	return orders, err
 }
 
-// A search on PostgreSQL looks into the newest buckets one after another, 1<<searchBucketBits orders each (the function
-// order_terms of the schema counts the same), and ends where it has enough: its index knows which orders match, but not
-// which of them are new. After searchBuckets the older ones are read at once: what was rare until there is few.
+// The function order_terms of PostgreSQL's schema indexes beginnings of words up to longestTerm characters, in buckets of
+// 1<<searchBucketBits orders.
 const (
-	searchBucketBits = 11
-	searchBuckets    = 32
-	longestTerm      = 16 // characters; order_terms indexes no longer beginnings
+	searchBucketBits = 10
+	longestTerm      = 16
 )
 
+// searchPostgres looks into the account's buckets one after another, the newest first, and ends where it has enough: the
+// index knows which orders match, but not which of them are new.
 func (f OrderFilter) searchPostgres(db, matching *gorm.DB, accountID string, terms []string) ([]*WorkOrder, error) {
-	query := "'" + strings.Join(terms, "' & '") + "'"
-	newest := f.Before - 1
-	if f.Before == 0 {
-		if err := db.Model(&WorkOrder{}).Where("NOT hidden").Select("COALESCE(max(seq), 0)").Scan(&newest).Error; err != nil {
-			return nil, err
-		}
+	var span struct{ Oldest, Newest int64 }
+	if err := db.Model(&WorkOrder{}).Where("NOT hidden").Select("COALESCE(min(seq), 0) AS oldest, COALESCE(max(seq), 0) AS newest").Scan(&span).Error; err != nil {
+		return nil, err
 	}
-	const indexed = "order_terms(work_orders.account_id, work_orders.seq, work_orders.search_text)"
-	top := newest >> searchBucketBits
-	bottom := max(0, top-searchBuckets+1)
-	// The account stands in each bucket's query too, or its limit would count the orders of others.
+	if f.Before > 0 {
+		span.Newest = f.Before - 1
+	}
+	bucketTerms := make([]string, len(terms))
+	for i, t := range terms {
+		bucketTerms[i] = "'%1$s@" + accountID[len(accountID)-8:] + " " + t + "'"
+	}
+	// The account stands in the bucket's own query too, or its limit would count the orders of others.
 	bucket := matching.Session(&gorm.Session{}).Where("work_orders.account_id = ?", accountID).
-		Where(indexed+" @@ (?::text || ' & ''#' || bucket.n || ?::text)::tsquery", query, "@"+accountID+"'").Order("work_orders.seq DESC").Limit(f.Limit)
-	buckets := db.Raw("SELECT hit.* FROM generate_series(?::bigint, ?::bigint, -1) AS bucket(n) CROSS JOIN LATERAL (?) AS hit LIMIT ?", top, bottom, bucket, f.Limit)
+		Where("order_terms(work_orders.account_id, work_orders.seq, work_orders.search_text) @@ format(?::text, bucket.n)::tsquery", strings.Join(bucketTerms, " & ")).
+		Order("work_orders.seq DESC").Limit(f.Limit)
+	// A limited LATERAL can only be a nested loop in the order of the series, so the limit outside ends it early.
+	found := db.Raw("SELECT hit.* FROM generate_series(?::bigint, ?::bigint, -1) AS bucket(n) CROSS JOIN LATERAL (?) AS hit LIMIT ?",
+		span.Newest>>searchBucketBits, span.Oldest>>searchBucketBits, bucket, f.Limit)
 	var orders []*WorkOrder
-	if err := db.Table("(?) AS work_orders", buckets).Order("work_orders.seq DESC").Find(&orders).Error; err != nil || len(orders) == f.Limit || bottom == 0 {
-		return orders, err
-	}
-	var older []*WorkOrder
-	err := matching.Session(&gorm.Session{}).Where(indexed+" @@ ?::tsquery", query+" & '@"+accountID+"'").Where("work_orders.seq < ?", bottom<<searchBucketBits).
-		Order("work_orders.seq DESC").Limit(f.Limit - len(orders)).Find(&older).Error
-	return append(orders, older...), err
+	err := db.Table("(?) AS work_orders", found).Order("work_orders.seq DESC").Find(&orders).Error
+	return orders, err
 }
 
 // apply is the filter without its words.

@@ -44,7 +44,7 @@ func TestSearchFindsWhatGoingThroughAllFinds(t *testing.T) {
 				kept[a.ID] = append(kept[a.ID], order{o.Seq, o.WorkOrderNumber, o.SearchText, o.Lifecycle.State})
 			}
 		}
-		if store.Dialect() == models.Postgres { // where the search goes by buckets of 2,048
+		if store.Dialect() == models.Postgres { // where the search goes by buckets of 1,024
 			require.NoError(t, store.Write(models.AcrossAccounts(ctx), func(tx *models.Tx) error {
 				return tx.Exec("UPDATE work_orders SET seq = seq * 700").Error
 			}))

@@ -146,15 +146,16 @@ CREATE TRIGGER work_orders_search_update AFTER UPDATE OF search_text ON work_ord
 END;
 -- +goose StatementEnd
 {{else}}
--- Every beginning of every word up to 16 characters, the account, and the account with the bucket of 2,048 orders in
--- which the order came. Its cost keeps the planner from computing it for each order instead of using the index.
+-- Every beginning of every word up to 16 characters, after the bucket of 1,024 orders in which the order came and the
+-- end of its account's id: a search goes through buckets, and what is written together lies together. The cost keeps the
+-- planner from computing it for each order instead of using the index.
 -- +goose StatementBegin
 CREATE FUNCTION order_terms(account_id TEXT, seq BIGINT, words TEXT) RETURNS TSVECTOR LANGUAGE SQL IMMUTABLE PARALLEL SAFE COST 10000 AS $$
-    SELECT array_to_tsvector(ARRAY['@' || account_id, '#' || (seq >> 11) || '@' || account_id]
-        || ARRAY(SELECT left(word, length) FROM unnest(string_to_array(words, ' ')) AS word, generate_series(1, least(char_length(word), 16)) AS length WHERE word <> ''))
+    SELECT array_to_tsvector(ARRAY(SELECT (seq >> 10) || '@' || right(account_id, 8) || ' ' || left(word, length)
+        FROM unnest(string_to_array(words, ' ')) AS word, generate_series(1, least(char_length(word), 16)) AS length WHERE word <> ''))
 $$;
 -- +goose StatementEnd
--- Each search would go through what fastupdate leaves pending, once a bucket.
+-- Without fastupdate, or each search would go through what is pending, once a bucket.
 CREATE INDEX work_orders_search ON work_orders USING gin (order_terms(account_id, seq, search_text)) WITH (fastupdate = off);
 {{end}}
 
