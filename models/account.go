@@ -28,11 +28,13 @@ type Account struct {
 	Zone     string   `json:"zone"` // an IANA time zone, such as America/Chicago
 	QAPolicy QAPolicy `gorm:"column:qa_policy" json:"qa_policy"`
 	// CertificationRadius is how far from the property, in metres, a photo still proves its place.
-	CertificationRadius float64           `json:"certification_radius"`
-	Branding            map[string]string `gorm:"serializer:json" json:"branding"`
-	Defaults            map[string]string `gorm:"serializer:json" json:"defaults"`
-	CreatedAt           Time              `json:"created_at"`
-	UpdatedAt           Time              `json:"updated_at"`
+	CertificationRadius float64 `json:"certification_radius"`
+	// RetentionDays is after how many days without a change a published or cancelled order is closed. 0 is never.
+	RetentionDays int               `json:"retention_days"`
+	Branding      map[string]string `gorm:"serializer:json" json:"branding"`
+	Defaults      map[string]string `gorm:"serializer:json" json:"defaults"`
+	CreatedAt     Time              `json:"created_at"`
+	UpdatedAt     Time              `json:"updated_at"`
 }
 
 // Location returns the account's time zone, UTC when it has none.
@@ -57,6 +59,9 @@ func (a *Account) Check() error {
 	}
 	if a.CertificationRadius < 10 || a.CertificationRadius > 100_000 {
 		p.Add("certification_radius", "Give metres between 10 and 100000.")
+	}
+	if a.RetentionDays < 0 || a.RetentionDays > 36_500 {
+		p.Add("retention_days", "Give days between 1 and 36500, or 0 to close no order by itself.")
 	}
 	return p.Err()
 }

@@ -3,6 +3,7 @@ package tests
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 	"io/fs"
 	"os"
@@ -257,6 +258,23 @@ func TestPasswordsAreGuardedAndRevokingActsAtOnce(t *testing.T) {
 		require.Equal(t, 429, status)
 		require.Less(t, tries, 15)
 	})
+}
+
+func TestAnOperatorMayCloseSignUp(t *testing.T) {
+	t.Parallel()
+	for _, in := range shapes {
+		if in.Name != "postgres" { // dev is always open
+			continue
+		}
+		beside := &rig.Installation{Name: in.Name, URL: fmt.Sprintf("http://127.0.0.1:%d", rig.FreePort())}
+		server, err := rig.Start(append(in.Environment(), "FIELDPROOF_SIGNUP=closed", "FIELDPROOF_ADDR="+strings.TrimPrefix(beside.URL, "http://")), product, "server")
+		require.NoError(t, err)
+		require.NoError(t, beside.AwaitReady(30*time.Second), server.Output())
+		stranger := &rig.User{T: t, URL: beside.URL}
+		refused := stranger.Want(403, "POST", "/accounts", rig.JSON{"name": "Late", "username": "latecomer", "password": "correct horse"})
+		require.Contains(t, string(refused.Body), "ask its operator")
+		require.NoError(t, server.Stop(), server.Output())
+	}
 }
 
 func TestTextThatNoDatabaseTakesIsRefused(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,8 @@ import (
 )
 
 // Sweeper finds what fell between two steps when something was killed, and sets it going again: orders without a run,
-// publications and web-hook endpoints with something left to send, bytes that no row names.
+// publications and web-hook endpoints with something left to send, bytes that no row names. It also closes orders whose
+// retention time is over.
 type Sweeper struct {
 	Store    *models.Store
 	Blobs    *storage.Store
@@ -47,6 +49,7 @@ func (s *Sweeper) Run(ctx context.Context) {
 			s.report("orphaned bytes", s.OrphanedBytes(ctx, time.Now().Add(-orphanAge)))
 			s.report("old rows", s.Store.ForgetOld(ctx))
 			s.report("lost runs", s.LostRuns(ctx))
+			s.report("retained orders", s.RetainedOrders(ctx, time.Now()))
 		}
 	}
 }
@@ -138,6 +141,15 @@ func (s *Sweeper) LostRuns(ctx context.Context) error {
 	}
 }
 
+// RetainedOrders has the orders closed whose accounts' retention time has passed by now.
+func (s *Sweeper) RetainedOrders(ctx context.Context, now time.Time) error {
+	asked, err := s.Store.CloseRetained(ctx, now)
+	if asked > 0 {
+		s.Bells.Poke()
+	}
+	return err
+}
+
 // orphanAge is how old bytes without a row must be: no upload takes that long.
 const orphanAge = 24 * time.Hour
 
@@ -150,23 +162,34 @@ func (s *Sweeper) OrphanedBytes(ctx context.Context, before time.Time) error {
 		if err := s.Blobs.Keys(ctx, prefix, func(key string) error { keys = append(keys, key); return nil }); err != nil {
 			return err
 		}
-		for _, key := range keys {
-			original := key
-			if i := strings.LastIndexByte(key, '/'); strings.Contains(key[i+1:], ".") {
-				original = key[:i+1+strings.IndexByte(key[i+1:], '.')]
-			}
-			var n int64
-			if err := s.Store.Read(ctx).Model(&models.Item{}).Where("blob_key = ?", original).Count(&n).Error; err != nil {
+		for some := range slices.Chunk(keys, 500) {
+			if err := s.sweepOrphans(ctx, some); err != nil {
 				return err
 			}
-			if n > 0 {
-				continue
-			}
-			if err := s.Blobs.Delete(ctx, key); err != nil {
-				return err
-			}
-			s.Log.Info("bytes that no item names were swept", "key", key)
 		}
+	}
+	return nil
+}
+
+func (s *Sweeper) sweepOrphans(ctx context.Context, keys []string) error {
+	originals := make([]string, len(keys))
+	for i, key := range keys {
+		name := strings.LastIndexByte(key, '/') + 1
+		stem, _, _ := strings.Cut(key[name:], ".") // a rendition is named after its original
+		originals[i] = key[:name] + stem
+	}
+	var named []string
+	if err := s.Store.Read(ctx).Model(&models.Item{}).Where("blob_key IN ?", originals).Pluck("blob_key", &named).Error; err != nil {
+		return err
+	}
+	for i, key := range keys {
+		if slices.Contains(named, originals[i]) {
+			continue
+		}
+		if err := s.Blobs.Delete(ctx, key); err != nil {
+			return err
+		}
+		s.Log.Info("bytes that no item names were swept", "key", key)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ CREATE TABLE accounts (
     zone TEXT NOT NULL DEFAULT 'UTC',
     qa_policy TEXT NOT NULL DEFAULT 'office_review',
     certification_radius {{.Float}} NOT NULL DEFAULT 250,
+    retention_days BIGINT NOT NULL DEFAULT 0,
     branding {{.JSON}} NOT NULL,
     defaults {{.JSON}} NOT NULL,
     created_at {{.Time}} NOT NULL,
