@@ -9,6 +9,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -111,17 +112,22 @@ func postgresBinaries() (string, error) {
 
 // FreePort returns a loopback port that nobody holds, below those that the system hands out to clients.
 func FreePort() int {
+	ports.Lock()
+	defer ports.Unlock()
 	for port := 20000 + os.Getpid()%8000; ; port++ {
-		if taken[port] {
+		if ports.taken[port] {
 			continue
 		}
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			_ = l.Close()
-			taken[port] = true
+			ports.taken[port] = true
 			return port
 		}
 	}
 }
 
-var taken = map[int]bool{}
+var ports = struct {
+	sync.Mutex
+	taken map[int]bool
+}{taken: map[int]bool{}}
