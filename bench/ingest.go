@@ -23,7 +23,8 @@ import (
 )
 
 const (
-	ingestFiles  = 480
+	ingestFiles  = 960
+	ingestRounds = 20 // short turns, or the disk's moods are measured
 	ingestAtOnce = 8
 	ingestBytes  = 3_000_000
 )
@@ -167,12 +168,12 @@ func ingest(dir string) error {
 		return err
 	}
 	var a, b, c time.Duration
-	for range 3 {
+	for range ingestRounds {
 		for _, run := range []struct {
 			do func(int) error
 			to *time.Duration
 		}{{ours, &a}, {theirs, &b}, {copies, &c}} {
-			t, err := atOnceDo(ingestFiles/3, ingestAtOnce, run.do)
+			t, err := atOnceDo(ingestFiles/ingestRounds, ingestAtOnce, run.do)
 			if err != nil {
 				return err
 			}
