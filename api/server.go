@@ -186,7 +186,7 @@ func (s *Server) table() []route {
 	var all []route
 	for _, some := range [][]route{
 		s.sessionRoutes(), s.accountRoutes(), s.orderRoutes(), s.transitionRoutes(), s.photoRoutes(), s.checkInRoutes(), s.resultRoutes(),
-		s.destinationRoutes(), s.propertyRoutes(), s.roleRoutes(), s.userRoutes(), s.tokenRoutes(), s.alertRoutes(), s.streamRoutes(),
+		s.destinationRoutes(), s.propertyRoutes(), s.workTypeRoutes(), s.roleRoutes(), s.userRoutes(), s.tokenRoutes(), s.alertRoutes(), s.streamRoutes(),
 	} {
 		all = append(all, some...)
 	}

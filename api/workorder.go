@@ -194,15 +194,12 @@ func splitList(values []string) []string {
 }
 
 func (s *Server) createOrder(c *call, in NewWorkOrder) (Order, error) {
-	if in.WorkType != "" {
-		return Order{}, models.InvalidField("work_type", "The account has no work type %q.", in.WorkType)
-	}
 	if in.Assignee != "" {
 		if err := c.may(models.AssignOrders); err != nil {
 			return Order{}, err
 		}
 	}
-	return c.makeOrder(intake.NewOrder{ID: c.newID("work order"), Fields: in.WorkOrderFields, Tasks: in.Tasks, Assignee: in.Assignee, By: c.member})
+	return c.makeOrder(intake.NewOrder{ID: c.newID("work order"), Fields: in.WorkOrderFields, Tasks: in.Tasks, Assignee: in.Assignee, WorkType: in.WorkType, By: c.member})
 }
 
 func (c *call) makeOrder(n intake.NewOrder) (Order, error) {
@@ -259,7 +256,7 @@ func (s *Server) duplicateOrder(c *call, _ nothing) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
-	n := intake.NewOrder{ID: c.newID("work order"), Fields: o.WorkOrderFields, By: c.member}
+	n := intake.NewOrder{ID: c.newID("work order"), Fields: o.WorkOrderFields, WorkType: o.WorkType, Filled: true, By: c.member}
 	n.Fields.Priority, n.Fields.ClientStatus = models.PriorityNormal, ""
 	for _, t := range tasks[o.ID] {
 		n.Tasks = append(n.Tasks, t.TaskFields)

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"time"
 
 	"fieldproof/models"
 )
@@ -13,7 +14,11 @@ type NewOrder struct {
 	Fields   models.WorkOrderFields
 	Tasks    []models.TaskFields
 	Assignee string // a username or ~all~; "" for nobody
-	By       *models.Member
+	// WorkType fills the order: a name or an id. Without one it is the one that matches best, or the account's default.
+	WorkType string
+	// Filled says that the order is complete as it is, as a duplicate: WorkType is only its name.
+	Filled bool
+	By     *models.Member
 }
 
 // CreateOrder makes an order durable and rings for its workflow. An assignment waits in the order's inbox under the
@@ -24,8 +29,12 @@ func (in *Intake) CreateOrder(ctx context.Context, n NewOrder) (order *models.Wo
 	if err != nil {
 		return nil, "", err
 	}
+	today := models.Date(models.Now().In(account.Location()).Format(time.DateOnly))
+	filledBy, err := in.fill(models.InAccount(ctx, n.By.AccountID), &n, today)
+	if err != nil {
+		return nil, "", err
+	}
 	if n.Fields.DueDate == nil {
-		today := models.Date(models.Now().In(account.Location()).Format("2006-01-02"))
 		n.Fields.DueDate = &today
 	}
 	n.Fields.Normalise()
@@ -45,7 +54,7 @@ func (in *Intake) CreateOrder(ctx context.Context, n NewOrder) (order *models.Wo
 				return models.InvalidField("assignee", "The account has no active user %q.", n.Assignee)
 			}
 		}
-		order = &models.WorkOrder{ID: n.ID, AccountID: n.By.AccountID, WorkOrderFields: n.Fields, CreatedBy: n.By.ID}
+		order = &models.WorkOrder{ID: n.ID, AccountID: n.By.AccountID, WorkOrderFields: n.Fields, WorkType: filledBy, CreatedBy: n.By.ID}
 		made, err := tx.InsertOrder(order, n.Tasks)
 		if err != nil {
 			return err
@@ -78,4 +87,24 @@ func (in *Intake) CreateOrder(ctx context.Context, n NewOrder) (order *models.Wo
 	}
 	in.Bells.Poke()
 	return order, actionID, nil
+}
+
+// fill applies the order's work type and returns its name, "" when there is none.
+func (in *Intake) fill(ctx context.Context, n *NewOrder, today models.Date) (string, error) {
+	if n.Filled {
+		return n.WorkType, nil
+	}
+	db := in.Store.Read(ctx)
+	var w *models.WorkType
+	var err error
+	if n.WorkType != "" {
+		w, err = models.WorkTypeNamed(db, n.WorkType)
+	} else {
+		w, err = models.WorkTypeFor(db, &n.Fields)
+	}
+	if err != nil || w == nil {
+		return "", err
+	}
+	n.Tasks, n.Assignee = w.Fill(&n.Fields, n.Tasks, n.Assignee, today)
+	return w.Name, nil
 }

@@ -64,6 +64,15 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 // Date is a day without a zone, as YYYY-MM-DD.
 type Date string
 
+// AddDays returns the date n days later; d itself when it is no date.
+func (d Date) AddDays(n int) Date {
+	t, err := time.Parse(time.DateOnly, string(d))
+	if err != nil {
+		return d
+	}
+	return Date(t.AddDate(0, 0, n).Format(time.DateOnly))
+}
+
 // ParseDate reads YYYY-MM-DD.
 func ParseDate(s string) (Date, error) {
 	t, err := time.Parse(time.DateOnly, s)

@@ -79,6 +79,7 @@ type WorkOrder struct {
 	PublicationCount int64
 	FieldStatus      string
 	PropertyID       string
+	WorkType         string // the name of the one that filled it
 	AssigneeID       *string
 	AssignedToAll    bool
 	HasNewItems      bool
@@ -157,9 +158,7 @@ func (f *WorkOrderFields) Check(p *Problems) {
 	if len(f.ClientCode) > 60 {
 		p.Add("client_code", "At most 60 characters.")
 	}
-	if !slices.Contains([]string{PriorityNormal, PriorityRush, PriorityRework}, f.Priority) {
-		p.Add("priority", "Choose normal, rush or rework.")
-	}
+	checkPriority(p, f.Priority)
 	f.Address.check(p, "address.")
 	checkPosition(p, f.Latitude, f.Longitude)
 	for name, d := range map[string]*Date{"due_date": f.DueDate, "start_date": f.StartDate, "client_due_date": f.ClientDueDate} {
@@ -174,25 +173,45 @@ func (f *WorkOrderFields) Check(p *Problems) {
 			p.Add("due_time", "%q is not a time of day such as 13:00.", *f.DueTime)
 		}
 	}
-	if f.PublishTo != nil && !slices.Contains([]string{"none", "storage", "client", "both"}, *f.PublishTo) {
-		p.Add("publish_to", "Choose none, storage, client or both, or null to inherit.")
-	}
-	if f.QAPolicy != nil && !f.QAPolicy.Valid() {
-		p.Add("qa_policy", "Choose office_review, auto_publish or auto_relay, or null to inherit.")
-	}
+	checkPublishing(p, f.PublishTo, f.QAPolicy)
 	for name, text := range map[string]string{"instructions": f.Instructions, "work_order_info": f.WorkOrderInfo, "description": *f.Description,
 		"reference": *f.Reference, "client_status": f.ClientStatus, "client_instructions": f.ClientInstructions} {
-		if len(text) > 100_000 {
-			p.Add(name, "At most 100000 characters.")
-		}
+		checkText(p, name, text)
 	}
-	if options, err := json.Marshal(f.Options); err != nil || len(options) > 100_000 {
-		p.Add("options", "At most 100000 characters of JSON.")
-	}
+	checkOptions(p, f.Options)
 	for key, value := range f.Attributes {
 		if len(key) > 100 || len(value) > 20_000 {
 			p.Add("attributes."+key, "An attribute has a name of at most 100 characters and a value of at most 20000.")
 		}
+	}
+}
+
+func checkPriority(p *Problems, priority string) {
+	if !slices.Contains([]string{PriorityNormal, PriorityRush, PriorityRework}, priority) {
+		p.Add("priority", "Choose normal, rush or rework.")
+	}
+}
+
+func checkPublishing(p *Problems, publishTo *string, policy *QAPolicy) {
+	if publishTo != nil && !slices.Contains([]string{"none", "storage", "client", "both"}, *publishTo) {
+		p.Add("publish_to", "Choose none, storage, client or both, or null to inherit.")
+	}
+	if policy != nil && !policy.Valid() {
+		p.Add("qa_policy", "Choose office_review, auto_publish or auto_relay, or null to inherit.")
+	}
+}
+
+const longestText = 100_000
+
+func checkText(p *Problems, name, text string) {
+	if len(text) > longestText {
+		p.Add(name, "At most %d characters.", longestText)
+	}
+}
+
+func checkOptions(p *Problems, options map[string]any) {
+	if text, err := json.Marshal(options); err != nil || len(text) > longestText {
+		p.Add("options", "At most %d characters of JSON.", longestText)
 	}
 }
 
@@ -271,6 +290,10 @@ func CheckTasks(p *Problems, tasks []TaskFields) {
 	if len(tasks) == 0 {
 		p.Add("tasks", "An order has at least one task, such as {\"name\": \"Inspection\"}.")
 	}
+	checkTaskList(p, tasks)
+}
+
+func checkTaskList(p *Problems, tasks []TaskFields) {
 	if len(tasks) > 500 {
 		p.Add("tasks", "An order has at most 500 tasks.")
 		return
@@ -391,6 +414,7 @@ type WorkOrderView struct {
 	Assignee      *string    `json:"assignee"`
 	AssignedToAll bool       `json:"assigned_to_all"`
 	PropertyID    string     `json:"property_id"`
+	WorkType      string     `json:"work_type"` // the name of the one that filled it, or ""
 	Tasks         []Task     `json:"tasks"`
 	ItemCounts    ItemCounts `json:"item_counts"`
 	HasNewItems   bool       `json:"has_new_items"`
@@ -432,7 +456,7 @@ func ViewOrders(db *gorm.DB, orders ...*WorkOrder) ([]WorkOrderView, error) {
 	views := make([]WorkOrderView, len(orders))
 	for i, o := range orders {
 		v := WorkOrderView{ID: o.ID, Version: o.Version, State: o.Lifecycle.State, WorkOrderFields: o.WorkOrderFields, FieldStatus: o.FieldStatus,
-			AssignedToAll: o.AssignedToAll, PropertyID: o.PropertyID, Tasks: tasks[o.ID], ItemCounts: counts[o.ID],
+			AssignedToAll: o.AssignedToAll, PropertyID: o.PropertyID, WorkType: o.WorkType, Tasks: tasks[o.ID], ItemCounts: counts[o.ID],
 			HasNewItems: o.HasNewItems, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt}
 		if v.Tasks == nil {
 			v.Tasks = []Task{}

@@ -72,6 +72,12 @@ var matrix = map[string]string{
 	"GET /properties/{id}":                  "..333341",
 	"PATCH /properties/{id}":                "..333341",
 	"DELETE /properties/{id}":               "..333341",
+	"GET /work-types":                       "..3333.1",
+	"POST /work-types":                      ".33333.1",
+	"GET /work-types/{id}":                  "..333341",
+	"PATCH /work-types/{id}":                ".3333341",
+	"DELETE /work-types/{id}":               ".3333341",
+	"POST /work-types/{id}/duplicate":       ".3333341",
 	"GET /roles":                            "..3333.1",
 	"POST /roles":                           ".33333.1",
 	"GET /roles/{id}":                       "..333341",
@@ -213,6 +219,7 @@ func fixture(t *testing.T, in *rig.Installation, admin, foreigner *rig.User, col
 	folder := admin.Want(201, "POST", "/destinations", rig.JSON{"name": "F", "kind": "folder", "settings": rig.JSON{"path": "matrix-" + uuid.NewString()[:8]}})
 	ids["destinations"] = folder.Text("id")
 	ids["photos"] = admin.Upload(ids["work-orders"], rig.JPEG(60, 40, 1)).Text("id")
+	ids["work-types"] = admin.Want(201, "POST", "/work-types", rig.JSON{"name": uuid.NewString()}).Text("id")
 	ids["properties"] = admin.Want(201, "POST", "/properties", rig.JSON{"address": rig.JSON{"address1": uuid.NewString(), "city": "c", "state": "TX", "zip": "1"}}).Text("id")
 	role := "role-" + uuid.NewString()[:8]
 	admin.Want(201, "POST", "/roles", rig.JSON{"name": role, "privileges": []string{"upload_items"}})
