@@ -33,6 +33,7 @@ type AccountFields struct {
 	QAPolicy            models.QAPolicy   `json:"qa_policy"`
 	CertificationRadius float64           `json:"certification_radius"`
 	RetentionDays       int               `json:"retention_days"`
+	AlertEmail          string            `json:"alert_email"`
 	Branding            map[string]string `json:"branding"`
 	Defaults            map[string]string `json:"defaults"`
 }
@@ -80,13 +81,13 @@ func (s *Server) patchAccount(c *call, patch mergePatch) (*models.Account, error
 		if account, err = models.One[models.Account](tx.Locked().Where("id = ?", c.member.AccountID), "account"); err != nil {
 			return err
 		}
-		fields := AccountFields{account.Name, account.Zone, account.QAPolicy, account.CertificationRadius, account.RetentionDays, account.Branding, account.Defaults}
+		fields := AccountFields{account.Name, account.Zone, account.QAPolicy, account.CertificationRadius, account.RetentionDays, account.AlertEmail, account.Branding, account.Defaults}
 		if err := merge(&fields, patch); err != nil {
 			return err
 		}
 		account.Name, account.Zone, account.QAPolicy = fields.Name, fields.Zone, fields.QAPolicy
 		account.CertificationRadius, account.RetentionDays, account.Branding, account.Defaults = fields.CertificationRadius, fields.RetentionDays, orEmpty(fields.Branding), orEmpty(fields.Defaults)
-		account.UpdatedAt = models.Now()
+		account.AlertEmail, account.UpdatedAt = fields.AlertEmail, models.Now()
 		if err := account.Check(); err != nil {
 			return err
 		}

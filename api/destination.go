@@ -126,7 +126,9 @@ func (c *call) setFields(d *models.Destination, in DestinationFields, secrets *m
 // checkScope refuses an order of somebody else, and a folder that another account writes to.
 func (c *call) checkScope(tx *models.Tx, d *models.Destination) error {
 	if d.IntegrationID != nil {
-		return models.InvalidField("scope.integration_id", "The account has no integration %s.", *d.IntegrationID)
+		if _, err := models.One[models.Integration](tx.Where("id = ? AND deleted_at IS NULL", *d.IntegrationID), "integration"); err != nil {
+			return models.InvalidField("scope.integration_id", "The account has no integration %s.", *d.IntegrationID)
+		}
 	}
 	if d.WorkOrderID != nil {
 		if _, err := models.One[models.WorkOrder](tx.Where("id = ?", *d.WorkOrderID), "work order"); err != nil {
@@ -136,17 +138,7 @@ func (c *call) checkScope(tx *models.Tx, d *models.Destination) error {
 	if d.Kind != models.FolderDestination {
 		return nil
 	}
-	var others []models.Destination
-	err := tx.WithContext(models.AcrossAccounts(tx.Statement.Context)).Where("kind = ? AND account_id <> ? AND deleted_at IS NULL", models.FolderDestination, c.member.AccountID).Find(&others).Error
-	if err != nil {
-		return err
-	}
-	for _, o := range others {
-		if o.Settings.Path == d.Settings.Path || strings.HasPrefix(o.Settings.Path+"/", d.Settings.Path+"/") || strings.HasPrefix(d.Settings.Path+"/", o.Settings.Path+"/") {
-			return &models.Error{Kind: models.Conflict, Message: "This folder is taken.", Fields: []models.FieldError{{Field: "settings.path", Message: "Choose another folder: this one, or one above or below it, is in use elsewhere on this installation."}}}
-		}
-	}
-	return nil
+	return c.folderIsFree(tx, d.Settings.Path, "settings.path")
 }
 
 func newSecret() string {

@@ -93,6 +93,8 @@ func (s *Server) operation(r *route, registry huma.Registry, problem *huma.Schem
 		}
 	}
 	switch {
+	case strings.HasPrefix(r.path, "/imports") && r.raw && r.method == http.MethodPost:
+		o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: importForm()}}}
 	case r.path == "/work-orders/:id/photos" && r.method == http.MethodPost:
 		o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: photoForm()}}}
 	case r.in != nil && r.method == http.MethodPatch:
@@ -120,6 +122,12 @@ func operationID(r *route) string {
 		words = append(words, strings.TrimPrefix(p, ":"))
 	}
 	return strings.Join(words, "-")
+}
+
+func importForm() *huma.Schema {
+	text := func(format string) *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: format} }
+	return &huma.Schema{Type: huma.TypeObject, Required: []string{"file"}, Properties: map[string]*huma.Schema{
+		"file": text("binary"), "mapping": text(""), "client_code": text(""), "dry_run": {Type: huma.TypeBoolean}}}
 }
 
 func photoForm() *huma.Schema {

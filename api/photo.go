@@ -268,6 +268,9 @@ func setPart(n *intake.NewItem, name, text string, problems *models.Problems) {
 		n.SHA256 = strings.ToLower(strings.TrimSpace(text))
 	case "source":
 		n.Source = models.ItemSource(text)
+		if n.Source == models.FromShare || n.Source == models.FromPeer {
+			problems.Add(name, "Choose mobile_camera, mobile_gallery or web_upload.")
+		}
 	case "notes":
 		n.Notes = text
 	case "device":

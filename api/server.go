@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"fieldproof/activities/backups"
+	"fieldproof/activities/integrations"
 	"fieldproof/activities/media"
 	"fieldproof/activities/reports"
 	"fieldproof/activities/webhooks"
@@ -41,6 +42,8 @@ type Server struct {
 	Webhooks *webhooks.Webhooks
 	Log      *slog.Logger
 
+	Integrations *integrations.Integrations
+
 	// PublicURL is what links begin with, such as https://fieldproof.example.com.
 	PublicURL string
 	// SignUp tells whether anyone may make an account.
@@ -54,6 +57,8 @@ type Server struct {
 	origins *http.CrossOriginProtection
 	openAPI []byte
 	closing context.Context // ends the streams when the server stops
+	pushing *throttle
+	peers   *peerMemory
 }
 
 // Handler assembles the routes. It ends its live streams when ctx ends.
@@ -92,6 +97,8 @@ func (s *Server) Handler(ctx context.Context) (http.Handler, error) {
 		g.Handle(r.method, "/api/v1"+r.path, s.serve(r))
 	}
 	g.GET("/", func(g *gin.Context) { g.Redirect(http.StatusFound, "/api/docs") })
+	s.pushRoutes(g)
+	s.hostedRoutes(g)
 	g.GET("/api/openapi.json", func(g *gin.Context) { g.Data(http.StatusOK, "application/json", s.openAPI) })
 	g.GET("/api/docs", s.docs)
 	g.GET("/healthz", func(g *gin.Context) { g.String(http.StatusOK, "ok\n") })
@@ -186,7 +193,7 @@ func (s *Server) table() []route {
 	var all []route
 	for _, some := range [][]route{
 		s.sessionRoutes(), s.accountRoutes(), s.orderRoutes(), s.transitionRoutes(), s.photoRoutes(), s.checkInRoutes(), s.resultRoutes(),
-		s.destinationRoutes(), s.propertyRoutes(), s.workTypeRoutes(), s.roleRoutes(), s.userRoutes(), s.tokenRoutes(), s.alertRoutes(), s.streamRoutes(),
+		s.destinationRoutes(), s.propertyRoutes(), s.workTypeRoutes(), s.surveyRoutes(), s.surveyResponseRoutes(), s.integrationRoutes(), s.importRoutes(), s.exportRoutes(), s.roleRoutes(), s.userRoutes(), s.tokenRoutes(), s.alertRoutes(), s.streamRoutes(),
 	} {
 		all = append(all, some...)
 	}

@@ -259,6 +259,11 @@ func (s *Server) duplicateOrder(c *call, _ nothing) (Order, error) {
 	n := intake.NewOrder{ID: c.newID("work order"), Fields: o.WorkOrderFields, WorkType: o.WorkType, Filled: true, By: c.member}
 	n.Fields.Priority, n.Fields.ClientStatus = models.PriorityNormal, ""
 	for _, t := range tasks[o.ID] {
+		if t.SurveyHash != "" { // the duplicate keeps the form as it is, also when the account's own has changed
+			if t.TaskFields.Survey, err = models.TemplateOf(s.Store.Read(c.ctx()), t.SurveyHash); err != nil {
+				return Order{}, err
+			}
+		}
 		n.Tasks = append(n.Tasks, t.TaskFields)
 	}
 	for range 20 {
@@ -449,6 +454,9 @@ func (c *call) mergeOrder(tx *models.Tx, o *models.WorkOrder, rest map[string]js
 		return nil, err
 	}
 	changed = differing(before, after)
+	if err := ownedByIntegration(o, changed); err != nil {
+		return nil, err
+	}
 	moved := fields.Address != o.Address
 	o.WorkOrderFields = fields
 	if moved {
@@ -463,6 +471,20 @@ func (c *call) mergeOrder(tx *models.Tx, o *models.WorkOrder, rest map[string]js
 		changed = append(changed, "tasks")
 	}
 	return changed, err
+}
+
+// ownedByIntegration refuses what only the integration of an order writes.
+func ownedByIntegration(o *models.WorkOrder, changed []string) error {
+	if o.IntegrationID == nil {
+		return nil
+	}
+	var problems models.Problems
+	for _, name := range []string{"client_status", "client_due_date", "client_instructions"} {
+		if slices.Contains(changed, name) {
+			problems.Add(name, "This belongs to the integration that the order came by: it changes with the client's own system.")
+		}
+	}
+	return problems.Err()
 }
 
 // differing lists the members in which two JSON objects differ.
@@ -505,6 +527,9 @@ func mergeTasks(tx *models.Tx, o *models.WorkOrder, patches []json.RawMessage) (
 		if p.ID == "" {
 			p.TaskFields.Normalise()
 			t := models.Task{ID: models.NewID(), AccountID: o.AccountID, WorkOrderID: o.ID, TaskFields: p.TaskFields}
+			if err := tx.SetSurvey(&t, prefix+"."); err != nil {
+				return false, err
+			}
 			if n := len(tasks); n > 0 {
 				t.Position = tasks[n-1].Position + 1
 			}
@@ -529,7 +554,13 @@ func mergeTasks(tx *models.Tx, o *models.WorkOrder, patches []json.RawMessage) (
 			return false, prefixed(prefix, err)
 		}
 		merged.TaskFields.Normalise()
+		otherSurvey := merged.SurveyID != tasks[at].SurveyID || len(merged.Survey) > 0
 		tasks[at].TaskFields = merged.TaskFields
+		if otherSurvey {
+			if err := tx.SetSurvey(&tasks[at], prefix+"."); err != nil {
+				return false, err
+			}
+		}
 		save = append(save, tasks[at])
 	}
 	fields := make([]models.TaskFields, len(tasks))

@@ -144,3 +144,32 @@ func (f *Folders) Root() (*os.Root, error) {
 	}
 	return os.OpenRoot(f.roots[0])
 }
+
+// Under returns the absolute path of a folder below the first root, made when missing. A path that leads out of it, by dots
+// or by links, is an error.
+func (f *Folders) Under(relative string) (string, error) {
+	root, err := f.Root()
+	if err != nil {
+		return "", err
+	}
+	defer root.Close()
+	relative = strings.Trim(filepath.ToSlash(relative), "/")
+	if relative == "" || !filepath.IsLocal(relative) {
+		return "", errors.New("give a folder below the operator's root, such as orders/acme, without .. in it")
+	}
+	if err := root.MkdirAll(relative, 0o755); err != nil {
+		return "", fmt.Errorf("the folder leads out of the root that the operator allowed, or can't be made: %w", err)
+	}
+	base, err := filepath.EvalSymlinks(f.roots[0])
+	if err != nil {
+		return "", err
+	}
+	real, err := filepath.EvalSymlinks(filepath.Join(base, relative))
+	if err != nil {
+		return "", err
+	}
+	if real != base && !strings.HasPrefix(real, base+string(filepath.Separator)) {
+		return "", errors.New("the folder leads out of the root that the operator allowed")
+	}
+	return real, nil
+}

@@ -77,7 +77,7 @@ const atOnce = 16
 
 func (b *Bells) sweep(ctx context.Context) error {
 	for {
-		bells, err := b.Store.DueBells(ctx, 0, 200)
+		bells, err := b.Store.DueBells(ctx, 128)
 		if err != nil || len(bells) == 0 {
 			return err
 		}
@@ -114,7 +114,7 @@ func (b *Bells) sweep(ctx context.Context) error {
 				return err
 			}
 		}
-		if len(rung) < len(bells) || len(bells) < 200 {
+		if len(rung) == 0 {
 			return nil
 		}
 	}
@@ -132,6 +132,12 @@ func (b *Bells) ring(ctx context.Context, bell models.Bell) error {
 	case models.WebhookBell:
 		return b.signalWithStart(ctx, names.WebhookID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "web-hook endpoint"},
 			names.WebhookEndpoint, names.WebhookInput{DestinationID: bell.Subject})
+	case models.IntegrationBell:
+		return b.signalWithStart(ctx, names.IntegrationID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "integration"},
+			names.Integration, names.IntegrationInput{IntegrationID: bell.Subject})
+	case models.ImportBell:
+		return b.signalWithStart(ctx, names.ImportID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "import"},
+			names.Import, names.ImportInput{ImportID: bell.Subject})
 	}
 	return errors.New("intake: a bell of unknown kind " + string(bell.Kind))
 }

@@ -55,22 +55,15 @@ func (in *Intake) CreateOrder(ctx context.Context, n NewOrder) (order *models.Wo
 			}
 		}
 		order = &models.WorkOrder{ID: n.ID, AccountID: n.By.AccountID, WorkOrderFields: n.Fields, WorkType: filledBy, CreatedBy: n.By.ID}
-		made, err := tx.InsertOrder(order, n.Tasks)
-		if err != nil {
-			return err
-		}
 		if n.Assignee != "" {
 			actionID = models.DerivedID("assign at creation", n.ID)
 		}
-		if !made {
-			order, err = models.One[models.WorkOrder](tx.Where("id = ?", n.ID), "work order")
+		if again, err := models.One[models.WorkOrder](tx.Where("id = ?", n.ID), "work order"); models.KindOf(err) != models.NotFound {
+			order = again
 			return err
 		}
 		e := &models.HistoryEvent{Type: models.TypeCreated, ToState: models.Created, ActorID: n.By.ID, Actor: n.By.Username}
-		if err := tx.Record(order, e); err != nil {
-			return err
-		}
-		if err := tx.SaveOrder(order); err != nil {
+		if err := tx.CreateOrder(order, n.Tasks, e); err != nil {
 			return err
 		}
 		if actionID != "" {
@@ -100,7 +93,10 @@ func (in *Intake) fill(ctx context.Context, n *NewOrder, today models.Date) (str
 	if n.WorkType != "" {
 		w, err = models.WorkTypeNamed(db, n.WorkType)
 	} else {
-		w, err = models.WorkTypeFor(db, &n.Fields)
+		var all []*models.WorkType
+		if all, err = models.MatchingWorkTypes(db); err == nil {
+			w = models.BestWorkType(all, &n.Fields, true)
+		}
 	}
 	if err != nil || w == nil {
 		return "", err

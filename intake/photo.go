@@ -65,6 +65,17 @@ func (in *Intake) StoreBytes(ctx context.Context, r io.Reader) (*Bytes, error) {
 	return b, nil
 }
 
+// StoreFile streams bytes of any kind into the blob store: what a peer sends beside photos. [models.TooLarge] and
+// [models.NoRoom] as for photos.
+func (in *Intake) StoreFile(ctx context.Context, contentType string, r io.Reader) (*Bytes, error) {
+	b := &Bytes{Key: originalKey(time.Now()), ContentType: contentType}
+	crc := crc32.NewIEEE()
+	var err error
+	b.SHA256, b.Size, err = in.keep(ctx, b.Key, io.TeeReader(r, crc), in.Limits.MaxBytes)
+	b.CRC32 = crc.Sum32()
+	return b, err
+}
+
 // Discard lets go of bytes that no item took.
 func (in *Intake) Discard(ctx context.Context, b *Bytes) {
 	if b != nil {
@@ -86,6 +97,8 @@ type NewItem struct {
 	Source       models.ItemSource
 	Notes        string
 	Device       string
+	SurveyID     string // of a survey response
+	Answers      string // of a survey response: JSON
 	By           *models.Member
 }
 
@@ -93,7 +106,7 @@ func (n *NewItem) check(p *models.Problems) {
 	models.CheckUUID(p, n.UUID)
 	n.Position.Check(p)
 	switch n.Source {
-	case models.MobileCamera, models.MobileGallery, models.WebUpload:
+	case models.MobileCamera, models.MobileGallery, models.WebUpload, models.FromShare, models.FromPeer:
 	default:
 		p.Add("source", "Choose mobile_camera, mobile_gallery or web_upload.")
 	}
@@ -223,7 +236,7 @@ func sameItem(tx *models.Tx, n NewItem, b *Bytes) (*models.Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	if have.Kind != n.Kind || (b != nil && have.SHA256 != b.SHA256) {
+	if have.Kind != n.Kind || (b != nil && have.SHA256 != b.SHA256) || (n.Answers != "" && have.SHA256 != sumOf(n.Answers)) {
 		return nil, &models.Error{Kind: models.Conflict, Message: "Another item has this uuid.",
 			Fields: []models.FieldError{{Field: "uuid", Message: "The uuid belongs to an item with other bytes: give this one a uuid of its own."}}}
 	}
@@ -239,11 +252,19 @@ func newItem(n NewItem, b *Bytes, account *models.Account, property *models.Prop
 	if n.TaskID != "" {
 		item.TaskID = &n.TaskID
 	}
+	if n.Answers != "" {
+		item.Answers, item.SurveyID, item.SHA256, item.Size = n.Answers, n.SurveyID, sumOf(n.Answers), int64(len(n.Answers))
+	}
 	if b != nil {
 		item.SHA256, item.Size, item.CRC32, item.ContentType = b.SHA256, b.Size, int64(b.CRC32), b.ContentType
 		item.BlobKey, item.Width, item.Height = b.Key, b.Width, b.Height
 	}
 	return item
+}
+
+func sumOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
 }
 
 type limitedReader struct {
@@ -280,4 +301,22 @@ func (f *finishingReader) Read(p []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// importKey is where the file of an import lies.
+func importKey(at time.Time, id string) string {
+	return "imports/" + at.UTC().Format("2006/01/02/") + id
+}
+
+// keep streams bytes of any kind into the blob store and returns their hash and number. [models.TooLarge] beyond most.
+func (in *Intake) keep(ctx context.Context, key string, r io.Reader, most int64) (sum string, size int64, err error) {
+	digest, counted := sha256.New(), &countingWriter{}
+	err = in.Blobs.Put(ctx, key, "application/octet-stream", io.TeeReader(&limitedReader{r: r, left: most}, io.MultiWriter(digest, counted)))
+	switch {
+	case errors.Is(err, errTooLarge):
+		return "", 0, models.Errorf(models.TooLarge, "The file is larger than %d MB, the most that is taken.", most>>20)
+	case storage.IsFull(err):
+		return "", 0, models.Errorf(models.NoRoom, "The server has no room left; nothing was taken. Send it again later.")
+	}
+	return hex.EncodeToString(digest.Sum(nil)), counted.n, err
 }

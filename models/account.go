@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"net/mail"
 	"time"
 )
 
@@ -30,11 +31,13 @@ type Account struct {
 	// CertificationRadius is how far from the property, in metres, a photo still proves its place.
 	CertificationRadius float64 `json:"certification_radius"`
 	// RetentionDays is after how many days without a change a published or cancelled order is closed. 0 is never.
-	RetentionDays int               `json:"retention_days"`
-	Branding      map[string]string `gorm:"serializer:json" json:"branding"`
-	Defaults      map[string]string `gorm:"serializer:json" json:"defaults"`
-	CreatedAt     Time              `json:"created_at"`
-	UpdatedAt     Time              `json:"updated_at"`
+	RetentionDays int `json:"retention_days"`
+	// AlertEmail is where alerts are mailed to; "" is nowhere.
+	AlertEmail string            `json:"alert_email"`
+	Branding   map[string]string `gorm:"serializer:json" json:"branding"`
+	Defaults   map[string]string `gorm:"serializer:json" json:"defaults"`
+	CreatedAt  Time              `json:"created_at"`
+	UpdatedAt  Time              `json:"updated_at"`
 }
 
 // Location returns the account's time zone, UTC when it has none.
@@ -62,6 +65,11 @@ func (a *Account) Check() error {
 	}
 	if a.RetentionDays < 0 || a.RetentionDays > 36_500 {
 		p.Add("retention_days", "Give days between 1 and 36500, or 0 to close no order by itself.")
+	}
+	if a.AlertEmail != "" {
+		if _, err := mail.ParseAddress(a.AlertEmail); err != nil {
+			p.Add("alert_email", "%q is no e-mail address.", a.AlertEmail)
+		}
 	}
 	return p.Err()
 }

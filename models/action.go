@@ -13,6 +13,8 @@ type ActionParameters struct {
 	ItemIDs        []string `json:"item_ids,omitempty"`
 	DestinationIDs []string `json:"destination_ids,omitempty"`
 	IfMatch        *int64   `json:"if_match,omitempty"`
+	Actor          string   `json:"actor,omitempty"`     // who acts when it is no user: an integration
+	FromPeer       bool     `json:"from_peer,omitempty"` // a peer's completion counts whatever is missing
 }
 
 // The outcomes of an action.

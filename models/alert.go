@@ -7,6 +7,9 @@ const (
 	AlertLateItems      = "late_items"
 	AlertFailedDelivery = "failed_delivery"
 	AlertWebhookFailing = "webhook_failing"
+	AlertFailedImport   = "failed_import"
+	AlertPeerTrouble    = "peer_in_trouble"
+	AlertStatusIgnored  = "status_not_applied"
 )
 
 // Alert tells the office of something that needs a person, with its remedy.
@@ -22,10 +25,13 @@ type Alert struct {
 	CreatedAt   Time    `json:"created_at"`
 	DismissedAt *Time   `json:"dismissed_at"`
 	DismissedBy string  `json:"-"`
+	MailedAt    *Time   `json:"mailed_at"`
+	MailDueAt   *Time   `json:"-"`
 }
 
 // Raise writes an alert unless the same stands open.
 func (tx *Tx) Raise(a *Alert) error {
 	a.ID, a.CreatedAt = NewID(), Now()
+	a.MailDueAt = &a.CreatedAt
 	return tx.Clauses(clause.OnConflict{DoNothing: true}).Create(a).Error
 }

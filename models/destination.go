@@ -129,7 +129,7 @@ func (d *Destination) Storage() bool { return d.Kind == FolderDestination }
 
 // Covers tells whether the destination's scope takes in the order.
 func (d *Destination) Covers(o *WorkOrder) bool {
-	return d.IntegrationID == nil && (d.WorkOrderID == nil || *d.WorkOrderID == o.ID)
+	return (d.IntegrationID == nil || (o.IntegrationID != nil && *d.IntegrationID == *o.IntegrationID)) && (d.WorkOrderID == nil || *d.WorkOrderID == o.ID)
 }
 
 // Admits tells whether publish_to ("" is inherited, which admits all) lets a publication go to the destination.

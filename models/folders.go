@@ -101,6 +101,17 @@ func (i *Item) Extension() string {
 		return ".png"
 	case "image/heic":
 		return ".heic"
+	case "application/pdf":
+		return ".pdf"
+	case "application/json":
+		return ".json"
+	case "text/html":
+		return ".html"
+	case "video/mp4":
+		return ".mp4"
+	}
+	if i.Kind == File {
+		return ".bin"
 	}
 	return ".jpg"
 }

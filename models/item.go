@@ -14,6 +14,7 @@ const (
 	Photo          ItemKind = "photo"
 	CheckIn        ItemKind = "check_in"
 	SurveyResponse ItemKind = "survey_response"
+	File           ItemKind = "file" // what a peer sends beside photos and surveys
 )
 
 // ItemSource is how an item came to be.
@@ -91,6 +92,8 @@ type Item struct {
 	Height         int64
 	Renditions     string
 	RenditionError string
+	SurveyID       string // of a survey response: the template that it answers
+	Answers        string // of a survey response: JSON
 	DeletedAt      *Time
 }
 

@@ -38,8 +38,7 @@ func TestSearchFindsWhatGoingThroughAllFinds(t *testing.T) {
 				o.Address = models.Address{Address1: fmt.Sprintf("%d %s", 1+r.IntN(30), streets[r.IntN(len(streets))]), City: "Round Rock", State: "TX", Zip: "78664"}
 				o.Normalise()
 				require.NoError(t, store.Write(in, func(tx *models.Tx) error {
-					_, err := tx.InsertOrder(o, []models.TaskFields{mow})
-					return err
+					return tx.CreateOrder(o, []models.TaskFields{mow}, &models.HistoryEvent{Type: models.TypeCreated, ToState: models.Created, Actor: member.Username})
 				}))
 				kept[a.ID] = append(kept[a.ID], order{o.Seq, o.WorkOrderNumber, o.SearchText, o.Lifecycle.State})
 			}

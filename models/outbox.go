@@ -16,6 +16,8 @@ const (
 	OrderBell       BellKind = "work-order"
 	PublicationBell BellKind = "publication"
 	WebhookBell     BellKind = "webhook"
+	IntegrationBell BellKind = "integration"
+	ImportBell      BellKind = "import"
 )
 
 // Bell is an entry of the outbox: a workflow is to be woken, and started when it does not run. It carries no content;
@@ -25,6 +27,7 @@ type Bell struct {
 	Kind       BellKind
 	Subject    string // the id of the order, publication or destination
 	Generation int64
+	Bulk       bool // rung by an import: it waits behind those for which somebody waits
 	DueAt      Time
 	Attempts   int64
 	LastError  string
@@ -34,19 +37,34 @@ type Bell struct {
 func (Bell) TableName() string { return "outbox" }
 
 // Ring puts a bell into the outbox, in the transaction of what it tells of.
-func (tx *Tx) Ring(kind BellKind, subject string) error {
-	b := Bell{Bell: string(kind) + "/" + subject, Kind: kind, Subject: subject, Generation: 1, DueAt: Now()}
-	return tx.Clauses(clause.OnConflict{
-		Columns:   []clause.Column{{Name: "bell"}},
-		DoUpdates: clause.Assignments(map[string]any{"generation": gorm.Expr("outbox.generation + 1")}),
-	}).Create(&b).Error
+func (tx *Tx) Ring(kind BellKind, subject string) error { return tx.ring(kind, subject, false) }
+
+// RingInBulk is [Tx.Ring] for one of thousands: it waits behind the bells for which somebody waits.
+func (tx *Tx) RingInBulk(kind BellKind, subject string) error { return tx.ring(kind, subject, true) }
+
+func (tx *Tx) ring(kind BellKind, subject string, bulk bool) error {
+	b := Bell{Bell: string(kind) + "/" + subject, Kind: kind, Subject: subject, Generation: 1, Bulk: bulk, DueAt: Now()}
+	changed := map[string]any{"generation": gorm.Expr("outbox.generation + 1")}
+	if !bulk {
+		changed["bulk"] = false
+	}
+	return tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "bell"}}, DoUpdates: clause.Assignments(changed)}).Create(&b).Error
 }
 
-// DueBells lists the bells that have waited for at least wait, oldest first.
-func (s *Store) DueBells(ctx context.Context, wait time.Duration, limit int) ([]Bell, error) {
-	var bells []Bell
-	err := s.Read(ctx).Where("due_at <= ?", At(time.Now().Add(-wait))).Order("due_at").Limit(limit).Find(&bells).Error
-	return bells, err
+// DueBells lists bells that are due, oldest first: at most limit of those for which somebody waits, else a few of the
+// others, so that whoever waits is looked at again soon.
+func (s *Store) DueBells(ctx context.Context, limit int) ([]Bell, error) {
+	for _, bulk := range []bool{false, true} {
+		if bulk {
+			limit = max(1, limit/4)
+		}
+		var bells []Bell
+		err := s.Read(ctx).Where("bulk = ? AND due_at <= ?", bulk, Now()).Order("due_at").Limit(limit).Find(&bells).Error
+		if err != nil || len(bells) > 0 {
+			return bells, err
+		}
+	}
+	return nil, nil
 }
 
 // Rung takes bells that have been delivered out of the outbox, unless they were rung again meanwhile.

@@ -112,12 +112,12 @@ type release struct {
 // PublishItems writes a publication of o: its items, its deliveries and the messages of its web-hooks, and records the
 // event. itemIDs and destinationIDs narrow it when not empty. A [Conflict] when nothing is new for any destination, but
 // never for the first publication.
-func (tx *Tx) PublishItems(o *WorkOrder, e *HistoryEvent, policy QAPolicy, itemIDs, destinationIDs []string) (*Publication, error) {
-	items, err := tx.publishable(o, policy, itemIDs)
+func (tx *Tx) PublishItems(o *WorkOrder, e *HistoryEvent, terms Terms, itemIDs, destinationIDs []string) (*Publication, error) {
+	items, err := tx.publishable(o, terms.QAPolicy, itemIDs)
 	if err != nil {
 		return nil, err
 	}
-	destinations, err := tx.publishTargets(o, destinationIDs)
+	destinations, err := tx.publishTargets(o, terms.PublishTo, destinationIDs)
 	if err != nil {
 		return nil, err
 	}
@@ -289,13 +289,13 @@ func (tx *Tx) publishable(o *WorkOrder, policy QAPolicy, itemIDs []string) ([]*I
 	return items, nil
 }
 
-func (tx *Tx) publishTargets(o *WorkOrder, destinationIDs []string) ([]Destination, error) {
+func (tx *Tx) publishTargets(o *WorkOrder, publishTo *string, destinationIDs []string) ([]Destination, error) {
 	var all []Destination
 	if err := tx.Where("enabled AND deleted_at IS NULL").Order("id").Find(&all).Error; err != nil {
 		return nil, err
 	}
 	if len(destinationIDs) == 0 {
-		return slices.DeleteFunc(all, func(d Destination) bool { return !d.Covers(o) || !d.Admits(o.PublishTo) }), nil
+		return slices.DeleteFunc(all, func(d Destination) bool { return !d.Covers(o) || !d.Admits(publishTo) }), nil
 	}
 	var chosen []Destination
 	for i, id := range destinationIDs {

@@ -29,6 +29,7 @@ const (
 	EditRoles          Privilege = "edit_roles"
 	ManageAccount      Privilege = "manage_account"
 	ManageDestinations Privilege = "manage_destinations"
+	ManageIntegrations Privilege = "manage_integrations"
 	ViewAlerts         Privilege = "view_alerts"
 	DismissAlerts      Privilege = "dismiss_alerts"
 )
@@ -37,7 +38,7 @@ const (
 var Privileges = []Privilege{
 	ViewAllOrders, ViewOfficeFields, CreateOrders, EditOrders, AddTasks, AssignOrders, CompleteOrders, ReviewOrders,
 	PublishOrders, CancelOrders, DeleteOrders, UploadItems, EditOwnItems, EditAllItems, ViewPublications, RetryDeliveries,
-	ViewProperties, EditProperties, ManageUsers, EditRoles, ManageAccount, ManageDestinations, ViewAlerts, DismissAlerts,
+	ViewProperties, EditProperties, ManageUsers, EditRoles, ManageAccount, ManageDestinations, ManageIntegrations, ViewAlerts, DismissAlerts,
 }
 
 // The built-in roles.

@@ -79,7 +79,9 @@ func account(t *testing.T, store *models.Store, name string) (*models.Account, *
 // every is one of each model.
 var every = []any{&models.Account{}, &models.Role{}, &models.User{}, &models.Token{}, &models.Property{}, &models.WorkType{}, &models.WorkOrder{}, &models.Task{}, &models.Assignment{},
 	&models.Item{}, &models.HistoryEvent{}, &models.Action{}, &models.Destination{}, &models.Publication{}, &models.PublicationItem{}, &models.Delivery{},
-	&models.DeliveryItem{}, &models.WebhookMessage{}, &models.Attempt{}, &models.Alert{}, &models.Bell{}, &models.FeedEntry{}, &models.IdempotencyKey{}, &models.RateLimit{}}
+	&models.DeliveryItem{}, &models.WebhookMessage{}, &models.Attempt{}, &models.Alert{}, &models.Bell{}, &models.FeedEntry{}, &models.IdempotencyKey{}, &models.RateLimit{},
+	&models.Integration{}, &models.PushKey{}, &models.ReceivedOrder{}, &models.LogEntry{}, &models.Import{}, &models.ImportRow{}, &models.ImportMapping{}, &models.WatchedFile{},
+	&models.Survey{}, &models.SurveyRevision{}, &models.SurveyContent{}, &models.PeerPushKey{}}
 
 func TestTheMigratedSchemaFitsTheModels(t *testing.T) {
 	both(t, func(t *testing.T, store *models.Store) {
@@ -185,7 +187,7 @@ func TestABellRungWhileItIsDeliveredIsNotLost(t *testing.T) {
 			require.NoError(t, store.Write(ctx, func(tx *models.Tx) error { return tx.Ring(models.OrderBell, "o") }))
 		}
 		due := func() []models.Bell {
-			bells, err := store.DueBells(ctx, 0, 10)
+			bells, err := store.DueBells(ctx, 10)
 			require.NoError(t, err)
 			return bells
 		}

@@ -3,7 +3,6 @@ package models
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,7 +28,14 @@ func (tx *Tx) Apply(o *WorkOrder, a *Action) error {
 		return err
 	}
 	event := &HistoryEvent{Actor: SystemActor, ActorID: a.ActorID, Reason: a.Parameters.Reason, MessageID: &a.ID, Type: a.Event.Type(), FromState: o.Lifecycle.State}
-	facts := Facts{Assigned: o.HasAssignee(), Automatic: o.Policy(account).Automatic()}
+	terms, err := TermsOf(tx.DB, o, account)
+	if err != nil {
+		return err
+	}
+	if a.Parameters.Actor != "" {
+		event.Actor = a.Parameters.Actor
+	}
+	facts := Facts{Assigned: o.HasAssignee(), Automatic: terms.QAPolicy.Automatic()}
 	if a.ActorID != "" {
 		by, err := memberByID(tx.DB, a.ActorID)
 		if err != nil {
@@ -42,11 +48,11 @@ func (tx *Tx) Apply(o *WorkOrder, a *Action) error {
 		return err
 	}
 	o.Lifecycle, event.ToState = next, next.State
-	if err := tx.effect(o, a, event, account); err != nil {
+	if err := tx.effect(o, a, event, terms); err != nil {
 		return err
 	}
 	if a.Event == Publish {
-		if _, err := tx.PublishItems(o, event, o.Policy(account), a.Parameters.ItemIDs, a.Parameters.DestinationIDs); err != nil {
+		if _, err := tx.PublishItems(o, event, terms, a.Parameters.ItemIDs, a.Parameters.DestinationIDs); err != nil {
 			return err
 		}
 	} else if err := tx.Record(o, event); err != nil {
@@ -66,7 +72,7 @@ func (tx *Tx) Happened(orderID, actionID string) (bool, error) {
 }
 
 // effect is what an event does to the order besides moving it.
-func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, account *Account) error {
+func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) error {
 	switch a.Event {
 	case Assign:
 		return tx.assign(o, a.Parameters.Assignee, e)
@@ -78,14 +84,20 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, account *Account)
 		if err != nil {
 			return err
 		}
-		if len(missing) > 0 {
+		if a.Parameters.FromPeer {
+			for _, m := range missing {
+				e.Details.Missing = append(e.Details.Missing, m.Message)
+			}
+		} else if len(missing) > 0 {
 			return &Error{Kind: Conflict, Message: "The work order can't be completed: something is missing.", Fields: missing,
 				State: e.FromState, Allowed: Lifecycle{State: e.FromState}.Allowed(Facts{Assigned: o.HasAssignee()})}
 		}
 		o.FieldStatus, o.HasNewItems = FieldCompleted, false
-		if o.Policy(account).Automatic() {
+		if terms.QAPolicy.Automatic() {
 			return tx.PublishByItself(o, a.ID)
 		}
+	case Start:
+		o.FieldStatus = FieldInProcess
 	case Reject:
 		if strings.TrimSpace(a.Parameters.Reason) == "" {
 			return InvalidField("reason", "Say what is to be done again: the crew reads it.")
@@ -132,46 +144,6 @@ func (tx *Tx) assign(o *WorkOrder, assignee string, e *HistoryEvent) error {
 
 func (tx *Tx) endAssignments(o *WorkOrder) error {
 	return tx.Model(&Assignment{}).Where("work_order_id = ? AND ended_at IS NULL", o.ID).Update("ended_at", Now()).Error
-}
-
-// missingProof lists what the order still needs before it can be completed: what counts is the items table now.
-func (tx *Tx) missingProof(o *WorkOrder) ([]FieldError, error) {
-	tasks, err := TasksOf(tx.DB, o.ID)
-	if err != nil {
-		return nil, err
-	}
-	var rows []struct {
-		TaskID       *string
-		Kind         ItemKind
-		EvidenceType string
-		N            int
-	}
-	err = tx.Model(&Item{}).Select("task_id, kind, evidence_type, COUNT(*) AS n").
-		Where("work_order_id = ? AND deleted_at IS NULL AND review <> ?", o.ID, ReviewRejected).Group("task_id, kind, evidence_type").Scan(&rows).Error
-	if err != nil {
-		return nil, err
-	}
-	have, checkIns := map[[2]string]int{}, 0
-	for _, r := range rows {
-		if r.Kind == Photo && r.TaskID != nil {
-			have[[2]string{*r.TaskID, r.EvidenceType}] = r.N
-		}
-		if r.Kind == CheckIn {
-			checkIns += r.N
-		}
-	}
-	var missing Problems
-	for i, t := range tasks[o.ID] {
-		for _, evidence := range slices.Sorted(maps.Keys(t.RequiredPhotos)) {
-			if want, n := t.RequiredPhotos[evidence], have[[2]string{t.ID, evidence}]; n < want {
-				missing.Add(fmt.Sprintf("tasks[%d].required_photos.%s", i, evidence), "The task %q needs %d %s photos and has %d.", t.Name, want, evidence, n)
-			}
-		}
-	}
-	if o.Requires(OptionCheckIn) && checkIns == 0 {
-		missing.Add("check_ins", "The order needs a check-in at the property.")
-	}
-	return missing, nil
 }
 
 func (tx *Tx) rejectItems(o *WorkOrder, ids []string, reason string) error {
@@ -284,7 +256,11 @@ func (tx *Tx) NoticeItems(o *WorkOrder) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if s := o.Lifecycle.State; (s == Completed || s == Published) && o.Policy(account).Automatic() {
+	terms, err := TermsOf(tx.DB, o, account)
+	if err != nil {
+		return false, err
+	}
+	if s := o.Lifecycle.State; (s == Completed || s == Published) && terms.QAPolicy.Automatic() {
 		return len(items) == noticeAtOnce, tx.PublishByItself(o, items[len(items)-1].ID)
 	}
 	return len(items) == noticeAtOnce, tx.Raise(&Alert{AccountID: o.AccountID, Kind: AlertLateItems, WorkOrderID: &o.ID, Subject: o.ID,

@@ -31,9 +31,6 @@ const (
 // AssignToAll is the assignee that stands for every user of the account.
 const AssignToAll = "~all~"
 
-// OptionCheckIn is the option that makes a check-in a condition of completing.
-const OptionCheckIn = "check_in_required"
-
 // Source holds the original client's own numbers, which pass through.
 type Source struct {
 	WorkOrderID     string `gorm:"column:source_id" json:"work_order_id"`
@@ -80,6 +77,9 @@ type WorkOrder struct {
 	FieldStatus      string
 	PropertyID       string
 	WorkType         string // the name of the one that filled it
+	IntegrationID    *string
+	Invoiced         bool   // a mark of its own: it changes no state
+	ImportedStatus   string // of an order that was imported as history
 	AssigneeID       *string
 	AssignedToAll    bool
 	HasNewItems      bool
@@ -105,19 +105,8 @@ func (o *WorkOrder) IsAssignedTo(userID string) bool {
 	return o.AssignedToAll || (o.AssigneeID != nil && *o.AssigneeID == userID)
 }
 
-// Policy resolves who publishes the order: its own policy, else the account's.
-func (o *WorkOrder) Policy(account *Account) QAPolicy {
-	if o.QAPolicy != nil {
-		return *o.QAPolicy
-	}
-	return account.QAPolicy
-}
-
-// Requires tells whether a boolean option is on; text "true" counts, as remote systems send it.
-func (o *WorkOrder) Requires(option string) bool {
-	v, ok := o.Options[option]
-	return ok && (v == true || v == "true")
-}
+// optionOn tells whether a boolean option is on; text "true" counts, as remote systems send it.
+func optionOn(options map[string]any, option string) bool { return truthy(options[option]) }
 
 var richText = bluemonday.UGCPolicy()
 
@@ -228,16 +217,24 @@ type TaskFields struct {
 	Instructions   string         `json:"instructions"`
 	RequiredPhotos map[string]int `gorm:"serializer:json" json:"required_photos"` // evidence type → how many
 	Options        map[string]any `gorm:"serializer:json" json:"options"`
+	// SurveyID names the template of a survey task: {template id}-v{revision}, or a template id for its newest revision.
+	SurveyID string `json:"survey_id"`
+	// Survey is a whole template in line, or a returned response to be done again. Write only.
+	Survey          json.RawMessage `gorm:"-" json:"survey,omitempty"`
+	SourceService   string          `json:"source_service"`
+	SourceServiceID string          `json:"source_service_id"`
 }
 
 // Task is a unit of work on an order.
 type Task struct {
-	ID          string `gorm:"primaryKey" json:"id"`
-	AccountID   string `json:"-"`
-	WorkOrderID string `json:"-"`
-	Position    int64  `json:"-"`
-	CleanName   string `json:"-"`
-	TaskFields  `gorm:"embedded"`
+	ID            string `gorm:"primaryKey" json:"id"`
+	AccountID     string `json:"-"`
+	WorkOrderID   string `json:"-"`
+	Position      int64  `json:"-"`
+	CleanName     string `json:"-"`
+	TaskFields    `gorm:"embedded"`
+	SurveyHash    string `json:"-"` // of the template that the task keeps
+	SurveyAnswers string `json:"-"` // answers to begin from, as JSON
 }
 
 // CleanTaskName is the form by which task names are compared and of which folders are made: anything but letters,
@@ -256,6 +253,9 @@ func (f *TaskFields) Normalise() {
 	f.Name = strings.TrimSpace(f.Name)
 	if f.Kind == "" {
 		f.Kind = PhotoTask
+		if f.SurveyID != "" || len(f.Survey) > 0 {
+			f.Kind = SurveyTask
+		}
 	}
 	f.Instructions = richText.Sanitize(f.Instructions)
 	required := map[string]int{}
@@ -268,7 +268,8 @@ func (f *TaskFields) Normalise() {
 	}
 }
 
-func (f *TaskFields) check(p *Problems, prefix string) {
+// Check notes what is wrong with the task; prefix stands before the names of its fields.
+func (f *TaskFields) Check(p *Problems, prefix string) {
 	if f.Name == "" || len(f.Name) > 200 {
 		p.Add(prefix+"name", "Give the task a name of 1 to 200 characters.")
 	}
@@ -301,7 +302,7 @@ func checkTaskList(p *Problems, tasks []TaskFields) {
 	seen := map[string]bool{}
 	for i := range tasks {
 		prefix := fmt.Sprintf("tasks[%d].", i)
-		tasks[i].check(p, prefix)
+		tasks[i].Check(p, prefix)
 		name := strings.ToLower(CleanTaskName(tasks[i].Name))
 		if seen[name] {
 			p.Add(prefix+"name", "The order has two tasks named %q.", tasks[i].Name)
@@ -321,36 +322,52 @@ type Assignment struct {
 	ViewedAt    *Time
 }
 
-// InsertOrder writes a new order with its property and tasks. A number taken under the same client code is a
-// [Conflict]; an id that is there already is the same creation again, and reports made=false.
-func (tx *Tx) InsertOrder(o *WorkOrder, tasks []TaskFields) (made bool, err error) {
-	var again int64
-	if err := tx.Model(&WorkOrder{}).Where("id = ?", o.ID).Count(&again).Error; err != nil || again > 0 {
-		return false, err
+// CreateOrder writes a new order with its property, its tasks and the first event of its history. A number taken under
+// the same client code is a [Conflict].
+func (tx *Tx) CreateOrder(o *WorkOrder, tasks []TaskFields, e *HistoryEvent) error {
+	o.EventCount = 1
+	if err := tx.insertOrder(o, tasks); err != nil {
+		return err
+	}
+	// The row is written as it stands after its first event.
+	o.Version, o.EventCount = 1, 0
+	err := tx.Record(o, e)
+	o.Version = 2
+	return err
+}
+
+func (tx *Tx) insertOrder(o *WorkOrder, tasks []TaskFields) error {
+	rows := make([]Task, len(tasks))
+	for i, t := range tasks {
+		rows[i] = Task{ID: NewID(), AccountID: o.AccountID, WorkOrderID: o.ID, Position: int64(i), CleanName: CleanTaskName(t.Name), TaskFields: t}
+		if err := tx.SetSurvey(&rows[i], fmt.Sprintf("tasks[%d].", i)); err != nil {
+			return err
+		}
 	}
 	property, err := tx.PropertyAt(o.AccountID, o.Address, o.Latitude, o.Longitude)
 	if err != nil {
-		return false, err
+		return err
 	}
 	o.PropertyID = property.ID
 	if o.Latitude == nil {
 		o.Latitude, o.Longitude = property.Latitude, property.Longitude
 	}
-	o.Lifecycle = Lifecycle{State: Created, Version: 1}
-	o.Version, o.FieldStatus = 1, FieldNew
+	if o.Lifecycle.State == "" {
+		o.Lifecycle = Lifecycle{State: Created, Version: 1}
+	}
+	if o.FieldStatus == "" {
+		o.FieldStatus = FieldNew
+	}
+	o.Version = 2
 	o.CreatedAt, o.UpdatedAt = Now(), Now()
 	o.refreshSearchText()
 	if err := tx.Create(o).Error; err != nil {
 		if IsUnique(err) {
-			return false, TakenNumber(o)
+			return TakenNumber(o)
 		}
-		return false, fmt.Errorf("models: insert an order: %w", err)
+		return fmt.Errorf("models: insert an order: %w", err)
 	}
-	rows := make([]Task, len(tasks))
-	for i, t := range tasks {
-		rows[i] = Task{ID: NewID(), AccountID: o.AccountID, WorkOrderID: o.ID, Position: int64(i), CleanName: CleanTaskName(t.Name), TaskFields: t}
-	}
-	return true, tx.Create(&rows).Error
+	return tx.Create(&rows).Error
 }
 
 // TakenNumber is the error for a number that another order bears.
@@ -415,6 +432,8 @@ type WorkOrderView struct {
 	AssignedToAll bool       `json:"assigned_to_all"`
 	PropertyID    string     `json:"property_id"`
 	WorkType      string     `json:"work_type"` // the name of the one that filled it, or ""
+	IntegrationID *string    `json:"integration_id"`
+	Invoiced      bool       `json:"invoiced"`
 	Tasks         []Task     `json:"tasks"`
 	ItemCounts    ItemCounts `json:"item_counts"`
 	HasNewItems   bool       `json:"has_new_items"`
@@ -456,7 +475,7 @@ func ViewOrders(db *gorm.DB, orders ...*WorkOrder) ([]WorkOrderView, error) {
 	views := make([]WorkOrderView, len(orders))
 	for i, o := range orders {
 		v := WorkOrderView{ID: o.ID, Version: o.Version, State: o.Lifecycle.State, WorkOrderFields: o.WorkOrderFields, FieldStatus: o.FieldStatus,
-			AssignedToAll: o.AssignedToAll, PropertyID: o.PropertyID, WorkType: o.WorkType, Tasks: tasks[o.ID], ItemCounts: counts[o.ID],
+			AssignedToAll: o.AssignedToAll, PropertyID: o.PropertyID, WorkType: o.WorkType, IntegrationID: o.IntegrationID, Invoiced: o.Invoiced, Tasks: tasks[o.ID], ItemCounts: counts[o.ID],
 			HasNewItems: o.HasNewItems, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt}
 		if v.Tasks == nil {
 			v.Tasks = []Task{}

@@ -202,21 +202,24 @@ func WorkTypeNamed(db *gorm.DB, nameOrID string) (*WorkType, error) {
 	return w, err
 }
 
-// WorkTypeFor finds the work type that fills an order for which none was named: the one that matches it best, the
-// oldest of equals, else the account's default; nil when there is neither.
-func WorkTypeFor(db *gorm.DB, o *WorkOrderFields) (*WorkType, error) {
+// MatchingWorkTypes lists the work types that may fill an order for which none was named, the oldest first.
+func MatchingWorkTypes(db *gorm.DB) ([]*WorkType, error) {
 	var all []*WorkType
-	if err := db.Where("is_default OR matches <> ?", "[]").Order("created_at, id").Find(&all).Error; err != nil {
-		return nil, err
-	}
+	err := db.Where("is_default OR matches <> ?", "[]").Order("created_at, id").Find(&all).Error
+	return all, err
+}
+
+// BestWorkType is the work type among all that matches an order best, the oldest of equals, else the account's default,
+// which an import leaves out; nil when there is neither.
+func BestWorkType(all []*WorkType, o *WorkOrderFields, withDefault bool) *WorkType {
 	var best *WorkType
 	highest := 0
 	for _, w := range all {
-		if s := w.score(o); s > highest || (s == highest && s == 0 && w.Default) {
+		if s := w.score(o); s > highest || (s == highest && s == 0 && w.Default && withDefault) {
 			best, highest = w, s
 		}
 	}
-	return best, nil
+	return best
 }
 
 // SaveWorkType writes a new or changed work type. A name that is taken is a [Conflict]; a new default takes the place

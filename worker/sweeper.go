@@ -11,6 +11,7 @@ import (
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
+	"gorm.io/gorm"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	operatorpb "go.temporal.io/api/operatorservice/v1"
@@ -76,6 +77,20 @@ func (s *Sweeper) OpenWork(ctx context.Context) error {
 		return err
 	}
 	ring := map[models.BellKind][]string{}
+	for kind, open := range map[models.BellKind]*gorm.DB{
+		models.ImportBell:      s.Store.Read(ctx).Model(&models.Import{}).Where("ended_at IS NULL AND created_at < ?", waited),
+		models.IntegrationBell: s.Store.Read(ctx).Model(&models.Integration{}).Where("asked <> '' AND deleted_at IS NULL AND updated_at < ?", waited),
+	} {
+		var ids []string
+		if err := open.Order("id").Limit(1000).Pluck("id", &ids).Error; err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if !s.running(ctx, map[models.BellKind]func(string) string{models.ImportBell: names.ImportID, models.IntegrationBell: names.IntegrationID}[kind](id)) {
+				ring[kind] = append(ring[kind], id)
+			}
+		}
+	}
 	for _, id := range publications {
 		if !s.running(ctx, names.PublicationID(id)) {
 			ring[models.PublicationBell] = append(ring[models.PublicationBell], id)

@@ -16,6 +16,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fieldproof/activities/backups"
+	"fieldproof/activities/imports"
+	"fieldproof/activities/integrations"
 	"fieldproof/activities/media"
 	"fieldproof/activities/records"
 	"fieldproof/activities/reports"
@@ -31,6 +33,9 @@ type Activities struct {
 	Reports  *reports.Reports
 	Backups  *backups.Backups
 	Webhooks *webhooks.Webhooks
+
+	Imports      *imports.Imports
+	Integrations *integrations.Integrations
 }
 
 // Start starts a worker for each of the queues and returns a function that stops them, letting activities finish.
@@ -76,6 +81,8 @@ func options(queue string) worker.Options {
 		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker, o.MaxConcurrentActivityTaskPollers = 4, true, 2
 	case names.DeliveryQueue:
 		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker = 50, true
+	case names.ImportQueue:
+		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker, o.MaxConcurrentActivityTaskPollers = 4, true, 2
 	}
 	return o
 }
@@ -91,6 +98,8 @@ func register(w worker.Registry, queue string, a Activities) {
 		as(names.CatchUp, a.Records.CatchUp)
 		as(names.PlanPublication, a.Backups.PlanPublication)
 		as(names.EndPublication, a.Backups.EndPublication)
+		as(names.PlanIntegration, a.Integrations.PlanIntegration)
+		as(names.AskFetch, a.Integrations.AskFetch)
 	case names.MediaQueue:
 		as(names.MakeRenditions, a.Media.MakeRenditions)
 	case names.ReportQueue:
@@ -98,6 +107,9 @@ func register(w worker.Registry, queue string, a Activities) {
 	case names.DeliveryQueue:
 		as(names.Deliver, a.Backups.Deliver)
 		as(names.SendWebhooks, a.Webhooks.SendWebhooks)
+	case names.ImportQueue:
+		as(names.RunImport, a.Imports.RunImport)
+		as(names.Fetch, a.Integrations.Fetch)
 	}
 }
 
@@ -108,4 +120,7 @@ func RegisterWorkflows(w interface {
 	w.RegisterWorkflowWithOptions(workflows.WorkOrder, workflow.RegisterOptions{Name: names.WorkOrder})
 	w.RegisterWorkflowWithOptions(workflows.Publication, workflow.RegisterOptions{Name: names.Publication})
 	w.RegisterWorkflowWithOptions(workflows.WebhookEndpoint, workflow.RegisterOptions{Name: names.WebhookEndpoint})
+	w.RegisterWorkflowWithOptions(workflows.Integration, workflow.RegisterOptions{Name: names.Integration})
+	w.RegisterWorkflowWithOptions(workflows.ScheduledFetch, workflow.RegisterOptions{Name: names.ScheduledFetch})
+	w.RegisterWorkflowWithOptions(workflows.Import, workflow.RegisterOptions{Name: names.Import})
 }

@@ -16,6 +16,8 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 
 	"fieldproof/activities/backups"
+	"fieldproof/activities/imports"
+	"fieldproof/activities/integrations"
 	"fieldproof/activities/media"
 	"fieldproof/activities/records"
 	"fieldproof/activities/reports"
@@ -24,6 +26,7 @@ import (
 	"fieldproof/guard"
 	"fieldproof/intake"
 	"fieldproof/models"
+	"fieldproof/remotes"
 	"fieldproof/storage"
 	"fieldproof/worker"
 )
@@ -47,7 +50,10 @@ type services struct {
 	reports  *reports.Reports
 	backups  *backups.Backups
 	webhooks *webhooks.Webhooks
+	imports  *imports.Imports
 	metrics  *prometheus.Registry
+
+	integrations *integrations.Integrations
 }
 
 // wire opens what the configuration names. Temporal is reached when it is first needed.
@@ -74,7 +80,14 @@ func wire(ctx context.Context, c *parsed, log *slog.Logger) (*services, error) {
 	s.media = media.New(s.store, s.blobs, log, mediaMemory)
 	s.reports = reports.New(s.store, s.blobs, s.media, reportMemory)
 	s.backups = &backups.Backups{Store: s.store, Blobs: s.blobs, Folders: folders, Log: log}
-	s.webhooks = webhooks.New(s.store, s.blobs, c.sealer, guard.NewNetwork(c.networks, c.PublicURL), log)
+	network := guard.NewNetwork(c.networks, c.PublicURL)
+	s.webhooks = webhooks.New(s.store, s.blobs, c.sealer, network, log)
+	proxy, err := guard.StartProxy(network)
+	if err != nil {
+		return nil, fmt.Errorf("start the guard of our own connections: %w", err)
+	}
+	s.imports = &imports.Imports{Store: s.store, Blobs: s.blobs, Intake: s.intake, Log: log}
+	s.integrations = integrations.New(s.store, s.intake, c.sealer, remotes.New(folders, proxy), network, s.temporal, c.PublicURL, log)
 	return s, nil
 }
 
@@ -109,7 +122,7 @@ func (s *services) serve(ctx context.Context, l net.Listener) error {
 	server := &api.Server{
 		Store: s.store, Blobs: s.blobs, Sealer: s.config.sealer, Temporal: s.temporal, Intake: s.intake,
 		Actions: &intake.Actions{Store: s.store, Temporal: s.temporal, Patience: 10 * time.Second},
-		Media:   s.media, Reports: s.reports, Backups: s.backups, Webhooks: s.webhooks, Log: s.log,
+		Media:   s.media, Reports: s.reports, Backups: s.backups, Webhooks: s.webhooks, Integrations: s.integrations, Log: s.log,
 		PublicURL: s.config.PublicURL, SignUp: s.config.SignUp == "open", TrustedProxies: s.config.proxies, Metrics: s.metrics,
 	}
 	handler, err := server.Handler(ctx)
@@ -138,6 +151,7 @@ func serveHTTP(ctx context.Context, l net.Listener, handler http.Handler) error 
 func (s *services) work(ctx context.Context, queues []string) error {
 	stop, err := worker.Start(s.temporal, worker.Activities{
 		Records: &records.Records{Store: s.store, Bells: s.bells}, Media: s.media, Reports: s.reports, Backups: s.backups, Webhooks: s.webhooks,
+		Imports: s.imports, Integrations: s.integrations,
 	}, queues, s.log)
 	if err != nil {
 		return err

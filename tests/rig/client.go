@@ -226,9 +226,10 @@ type Form struct{ Parts []Part }
 
 // Part is one part: a field, or a file when File is set.
 type Part struct {
-	Name  string
-	Value string
-	File  []byte
+	Name     string
+	Value    string
+	File     []byte
+	FileName string // photo.jpg unless said
 }
 
 const boundary = "fieldproof-test-boundary"
@@ -241,7 +242,11 @@ func (f *Form) bytes() []byte {
 	_ = w.SetBoundary(boundary)
 	for _, p := range f.Parts {
 		if p.File != nil {
-			part, _ := w.CreateFormFile(p.Name, "photo.jpg")
+			name := p.FileName
+			if name == "" {
+				name = "photo.jpg"
+			}
+			part, _ := w.CreateFormFile(p.Name, name)
 			_, _ = part.Write(p.File)
 			continue
 		}
@@ -258,6 +263,15 @@ func PhotoForm(photo []byte, id string, fields ...string) *Form {
 		f.Parts = append(f.Parts, Part{Name: fields[i], Value: fields[i+1]})
 	}
 	f.Parts = append(f.Parts, Part{Name: "file", File: photo})
+	return f
+}
+
+// FileForm is a file with fields in pairs.
+func FileForm(name string, file []byte, fields ...string) *Form {
+	f := &Form{Parts: []Part{{Name: "file", File: file, FileName: name}}}
+	for i := 0; i+1 < len(fields); i += 2 {
+		f.Parts = append(f.Parts, Part{Name: fields[i], Value: fields[i+1]})
+	}
 	return f
 }
 

@@ -13,6 +13,9 @@ const (
 	WorkOrder       = "WorkOrder"
 	Publication     = "Publication"
 	WebhookEndpoint = "WebhookEndpoint"
+	Integration     = "Integration"
+	Import          = "Import"
+	ScheduledFetch  = "ScheduledFetch"
 )
 
 // Task queues. An activity of the main queue can start on the worker that asked for it, without a trip through
@@ -22,10 +25,11 @@ const (
 	MediaQueue    = "fieldproof-media"
 	ReportQueue   = "fieldproof-reports"
 	DeliveryQueue = "fieldproof-deliveries"
+	ImportQueue   = "fieldproof-imports"
 )
 
 // Queues lists every task queue.
-var Queues = []string{MainQueue, MediaQueue, ReportQueue, DeliveryQueue}
+var Queues = []string{MainQueue, MediaQueue, ReportQueue, DeliveryQueue, ImportQueue}
 
 const (
 	// Bell is the one signal of every workflow: look at your rows again.
@@ -44,6 +48,10 @@ const (
 	Deliver         = "Deliver"
 	EndPublication  = "EndPublication"
 	SendWebhooks    = "SendWebhooks"
+	PlanIntegration = "PlanIntegration"
+	Fetch           = "Fetch"
+	AskFetch        = "AskFetch"
+	RunImport       = "RunImport"
 )
 
 // Search attributes with their types.
@@ -68,6 +76,15 @@ func PublicationID(publicationID string) string { return "publication/" + public
 
 // WebhookID is the workflow id of a web-hook endpoint.
 func WebhookID(destinationID string) string { return "webhook/" + destinationID }
+
+// IntegrationID is the workflow id of an integration.
+func IntegrationID(integrationID string) string { return "integration/" + integrationID }
+
+// ImportID is the workflow id of an import.
+func ImportID(importID string) string { return "import/" + importID }
+
+// ScheduleID is the id of the schedule by which an integration fetches.
+func ScheduleID(integrationID string) string { return "fetch/" + integrationID }
 
 // Parse splits a workflow id into its kind and the id of its subject.
 func Parse(workflowID string) (kind, subject string, ok bool) { return strings.Cut(workflowID, "/") }
@@ -185,4 +202,28 @@ type WebhookResult struct {
 	Sent        int    `json:"sent"`
 	NextSeconds int64  `json:"next_seconds"`
 	LastError   string `json:"last_error,omitempty"`
+}
+
+// IntegrationInput starts a run of an integration.
+type IntegrationInput struct {
+	IntegrationID string `json:"integration_id"`
+}
+
+// IntegrationPlan is what a run of an integration has to do.
+type IntegrationPlan struct {
+	Name  string `json:"name"`
+	Fetch bool   `json:"fetch"` // now
+	// WaitSeconds until a failed fetch is tried again; 0 when nothing waits.
+	WaitSeconds int64 `json:"wait_seconds"`
+}
+
+// ImportInput starts a run of an import.
+type ImportInput struct {
+	ImportID string `json:"import_id"`
+}
+
+// ImportResult is where an import stands after a pass.
+type ImportResult struct {
+	State     string `json:"state"`
+	Processed int64  `json:"processed"`
 }

@@ -1,0 +1,330 @@
+// Package imports holds the activity that brings the rows of a file in.
+package imports
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"fieldproof/intake"
+	"fieldproof/models"
+	"fieldproof/sheets"
+	"fieldproof/storage"
+	"fieldproof/wire"
+	"fieldproof/workflows/names"
+)
+
+// Imports runs imports.
+type Imports struct {
+	Store  *models.Store
+	Blobs  *storage.Store
+	Intake *intake.Intake
+	Log    *slog.Logger
+}
+
+// RunImport brings in the rows of an import that are not in yet, some in each transaction, which notes them as done: a
+// run that is killed goes on where it was, and no row comes in twice. It ends when all are in, when somebody cancels, or
+// when the file can't be read.
+func (im *Imports) RunImport(ctx context.Context, in names.ImportInput) (names.ImportResult, error) {
+	i, err := models.One[models.Import](im.Store.Read(models.AcrossAccounts(ctx)).Where("id = ?", in.ImportID), "import")
+	if models.KindOf(err) == models.NotFound {
+		return names.ImportResult{}, temporal.NewNonRetryableApplicationError("the import's row is missing", "missing", err)
+	}
+	if err != nil {
+		return names.ImportResult{}, err
+	}
+	if i.Over() {
+		return names.ImportResult{State: i.State, Processed: i.Processed}, nil
+	}
+	r := &run{Imports: im, i: i}
+	if err := r.all(models.InAccount(ctx, i.AccountID)); err != nil {
+		return names.ImportResult{State: i.State, Processed: i.Processed}, err
+	}
+	return names.ImportResult{State: i.State, Processed: i.Processed}, nil
+}
+
+// run is one run of an import.
+type run struct {
+	*Imports
+	i       *models.Import
+	account *models.Account
+	src     intake.Source
+	tally   *intake.Tally
+	batch   []models.Incoming
+	seen    map[string]int64 // number → the row in which it stood first
+	skipped int64
+}
+
+var errCancelled = errors.New("imports: cancelled")
+
+func (r *run) all(ctx context.Context) error {
+	if err := r.begin(ctx); err != nil {
+		return err
+	}
+	file, err := r.fetch(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(file) }()
+	err = r.read(ctx, file)
+	if err == nil {
+		err = r.flush(ctx)
+	}
+	var no *wire.ErrNotOrders
+	switch kind := models.KindOf(err); {
+	case errors.Is(err, errCancelled):
+		return r.end(ctx, models.ImportCancelled, "")
+	case errors.As(err, &no):
+		return r.end(ctx, models.ImportFailed, no.Reason)
+	case kind == models.Invalid || kind == models.TooLarge:
+		return r.end(ctx, models.ImportFailed, reason(err))
+	case err != nil:
+		return err
+	}
+	return r.end(ctx, models.ImportDone, "")
+}
+
+func reason(err error) string {
+	var e *models.Error
+	if errors.As(err, &e) && len(e.Fields) > 0 {
+		return e.Fields[0].Message
+	}
+	return err.Error()
+}
+
+func (r *run) begin(ctx context.Context) error {
+	var err error
+	if r.account, err = r.Store.AccountByID(ctx, r.i.AccountID); err != nil {
+		return err
+	}
+	r.src = intake.Source{Account: r.account, File: r.i.Format != models.FormatPush, DryRun: r.i.DryRun, Bulk: true}
+	r.seen = map[string]int64{}
+	if r.i.IntegrationID != nil {
+		if r.src.Integration, err = models.One[models.Integration](r.Store.Read(ctx).Where("id = ?", *r.i.IntegrationID), "integration"); err != nil {
+			return err
+		}
+		r.tally = &intake.Tally{Account: r.account, Integration: r.src.Integration, Kind: models.LogFile, KeepFew: true}
+		if r.i.Format == models.FormatPush {
+			r.tally.Kind = models.LogPush
+		}
+	} else if r.src.By, err = r.Store.MemberByID(ctx, r.i.CreatedBy); err != nil {
+		return err
+	}
+	r.i.State = models.ImportRunning
+	return r.Store.Write(ctx, func(tx *models.Tx) error {
+		return tx.Model(&models.Import{}).Where("id = ? AND ended_at IS NULL", r.i.ID).Updates(map[string]any{"state": r.i.State, "updated_at": models.Now()}).Error
+	})
+}
+
+// fetch brings the file to the disk.
+func (r *run) fetch(ctx context.Context) (string, error) {
+	from, err := r.Blobs.Get(ctx, r.i.BlobKey)
+	if err != nil {
+		return "", err
+	}
+	defer from.Close()
+	file, err := os.CreateTemp("", "fieldproof-import-")
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(file, from)
+	if err = errors.Join(err, file.Close()); err != nil {
+		_ = os.Remove(file.Name())
+	}
+	return file.Name(), err
+}
+
+func (r *run) read(ctx context.Context, path string) error {
+	if r.i.Format == models.FormatPush {
+		file, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		line := int64(0)
+		_, err = wire.EachOrder(file, false, func(raw json.RawMessage) error {
+			line++
+			return r.add(ctx, func() models.Incoming { return wire.DecodeOrder(raw, line, r.account.Location()) })
+		})
+		return err
+	}
+	f, err := sheets.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	mapping := r.i.Mapping
+	if len(mapping) == 0 {
+		mapping = sheets.Guess(f.Columns)
+	}
+	plan, err := sheets.NewPlan(f, mapping, r.account.Location(), r.i.ClientCode)
+	if err != nil {
+		return err
+	}
+	for {
+		row, err := f.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := r.add(ctx, func() models.Incoming { return plan.Order(row) }); err != nil {
+			return err
+		}
+	}
+}
+
+// add puts an order into the batch, unless an earlier run has brought it in: then only its number is noted.
+func (r *run) add(ctx context.Context, order func() models.Incoming) error {
+	in := order()
+	repeated := r.note(&in)
+	if r.skipped < r.i.Processed {
+		r.skipped++
+		return nil
+	}
+	if repeated > 0 {
+		in.Problems.Add("work_order_number", "The number stands in row %d already: one row a number.", repeated)
+	}
+	r.batch = append(r.batch, in)
+	if len(r.batch) < r.atOnce() {
+		return nil
+	}
+	return r.flush(ctx)
+}
+
+// atOnce is how many rows go at once: a dry run writes next to nothing, so it may take more.
+func (r *run) atOnce() int {
+	if r.i.DryRun {
+		return 4 * intake.ReceiveAtOnce
+	}
+	return intake.ReceiveAtOnce
+}
+
+// note remembers a number of a spreadsheet and returns the row in which it stood before, 0 when it is new.
+func (r *run) note(in *models.Incoming) int64 {
+	if !r.src.File || in.Number == "" {
+		return 0
+	}
+	code := in.ClientCode
+	if r.src.Integration != nil {
+		code = r.src.Integration.ClientCode
+	}
+	key := code + "\x00" + in.Number
+	if first, again := r.seen[key]; again {
+		return first
+	}
+	r.seen[key] = in.Line
+	return 0
+}
+
+func (r *run) flush(ctx context.Context) error {
+	batch := r.batch
+	r.batch = r.batch[:0]
+	if activity.IsActivity(ctx) {
+		activity.RecordHeartbeat(ctx, r.i.Processed)
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	progress := *r.i
+	_, err := r.Intake.Receive(ctx, r.src, batch, func(tx *models.Tx, results []models.Received) error {
+		if len(results) == len(batch) {
+			progress = *r.i // a try of the whole batch, perhaps not the first
+		}
+		counted := progress
+		counted.Count(results)
+		if err := r.keep(tx, &counted, results); err != nil {
+			return err
+		}
+		tx.AfterCommit(func() { progress = counted })
+		return nil
+	})
+	*r.i = progress
+	return err
+}
+
+// keep writes the results of some rows and the import's progress, in the transaction that writes the orders.
+func (r *run) keep(tx *models.Tx, i *models.Import, results []models.Received) error {
+	now, err := models.One[models.Import](tx.Locked().Where("id = ?", i.ID), "import")
+	if err != nil {
+		return err
+	}
+	if now.CancelAsked || now.Over() {
+		return errCancelled
+	}
+	if now.Processed != i.Processed-int64(len(results)) {
+		return fmt.Errorf("imports: another run of %s is at work", i.ID)
+	}
+	rows := make([]models.ImportRow, len(results))
+	for n, res := range results {
+		rows[n] = models.ImportRow{ImportID: i.ID, Line: res.Line, AccountID: i.AccountID, Number: res.Number, Result: res.Result, WorkOrderID: res.ID, Messages: res.Messages()}
+	}
+	if err := tx.CreateInBatches(rows, 200).Error; err != nil {
+		return err
+	}
+	i.UpdatedAt = models.Now()
+	if err := tx.Select("processed", "created", "updated", "unchanged", "rejected", "updated_at").Updates(i).Error; err != nil {
+		return err
+	}
+	return tx.Announce(i.AccountID, "import.progress", i.ID, "")
+}
+
+// end writes how the import ended, the log entry of its integration and, when something was rejected, an alert.
+func (r *run) end(ctx context.Context, state, cause string) error {
+	now := models.Now()
+	i := r.i
+	i.State, i.Error, i.EndedAt, i.UpdatedAt, i.Total = state, cause, &now, now, i.Processed
+	return r.Store.Write(ctx, func(tx *models.Tx) error {
+		done := tx.Model(&models.Import{}).Where("id = ? AND ended_at IS NULL", i.ID).
+			Updates(map[string]any{"state": i.State, "error": i.Error, "ended_at": now, "updated_at": now, "total": i.Total})
+		if done.Error != nil || done.RowsAffected == 0 {
+			return done.Error
+		}
+		if err := tx.Announce(i.AccountID, "import."+state, i.ID, ""); err != nil {
+			return err
+		}
+		if r.src.Integration != nil {
+			if err := r.log(tx); err != nil {
+				return err
+			}
+		}
+		if i.DryRun || (state != models.ImportFailed && i.Rejected == 0) {
+			return nil
+		}
+		detail := fmt.Sprintf("%d of %d rows were rejected.", i.Rejected, i.Processed)
+		if cause != "" {
+			detail = cause
+		}
+		return tx.Raise(&models.Alert{AccountID: i.AccountID, Kind: models.AlertFailedImport, Subject: i.ID, Title: "The import of " + i.FileName + " did not go through as a whole", Detail: detail,
+			Remedy: "The results of the import name each row and what is wrong with it: mend those rows and import the file again; the others stay as they are."})
+	})
+}
+
+func (r *run) log(tx *models.Tx) error {
+	i := r.i
+	e := &models.LogEntry{AccountID: i.AccountID, IntegrationID: *i.IntegrationID, Kind: r.tally.Kind, Outcome: "ok", ImportID: i.ID, Created: i.Created, Updated: i.Updated, Unchanged: i.Unchanged, Rejected: i.Rejected,
+		Summary: fmt.Sprintf("%s: %d rows: %d created, %d updated, %d unchanged, %d rejected", i.FileName, i.Processed, i.Created, i.Updated, i.Unchanged, i.Rejected)}
+	switch {
+	case i.State != models.ImportDone:
+		e.Outcome, e.Summary = "failed", i.FileName+": "+i.State+". "+i.Error
+	case i.Rejected > 0 && i.Rejected == i.Processed:
+		e.Outcome = "failed"
+	case i.Rejected > 0:
+		e.Outcome = "partly"
+	}
+	if err := tx.Log(e, nil); err != nil {
+		return err
+	}
+	if r.src.Integration.Kind == models.WatchedFolder { // its file is to be moved
+		return tx.Ring(models.IntegrationBell, r.src.Integration.ID)
+	}
+	return nil
+}

@@ -1,0 +1,317 @@
+package integrations
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	enumspb "go.temporal.io/api/enums/v1"
+
+	"fieldproof/guard"
+	"fieldproof/intake"
+	"fieldproof/models"
+	"fieldproof/remotes"
+	"fieldproof/wire"
+	"fieldproof/workflows/names"
+)
+
+// Integrations does what integrations do by themselves.
+type Integrations struct {
+	Store    *models.Store
+	Intake   *intake.Intake
+	Sealer   *models.Sealer
+	Remotes  *remotes.Remotes
+	Temporal client.Client
+	Log      *slog.Logger
+	// PublicURL is what push keys begin with.
+	PublicURL string
+
+	client *http.Client
+}
+
+// New makes an Integrations whose calls reach only what network allows.
+func New(store *models.Store, in *intake.Intake, sealer *models.Sealer, r *remotes.Remotes, network *guard.Network, c client.Client, publicURL string, log *slog.Logger) *Integrations {
+	return &Integrations{Store: store, Intake: in, Sealer: sealer, Remotes: r, Temporal: c, Log: log, PublicURL: publicURL, client: network.Client(5 * peerTime)}
+}
+
+// SecretsOf opens the secrets of an integration.
+func (a *Integrations) SecretsOf(i *models.Integration) (s models.IntegrationSecrets, err error) {
+	return s, a.Sealer.Open("integration/"+i.ID, i.Secrets, &s)
+}
+
+// PushURL is the address that a push key makes.
+func (a *Integrations) PushURL(key string) string { return a.PublicURL + "/push/" + key }
+
+// retries are the rests after each failed fetch; after the last it waits for its schedule, or for somebody who asks.
+var retries = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
+
+// AskFetch asks for what changed, as the schedule does.
+func (a *Integrations) AskFetch(ctx context.Context, in names.IntegrationInput) error {
+	err := a.Store.Write(models.AcrossAccounts(ctx), func(tx *models.Tx) error {
+		i, err := models.One[models.Integration](tx.Where("id = ?", in.IntegrationID), "integration")
+		if models.KindOf(err) == models.NotFound || (err == nil && (i.DeletedAt != nil || !i.Enabled || i.Asked != "")) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return tx.AskRefresh(i.ID, models.AskedChanges)
+	})
+	a.Intake.Bells.Poke()
+	return err
+}
+
+// PlanIntegration brings the integration's schedule up to its row and tells what is to be done now.
+func (a *Integrations) PlanIntegration(ctx context.Context, in names.IntegrationInput) (names.IntegrationPlan, error) {
+	i, err := models.One[models.Integration](a.Store.Read(models.AcrossAccounts(ctx)).Where("id = ?", in.IntegrationID), "integration")
+	if models.KindOf(err) == models.NotFound {
+		return names.IntegrationPlan{}, nil
+	}
+	if err != nil {
+		return names.IntegrationPlan{}, err
+	}
+	if err := a.schedule(ctx, i); err != nil {
+		return names.IntegrationPlan{}, err
+	}
+	plan := names.IntegrationPlan{Name: i.ClientCode}
+	if i.DeletedAt != nil || !i.Enabled || !i.Fetches() {
+		return plan, a.forget(ctx, i)
+	}
+	switch {
+	case i.Asked != "" && (i.RetryAt == nil || !i.RetryAt.After(time.Now())):
+		plan.Fetch = true
+	case i.RetryAt != nil && i.Asked != "":
+		plan.WaitSeconds = max(1, int64(time.Until(i.RetryAt.Time).Seconds()+0.999))
+	case i.Kind == models.WatchedFolder && i.Status != models.IntegrationError:
+		settle, err := a.unmoved(ctx, i)
+		if err != nil {
+			return plan, err
+		}
+		plan.Fetch = settle
+	}
+	return plan, nil
+}
+
+// forget ends what was asked of an integration that does not fetch.
+func (a *Integrations) forget(ctx context.Context, i *models.Integration) error {
+	if i.Asked == "" && i.Status == models.IntegrationIdle {
+		return nil
+	}
+	return a.Store.Write(models.InAccount(ctx, i.AccountID), func(tx *models.Tx) error {
+		return tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(map[string]any{"asked": "", "retry_at": nil, "status": models.IntegrationIdle}).Error
+	})
+}
+
+// schedule makes, changes or deletes the Temporal Schedule of an integration, so that it is as its row says.
+func (a *Integrations) schedule(ctx context.Context, i *models.Integration) error {
+	id := names.ScheduleID(i.ID)
+	handle := a.Temporal.ScheduleClient().GetHandle(ctx, id)
+	wanted := i.DeletedAt == nil && i.Enabled && i.Fetches() && i.Settings.EveryMinutes > 0
+	if !wanted {
+		err := handle.Delete(ctx)
+		var missing *serviceerror.NotFound
+		if errors.As(err, &missing) {
+			return nil
+		}
+		return err
+	}
+	every := time.Duration(i.Settings.EveryMinutes) * time.Minute
+	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every}}, Jitter: min(every/2, 10*time.Minute)}
+	described, err := handle.Describe(ctx)
+	var missing *serviceerror.NotFound
+	switch {
+	case errors.As(err, &missing):
+		_, err := a.Temporal.ScheduleClient().Create(ctx, client.ScheduleOptions{ID: id, Spec: spec, Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, CatchupWindow: time.Minute,
+			Note: "Fetches of integration " + i.ClientCode,
+			Action: &client.ScheduleWorkflowAction{ID: "scheduled-fetch/" + i.ID, Workflow: names.ScheduledFetch, TaskQueue: names.MainQueue, Args: []any{names.IntegrationInput{IntegrationID: i.ID}},
+				StaticSummary: "scheduled fetch of " + i.ClientCode}})
+		if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
+			return nil
+		}
+		return err
+	case err != nil:
+		return err
+	}
+	if have := described.Schedule.Spec; have != nil && len(have.Intervals) == 1 && have.Intervals[0].Every == every {
+		return nil
+	}
+	return handle.Update(ctx, client.ScheduleUpdateOptions{DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
+		in.Description.Schedule.Spec = &spec
+		return &client.ScheduleUpdate{Schedule: &in.Description.Schedule}, nil
+	}})
+}
+
+// Fetch fetches once. What fails is told in the integration's row, and when it is tried again; only a database that does
+// not answer is an error of the activity.
+func (a *Integrations) Fetch(ctx context.Context, in names.IntegrationInput) error {
+	i, err := models.One[models.Integration](a.Store.Read(models.AcrossAccounts(ctx)).Where("id = ?", in.IntegrationID), "integration")
+	if err != nil {
+		return err
+	}
+	ctx = models.InAccount(ctx, i.AccountID)
+	account, err := a.Store.AccountByID(ctx, i.AccountID)
+	if err != nil {
+		return err
+	}
+	asked := i.Asked
+	err = a.Store.Write(ctx, func(tx *models.Tx) error {
+		return tx.Model(&models.Integration{}).Where("id = ?", i.ID).Update("status", models.IntegrationRunning).Error
+	})
+	if err != nil {
+		return err
+	}
+	beat(ctx)
+	began := models.Now()
+	again := time.Duration(0) // a watched folder looks again at files that have not settled
+	var failure error
+	if i.Kind == models.WatchedFolder {
+		again, failure = a.watch(ctx, account, i)
+	} else {
+		failure = a.pull(ctx, account, i, asked)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var ours *databaseError
+	if errors.As(failure, &ours) {
+		return ours.cause
+	}
+	return a.record(ctx, i, asked, began, again, failure)
+}
+
+// databaseError is a failure of ours, not of the other side.
+type databaseError struct{ cause error }
+
+func (e *databaseError) Error() string { return e.cause.Error() }
+
+func ourFault(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &databaseError{err}
+}
+
+func beat(ctx context.Context) {
+	if activity.IsActivity(ctx) {
+		activity.RecordHeartbeat(ctx)
+	}
+}
+
+// record writes how a fetch went: idle after a success, else the error, and when it is tried again.
+func (a *Integrations) record(ctx context.Context, i *models.Integration, asked string, began models.Time, again time.Duration, failure error) error {
+	now := models.Now()
+	return a.Store.Write(ctx, func(tx *models.Tx) error {
+		fresh, err := models.One[models.Integration](tx.Locked().Where("id = ?", i.ID), "integration")
+		if err != nil {
+			return err
+		}
+		changed := map[string]any{"last_refresh_at": now}
+		if failure == nil {
+			changed["status"], changed["last_error"], changed["failures"], changed["retry_at"], changed["asked"] = models.IntegrationIdle, "", 0, nil, ""
+			changed["received_until"] = began
+			if again > 0 {
+				changed["asked"], changed["retry_at"] = models.AskedChanges, models.At(now.Add(again))
+			}
+			if fresh.Asked != asked && asked != "" { // somebody asked for more meanwhile
+				changed["asked"] = fresh.Asked
+			}
+			return tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(changed).Error
+		}
+		failures := fresh.Failures + 1
+		changed["status"], changed["last_error"], changed["failures"] = models.IntegrationError, failure.Error(), failures
+		changed["asked"], changed["retry_at"] = "", nil
+		var told *peerError
+		final := errors.As(failure, &told) && failures > 1
+		if n := int(failures) - 1; n < len(retries) && !final {
+			changed["asked"], changed["retry_at"] = fresh.Asked, models.At(now.Add(retries[n]))
+		} else {
+			err := tx.Raise(&models.Alert{AccountID: i.AccountID, Kind: models.AlertPeerTrouble, Subject: i.ID, Title: i.ClientCode + " can't be fetched", Detail: failure.Error(),
+				Remedy: "Look at the address and the credentials of the integration, test it, and refresh it by hand."})
+			if err != nil {
+				return err
+			}
+		}
+		kind := models.LogRefresh
+		if err := tx.Log(&models.LogEntry{AccountID: i.AccountID, IntegrationID: i.ID, Kind: kind, Outcome: "failed", Summary: failure.Error()}, nil); err != nil {
+			return err
+		}
+		return tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(changed).Error
+	})
+}
+
+// overlap is how far before the last fetch changes are asked for again: clocks differ, and rows commit late.
+const overlap = 5 * time.Minute
+
+// pull fetches orders from a peer and takes them in.
+func (a *Integrations) pull(ctx context.Context, account *models.Account, i *models.Integration, asked string) error {
+	secrets, err := a.SecretsOf(i)
+	if err != nil {
+		return err
+	}
+	var since *models.Time
+	if asked != models.AskedAll && i.ReceivedUntil != nil {
+		at := models.At(i.ReceivedUntil.Add(-overlap))
+		since = &at
+	}
+	path, err := PeerOf(i, secrets, a.PublicURL, a.client).GetWorkOrders(ctx, since)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(path) }()
+	tally := &intake.Tally{Account: account, Integration: i, Kind: models.LogRefresh, KeepFew: true}
+	src := intake.Source{Account: account, Integration: i, Bulk: true}
+	var batch []models.Incoming
+	line := int64(0)
+	flush := func(last bool) error {
+		beat(ctx)
+		err := a.Intake.ReceiveInto(ctx, tally, src, batch, last)
+		batch = nil
+		return ourFault(err)
+	}
+	err = eachOrder(path, func(raw json.RawMessage) error {
+		line++
+		in := wire.DecodeOrder(raw, line, account.Location())
+		if batch = append(batch, in); len(batch) < intake.ReceiveAtOnce {
+			return nil
+		}
+		return flush(false)
+	})
+	if err != nil {
+		return err
+	}
+	return flush(true)
+}
+
+// Test tries an integration now: a peer is asked to validate, and so told the push key; a folder is listed.
+func (a *Integrations) Test(ctx context.Context, i *models.Integration) error {
+	secrets, err := a.SecretsOf(i)
+	if err != nil {
+		return err
+	}
+	switch {
+	case i.Peer():
+		err = PeerOf(i, secrets, a.PublicURL, a.client).Validate(ctx, a.PushURL(secrets.PushKey))
+	case i.Kind == models.WatchedFolder:
+		err = a.testFolder(ctx, i, secrets)
+	default:
+		return nil
+	}
+	outcome, summary := "ok", "The test went through."
+	if err != nil {
+		outcome, summary = "failed", err.Error()
+	}
+	logged := a.Store.Write(models.InAccount(ctx, i.AccountID), func(tx *models.Tx) error {
+		return tx.Log(&models.LogEntry{AccountID: i.AccountID, IntegrationID: i.ID, Kind: models.LogValidate, Outcome: outcome, Summary: fmt.Sprintf("test: %s", summary)}, nil)
+	})
+	return errors.Join(err, logged)
+}

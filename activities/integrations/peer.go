@@ -1,0 +1,240 @@
+// Package integrations holds what an integration does by itself: it keeps its schedule, fetches orders from a peer that
+// speaks the external-integration API, and files from a watched folder.
+package integrations
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"fieldproof/guard"
+	"fieldproof/models"
+	"fieldproof/wire"
+)
+
+// Peer is a system that hosts the external-integration API (domain 8), as we call it.
+type Peer struct {
+	base, extension           string
+	username, password, token string
+	client                    *http.Client
+}
+
+// peerTime bounds a call of a peer, and peerAnswer what it may answer.
+const (
+	peerTime   = 2 * time.Minute
+	peerAnswer = 256 << 20
+)
+
+// PeerOf makes the peer of an integration; own is the installation's own address, for Share within it.
+func PeerOf(i *models.Integration, secrets models.IntegrationSecrets, own string, client *http.Client) *Peer {
+	base := strings.TrimRight(i.Settings.URL, "/")
+	if i.Kind == models.ShareIntegration {
+		if base == "" {
+			base = own
+		}
+		if !strings.HasSuffix(base, "/integration/v2") {
+			base += "/integration/v2"
+		}
+	}
+	extension := i.Settings.Extension
+	if extension != "" && !strings.HasPrefix(extension, ".") {
+		extension = "." + extension
+	}
+	digest := ""
+	if secrets.Password != "" {
+		sum := sha1.Sum([]byte(secrets.Password))
+		digest = hex.EncodeToString(sum[:])
+	}
+	return &Peer{base: base, extension: extension, username: i.Settings.Username, password: digest, token: secrets.Token, client: client}
+}
+
+// credentials are texts, always there and never null: peers look at one of them and trip over null.
+func (p *Peer) credentials() []wire.Member {
+	return []wire.Member{{Name: "username", Value: p.username}, {Name: "password", Value: p.password}, {Name: "token", Value: p.token}}
+}
+
+// peerError is what a peer answered that is no success; it is shown in the peer's own words.
+type peerError struct{ message string }
+
+func (e *peerError) Error() string { return e.message }
+
+// call posts a payload to a service: multipart, the payload its first part. The answer's body is handed over whatever the
+// status, because peers answer failures with 200 and successes with other things.
+func (p *Peer) call(ctx context.Context, service string, members ...wire.Member) (*http.Response, error) {
+	payload, err := wire.Payload(append(p.credentials(), members...)...)
+	if err != nil {
+		return nil, err
+	}
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	if err := form.WriteField("payload", payload); err != nil {
+		return nil, err
+	}
+	if err := form.Close(); err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.base+"/"+service+p.extension, &body)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", form.FormDataContentType())
+	request.Header.Set("User-Agent", "Fieldproof")
+	response, err := p.client.Do(request)
+	if err != nil {
+		if errors.Is(err, guard.ErrAddress) {
+			return nil, guard.ErrAddress
+		}
+		var timeout interface{ Timeout() bool }
+		if errors.As(err, &timeout) && timeout.Timeout() {
+			return nil, fmt.Errorf("%s did not answer in time", p.base)
+		}
+		return nil, fmt.Errorf("%s does not answer: %w", p.base, errors.Unwrap(err))
+	}
+	return response, nil
+}
+
+// said is the beginning of an answer, for people.
+func said(body []byte) string {
+	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(body[:min(len(body), 300)]), "�")), " ")
+	if text == "" {
+		return "nothing"
+	}
+	return text
+}
+
+// Validate asks the peer whether the credentials are good, and tells it where to push.
+func (p *Peer) Validate(ctx context.Context, pushURL string) error {
+	ctx, cancel := context.WithTimeout(ctx, peerTime)
+	defer cancel()
+	response, err := p.call(ctx, "validate", wire.Member{Name: "pushkey", Value: pushURL})
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Validated any `json:"validated"`
+		Error     any `json:"error"`
+	}
+	if json.Unmarshal(bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xEF\xBB\xBF")), &answer) != nil {
+		return &peerError{fmt.Sprintf("The peer answered %s, which is no answer to validate: %s", response.Status, said(body))}
+	}
+	if answer.Validated == true {
+		return nil
+	}
+	if text, ok := answer.Error.(string); ok && text != "" {
+		return &peerError{"The peer said: " + text}
+	}
+	return &peerError{fmt.Sprintf("The peer answered %s and did not validate: %s", response.Status, said(body))}
+}
+
+// GetWorkOrders fetches the orders that changed since a time, all when it is nil, to a file on the disk, so that a slow
+// database never holds the peer's connection. Whoever called it removes the file.
+func (p *Peer) GetWorkOrders(ctx context.Context, since *models.Time) (path string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*peerTime)
+	defer cancel()
+	var timestamp any
+	if since != nil {
+		timestamp = since.Unix()
+	}
+	response, err := p.call(ctx, "getWorkOrders", wire.Member{Name: "timestamp", Value: timestamp})
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	file, err := os.CreateTemp("", "fieldproof-orders-")
+	if err != nil {
+		return "", err
+	}
+	n, err := io.Copy(file, io.LimitReader(response.Body, peerAnswer+1))
+	err = errors.Join(err, file.Close())
+	switch {
+	case err != nil:
+		err = fmt.Errorf("the peer's answer broke off after %d bytes: %w", n, err)
+	case n > peerAnswer:
+		err = &peerError{fmt.Sprintf("The peer's answer is larger than %d MB.", peerAnswer>>20)}
+	case response.StatusCode/100 != 2:
+		err = &peerError{"The peer answered " + response.Status + ": " + headOf(file.Name())}
+	}
+	if err != nil {
+		_ = os.Remove(file.Name())
+	}
+	return file.Name(), err
+}
+
+func headOf(path string) string {
+	file, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	head := make([]byte, 300)
+	n, _ := io.ReadFull(file, head)
+	return said(head[:n])
+}
+
+// eachOrder reads a peer's answer: a list, null or nothing that is meant for none; an error text fails it.
+func eachOrder(path string, each func(json.RawMessage) error) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	orders := 0
+	rest, err := wire.EachOrder(file, true, func(raw json.RawMessage) error {
+		orders++
+		if len(raw) == 0 || raw[0] != '{' {
+			return nil // nulls between the orders
+		}
+		return each(raw)
+	})
+	var no *wire.ErrNotOrders
+	if errors.As(err, &no) {
+		return &peerError{"The peer answered nonsense (" + no.Reason + "): " + headOf(path)}
+	}
+	if err != nil {
+		return err
+	}
+	if orders == 0 {
+		if text := errorText(rest["error"]); text != "" && !strings.EqualFold(text, "success") {
+			return &peerError{"The peer said: " + text}
+		}
+		if text := errorText(rest["answer"]); text != "" && !harmless(text) {
+			return &peerError{"The peer answered nonsense: " + headOf(path)}
+		}
+	}
+	return nil
+}
+
+// harmless are the answers by which peers mean that there is nothing.
+func harmless(text string) bool {
+	if _, err := strconv.ParseFloat(text, 64); err == nil {
+		return true
+	}
+	return text == "true" || text == "null" || text == "success"
+}
+
+func errorText(raw json.RawMessage) string {
+	if len(raw) == 0 || string(raw) == "null" || string(raw) == "false" {
+		return ""
+	}
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	return string(raw)
+}

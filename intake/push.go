@@ -1,0 +1,225 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"fieldproof/models"
+	"fieldproof/wire"
+)
+
+// Pushed is what became of a push.
+type Pushed struct {
+	Results []models.Received
+	// Import goes on with a batch that is too large for one answer; nil otherwise.
+	Import *models.Import
+}
+
+const (
+	pushInMemory = 2 << 20 // bytes of a push that are read at once
+	pushAtOnce   = 200     // orders that are answered one by one
+	// ReceiveAtOnce is how many orders one transaction takes.
+	ReceiveAtOnce = 50
+)
+
+var errTooMany = errors.New("intake: more orders than are answered one by one")
+
+// TakePush takes the JSON of a push: a few orders at once with their results, a large batch as an import whose rows are
+// durable before it is answered. [wire.ErrNotOrders] for what is no list of orders.
+func (in *Intake) TakePush(ctx context.Context, account *models.Account, i *models.Integration, r io.Reader) (*Pushed, error) {
+	var buffer bytes.Buffer
+	if _, err := io.CopyN(&buffer, r, pushInMemory+1); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	ctx = models.InAccount(ctx, account.ID)
+	if buffer.Len() <= pushInMemory {
+		orders, err := DecodeOrders(bytes.NewReader(buffer.Bytes()), account.Location(), pushAtOnce)
+		if err == nil {
+			results, err := in.takeAtOnce(ctx, account, i, models.LogPush, orders)
+			return &Pushed{Results: results}, err
+		}
+		if !errors.Is(err, errTooMany) {
+			return nil, in.logUnreadable(ctx, i, models.LogPush, err)
+		}
+	}
+	started, err := in.StartImport(ctx, NewImport{Account: account, Integration: i, Format: models.FormatPush, FileName: "push.json"}, io.MultiReader(&buffer, r))
+	return &Pushed{Import: started}, err
+}
+
+// DecodeOrders reads a list of orders; more than most of them is an error.
+func DecodeOrders(r io.Reader, zone *time.Location, most int) ([]models.Incoming, error) {
+	var orders []models.Incoming
+	_, err := wire.EachOrder(r, false, func(raw json.RawMessage) error {
+		if len(orders) == most {
+			return errTooMany
+		}
+		orders = append(orders, wire.DecodeOrder(raw, int64(len(orders)+1), zone))
+		return nil
+	})
+	return orders, err
+}
+
+func (in *Intake) logUnreadable(ctx context.Context, i *models.Integration, kind string, cause error) error {
+	var no *wire.ErrNotOrders
+	if !errors.As(cause, &no) {
+		return cause
+	}
+	err := in.Store.Write(ctx, func(tx *models.Tx) error {
+		return tx.Log(&models.LogEntry{AccountID: i.AccountID, IntegrationID: i.ID, Kind: kind, Outcome: "failed", Summary: no.Reason}, nil)
+	})
+	return errors.Join(cause, err)
+}
+
+// takeAtOnce takes a few orders, some a transaction, and writes the log with the last.
+func (in *Intake) takeAtOnce(ctx context.Context, account *models.Account, i *models.Integration, kind string, orders []models.Incoming) ([]models.Received, error) {
+	tally := &Tally{Account: account, Integration: i, Kind: kind}
+	for {
+		some := orders[:min(len(orders), ReceiveAtOnce)]
+		orders = orders[len(some):]
+		err := in.ReceiveInto(ctx, tally, Source{Account: account, Integration: i}, some, len(orders) == 0)
+		if err != nil || len(orders) == 0 {
+			return tally.Results, err
+		}
+	}
+}
+
+// Tally adds up what became of orders that come in some at a time, and tells it in the integration's log.
+type Tally struct {
+	Account     *models.Account
+	Integration *models.Integration
+	Kind        string
+	Results     []models.Received
+	KeepFew     bool // only results that say something are kept
+	Counts      models.Import
+	unknown     map[string]map[string]json.RawMessage
+}
+
+// ReceiveInto takes some orders and adds up their results; with the last of them the log entry is written too.
+func (in *Intake) ReceiveInto(ctx context.Context, t *Tally, src Source, orders []models.Incoming, last bool) error {
+	before, counts := t.Results, t.Counts
+	_, err := in.Receive(ctx, src, orders, func(tx *models.Tx, results []models.Received) error {
+		if len(orders) > 1 && len(results) == 1 && results[0].Line != orders[0].Line {
+			// They come one by one after a refusal by the database: what came before them stays.
+		} else {
+			t.Results, t.Counts = before, counts
+		}
+		t.add(orders, results)
+		if !last {
+			return nil
+		}
+		return t.tell(tx)
+	})
+	return err
+}
+
+// maxKept is how many results that say something a tally keeps when it keeps few.
+const maxKept = 500
+
+func (t *Tally) add(orders []models.Incoming, results []models.Received) {
+	t.Counts.Count(results)
+	for i, r := range results {
+		if !t.KeepFew || (len(r.Errors)+len(r.Warnings) > 0 && len(t.Results) < maxKept) {
+			t.Results = append(t.Results, r)
+		}
+		if len(results) == len(orders) && len(orders[i].Unknown) > 0 && len(t.unknown) < maxKept {
+			if t.unknown == nil {
+				t.unknown = map[string]map[string]json.RawMessage{}
+			}
+			t.unknown[orders[i].Number] = orders[i].Unknown
+		}
+	}
+}
+
+// tell writes the log entry, and an alert when orders were rejected.
+func (t *Tally) tell(tx *models.Tx) error {
+	c := t.Counts
+	e := &models.LogEntry{AccountID: t.Account.ID, IntegrationID: t.Integration.ID, Kind: t.Kind, Outcome: "ok", Created: c.Created, Updated: c.Updated, Unchanged: c.Unchanged, Rejected: c.Rejected,
+		Summary: fmt.Sprintf("%d orders: %d created, %d updated, %d unchanged, %d rejected", c.Processed, c.Created, c.Updated, c.Unchanged, c.Rejected)}
+	switch {
+	case c.Rejected > 0 && c.Rejected == c.Processed:
+		e.Outcome = "failed"
+	case c.Rejected > 0:
+		e.Outcome = "partly"
+	}
+	var said []models.Received
+	for _, r := range t.Results {
+		if len(r.Errors)+len(r.Warnings) > 0 {
+			said = append(said, r)
+		}
+	}
+	var details any
+	if len(said) > 0 || len(t.unknown) > 0 {
+		details = map[string]any{"results": said, "unknown": t.unknown}
+	}
+	if err := tx.Log(e, details); err != nil || c.Rejected == 0 {
+		return err
+	}
+	return tx.Raise(&models.Alert{AccountID: t.Account.ID, Kind: models.AlertFailedImport, Subject: t.Integration.ID, Title: "Orders of " + t.Integration.ClientCode + " were rejected",
+		Detail: e.Summary, Remedy: "The log of the integration names each order and what is wrong with it; have the sender mend it and send it again."})
+}
+
+// NewImport is an import to be started.
+type NewImport struct {
+	ID          string
+	Account     *models.Account
+	Integration *models.Integration
+	By          *models.Member
+	Format      string
+	FileName    string
+	Mapping     map[string]string
+	ClientCode  string
+	DryRun      bool
+	Remember    string // the key of the headers under which the mapping is kept; "" is nowhere
+}
+
+// MaxImport is the largest file that is imported, in bytes.
+const MaxImport = 256 << 20
+
+// StartImport keeps a file and has it imported. The same id again is the same import.
+func (in *Intake) StartImport(ctx context.Context, n NewImport, r io.Reader) (*models.Import, error) {
+	if n.ID == "" {
+		n.ID = models.NewID()
+	}
+	i := &models.Import{ID: n.ID, AccountID: n.Account.ID, Format: n.Format, FileName: n.FileName, Mapping: n.Mapping, ClientCode: n.ClientCode, DryRun: n.DryRun,
+		State: models.ImportPending, CreatedAt: models.Now(), UpdatedAt: models.Now()}
+	if i.Mapping == nil {
+		i.Mapping = map[string]string{}
+	}
+	if n.Integration != nil {
+		i.IntegrationID = &n.Integration.ID
+	}
+	if n.By != nil {
+		i.CreatedBy = n.By.ID
+	}
+	i.BlobKey = importKey(i.CreatedAt.Time, n.ID)
+	sum, size, err := in.keep(ctx, i.BlobKey, r, MaxImport)
+	if err != nil {
+		return nil, err
+	}
+	i.SHA256, i.Size = sum, size
+	err = in.Store.Write(models.InAccount(ctx, n.Account.ID), func(tx *models.Tx) error {
+		if have, err := models.One[models.Import](tx.Where("id = ?", i.ID), "import"); models.KindOf(err) != models.NotFound {
+			i = have
+			return err
+		}
+		if err := tx.Create(i).Error; err != nil {
+			return err
+		}
+		if n.Remember != "" {
+			if err := tx.RememberMapping(&models.ImportMapping{AccountID: n.Account.ID, Headers: n.Remember, Mapping: i.Mapping}); err != nil {
+				return err
+			}
+		}
+		return tx.Ring(models.ImportBell, i.ID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	in.Bells.Poke()
+	return i, nil
+}

@@ -1,0 +1,70 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"fieldproof/workflows/names"
+)
+
+// Import brings the rows of a file in. Its progress stands in rows, so a run that a crash ended is simply done again.
+func Import(ctx workflow.Context, in names.ImportInput) error {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           names.ImportQueue,
+		StartToCloseTimeout: 6 * time.Hour,
+		HeartbeatTimeout:    time.Minute,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
+	})
+	var result names.ImportResult
+	if err := workflow.ExecuteActivity(ctx, names.RunImport, in).Get(ctx, &result); err != nil {
+		return err
+	}
+	workflow.SetCurrentDetails(ctx, fmt.Sprintf("Import %s: %s after %d rows.", in.ImportID, result.State, result.Processed))
+	return nil
+}
+
+// Integration is the one hand of an integration: it keeps its schedule, fetches when somebody asked, tries again what
+// failed, and ends when nothing is left to do.
+func Integration(ctx workflow.Context, in names.IntegrationInput) error {
+	bells := workflow.GetSignalChannel(ctx, names.Bell)
+	for {
+		drainAll(bells)
+		var plan names.IntegrationPlan
+		if err := workflow.ExecuteActivity(onMain(ctx, 30*time.Second, 0), names.PlanIntegration, in).Get(ctx, &plan); err != nil {
+			return err
+		}
+		if plan.Fetch {
+			workflow.SetCurrentDetails(ctx, plan.Name+": fetches.")
+			// What fails is told in the integration's row; an error here is a database that does not answer.
+			if err := workflow.ExecuteActivity(onQueue(ctx, names.ImportQueue, time.Hour, plan.Name), names.Fetch, in).Get(ctx, nil); err != nil {
+				return err
+			}
+			if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+				drainAll(bells) // the next run plans first, so no bell is missed
+				return workflow.NewContinueAsNewError(ctx, names.Integration, in)
+			}
+			continue
+		}
+		if plan.WaitSeconds > 0 {
+			rest := time.Duration(plan.WaitSeconds) * time.Second
+			workflow.SetCurrentDetails(ctx, fmt.Sprintf("%s: looks again at %s.", plan.Name, workflow.Now(ctx).Add(rest).UTC().Format(time.RFC3339)))
+			if _, err := workflow.AwaitWithTimeout(ctx, rest, func() bool { return bells.Len() > 0 }); err != nil {
+				return err
+			}
+			continue
+		}
+		if bells.Len() == 0 {
+			workflow.SetCurrentDetails(ctx, plan.Name+": nothing to do.")
+			return nil
+		}
+	}
+}
+
+// ScheduledFetch is what the schedule of an integration starts: it asks for a fetch, which the integration's own workflow
+// then makes, one at a time.
+func ScheduledFetch(ctx workflow.Context, in names.IntegrationInput) error {
+	return workflow.ExecuteActivity(onMain(ctx, 30*time.Second, 10*time.Minute), names.AskFetch, in).Get(ctx, nil)
+}
