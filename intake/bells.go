@@ -109,6 +109,9 @@ func (b *Bells) sweep(ctx context.Context) error {
 			})
 		}
 		wg.Wait()
+		if bells[0].Bulk && len(rung) > 0 {
+			b.settle(ctx, rung[len(rung)-1])
+		}
 		if len(rung) > 0 {
 			if err := b.Store.Rung(ctx, rung); err != nil {
 				return err
@@ -116,6 +119,34 @@ func (b *Bells) sweep(ctx context.Context) error {
 		}
 		if len(rung) == 0 {
 			return nil
+		}
+	}
+}
+
+const (
+	// firstLook is how long the history of an order's workflow is once it has looked at its rows for the first time.
+	firstLook = 10
+	// settles is how long an order of a bulk is waited for.
+	settles = 5 * time.Second
+)
+
+// settle waits until the workflow of an order from a bulk has had its first look. So only a few of thousands are under way
+// at a time, and whoever waits for an answer is not behind all of them.
+func (b *Bells) settle(ctx context.Context, last models.Bell) {
+	if last.Kind != models.OrderBell {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, settles)
+	defer cancel()
+	for {
+		d, err := b.Temporal.DescribeWorkflowExecution(ctx, names.WorkOrderID(last.Subject), "")
+		if err != nil || d.GetWorkflowExecutionInfo().GetHistoryLength() >= firstLook {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }

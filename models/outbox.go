@@ -56,7 +56,7 @@ func (tx *Tx) ring(kind BellKind, subject string, bulk bool) error {
 func (s *Store) DueBells(ctx context.Context, limit int) ([]Bell, error) {
 	for _, bulk := range []bool{false, true} {
 		if bulk {
-			limit = max(1, limit/4)
+			limit = max(1, limit/16)
 		}
 		var bells []Bell
 		err := s.Read(ctx).Where("bulk = ? AND due_at <= ?", bulk, Now()).Order("due_at").Limit(limit).Find(&bells).Error

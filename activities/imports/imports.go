@@ -59,7 +59,8 @@ type run struct {
 	tally   *intake.Tally
 	batch   []models.Incoming
 	seen    map[string]int64 // number → the row in which it stood first
-	skipped int64
+	done    int64            // rows that an earlier run has brought in
+	passed  int64            // of those, the ones that this run has passed
 }
 
 var errCancelled = errors.New("imports: cancelled")
@@ -105,7 +106,7 @@ func (r *run) begin(ctx context.Context) error {
 		return err
 	}
 	r.src = intake.Source{Account: r.account, File: r.i.Format != models.FormatPush, DryRun: r.i.DryRun, Bulk: true}
-	r.seen = map[string]int64{}
+	r.seen, r.done = map[string]int64{}, r.i.Processed
 	if r.i.IntegrationID != nil {
 		if r.src.Integration, err = models.One[models.Integration](r.Store.Read(ctx).Where("id = ?", *r.i.IntegrationID), "integration"); err != nil {
 			return err
@@ -186,8 +187,8 @@ func (r *run) read(ctx context.Context, path string) error {
 func (r *run) add(ctx context.Context, order func() models.Incoming) error {
 	in := order()
 	repeated := r.note(&in)
-	if r.skipped < r.i.Processed {
-		r.skipped++
+	if r.passed < r.done {
+		r.passed++
 		return nil
 	}
 	if repeated > 0 {

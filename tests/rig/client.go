@@ -149,13 +149,27 @@ func (u *User) Try(method, path string, body any, headers ...string) (Answer, er
 	if err != nil {
 		return Answer{}, err
 	}
+	return read(response)
+}
+
+func read(response *http.Response) (a Answer, err error) {
 	defer response.Body.Close()
-	a := Answer{Status: response.StatusCode, Header: response.Header}
+	a = Answer{Status: response.StatusCode, Header: response.Header}
 	if a.Body, err = io.ReadAll(response.Body); err != nil {
 		return a, err
 	}
 	_ = json.Unmarshal(a.Body, &a.JSON)
 	return a, nil
+}
+
+// Read reads an answer to its end.
+func Read(t testing.TB, response *http.Response) Answer {
+	t.Helper()
+	a, err := read(response)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 // Want sends a request and fails the test when the status is another.
