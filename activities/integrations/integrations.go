@@ -223,7 +223,7 @@ func (a *Integrations) record(ctx context.Context, i *models.Integration, asked 
 				changed["asked"], changed["retry_at"] = models.AskedChanges, models.At(now.Add(again))
 			}
 			if fresh.Asked != asked && asked != "" { // somebody asked for more meanwhile
-				changed["asked"] = fresh.Asked
+				changed["asked"], changed["retry_at"], changed["status"] = fresh.Asked, nil, models.IntegrationPending
 			}
 			return tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(changed).Error
 		}
