@@ -224,6 +224,7 @@ type taking struct {
 	result   models.Received
 	problems models.Problems
 	warnings models.Problems
+	repeated bool // its number stood in the file before
 }
 
 func (t *taking) warn(field, format string, args ...any) { t.warnings.Add(field, format, args...) }
@@ -247,15 +248,17 @@ func (t *taking) take() error {
 	if in.Number == "" {
 		t.problems.Add("work_order_number", "Give the order a number.")
 	} else if first, again := t.seen[keyOf(in.ClientCode, in.Number)]; again && t.src.File {
+		t.repeated = true
 		if len(t.problems) == 0 {
 			t.problems.Add("work_order_number", "The number stands in row %d already: one row a number.", first)
 		}
 	} else {
 		t.seen[keyOf(in.ClientCode, in.Number)] = in.Line
 	}
-	if len(t.problems) > 0 {
+	if in.Number == "" || t.repeated {
 		return nil
 	}
+	// What can't be read is told together with what is missing, so that one look mends it all.
 	t.dropRepeatedTasks()
 	prints := in.Fingerprint()
 	memory := t.memory[in.Number]
@@ -616,6 +619,11 @@ func (t *taking) update(o *models.WorkOrder, memory *models.ReceivedOrder, print
 	if adopts {
 		copied.IntegrationID = &t.src.Integration.ID
 	}
+	copied.Normalise()
+	copied.Check(&t.problems)
+	if len(t.problems) > 0 {
+		return nil
+	}
 	acts, err := t.takeStatus(&copied, memory, rights.Shared)
 	if err != nil {
 		return err
@@ -625,11 +633,6 @@ func (t *taking) update(o *models.WorkOrder, memory *models.ReceivedOrder, print
 	}
 	if copied.Invoiced != o.Invoiced {
 		changed = append(changed, "invoiced")
-	}
-	copied.Normalise()
-	copied.Check(&t.problems)
-	if len(t.problems) > 0 {
-		return nil
 	}
 	tasks, err := t.takeTasks(o, rights.Shared)
 	if err != nil || len(t.problems) > 0 {

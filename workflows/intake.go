@@ -10,12 +10,15 @@ import (
 	"fieldproof/workflows/names"
 )
 
+// beats is after how long without a sign of life a worker is given up: somebody waits for an import.
+const beats = 10 * time.Second
+
 // Import brings the rows of a file in. Its progress stands in rows, so a run that a crash ended is simply done again.
 func Import(ctx workflow.Context, in names.ImportInput) error {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:           names.ImportQueue,
 		StartToCloseTimeout: 6 * time.Hour,
-		HeartbeatTimeout:    time.Minute,
+		HeartbeatTimeout:    beats,
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
 	})
 	var result names.ImportResult
@@ -39,7 +42,7 @@ func Integration(ctx workflow.Context, in names.IntegrationInput) error {
 		if plan.Fetch {
 			workflow.SetCurrentDetails(ctx, plan.Name+": fetches.")
 			// What fails is told in the integration's row; an error here is a database that does not answer.
-			if err := workflow.ExecuteActivity(onQueue(ctx, names.ImportQueue, time.Hour, plan.Name), names.Fetch, in).Get(ctx, nil); err != nil {
+			if err := workflow.ExecuteActivity(fetching(ctx, plan.Name), names.Fetch, in).Get(ctx, nil); err != nil {
 				return err
 			}
 			if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
@@ -61,6 +64,12 @@ func Integration(ctx workflow.Context, in names.IntegrationInput) error {
 			return nil
 		}
 	}
+}
+
+func fetching(ctx workflow.Context, summary string) workflow.Context {
+	o := workflow.GetActivityOptions(onQueue(ctx, names.ImportQueue, time.Hour, summary))
+	o.HeartbeatTimeout = beats
+	return workflow.WithActivityOptions(ctx, o)
 }
 
 // ScheduledFetch is what the schedule of an integration starts: it asks for a fetch, which the integration's own workflow

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 
-	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
 	"fieldproof/intake"
@@ -43,6 +42,7 @@ func (im *Imports) RunImport(ctx context.Context, in names.ImportInput) (names.I
 	if i.Over() {
 		return names.ImportResult{State: i.State, Processed: i.Processed}, nil
 	}
+	defer Alive(ctx)()
 	r := &run{Imports: im, i: i}
 	if err := r.all(models.InAccount(ctx, i.AccountID)); err != nil {
 		return names.ImportResult{State: i.State, Processed: i.Processed}, err
@@ -229,9 +229,6 @@ func (r *run) note(in *models.Incoming) int64 {
 func (r *run) flush(ctx context.Context) error {
 	batch := r.batch
 	r.batch = r.batch[:0]
-	if activity.IsActivity(ctx) {
-		activity.RecordHeartbeat(ctx, r.i.Processed)
-	}
 	if len(batch) == 0 {
 		return nil
 	}

@@ -110,7 +110,6 @@ func (w *watching) look(ctx context.Context) (time.Duration, error) {
 		if count++; count > maxFiles {
 			return settle(w.i), nil // the rest at the next look
 		}
-		beat(ctx)
 		wait, err := w.file(ctx, o, known[o.Remote()])
 		if err != nil {
 			return again, err

@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
 	enumspb "go.temporal.io/api/enums/v1"
 
+	"fieldproof/activities/imports"
 	"fieldproof/guard"
 	"fieldproof/intake"
 	"fieldproof/models"
@@ -170,7 +170,7 @@ func (a *Integrations) Fetch(ctx context.Context, in names.IntegrationInput) err
 	if err != nil {
 		return err
 	}
-	beat(ctx)
+	defer imports.Alive(ctx)()
 	began := models.Now()
 	again := time.Duration(0) // a watched folder looks again at files that have not settled
 	var failure error
@@ -199,12 +199,6 @@ func ourFault(err error) error {
 		return nil
 	}
 	return &databaseError{err}
-}
-
-func beat(ctx context.Context) {
-	if activity.IsActivity(ctx) {
-		activity.RecordHeartbeat(ctx)
-	}
 }
 
 // record writes how a fetch went: idle after a success, else the error, and when it is tried again.
@@ -273,7 +267,6 @@ func (a *Integrations) pull(ctx context.Context, account *models.Account, i *mod
 	var batch []models.Incoming
 	line := int64(0)
 	flush := func(last bool) error {
-		beat(ctx)
 		err := a.Intake.ReceiveInto(ctx, tally, src, batch, last)
 		batch = nil
 		return ourFault(err)
