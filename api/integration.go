@@ -289,7 +289,7 @@ func (s *Server) deleteIntegration(c *call) error {
 		if err := tx.Where("integration_id = ?", i.ID).Delete(&models.PushKey{}).Error; err != nil {
 			return err
 		}
-		err := tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(map[string]any{"deleted_at": models.Now(), "enabled": false, "secrets": "", "asked": "", "retry_at": nil}).Error
+		err := tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(map[string]any{"deleted_at": models.Now(), "enabled": false, "secrets": "", "asked": "", "fetching": "", "retry_at": nil}).Error
 		if err != nil {
 			return err
 		}

@@ -88,7 +88,8 @@ type Integration struct {
 	LastRefreshAt   *Time
 	LastError       string
 	Failures        int64
-	Asked           string // a refresh that somebody asked for and that has not ended
+	Asked           string // a refresh that somebody asked for and that has not begun
+	Fetching        string // the one that has begun and not ended
 	RetryAt         *Time  // when a failed refresh is tried again by itself
 	ReceivedUntil   *Time  // changes up to here have come in
 	CreatedAt       Time
@@ -212,7 +213,7 @@ func (tx *Tx) SaveIntegration(i *Integration) error {
 		i.CreatedAt = i.UpdatedAt
 		err = tx.Create(i).Error
 	} else {
-		err = tx.Select("*").Omit("status", "last_refresh_at", "last_error", "failures", "asked", "retry_at", "received_until").Updates(i).Error
+		err = tx.Select("*").Omit("status", "last_refresh_at", "last_error", "failures", "asked", "fetching", "retry_at", "received_until").Updates(i).Error
 	}
 	if IsUnique(err) {
 		return &Error{Kind: Conflict, Message: "The account already has an integration with this client code.", Fields: []FieldError{{"client_code", "Choose another code."}}}
@@ -264,6 +265,28 @@ func (s *Store) IntegrationByPushKey(ctx context.Context, key string) (*Integrat
 	}
 	return One[Integration](db.Where("id = ? AND deleted_at IS NULL", k.IntegrationID), "integration")
 }
+
+// wider is the one of two refreshes that takes in the other.
+func wider(a, b string) string {
+	if a == AskedAll || b == "" {
+		return a
+	}
+	return b
+}
+
+// BeginRefresh notes that what was asked of an integration has begun, and returns what that is: also what a run that was
+// killed had begun. What is asked from now on is another refresh.
+func (tx *Tx) BeginRefresh(integrationID string) (string, error) {
+	i, err := One[Integration](tx.Locked().Where("id = ?", integrationID), "integration")
+	if err != nil {
+		return "", err
+	}
+	what := wider(i.Asked, i.Fetching)
+	return what, tx.Model(&Integration{}).Where("id = ?", i.ID).Updates(map[string]any{"asked": "", "fetching": what, "status": IntegrationRunning}).Error
+}
+
+// AskAgain has what an integration was fetching asked once more, beside what was asked meanwhile.
+func (i *Integration) AskAgain() string { return wider(i.Asked, i.Fetching) }
 
 // AskRefresh has an integration refreshed; one for all is not lowered to one for changes.
 func (tx *Tx) AskRefresh(integrationID, what string) error {

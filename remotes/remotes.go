@@ -150,6 +150,9 @@ func (r *Remotes) Open(ctx context.Context, s Spec) (fs.Fs, error) {
 	} else if strings.HasPrefix(s.Path, "/") && s.Backend == "sftp" {
 		at = "/" + at
 	}
+	if s.Backend == "s3" {
+		at += "/" // or rclone asks whether it is a file
+	}
 	options := configmap.Simple{}
 	for name, value := range s.Options {
 		if slices.Contains(b.obscured, name) && value != "" {
@@ -174,12 +177,9 @@ func (r *Remotes) Open(ctx context.Context, s Spec) (fs.Fs, error) {
 	}
 	f, err := info.NewFs(ctx, "fieldproof", at, fs.ConfigMap(info.Prefix, info.Options, "fieldproof", options))
 	if errors.Is(err, fs.ErrorIsFile) {
-		return nil, fmt.Errorf("%s is a file, no folder", s.Path)
+		err = fmt.Errorf("%s is a file, no folder", s.Path)
 	}
-	if err != nil {
-		return nil, r.Explain(s, err)
-	}
-	return f, nil
+	return f, r.Explain(s, err)
 }
 
 // Explain names the guard as the cause of an error when it was.

@@ -79,7 +79,7 @@ func (s *Sweeper) OpenWork(ctx context.Context) error {
 	ring := map[models.BellKind][]string{}
 	for kind, open := range map[models.BellKind]*gorm.DB{
 		models.ImportBell:      s.Store.Read(ctx).Model(&models.Import{}).Where("ended_at IS NULL AND created_at < ?", waited),
-		models.IntegrationBell: s.Store.Read(ctx).Model(&models.Integration{}).Where("asked <> '' AND deleted_at IS NULL AND updated_at < ?", waited),
+		models.IntegrationBell: s.Store.Read(ctx).Model(&models.Integration{}).Where("(asked <> '' OR fetching <> '') AND deleted_at IS NULL AND updated_at < ?", waited),
 	} {
 		var ids []string
 		if err := open.Order("id").Limit(1000).Pluck("id", &ids).Error; err != nil {

@@ -88,6 +88,8 @@ func (a *Integrations) PlanIntegration(ctx context.Context, in names.Integration
 		return plan, a.forget(ctx, i)
 	}
 	switch {
+	case i.Fetching != "":
+		plan.Fetch = true // a run was killed
 	case i.Asked != "" && (i.RetryAt == nil || !i.RetryAt.After(time.Now())):
 		plan.Fetch = true
 	case i.RetryAt != nil && i.Asked != "":
@@ -104,11 +106,11 @@ func (a *Integrations) PlanIntegration(ctx context.Context, in names.Integration
 
 // forget ends what was asked of an integration that does not fetch.
 func (a *Integrations) forget(ctx context.Context, i *models.Integration) error {
-	if i.Asked == "" && i.Status == models.IntegrationIdle {
+	if i.Asked == "" && i.Fetching == "" && i.Status == models.IntegrationIdle {
 		return nil
 	}
 	return a.Store.Write(models.InAccount(ctx, i.AccountID), func(tx *models.Tx) error {
-		return tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(map[string]any{"asked": "", "retry_at": nil, "status": models.IntegrationIdle}).Error
+		return tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(map[string]any{"asked": "", "fetching": "", "retry_at": nil, "status": models.IntegrationIdle}).Error
 	})
 }
 
@@ -163,9 +165,10 @@ func (a *Integrations) Fetch(ctx context.Context, in names.IntegrationInput) err
 	if err != nil {
 		return err
 	}
-	asked := i.Asked
+	asked := ""
 	err = a.Store.Write(ctx, func(tx *models.Tx) error {
-		return tx.Model(&models.Integration{}).Where("id = ?", i.ID).Update("status", models.IntegrationRunning).Error
+		asked, err = tx.BeginRefresh(i.ID)
+		return err
 	})
 	if err != nil {
 		return err
@@ -186,7 +189,7 @@ func (a *Integrations) Fetch(ctx context.Context, in names.IntegrationInput) err
 	if errors.As(failure, &ours) {
 		return ours.cause
 	}
-	return a.record(ctx, i, asked, began, again, failure)
+	return a.record(ctx, i, began, again, failure)
 }
 
 // databaseError is a failure of ours, not of the other side.
@@ -202,32 +205,31 @@ func ourFault(err error) error {
 }
 
 // record writes how a fetch went: idle after a success, else the error, and when it is tried again.
-func (a *Integrations) record(ctx context.Context, i *models.Integration, asked string, began models.Time, again time.Duration, failure error) error {
+func (a *Integrations) record(ctx context.Context, i *models.Integration, began models.Time, again time.Duration, failure error) error {
 	now := models.Now()
 	return a.Store.Write(ctx, func(tx *models.Tx) error {
 		fresh, err := models.One[models.Integration](tx.Locked().Where("id = ?", i.ID), "integration")
 		if err != nil {
 			return err
 		}
-		changed := map[string]any{"last_refresh_at": now}
+		changed := map[string]any{"last_refresh_at": now, "fetching": "", "retry_at": nil}
 		if failure == nil {
-			changed["status"], changed["last_error"], changed["failures"], changed["retry_at"], changed["asked"] = models.IntegrationIdle, "", 0, nil, ""
-			changed["received_until"] = began
-			if again > 0 {
+			changed["status"], changed["last_error"], changed["failures"], changed["received_until"] = models.IntegrationIdle, "", 0, began
+			switch {
+			case fresh.Asked != "": // somebody asked for more meanwhile
+				changed["status"] = models.IntegrationPending
+			case again > 0:
 				changed["asked"], changed["retry_at"] = models.AskedChanges, models.At(now.Add(again))
-			}
-			if fresh.Asked != asked && asked != "" { // somebody asked for more meanwhile
-				changed["asked"], changed["retry_at"], changed["status"] = fresh.Asked, nil, models.IntegrationPending
 			}
 			return tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(changed).Error
 		}
 		failures := fresh.Failures + 1
 		changed["status"], changed["last_error"], changed["failures"] = models.IntegrationError, failure.Error(), failures
-		changed["asked"], changed["retry_at"] = "", nil
+		changed["asked"] = ""
 		var told *peerError
 		final := errors.As(failure, &told) && failures > 1
 		if n := int(failures) - 1; n < len(retries) && !final {
-			changed["asked"], changed["retry_at"] = fresh.Asked, models.At(now.Add(retries[n]))
+			changed["asked"], changed["retry_at"] = fresh.AskAgain(), models.At(now.Add(retries[n]))
 		} else {
 			err := tx.Raise(&models.Alert{AccountID: i.AccountID, Kind: models.AlertPeerTrouble, Subject: i.ID, Title: i.ClientCode + " can't be fetched", Detail: failure.Error(),
 				Remedy: "Look at the address and the credentials of the integration, test it, and refresh it by hand."})

@@ -19,6 +19,7 @@ CREATE TABLE integrations (
     last_error TEXT NOT NULL,
     failures BIGINT NOT NULL,
     asked TEXT NOT NULL,
+    fetching TEXT NOT NULL,
     retry_at {{.Time}},
     received_until {{.Time}},
     created_at {{.Time}} NOT NULL,

@@ -1,0 +1,72 @@
+package remotes_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fieldproof/guard"
+	"fieldproof/models"
+	"fieldproof/remotes"
+)
+
+// TestNoBackendReachesWhatTheGuardForbids opens every backend that takes an address on a server of a private network.
+func TestNoBackendReachesWhatTheGuardForbids(t *testing.T) {
+	var reached atomic.Int64
+	private := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
+	defer private.Close()
+	root := t.TempDir()
+	folders, err := guard.NewFolders(root)
+	require.NoError(t, err)
+	proxy, err := guard.StartProxy(guard.NewNetwork(nil, "https://example.com"))
+	require.NoError(t, err)
+	defer proxy.Close()
+	r := remotes.New(folders, proxy)
+	host, port, _ := strings.Cut(strings.TrimPrefix(private.URL, "http://"), ":")
+	for name, s := range map[string]remotes.Spec{
+		"webdav":         {Backend: "webdav", Options: map[string]string{"url": private.URL}},
+		"webdav by name": {Backend: "webdav", Options: map[string]string{"url": "http://localhost:" + port}},
+		"s3":             {Backend: "s3", Path: "b/c", Options: map[string]string{"endpoint": private.URL, "access_key_id": "a", "secret_access_key": "b"}},
+		"sftp":           {Backend: "sftp", Options: map[string]string{"host": host, "port": port, "user": "u", "pass": "p"}},
+	} {
+		f, err := r.Open(context.Background(), s)
+		if err == nil {
+			_, err = f.List(context.Background(), "")
+			err = r.Explain(s, err)
+		}
+		require.ErrorIs(t, err, guard.ErrAddress, name)
+	}
+	require.Zero(t, reached.Load(), "nothing arrived")
+
+	response, err := http.Get(strings.Replace(proxy.URL, "fieldproof:", "other:", 1))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusProxyAuthRequired, response.StatusCode)
+	_ = response.Body.Close()
+
+	require.NoError(t, os.Symlink("/", filepath.Join(root, "out")))
+	for _, path := range []string{"out/etc", "../etc", "/", ""} {
+		_, err := r.Open(context.Background(), remotes.Spec{Backend: "local", Path: path})
+		require.Error(t, err, path)
+	}
+	_, err = r.Open(context.Background(), remotes.Spec{Backend: "local", Path: "in/here"})
+	require.NoError(t, err)
+}
+
+func TestOnlyOptionsOfTheListAreTaken(t *testing.T) {
+	for _, kind := range remotes.Kinds() {
+		for _, option := range []string{"ssh", "key_file", "known_hosts_file", "bearer_token_command", "service_account_file", "env_auth", "http_proxy", "socks_proxy", "shared_credentials_file", "encoding", "auth_url", "token_url", "x"} {
+			err := remotes.Spec{Backend: kind, Path: "a", Options: map[string]string{option: "v"}}.Check("")
+			require.Equal(t, models.Invalid, models.KindOf(err), "%s %s", kind, option)
+			require.ErrorContains(t, err, "options."+option)
+		}
+	}
+	require.Error(t, remotes.Spec{Backend: "alias", Path: "/"}.Check(""))
+	require.Error(t, remotes.Spec{Backend: "webdav", Options: map[string]string{"url": "file:///etc"}}.Check(""))
+}
