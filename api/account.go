@@ -7,7 +7,6 @@ import (
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 
-	"fieldproof/intake"
 	"fieldproof/models"
 )
 
@@ -125,25 +124,4 @@ func merge[T any](fields *T, patch mergePatch) error {
 	}
 	*fields = result
 	return nil
-}
-
-// newSampleOrder is the order that every new account begins with, ready to be completed.
-func newSampleOrder(by *models.Member) intake.NewOrder {
-	description, reference := "Your first order. Assign it to a crew, add photos, complete, approve and publish it.", "SAMPLE"
-	return intake.NewOrder{
-		ID: models.DerivedID("sample order", by.AccountID),
-		By: by,
-		Fields: models.WorkOrderFields{
-			WorkOrderNumber: "SAMPLE-1",
-			Address:         models.Address{Address1: "110 East Main Street", City: "Round Rock", State: "TX", Zip: "78664", Country: "US"},
-			Instructions:    "<p>Photograph the front of the house <b>before</b> and <b>after</b> the lawn is cut.</p>",
-			WorkOrderInfo:   "Gate code 0000 (a sample)",
-			Description:     &description,
-			Reference:       &reference,
-		},
-		Tasks: []models.TaskFields{
-			{Name: "Lawn cut", Instructions: "<p>Front and back yard, edges included.</p>", RequiredPhotos: map[string]int{"before": 1, "after": 1}},
-			{Name: "Exterior inspection"},
-		},
-	}
 }

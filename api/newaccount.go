@@ -32,7 +32,10 @@ func CreateAccount(ctx context.Context, store *models.Store, in *intake.Intake, 
 		if account, err = tx.NewAccount(id, n.Name); err != nil {
 			return err
 		}
-		return tx.NewUser(user)
+		if err := tx.NewUser(user); err != nil {
+			return err
+		}
+		return makeSamples(tx, id)
 	})
 	if err != nil {
 		return nil, nil, err

@@ -80,7 +80,7 @@ func TestTheBestMatchingWorkTypeFillsByItselfElseTheDefault(t *testing.T) {
 		again := office.Want(201, "POST", "/work-types/"+second+"/duplicate", nil)
 		require.Equal(t, "Second__2", again.Text("name"))
 		require.Equal(t, false, again.Get("default"))
-		require.Len(t, office.Want(200, "GET", "/work-types", nil).List("items"), 8)
+		require.Len(t, office.Want(200, "GET", "/work-types", nil).List("items"), 9, "and the sample's")
 		office.WantField(409, "name", "POST", "/work-types", rig.JSON{"name": " FIRST "})
 		for field, bad := range map[string]rig.JSON{
 			"name": {"name": ""}, "matches[0]": {"name": "x", "matches": []rig.JSON{{}}}, "due_in_days": {"name": "x", "due_in_days": -1},

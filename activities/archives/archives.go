@@ -38,13 +38,16 @@ type ManifestItem struct {
 	Certification models.Certification `json:"certification"`
 	UploadedBy    string               `json:"uploaded_by"`
 	Notes         string               `json:"notes"`
+	SurveyID      string               `json:"survey_id,omitempty"`
+	Answers       json.RawMessage      `json:"answers,omitempty"` // of a survey response
 }
 
 // Describe makes an item's manifest entry.
 func Describe(proof *models.Proof, item *models.Item, at string) ManifestItem {
 	return ManifestItem{Path: at, UUID: item.UUID, Kind: item.Kind, SHA256: item.SHA256, Size: item.Size, Task: proof.TaskName(item), EvidenceType: item.EvidenceType,
 		TakenAt: item.TakenAt, ReceivedAt: item.ReceivedAt, Latitude: item.Position.Latitude, Longitude: item.Position.Longitude, Accuracy: item.Position.Accuracy,
-		Source: item.Source, Certification: item.Certification, UploadedBy: proof.Users[item.UploadedBy], Notes: item.Notes}
+		Source: item.Source, Certification: item.Certification, UploadedBy: proof.Users[item.UploadedBy], Notes: item.Notes,
+		SurveyID: item.SurveyID, Answers: json.RawMessage(item.Answers)}
 }
 
 // Write streams the archive of proof to w. It holds one photo's buffer in memory at a time, however many there are.

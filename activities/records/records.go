@@ -4,6 +4,7 @@ package records
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -127,13 +128,26 @@ func (r *Records) emptyInbox(ctx context.Context, order *models.WorkOrder, known
 			continue
 		}
 		err = r.Store.Write(ctx, func(tx *models.Tx) error {
-			return tx.Model(&models.Action{}).Where("id = ?", a.ID).Updates(map[string]any{"outcome": models.ActionRefused, "refusal": refused.Error()}).Error
+			if err := tx.Model(&models.Action{}).Where("id = ?", a.ID).Updates(map[string]any{"outcome": models.ActionRefused, "refusal": refused.Error()}).Error; err != nil {
+				return err
+			}
+			return tellRefused(tx, order, &a, refused)
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// tellRefused raises an alert when what a remote system wished was not applied: nobody waits there for the answer.
+func tellRefused(tx *models.Tx, o *models.WorkOrder, a *models.Action, refused *models.Error) error {
+	if a.Parameters.Actor == "" {
+		return nil
+	}
+	return tx.Raise(&models.Alert{AccountID: o.AccountID, Kind: models.AlertStatusIgnored, WorkOrderID: &o.ID, Subject: o.ID + "/" + string(a.Event),
+		Title:  fmt.Sprintf("%s wanted to %s %s, which was not done", a.Parameters.Actor, a.Event, o.DisplayNumber()),
+		Detail: refused.Message, Remedy: "Look at the order, and do by hand what is right."})
 }
 
 func (r *Records) notice(ctx context.Context, order *models.WorkOrder, known models.Lifecycle) (more bool, err error) {

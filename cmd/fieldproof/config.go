@@ -29,7 +29,7 @@ type config struct {
 	AllowedNetworks   string `env:"FIELDPROOF_ALLOWED_NETWORKS" help:"private networks that our own requests may reach" example:"10.0.0.0/8,192.168.1.0/24"`
 	FolderRoots       string `env:"FIELDPROOF_FOLDER_ROOTS" help:"folders below which folder destinations may lie" example:"/srv/results"`
 	TrustedProxies    string `env:"FIELDPROOF_TRUSTED_PROXIES" help:"proxies whose word on a client's address counts" example:"10.0.0.5/32"`
-	SMTPURL           string `env:"FIELDPROOF_SMTP_URL" help:"for mails; without it they are only shown" example:"smtp://user:…@mail:587"`
+	SMTPURL           string `env:"FIELDPROOF_SMTP_URL" help:"for mails; without it they are only shown" example:"smtp://user:…@mail:587?from=fieldproof@example.com"`
 }
 
 // describeEnvironment lists every variable with an example.
@@ -51,6 +51,7 @@ type parsed struct {
 	config
 	networks, proxies []netip.Prefix
 	sealer            *models.Sealer
+	smtp              *url.URL // nil: nothing is mailed
 }
 
 // readConfig reads and checks the environment. Its errors name the variable.
@@ -99,8 +100,8 @@ func readConfig(n need) (*parsed, error) {
 		wrong("FIELDPROOF_TRUSTED_PROXIES", "%v", err)
 	}
 	if p.SMTPURL != "" {
-		if u, err := url.Parse(p.SMTPURL); err != nil || (u.Scheme != "smtp" && u.Scheme != "smtps") {
-			wrong("FIELDPROOF_SMTP_URL", "it begins with smtp:// or smtps://")
+		if p.smtp, err = url.Parse(p.SMTPURL); err != nil || (p.smtp.Scheme != "smtp" && p.smtp.Scheme != "smtps") || p.smtp.Hostname() == "" {
+			wrong("FIELDPROOF_SMTP_URL", "it begins with smtp:// or smtps://, with a host behind it")
 		}
 	}
 	return p, errors.Join(problems...)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -121,6 +122,11 @@ func (d devCommand) config(dir string) (*parsed, error) {
 		FolderRoots:       filepath.Join(dir, "folders"),
 		MetricsAddr:       "",
 	}}
+	if mails := os.Getenv("FIELDPROOF_SMTP_URL"); mails != "" {
+		if c.smtp, err = url.Parse(mails); err != nil || (c.smtp.Scheme != "smtp" && c.smtp.Scheme != "smtps") {
+			return nil, errors.New("FIELDPROOF_SMTP_URL: it begins with smtp:// or smtps://")
+		}
+	}
 	if extra := os.Getenv("FIELDPROOF_ALLOWED_NETWORKS"); extra != "" {
 		c.AllowedNetworks = "," + extra
 	}

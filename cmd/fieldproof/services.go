@@ -37,6 +37,9 @@ const (
 	reportMemory = 128 << 20
 )
 
+// mailsEvery is how often new alerts are mailed.
+const mailsEvery = 15 * time.Second
+
 // services is everything that a role is made of, wired by hand.
 type services struct {
 	config   *parsed
@@ -158,6 +161,7 @@ func (s *services) work(ctx context.Context, queues []string) error {
 	}
 	defer stop()
 	go s.bells.Run(ctx)
+	go (&worker.Mailer{Store: s.store, Log: s.log, PublicURL: s.config.PublicURL, Server: s.config.smtp}).Run(ctx, mailsEvery)
 	(&worker.Sweeper{Store: s.store, Blobs: s.blobs, Bells: s.bells, Temporal: s.temporal, Log: s.log}).Run(ctx)
 	return nil
 }

@@ -1,0 +1,56 @@
+package models_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fieldproof/models"
+)
+
+func FuzzSurveyTemplate(f *testing.F) {
+	for _, seed := range []string{
+		`{"meta":{"surveyTemplateId":"mySurvey","version":3.1,"name":"Display name"},"questions":[{"id":"question1","answerType":"yesNo"},{"type":"section","questions":[{"id":"question2","answerType":"yesNo"}]}]}`,
+		`{"meta":{"surveyTemplateId":"a","name":"b"},"questions":[{"id":"a","answerType":"yesNo","triggers":[{"answer":true,"enable":["b"]}]},{"id":"b","answerType":"text","triggers":[{"answer":["x"],"enable":"a"}]}]}`,
+		`{"questions":[{"id":5,"answerType":"select","answerOptions":[{"value":1},null,["x"]],"pictureMin":"2","pictureMax":1,"validation":{"pattern":"("}}]}`, `{}`, `[]`, `null`, `{"questions":null}`, `{"meta":5}`,
+	} {
+		f.Add([]byte(seed), []byte(`[{"id":"a","answer":"Yes"},{"id":"b","answer":["x",1,null],"pictures":[5]}]`))
+	}
+	f.Fuzz(func(t *testing.T, template, answers []byte) {
+		s, err := models.ParseSurvey(template)
+		if err != nil && models.KindOf(err) == "" {
+			t.Fatalf("no reason for a person: %v", err)
+		}
+		given, wrong := models.ParseAnswers(json.RawMessage(answers))
+		if wrong != nil && models.KindOf(wrong) == "" {
+			t.Fatalf("no reason for a person: %v", wrong)
+		}
+		if err == nil && wrong == nil {
+			_ = s.CheckAnswers(given)
+		}
+		_ = models.CheckInlineSurvey(json.RawMessage(template), "x.")
+	})
+}
+
+func TestAnswersWithTriggersInAChain(t *testing.T) {
+	s, err := models.ParseSurvey([]byte(`{"meta":{"surveyTemplateId":"a","name":"b"},"questions":[
+		{"id":"a","answerType":"yesNo","triggers":[{"answer":"yes","enable":["b"]}]},
+		{"id":"b","answerType":"single choice","answerOptions":["x","y"],"required":true,"triggers":[{"answer":"x","enable":["c"],"pictureMin":1}]},
+		{"id":"c","answerType":"text","required":"true","validation":{"max":3,"pattern":"^a"}}]}`))
+	require.NoError(t, err)
+	for answers, field := range map[string]string{
+		`{"a":"No"}`: "", `{"a":"No","c":"stays unasked"}`: "", `{"a":"Y"}`: "answers.b", `{"a":true,"b":"y"}`: "", `[{"id":"a","answer":"1"},{"id":"b","answer":"X"},{"id":"c","answer":"ab"}]`: "answers.b",
+		`[{"id":"a","answer":"1"},{"id":"b","answer":"x","photos":["p"]},{"id":"c","answer":"abcd"}]`: "answers.c", `[{"id":"a","answer":"1"},{"id":"b","answer":"x","photos":["p"]},{"id":"c","answer":"b"}]`: "answers.c",
+		`[{"id":"a","answer":"1"},{"id":"b","answer":"x","photos":["p"]},{"id":"c","answer":"ab"}]`: "", `[{"id":"a","answer":"Yes"},{"id":"a","answer":"No"}]`: "answers.a", `[{"answer":"Yes"}]`: "answers[0].id",
+	} {
+		given, err := models.ParseAnswers(json.RawMessage(answers))
+		require.NoError(t, err)
+		err = s.CheckAnswers(given)
+		if field == "" {
+			require.NoError(t, err, answers)
+			continue
+		}
+		require.ErrorContains(t, err, field, answers)
+	}
+}

@@ -1,0 +1,169 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wneessen/go-mail"
+
+	"fieldproof/models"
+)
+
+// Mailer mails alerts to the addresses that accounts have set, over the operator's SMTP server: one mail an account for
+// all that is new.
+type Mailer struct {
+	Store *models.Store
+	Log   *slog.Logger
+	// PublicURL is where the alerts can be seen.
+	PublicURL string
+	// Server is smtp://user:password@host:port or smtps://…, with ?from= an address of its own; nil: alerts are only shown.
+	Server *url.URL
+}
+
+const (
+	// mailLease is for how long alerts belong to the one who mails them; after it another tries.
+	mailLease = 2 * time.Minute
+	// mailedAtMost is how many alerts one mail tells of.
+	mailedAtMost = 100
+	// mailFor is for how long an alert that could not be mailed is tried.
+	mailFor = 24 * time.Hour
+)
+
+// Run mails until ctx ends.
+func (m *Mailer) Run(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if err := m.MailAlerts(ctx); err != nil && ctx.Err() == nil {
+			m.Log.Warn("alerts could not be mailed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// MailAlerts mails what is due.
+func (m *Mailer) MailAlerts(ctx context.Context) error {
+	across := models.AcrossAccounts(ctx)
+	var accounts []string
+	if err := m.Store.Read(across).Model(&models.Alert{}).Where("mail_due_at <= ?", models.Now()).Distinct().Pluck("account_id", &accounts).Error; err != nil {
+		return err
+	}
+	var failures []error
+	for _, id := range accounts {
+		if err := m.mailAccount(models.InAccount(ctx, id), id); err != nil {
+			failures = append(failures, fmt.Errorf("account %s: %w", id, err))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+func (m *Mailer) mailAccount(ctx context.Context, accountID string) error {
+	account, err := m.Store.AccountByID(ctx, accountID)
+	if err != nil {
+		return err
+	}
+	alerts, err := m.claim(ctx, account)
+	if err != nil || len(alerts) == 0 {
+		return err
+	}
+	if failure := m.send(ctx, account, alerts); failure != nil {
+		return failure // the lease runs out, and they are tried again
+	}
+	ids := make([]string, len(alerts))
+	for i, a := range alerts {
+		ids[i] = a.ID
+	}
+	return m.Store.Write(ctx, func(tx *models.Tx) error {
+		return tx.Model(&models.Alert{}).Where("id IN ?", ids).Updates(map[string]any{"mailed_at": models.Now(), "mail_due_at": nil}).Error
+	})
+}
+
+// claim takes the alerts that are due for this process. Those of an account without an address are only shown.
+func (m *Mailer) claim(ctx context.Context, account *models.Account) (alerts []models.Alert, err error) {
+	err = m.Store.Write(ctx, func(tx *models.Tx) error {
+		now := models.Now()
+		if m.Server == nil || account.AlertEmail == "" {
+			return tx.Model(&models.Alert{}).Where("mail_due_at <= ?", now).Update("mail_due_at", nil).Error
+		}
+		if err := tx.Locked().Where("mail_due_at <= ?", now).Order("id").Limit(mailedAtMost).Find(&alerts).Error; err != nil || len(alerts) == 0 {
+			return err
+		}
+		ids := make([]string, len(alerts))
+		for i, a := range alerts {
+			ids[i] = a.ID
+		}
+		if err := tx.Model(&models.Alert{}).Where("id IN ? AND created_at < ?", ids, models.At(now.Add(-mailFor))).Update("mail_due_at", nil).Error; err != nil {
+			return err
+		}
+		return tx.Model(&models.Alert{}).Where("id IN ? AND mail_due_at IS NOT NULL", ids).Update("mail_due_at", models.At(now.Add(mailLease))).Error
+	})
+	return alerts, err
+}
+
+// oneLine keeps what others wrote from becoming a header, or a second line of a list.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func (m *Mailer) send(ctx context.Context, account *models.Account, alerts []models.Alert) error {
+	message := mail.NewMsg()
+	from := m.Server.Query().Get("from")
+	if from == "" {
+		host := "localhost"
+		if u, err := url.Parse(m.PublicURL); err == nil && u.Hostname() != "" {
+			host = u.Hostname()
+		}
+		from = "fieldproof@" + host
+	}
+	if err := message.From(from); err != nil {
+		return err
+	}
+	if err := message.To(account.AlertEmail); err != nil {
+		return err
+	}
+	subject := oneLine(alerts[0].Title)
+	if n := len(alerts); n > 1 {
+		subject = fmt.Sprintf("%d alerts: %s, and more", n, subject)
+	}
+	message.Subject("Fieldproof: " + subject)
+	var text strings.Builder
+	for _, a := range alerts {
+		fmt.Fprintf(&text, "%s\n%s\nWhat to do: %s\n\n", oneLine(a.Title), oneLine(a.Detail), oneLine(a.Remedy))
+	}
+	fmt.Fprintf(&text, "All alerts of %s: %s\n", account.Name, m.PublicURL)
+	message.SetBodyString(mail.TypeTextPlain, text.String())
+	client, err := m.client()
+	if err != nil {
+		return err
+	}
+	return client.DialAndSendWithContext(ctx, message)
+}
+
+func (m *Mailer) client() (*mail.Client, error) {
+	options := []mail.Option{mail.WithTimeout(20 * time.Second), mail.WithTLSPortPolicy(mail.TLSOpportunistic)}
+	port := map[string]int{"smtp": 587, "smtps": 465}[m.Server.Scheme]
+	if m.Server.Scheme == "smtps" {
+		options = append(options, mail.WithSSL())
+	}
+	if text := m.Server.Port(); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, err
+		}
+		port = n
+	}
+	options = append(options, mail.WithPort(port))
+	if u := m.Server.User; u != nil {
+		password, _ := u.Password()
+		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(u.Username()), mail.WithPassword(password))
+	}
+	return mail.NewClient(m.Server.Hostname(), options...)
+}
