@@ -20,10 +20,10 @@ type figure struct {
 	run  func(dir string) error
 }
 
-var figures = []figure{{"renditions", renditions}, {"report", reportAgainstChromium}, {"lifecycle", lifecycles}, {"update", updates}, {"ingest", ingest}, {"list", lists}}
+var figures = []figure{{"renditions", renditions}, {"report", reportAgainstChromium}, {"lifecycle", lifecycles}, {"update", updates}, {"ingest", ingest}, {"list", lists}, {"push", pushes}, {"sheets", spreadsheets}}
 
 func main() {
-	only := flag.String("only", "", "figures to measure, with commas between: renditions, report, lifecycle, update, ingest, list")
+	only := flag.String("only", "", "figures to measure, with commas between: renditions, report, lifecycle, update, ingest, list, push, sheets")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		if err := child(flag.Args()); err != nil {
@@ -59,6 +59,10 @@ func child(args []string) error {
 	switch args[0] {
 	case "bare-server":
 		return bareServer(args[1], args[2])
+	case "prepare-imports":
+		return prepareImports(args[1], args[2])
+	case "dry-run":
+		return dryRun(args[1], args[2])
 	case "render":
 		return renderFile(args[1], args[2])
 	}

@@ -103,7 +103,8 @@ func (s Spec) Check(prefix string) error {
 	for _, name := range []string{"url", "endpoint"} {
 		if text := s.Options[name]; text != "" {
 			u, err := url.Parse(text)
-			if err != nil || (u.Scheme != "http" && u.Scheme != "https" && !(name == "endpoint" && u.Scheme == "")) || u.User != nil {
+			bare := name == "endpoint" && err == nil && u.Scheme == ""
+			if err != nil || (u.Scheme != "http" && u.Scheme != "https" && !bare) || u.User != nil {
 				p.Add(prefix+"options."+name, "Give an address that begins with https:// and bears no user name.")
 			}
 		}

@@ -80,9 +80,7 @@ func Guess(columns []string) map[string]string {
 		case isAttribute(name):
 			field = name
 		case strings.HasPrefix(name, "task") || strings.HasPrefix(name, "service"):
-			if _, err := strconv.Atoi(strings.TrimLeft(name, "taskservice")); err == nil { // Task 1, Service 2
-				field = "tasks"
-			}
+			field = numberedTask(name)
 		case slices.Contains(Fields, strings.ToLower(c)):
 			field = strings.ToLower(c)
 		}
@@ -93,6 +91,16 @@ func Guess(columns []string) map[string]string {
 		mapping[c] = field
 	}
 	return mapping
+}
+
+// numberedTask maps Task 1, Service 2 and their like, in plain form, to tasks; "" for what is none.
+func numberedTask(name string) string {
+	for _, word := range []string{"task", "tasks", "service"} {
+		if _, err := strconv.Atoi(strings.TrimPrefix(name, word)); err == nil && name != word {
+			return "tasks"
+		}
+	}
+	return ""
 }
 
 func isAttribute(name string) bool {

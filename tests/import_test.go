@@ -82,6 +82,9 @@ func TestAFileOfTheIncumbentImportsWithoutMapping(t *testing.T) {
 		require.Len(t, office.Want(200, "GET", "/work-orders", nil).List("items"), 1, "a dry run makes nothing: the sample order is alone")
 		require.Equal(t, []any{"done", 4.0, 4.0, 0.0, 0.0, 0.0}, counts(imported(office, "projects.csv", incumbents)))
 
+		if *record {
+			recordHistory(t, in, "import/"+office.Want(200, "GET", "/imports", nil).Text("items", 0, "id"), "import-"+in.Name)
+		}
 		old := byNumber(office, "1002")
 		require.Equal(t, []any{"closed", "GSS1", "2018-01-02", "23:00", "2018-01-03", "completed", true, "78664", "77", "Jane"},
 			[]any{old.Get("state"), old.Get("client_code"), old.Get("due_date"), old.Get("due_time"), old.Get("client_due_date"), old.Get("field_status"), old.Get("invoiced"), old.Get("address", "zip"), old.Get("source", "work_order_id"), old.Get("attributes", "coordinator")})

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"fieldproof/tests/rig"
@@ -68,8 +69,7 @@ func TestAPeerIsValidatedAndItsOrdersAreFetched(t *testing.T) {
 		first := peer.Calls("getWorkOrders")[0].Payload
 		require.Contains(t, first, "timestamp")
 		require.Nil(t, first["timestamp"], "the first one is full")
-		_, err := http.Get(pushed) // as the peer does when something changed
-		require.NoError(t, err)
+		rig.Send(t, rig.Client, http.MethodGet, pushed, "", nil) // as the peer does when something changed
 		office.Await("the refresh by push key", func() bool { return len(peer.Calls("getWorkOrders")) == 2 })
 		since, _ := peer.Calls("getWorkOrders")[1].Payload["timestamp"].(float64)
 		require.InDelta(t, time.Now().Unix()-300, since, 60, "what changed since the last one, with an overlap")
@@ -143,6 +143,16 @@ func TestAScheduleFetchesByItself(t *testing.T) {
 		peer.Orders(`{"workOrders":null}`)
 		require.NoError(t, schedule.Trigger(t.Context(), client.ScheduleTriggerOptions{}))
 		office.Await("the fetch", func() bool { return len(peer.Calls("getWorkOrders")) == 1 })
+		if *record {
+			recordHistory(t, in, "integration/"+id, "integration-"+in.Name)
+			scheduled, err := c.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Query: "WorkflowType = 'ScheduledFetch'"})
+			require.NoError(t, err)
+			for _, e := range scheduled.GetExecutions() {
+				if run := e.GetExecution().GetWorkflowId(); strings.HasPrefix(run, "scheduled-fetch/"+id) {
+					recordHistory(t, in, run, "scheduled-fetch-"+in.Name)
+				}
+			}
+		}
 		office.Want(200, "PATCH", "/integrations/"+id, rig.JSON{"enabled": false})
 		office.Await("its end", func() bool {
 			_, err := schedule.Describe(t.Context())
@@ -166,9 +176,7 @@ func digest(password string) string {
 // call posts a payload, url-encoded, and decodes the answer.
 func (c *caller) call(service string, more rig.JSON) rig.Answer {
 	c.t.Helper()
-	response, err := rig.Client.PostForm(c.base+"/"+service, url.Values{"payload": {c.payload(more)}})
-	require.NoError(c.t, err)
-	return rig.Read(c.t, response)
+	return rig.SendForm(c.t, c.base+"/"+service, url.Values{"payload": {c.payload(more)}})
 }
 
 func (c *caller) payload(more rig.JSON) string {
@@ -200,9 +208,7 @@ func (c *caller) upload(more rig.JSON, file []byte, fileFirst bool) rig.Answer {
 		part()
 	}
 	_ = w.Close()
-	response, err := rig.Client.Post(c.base+"/uploadPictures.php", w.FormDataContentType(), &b)
-	require.NoError(c.t, err)
-	return rig.Read(c.t, response)
+	return rig.Send(c.t, rig.Client, http.MethodPost, c.base+"/uploadPictures.php", w.FormDataContentType(), &b)
 }
 
 func TestWeHostTheExternalIntegrationAPI(t *testing.T) {
@@ -307,8 +313,7 @@ func TestWeHostTheExternalIntegrationAPI(t *testing.T) {
 		office.Want(200, "PATCH", "/users/"+vendor.ID, rig.JSON{"active": false})
 		require.Equal(t, "invalid username, password, or token", c.call("getWorkOrders", nil).Text("error"), "revoking acts at once, whatever is remembered")
 		require.NotEqual(t, true, c.call("validate", nil).Get("validated"))
-		bad, err := rig.Client.Post(c.base+"/validate", "application/json", strings.NewReader("nonsense"))
-		require.NoError(t, err)
-		require.Contains(t, rig.Read(t, bad).Text("error"), "not properly formatted")
+		bad := rig.Send(t, rig.Client, http.MethodPost, c.base+"/validate", "application/json", strings.NewReader("nonsense"))
+		require.Contains(t, bad.Text("error"), "not properly formatted")
 	})
 }

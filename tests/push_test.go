@@ -45,9 +45,7 @@ func (s *sender) post(orders ...rig.JSON) rig.Answer {
 
 func (s *sender) form(text string) rig.Answer {
 	s.t.Helper()
-	response, err := rig.Client.PostForm(s.url, url.Values{"other": {"a&b=c"}, "workOrders": {text}})
-	require.NoError(s.t, err)
-	return rig.Read(s.t, response)
+	return rig.SendForm(s.t, s.url, url.Values{"other": {"a&b=c"}, "workOrders": {text}})
 }
 
 // one pushes one order and returns its result.
@@ -304,12 +302,11 @@ func TestManyPushesAtOnceMakeOneOrder(t *testing.T) {
 		for range 12 {
 			wg.Go(func() {
 				text, _ := json.Marshal(rig.JSON{"workOrders": []rig.JSON{smallest("same", nil), smallest("too", nil)}})
-				response, err := http.Post(s.url, "application/json", strings.NewReader(string(text)))
+				a, err := (&rig.User{T: t}).Try("POST", s.url, text)
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				a := rig.Read(t, response)
 				mu.Lock()
 				defer mu.Unlock()
 				for n := range a.List("results") {
@@ -369,9 +366,7 @@ func TestAFloodOfPushesIsSlowedDown(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext}}
 	url, status := shapes[0].URL+"/push/"+uuid.NewString(), 0
 	for range 100 {
-		response, err := client.Get(url)
-		require.NoError(t, err)
-		a := rig.Read(t, response)
+		a := rig.Send(t, client, http.MethodGet, url, "", nil)
 		if status = a.Status; status == 429 {
 			require.NotEmpty(t, a.Header.Get("Retry-After"))
 			break

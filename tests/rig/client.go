@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -162,14 +163,31 @@ func read(response *http.Response) (a Answer, err error) {
 	return a, nil
 }
 
-// Read reads an answer to its end.
-func Read(t testing.TB, response *http.Response) Answer {
+// Send sends a request by a client of its own kind, without a session.
+func Send(t testing.TB, client *http.Client, method, url, contentType string, body io.Reader) Answer {
 	t.Helper()
+	r, err := http.NewRequest(method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	response, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
 	a, err := read(response)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a
+}
+
+// SendForm sends a url-encoded form.
+func SendForm(t testing.TB, url string, values url.Values) Answer {
+	t.Helper()
+	return Send(t, Client, http.MethodPost, url, "application/x-www-form-urlencoded", strings.NewReader(values.Encode()))
 }
 
 // Want sends a request and fails the test when the status is another.
