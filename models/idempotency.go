@@ -56,7 +56,8 @@ func (s *Store) AnswerKey(ctx context.Context, id string, status int, outcome st
 	})
 }
 
-// ForgetOld deletes what has served its time: idempotency keys after a day, feed entries after two, expired tokens.
+// ForgetOld deletes what has served its time: idempotency keys after a day, feed entries after two, expired tokens, the
+// logs of integrations after ninety.
 func (s *Store) ForgetOld(ctx context.Context) error {
 	ctx = AcrossAccounts(ctx)
 	day := func(n int) Time { return At(time.Now().Add(-time.Duration(n) * 24 * time.Hour)) }
@@ -71,6 +72,7 @@ func (s *Store) ForgetOld(ctx context.Context) error {
 			{&Token{}, "expires_at < ?", day(1)},
 			{&RateLimit{}, "ends_at < ?", Now()},
 			{&Action{}, "NOT inbox AND created_at < ?", day(7)},
+			{&LogEntry{}, "at < ?", day(90)},
 		} {
 			if err := tx.Where(old.where, old.at).Delete(old.row).Error; err != nil {
 				return err
