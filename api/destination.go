@@ -197,7 +197,7 @@ func (s *Server) patchDestination(c *call, patch mergePatch) (models.Destination
 	if fields.Kind != d.Kind {
 		return models.DestinationView{}, models.InvalidField("kind", "A destination keeps its kind: make a new one.")
 	}
-	if forgetsAuthorization(patch) {
+	if forgets(patch, "authorization") {
 		secrets.Authorization = ""
 	}
 	if err := c.setFields(d, fields, &secrets); err != nil {
@@ -223,18 +223,6 @@ func (s *Server) patchDestination(c *call, patch mergePatch) (models.Destination
 	}
 	s.Intake.Bells.Poke()
 	return c.showDestination(d, "")
-}
-
-// forgetsAuthorization tells whether a patch sets the authorization to null or "".
-func forgetsAuthorization(patch mergePatch) bool {
-	var p struct {
-		Settings map[string]json.RawMessage `json:"settings"`
-	}
-	if json.Unmarshal(patch, &p) != nil {
-		return false
-	}
-	raw, given := p.Settings["authorization"]
-	return given && (string(raw) == "null" || string(raw) == `""`)
 }
 
 func (s *Server) deleteDestination(c *call) error {

@@ -321,7 +321,7 @@ func most(counts map[byte]int) rune {
 
 var guarded = regexp.MustCompile(`^'+[=+\-@\t\r]`)
 
-// unguard takes away the apostrophe that [guard] put before a cell which looks like a formula.
+// unguard takes away the apostrophe that [Guard] put before a cell which looks like a formula.
 func unguard(cell string) string {
 	if len(cell) > 1 && cell[0] == '\'' && guarded.MatchString(cell) {
 		return cell[1:]

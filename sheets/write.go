@@ -91,9 +91,9 @@ func day(d *models.Date, at *string) string {
 	return s
 }
 
-// guard puts an apostrophe before a cell that a spreadsheet would run as a formula; reading takes it away again. A plain
+// Guard puts an apostrophe before a cell that a spreadsheet would run as a formula; reading takes it away again. A plain
 // number is none.
-func guard(cell string) string {
+func Guard(cell string) string {
 	if cell == "" {
 		return cell
 	}
@@ -131,7 +131,7 @@ func NewCSV(w io.Writer) (Writer, error) {
 func (c *csvWriter) Write(cells []string) error {
 	c.cells = c.cells[:0]
 	for _, cell := range cells {
-		c.cells = append(c.cells, guard(cell))
+		c.cells = append(c.cells, Guard(cell))
 	}
 	return c.w.Write(c.cells)
 }

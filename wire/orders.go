@@ -351,11 +351,8 @@ func (r *reading) attributes() {
 	}
 }
 
-// LastAttribute is the highest number of an attribute; those from FirstAttribute on are the sender's own.
-const (
-	FirstAttribute = 7
-	LastAttribute  = 30
-)
+// LastAttribute is the highest number of an attribute; those from 7 on are the sender's own.
+const LastAttribute = 30
 
 func isAttribute(name string) bool {
 	digits, ok := strings.CutPrefix(name, "attribute")

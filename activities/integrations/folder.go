@@ -19,6 +19,7 @@ import (
 	"fieldproof/intake"
 	"fieldproof/models"
 	"fieldproof/remotes"
+	"fieldproof/sheets"
 )
 
 // Folders beside a watched one, into which its files go.
@@ -276,7 +277,7 @@ func WriteResults(ctx context.Context, store *models.Store, i *models.Import, to
 				messages = []models.FieldError{{}}
 			}
 			for _, m := range messages {
-				if err := w.Write([]string{strconv.FormatInt(r.Line, 10), guardCell(r.Number), r.Result, m.Field, guardCell(m.Message), r.WorkOrderID}); err != nil {
+				if err := w.Write([]string{strconv.FormatInt(r.Line, 10), sheets.Guard(r.Number), r.Result, m.Field, sheets.Guard(m.Message), r.WorkOrderID}); err != nil {
 					return err
 				}
 			}
@@ -287,11 +288,4 @@ func WriteResults(ctx context.Context, store *models.Store, i *models.Import, to
 			return err
 		}
 	}
-}
-
-func guardCell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }
