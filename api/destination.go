@@ -3,11 +3,18 @@ package api
 import (
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 
+	"gorm.io/gorm"
+
+	"fieldproof/activities/webhooks"
 	"fieldproof/models"
+	"fieldproof/remotes"
 )
 
 // DestinationFields are what may be written of a destination (contract: destination).
@@ -28,7 +35,9 @@ type TestResult struct {
 
 // Replay asks for messages to be sent again.
 type Replay struct {
-	Since *models.Time `json:"since,omitempty"`
+	Since      *models.Time `json:"since,omitempty"`
+	OnlyFailed bool         `json:"only_failed,omitempty"` // those that have not arrived
+	MessageID  string       `json:"message_id,omitempty"`  // this one alone
 }
 
 // Replayed says how many messages are sent again.
@@ -55,6 +64,8 @@ func (s *Server) destinationRoutes() []route {
 		remove("/destinations/:id", manage, "Delete a destination", s.deleteDestination),
 		define(http.MethodPost, "/destinations/:id/test", manage, http.StatusOK, "Try a destination now", s.testDestination),
 		define(http.MethodPost, "/destinations/:id/replay", manage, http.StatusAccepted, "Send a web-hook's messages again, under the same ids", s.replayDestination),
+		get("/destinations/:id/messages", manage, "What was sent to a web-hook, newest first, with the last answer", s.listMessages, "state"),
+		get("/destinations/:id/preview", manage, "The folders and names that a place's items would get, on a real order", s.previewFolders, "work_order_id"),
 		define(http.MethodPost, "/destinations/:id/rotate-secret", manage, http.StatusOK, "Give a web-hook a new secret; the old one signs along for a day", s.rotateSecret),
 	}
 }
@@ -74,7 +85,7 @@ func (c *call) seal(d *models.Destination, secrets models.DestinationSecrets) (e
 
 func (c *call) showDestination(d *models.Destination, secret string) (models.DestinationView, error) {
 	secrets, err := c.secrets(d)
-	return d.View(secrets.Authorization != "", secret), err
+	return d.View(secrets, secret), err
 }
 
 func (s *Server) listDestinations(c *call) (list[models.DestinationView], error) {
@@ -116,18 +127,70 @@ func (c *call) setFields(d *models.Destination, in DestinationFields, secrets *m
 	if settings.Authorization != "" {
 		secrets.Authorization = settings.Authorization
 	}
-	d.Settings.Authorization = ""
-	if d.Kind == models.FolderDestination {
+	if settings.Password != "" {
+		secrets.Password = settings.Password
+	}
+	if settings.Token != "" {
+		secrets.Token = settings.Token
+	}
+	d.Settings.Authorization, d.Settings.Password, d.Settings.Token = "", "", ""
+	if d.Kind == models.WebhookDestination && settings.Template != "" {
+		if err := webhooks.CheckTemplate(settings.Template); err != nil {
+			return models.InvalidField("settings.template", "%v", err)
+		}
+	}
+	if !d.Place() {
+		return nil
+	}
+	if d.Kind == models.FolderDestination || d.Kind == models.S3Destination {
 		d.Settings.Path = strings.Trim(d.Settings.Path, "/")
 	}
+	return sealOptions(d, secrets)
+}
+
+// sealOptions takes the secret options out of the settings of a place, and checks them all.
+func sealOptions(d *models.Destination, secrets *models.DestinationSecrets) error {
+	if d.Kind == models.FolderDestination {
+		return nil
+	}
+	kind := string(d.Kind)
+	plain := map[string]string{}
+	for name, value := range d.Settings.Options {
+		if !remotes.IsSecret(kind, name) {
+			plain[name] = value
+			continue
+		}
+		if secrets.Options == nil {
+			secrets.Options = map[string]string{}
+		}
+		if secrets.Options[name] = value; value == "" {
+			delete(secrets.Options, name)
+		}
+	}
+	all := maps.Clone(plain)
+	maps.Copy(all, secrets.Options)
+	for i, f := range d.Settings.Paths() {
+		prefix := "settings."
+		if i > 0 {
+			prefix = fmt.Sprintf("settings.more_paths[%d].", i-1)
+		}
+		if err := (remotes.Spec{Backend: kind, Path: f.Path, Options: all}).Check(prefix); err != nil {
+			return err
+		}
+	}
+	d.Settings.Options = plain
 	return nil
 }
 
 // checkScope refuses an order of somebody else, and a folder that another account writes to.
 func (c *call) checkScope(tx *models.Tx, d *models.Destination) error {
 	if d.IntegrationID != nil {
-		if _, err := models.One[models.Integration](tx.Where("id = ? AND deleted_at IS NULL", *d.IntegrationID), "integration"); err != nil {
+		i, err := models.One[models.Integration](tx.Where("id = ? AND deleted_at IS NULL", *d.IntegrationID), "integration")
+		if err != nil {
 			return models.InvalidField("scope.integration_id", "The account has no integration %s.", *d.IntegrationID)
+		}
+		if d.Kind == models.ClientDestination && d.Settings.URL == "" && i.Settings.URL == "" {
+			return models.InvalidField("settings.url", "The integration %s names no system: give its address here.", i.ClientCode)
 		}
 	}
 	if d.WorkOrderID != nil {
@@ -138,7 +201,16 @@ func (c *call) checkScope(tx *models.Tx, d *models.Destination) error {
 	if d.Kind != models.FolderDestination {
 		return nil
 	}
-	return c.folderIsFree(tx, d.Settings.Path, "settings.path")
+	for i, f := range d.Settings.Paths() {
+		field := "settings.path"
+		if i > 0 {
+			field = fmt.Sprintf("settings.more_paths[%d].path", i-1)
+		}
+		if err := c.folderIsFree(tx, f.Path, field); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func newSecret() string {
@@ -200,6 +272,12 @@ func (s *Server) patchDestination(c *call, patch mergePatch) (models.Destination
 	if forgets(patch, "authorization") {
 		secrets.Authorization = ""
 	}
+	if forgets(patch, "password") {
+		secrets.Password = ""
+	}
+	if forgets(patch, "token") {
+		secrets.Token = ""
+	}
 	if err := c.setFields(d, fields, &secrets); err != nil {
 		return models.DestinationView{}, err
 	}
@@ -253,8 +331,10 @@ func (s *Server) testDestination(c *call, _ nothing) (TestResult, error) {
 	switch d.Kind {
 	case models.WebhookDestination:
 		result.Status, err = s.Webhooks.Test(c.ctx(), d)
-	case models.FolderDestination:
-		err = s.Backups.TestFolder(d)
+	case models.ClientDestination:
+		err = s.Clients.Test(c.ctx(), d)
+	default:
+		err = s.Backups.Test(c.ctx(), d)
 	}
 	if err != nil {
 		result.OK, result.Error = false, err.Error()
@@ -285,6 +365,15 @@ func (s *Server) replayDestination(c *call, in Replay) (Replayed, error) {
 		if in.Since != nil {
 			q = q.Where("at >= ?", *in.Since)
 		}
+		if in.OnlyFailed {
+			q = q.Where("state <> ?", models.DeliveryDelivered)
+		}
+		if in.MessageID != "" {
+			if _, err := models.One[models.WebhookMessage](tx.Where("destination_id = ? AND id = ?", d.ID, in.MessageID), "message"); err != nil {
+				return models.InvalidField("message_id", "The web-hook has no message %s.", in.MessageID)
+			}
+			q = q.Where("id = ?", in.MessageID)
+		}
 		done := q.Updates(map[string]any{"state": models.DeliveryPending, "next_attempt_at": now, "give_up_at": models.At(now.Add(models.WebhookRetention))})
 		if n = done.RowsAffected; done.Error != nil {
 			return done.Error
@@ -296,6 +385,107 @@ func (s *Server) replayDestination(c *call, in Replay) (Replayed, error) {
 	})
 	s.Intake.Bells.Poke()
 	return Replayed{n}, err
+}
+
+// MessageView is a message in the log of a web-hook.
+type MessageView struct {
+	ID            string           `json:"id"` // its webhook-id
+	Type          string           `json:"type"`
+	WorkOrderID   string           `json:"work_order_id"`
+	ItemID        string           `json:"item_id"`
+	At            models.Time      `json:"at"`
+	State         string           `json:"state"`
+	Attempts      int64            `json:"attempts"`
+	LastError     string           `json:"last_error"`
+	NextAttemptAt *models.Time     `json:"next_attempt_at"`
+	DeliveredAt   *models.Time     `json:"delivered_at"`
+	Data          json.RawMessage  `json:"data"` // as it was frozen; a file in line and a template's body are made when it is sent
+	AttemptLog    []models.Attempt `json:"attempt_log"`
+}
+
+// shownAttempts is how many tries of a message its log shows, the latest.
+const shownAttempts = 20
+
+func (s *Server) listMessages(c *call) (list[MessageView], error) {
+	page := list[MessageView]{Items: []MessageView{}}
+	d, err := c.webhook()
+	if err != nil {
+		return page, err
+	}
+	limit, at, err := c.page()
+	if err != nil {
+		return page, err
+	}
+	db := s.Store.Read(c.ctx())
+	q := db.Where("destination_id = ?", d.ID).Order("seq DESC").Limit(limit + 1)
+	if state := c.Query("state"); state != "" {
+		q = q.Where("state = ?", state)
+	}
+	if at.Before > 0 {
+		q = q.Where("seq < ?", at.Before)
+	}
+	var rows []models.WebhookMessage
+	if err := q.Find(&rows).Error; err != nil {
+		return page, err
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		at.Before = rows[limit-1].Seq
+		page.NextCursor = at.text()
+	}
+	for _, m := range rows {
+		v := MessageView{ID: m.ID, Type: m.Type, WorkOrderID: m.WorkOrderID, ItemID: m.ItemID, At: m.At, State: m.State, Attempts: m.Attempts, LastError: m.LastError,
+			NextAttemptAt: m.NextAttemptAt, DeliveredAt: m.DeliveredAt, Data: json.RawMessage(m.Data), AttemptLog: []models.Attempt{}}
+		if err := db.Where("message_id = ?", m.ID).Order("id DESC").Limit(shownAttempts).Find(&v.AttemptLog).Error; err != nil {
+			return page, err
+		}
+		page.Items = append(page.Items, v)
+	}
+	return page, nil
+}
+
+// FolderPreview is where the items of a real order would lie.
+type FolderPreview struct {
+	WorkOrderID string   `json:"work_order_id"`
+	Files       []string `json:"files"` // the first 20 in each path
+}
+
+// previewed is how many items a preview shows.
+const previewed = 20
+
+func (s *Server) previewFolders(c *call) (FolderPreview, error) {
+	v := FolderPreview{Files: []string{}}
+	d, err := c.destination()
+	if err != nil {
+		return v, err
+	}
+	if !d.Place() {
+		return v, models.Errorf(models.Conflict, "%s is a %s, which has no folders.", d.Name, d.Kind)
+	}
+	db := s.Store.Read(c.ctx())
+	q := db.Where("NOT hidden").Order("seq DESC")
+	if id := c.Query("work_order_id"); id != "" {
+		q = q.Where("id = ?", id)
+	} else {
+		q = q.Where("id IN (?)", db.Session(&gorm.Session{NewDB: true, Context: c.ctx()}).Model(&models.Item{}).Select("work_order_id").Where("kind = ? AND deleted_at IS NULL", models.Photo))
+	}
+	o, err := models.One[models.WorkOrder](q.Limit(1), "work order with photos")
+	if err != nil {
+		return v, err
+	}
+	proof, err := models.ProofOf(db, o.ID, nil)
+	if err != nil {
+		return v, err
+	}
+	v.WorkOrderID = o.ID
+	for _, f := range d.Settings.Paths() {
+		for n, item := range proof.Items {
+			if n < previewed && item.BlobKey != "" {
+				v.Files = append(v.Files, path.Join(f.Path, proof.FolderOf(f.Template, item), proof.FileName(item)))
+			}
+		}
+	}
+	return v, nil
 }
 
 func (s *Server) rotateSecret(c *call, _ nothing) (models.DestinationView, error) {

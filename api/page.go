@@ -98,3 +98,16 @@ func (c *call) knownQuery() error {
 	}
 	return nil
 }
+
+// number is a whole number among the parameters of the address.
+func (c *call) number(name string, otherwise int64) (int64, error) {
+	text := c.Query(name)
+	if text == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		return 0, badParameter(name, "Give a whole number.")
+	}
+	return n, nil
+}

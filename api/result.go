@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -46,8 +47,37 @@ func (s *Server) archive(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.download("application/zip", proof, ".zip")
-	return nil, archives.Write(c.ctx(), c.started(), s.Blobs, proof, "")
+	file, err := s.Archives.Of(c.ctx(), proof, "")
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.sendArchive(file, models.SafeName(proof.Order.DisplayNumber()))
+}
+
+// sendArchive answers with an archive. Ranges work, and cost only what they send.
+func (c *call) sendArchive(file *archives.File, name string) error {
+	defer file.Close()
+	c.Header("Content-Type", "application/zip")
+	c.Header("Content-Disposition", fmt.Sprintf(`attachment; filename="%s.zip"`, name))
+	c.Header("ETag", file.ETag)
+	c.written = true
+	watched := &watchedReader{File: file}
+	http.ServeContent(c.Writer, c.Request, "", file.Modified, watched)
+	return watched.err
+}
+
+// watchedReader remembers what ended a read: http.ServeContent keeps it for itself.
+type watchedReader struct {
+	*archives.File
+	err error
+}
+
+func (w *watchedReader) Read(b []byte) (int, error) {
+	n, err := w.File.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		w.err = err
+	}
+	return n, err
 }
 
 func (c *call) download(contentType string, proof *models.Proof, extension string) {

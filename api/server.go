@@ -18,7 +18,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
 
+	"fieldproof/activities/archives"
 	"fieldproof/activities/backups"
+	"fieldproof/activities/clients"
 	"fieldproof/activities/integrations"
 	"fieldproof/activities/media"
 	"fieldproof/activities/reports"
@@ -38,8 +40,10 @@ type Server struct {
 	Actions  *intake.Actions
 	Media    *media.Media
 	Reports  *reports.Reports
+	Archives *archives.Archives
 	Backups  *backups.Backups
 	Webhooks *webhooks.Webhooks
+	Clients  *clients.Clients
 	Log      *slog.Logger
 
 	Integrations *integrations.Integrations
@@ -99,6 +103,9 @@ func (s *Server) Handler(ctx context.Context) (http.Handler, error) {
 	g.GET("/", func(g *gin.Context) { g.Redirect(http.StatusFound, "/api/docs") })
 	s.pushRoutes(g)
 	s.hostedRoutes(g)
+	s.assetRoutes(g)
+	s.verifyRoutes(g)
+	s.sharedRoutes(g)
 	g.GET("/api/openapi.json", func(g *gin.Context) { g.Data(http.StatusOK, "application/json", s.openAPI) })
 	g.GET("/api/docs", s.docs)
 	g.GET("/healthz", func(g *gin.Context) { g.String(http.StatusOK, "ok\n") })
@@ -192,7 +199,7 @@ func (s *Server) ready(g *gin.Context) {
 func (s *Server) table() []route {
 	var all []route
 	for _, some := range [][]route{
-		s.sessionRoutes(), s.accountRoutes(), s.orderRoutes(), s.transitionRoutes(), s.photoRoutes(), s.checkInRoutes(), s.resultRoutes(),
+		s.sessionRoutes(), s.accountRoutes(), s.orderRoutes(), s.transitionRoutes(), s.photoRoutes(), s.checkInRoutes(), s.resultRoutes(), s.linkRoutes(), s.proofRoutes(),
 		s.destinationRoutes(), s.propertyRoutes(), s.workTypeRoutes(), s.surveyRoutes(), s.surveyResponseRoutes(), s.integrationRoutes(), s.importRoutes(), s.exportRoutes(), s.roleRoutes(), s.userRoutes(), s.tokenRoutes(), s.alertRoutes(), s.streamRoutes(),
 	} {
 		all = append(all, some...)

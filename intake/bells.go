@@ -163,6 +163,9 @@ func (b *Bells) ring(ctx context.Context, bell models.Bell) error {
 	case models.WebhookBell:
 		return b.signalWithStart(ctx, names.WebhookID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "web-hook endpoint"},
 			names.WebhookEndpoint, names.WebhookInput{DestinationID: bell.Subject})
+	case models.ClientBell:
+		return b.signalWithStart(ctx, names.ClientID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "to the client"},
+			names.ClientLink, names.ClientInput{Subject: bell.Subject})
 	case models.IntegrationBell:
 		return b.signalWithStart(ctx, names.IntegrationID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "integration"},
 			names.Integration, names.IntegrationInput{IntegrationID: bell.Subject})

@@ -86,6 +86,9 @@ func (tx *Tx) Record(o *WorkOrder, e *HistoryEvent, more ...func(*WebhookData)) 
 	if err := tx.Announce(o.AccountID, "work_order."+string(e.Type), o.ID, o.ID); err != nil {
 		return err
 	}
+	if err := tx.tellClients(o, e); err != nil {
+		return err
+	}
 	endpoints, err := tx.webhooksFor(o, e.WebhookType())
 	if err != nil || len(endpoints) == 0 {
 		return err
@@ -96,7 +99,11 @@ func (tx *Tx) Record(o *WorkOrder, e *HistoryEvent, more ...func(*WebhookData)) 
 	if err != nil {
 		return err
 	}
-	data := WebhookData{WorkOrder: views[0], Event: e.View()}
+	head, err := headOf(tx.DB, o.AccountID)
+	if err != nil {
+		return err
+	}
+	data := WebhookData{WorkOrder: views[0], Event: e.View(), Proof: head}
 	for _, f := range more {
 		f(&data)
 	}

@@ -18,6 +18,7 @@ const (
 	WebhookBell     BellKind = "webhook"
 	IntegrationBell BellKind = "integration"
 	ImportBell      BellKind = "import"
+	ClientBell      BellKind = "client"
 )
 
 // Bell is an entry of the outbox: a workflow is to be woken, and started when it does not run. It carries no content;

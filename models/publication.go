@@ -19,10 +19,19 @@ type Publication struct {
 	WorkOrderID string
 	Number      int64 // counts the publications of one order from 1
 	Items       int64
+	Relay       bool // the order's open publication, which takes each item as it comes
 	CreatedBy   string
 	CreatedAt   Time
 	ReportKey   string // where the rendered PDF lies; "" while it is not needed or not made
 	EndedAt     *Time
+}
+
+// ReportPart is where a part of the publication's report lies, counted from 1; long reports have several.
+func (p *Publication) ReportPart(n int) string {
+	if n == 1 {
+		return "reports/" + p.ID + ".pdf"
+	}
+	return fmt.Sprintf("reports/%s_%d.pdf", p.ID, n)
 }
 
 // PublicationItem is an item as one publication released it.
@@ -57,6 +66,8 @@ type DeliveryItem struct {
 	AccountID     string
 	DestinationID string
 	Revision      int64
+	DeliveredAt   *Time // when it was there: another try begins behind it
+	Path          string
 }
 
 // Attempt is one try of a delivery or of a web-hook message.
@@ -69,7 +80,8 @@ type Attempt struct {
 	Milliseconds int64   `json:"milliseconds"`
 	Status       int64   `json:"status,omitempty"` // the HTTP status, 0 when there was no answer
 	Error        string  `json:"error"`
-	Answer       string  `json:"answer,omitempty"` // the beginning of what the other side said
+	Answer       string  `json:"answer,omitempty"`  // the beginning of what the other side said
+	Request      string  `json:"request,omitempty"` // the head of what was sent, without secrets
 }
 
 // DestinationRef names a destination.
@@ -153,7 +165,7 @@ func (tx *Tx) PublishItems(o *WorkOrder, e *HistoryEvent, terms Terms, itemIDs, 
 
 	o.PublicationCount++
 	p := &Publication{ID: NewID(), AccountID: o.AccountID, WorkOrderID: o.ID, Number: o.PublicationCount, Items: int64(len(released)), CreatedBy: e.ActorID, CreatedAt: Now()}
-	needsWorkflow := slices.ContainsFunc(releases, func(r release) bool { return r.destination.Kind != WebhookDestination })
+	needsWorkflow := slices.ContainsFunc(releases, func(r release) bool { return !r.destination.Queued() })
 	if !needsWorkflow {
 		p.EndedAt = &p.CreatedAt
 	}
@@ -179,12 +191,19 @@ func (tx *Tx) PublishItems(o *WorkOrder, e *HistoryEvent, terms Terms, itemIDs, 
 	if err != nil {
 		return nil, err
 	}
-	told := &WebhookPublication{ID: p.ID, Number: p.Number, CreatedAt: p.CreatedAt, Items: p.Items}
+	head, err := tx.prove(o, p, e.Actor, slices.DeleteFunc(slices.Clone(items), func(i *Item) bool { return released[i.ID] == nil }))
+	if err != nil {
+		return nil, err
+	}
+	told := &WebhookPublication{ID: p.ID, Number: p.Number, CreatedAt: p.CreatedAt, Items: p.Items, Proof: head}
 	err = tx.Record(o, e, func(d *WebhookData) { d.Publication, d.deliveries = told, deliveries })
 	if err != nil {
 		return nil, err
 	}
 	if err := tx.queueItems(o, e, told, releases, deliveries); err != nil {
+		return nil, err
+	}
+	if err := tx.queueForClients(o, e, releases, deliveries); err != nil {
 		return nil, err
 	}
 	// Whoever publishes wants an endpoint that rests to be tried now.
@@ -253,7 +272,7 @@ func (tx *Tx) queueItems(o *WorkOrder, e *HistoryEvent, told *WebhookPublication
 				continue
 			}
 			view := item.View(names[item.UploadedBy])
-			data, err := json.Marshal(WebhookData{WorkOrder: *order, Event: e.View(), Item: &view, Publication: told})
+			data, err := json.Marshal(WebhookData{WorkOrder: *order, Event: e.View(), Item: &view, Publication: told, Proof: told.Proof})
 			if err != nil {
 				return err
 			}
@@ -370,45 +389,21 @@ func ViewDeliveries(db *gorm.DB, deliveries []Delivery) ([]DeliveryView, error) 
 			Destination: DestinationRef{destination.ID, destination.Name, destination.Kind},
 			State:       d.State, Attempts: d.Attempts, LastError: d.LastError, NextAttemptAt: d.NextAttemptAt, DeliveredAt: d.DeliveredAt, CreatedAt: d.CreatedAt}
 		if destination.Kind == WebhookDestination {
-			if err := v.fromMessages(db); err != nil {
+			if err := v.fromMessages(db, &WebhookMessage{}); err != nil {
 				return nil, err
 			}
 			if destination.FailingSince != nil && (v.State == DeliveryPending || v.State == DeliveryRetrying) {
 				v.State, v.LastError, v.NextAttemptAt = DeliveryRetrying, destination.LastError, destination.ProbeAt
 			}
 		}
+		if destination.Kind == ClientDestination {
+			if err := v.fromMessages(db, &ClientMessage{}); err != nil {
+				return nil, err
+			}
+		}
 		views = append(views, v)
 	}
 	return views, nil
-}
-
-func (v *DeliveryView) fromMessages(db *gorm.DB) error {
-	var messages []WebhookMessage
-	err := db.Select("state", "attempts", "last_error", "next_attempt_at", "delivered_at").Where("delivery_id = ?", v.ID).Find(&messages).Error
-	if err != nil {
-		return err
-	}
-	v.State, v.Attempts, v.LastError, v.NextAttemptAt, v.DeliveredAt = DeliveryDelivered, 0, "", nil, nil
-	rank := []string{DeliveryDelivered, DeliveryPending, DeliveryRetrying, DeliveryFailed}
-	for _, m := range messages {
-		if slices.Index(rank, m.State) > slices.Index(rank, v.State) {
-			v.State = m.State
-		}
-		v.Attempts = max(v.Attempts, m.Attempts)
-		if m.State != DeliveryDelivered && m.LastError != "" {
-			v.LastError = m.LastError
-		}
-		if m.NextAttemptAt != nil && m.State != DeliveryDelivered && (v.NextAttemptAt == nil || m.NextAttemptAt.Before(v.NextAttemptAt.Time)) {
-			v.NextAttemptAt = m.NextAttemptAt
-		}
-		if m.DeliveredAt != nil && (v.DeliveredAt == nil || m.DeliveredAt.After(v.DeliveredAt.Time)) {
-			v.DeliveredAt = m.DeliveredAt
-		}
-	}
-	if v.State != DeliveryDelivered {
-		v.DeliveredAt = nil
-	}
-	return nil
 }
 
 // ViewPublication makes the view of a publication with its deliveries.
@@ -453,6 +448,18 @@ func (tx *Tx) RetryDelivery(d *Delivery) error {
 			return err
 		}
 		return tx.Ring(WebhookBell, destination.ID)
+	}
+	if destination.Kind == ClientDestination {
+		delete(again, "give_up_at")
+		again["attempts"] = 0
+		messages := tx.Model(&ClientMessage{}).Where("delivery_id = ? AND state <> ?", d.ID, DeliveryDelivered).Updates(again)
+		if messages.Error != nil {
+			return messages.Error
+		}
+		if messages.RowsAffected == 0 {
+			return Errorf(Conflict, "Everything of this delivery has arrived; publish again to send what is new.")
+		}
+		return tx.Ring(ClientBell, ClientSubject(destination.ID, d.WorkOrderID))
 	}
 	if d.State == DeliveryDelivered {
 		return Errorf(Conflict, "The delivery has arrived; publish again to send what is new.")

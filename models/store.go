@@ -37,6 +37,9 @@ type Store struct {
 	write   *gorm.DB
 	feed    *feedHub
 	busy    sync.Map // goroutine → struct{}: those inside a transaction
+
+	// Sealer opens the keys by which accounts sign. Publishing needs it.
+	Sealer *Sealer
 }
 
 // Tx is one transaction. Inside it every call takes it; asking the store again is an error.

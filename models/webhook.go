@@ -25,6 +25,8 @@ type WebhookData struct {
 	Event       EventView           `json:"event"`
 	Item        *PhotoView          `json:"item,omitempty"`
 	Publication *WebhookPublication `json:"publication,omitempty"`
+	// Proof is the head of the account's chain: whoever keeps it can check everything up to it.
+	Proof *ProofHead `json:"proof,omitempty"`
 
 	deliveries map[string]string // destination id → delivery id, for the messages of a publication
 }
@@ -35,6 +37,8 @@ type WebhookPublication struct {
 	Number    int64  `json:"number"`
 	CreatedAt Time   `json:"created_at"`
 	Items     int64  `json:"items"`
+	// Proof is the head of the account's chain right after this publication.
+	Proof *ProofHead `json:"proof"`
 }
 
 func (d *WebhookData) deliveryTo(destinationID string) *string {

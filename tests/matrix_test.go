@@ -67,6 +67,18 @@ var matrix = map[string]string{
 	"POST /destinations/{id}/test":            ".3333341",
 	"POST /destinations/{id}/replay":          ".3333341",
 	"POST /destinations/{id}/rotate-secret":   ".3333341",
+	"GET /destinations/{id}/messages":         ".3333341",
+	"GET /destinations/{id}/preview":          ".3333341",
+	"GET /work-orders/{id}/links":             "..333341",
+	"POST /work-orders/{id}/links":            "..333341",
+	"GET /links/{id}":                         "..333341",
+	"DELETE /links/{id}":                      "..333341",
+	"GET /links/{id}/views":                   "..333341",
+	"GET /work-orders/{id}/comments":          "..333341",
+	"POST /work-orders/{id}/comments":         "..333341",
+	"GET /proof":                              "..3333.1",
+	"GET /proof/chain.jsonl":                  "..3333.1",
+	"POST /proof/rotate-key":                  ".33333.1",
 	"GET /properties":                         "..3333.1",
 	"POST /properties":                        "..3333.1",
 	"GET /properties/{id}":                    "..333341",
@@ -263,6 +275,7 @@ func fixture(t *testing.T, in *rig.Installation, admin, foreigner *rig.User, col
 	for _, step := range []string{"complete", "approve", "publish"} {
 		admin.Want(200, "POST", "/work-orders/"+done+"/"+step, nil)
 	}
+	ids["links"] = admin.Want(201, "POST", "/work-orders/"+done+"/links", rig.JSON{}).Text("id")
 	ids["deliveries"] = admin.Want(200, "GET", "/work-orders/"+done+"/publications", nil).Text("items", 0, "deliveries", 0, "id")
 	admin.Upload(done, rig.JPEG(60, 40, 2))
 	admin.Await("an alert", func() bool {

@@ -148,7 +148,26 @@ type Member struct {
 	Value any
 }
 
-// escapeBraces is for JSON texts: a brace inside of a text has an escape, one outside has none and must not be there.
+// escapeBraces writes the braces inside of JSON texts as escapes; those that are structure stay.
 func escapeBraces(text string) string {
-	return strings.NewReplacer("{", `\u007b`, "}", `\u007d`).Replace(text)
+	var b strings.Builder
+	inside, escape := false, false
+	for _, r := range text {
+		switch {
+		case inside && !escape && r == '{':
+			b.WriteString(`\u007b`)
+			continue
+		case inside && !escape && r == '}':
+			b.WriteString(`\u007d`)
+			continue
+		case inside && escape:
+			escape = false
+		case inside && r == '\\':
+			escape = true
+		case r == '"':
+			inside = !inside
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }

@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/wneessen/go-mail"
-
+	"fieldproof/mails"
 	"fieldproof/models"
 )
 
@@ -22,8 +19,8 @@ type Mailer struct {
 	Log   *slog.Logger
 	// PublicURL is where the alerts can be seen.
 	PublicURL string
-	// Server is smtp://user:password@host:port or smtps://…, with ?from= an address of its own; nil: alerts are only shown.
-	Server *url.URL
+	// Server is the operator's; without a URL alerts are only shown.
+	Server *mails.Server
 }
 
 const (
@@ -92,7 +89,7 @@ func (m *Mailer) mailAccount(ctx context.Context, accountID string) error {
 func (m *Mailer) claim(ctx context.Context, account *models.Account) (alerts []models.Alert, err error) {
 	err = m.Store.Write(ctx, func(tx *models.Tx) error {
 		now := models.Now()
-		if m.Server == nil || account.AlertEmail == "" {
+		if m.Server.URL == nil || account.AlertEmail == "" {
 			return tx.Model(&models.Alert{}).Where("mail_due_at <= ?", now).Update("mail_due_at", nil).Error
 		}
 		if err := tx.Locked().Where("mail_due_at <= ?", now).Order("id").Limit(mailedAtMost).Find(&alerts).Error; err != nil || len(alerts) == 0 {
@@ -114,56 +111,14 @@ func (m *Mailer) claim(ctx context.Context, account *models.Account) (alerts []m
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 func (m *Mailer) send(ctx context.Context, account *models.Account, alerts []models.Alert) error {
-	message := mail.NewMsg()
-	from := m.Server.Query().Get("from")
-	if from == "" {
-		host := "localhost"
-		if u, err := url.Parse(m.PublicURL); err == nil && u.Hostname() != "" {
-			host = u.Hostname()
-		}
-		from = "fieldproof@" + host
-	}
-	if err := message.From(from); err != nil {
-		return err
-	}
-	if err := message.To(account.AlertEmail); err != nil {
-		return err
-	}
 	subject := oneLine(alerts[0].Title)
 	if n := len(alerts); n > 1 {
 		subject = fmt.Sprintf("%d alerts: %s, and more", n, subject)
 	}
-	message.Subject("Fieldproof: " + subject)
 	var text strings.Builder
 	for _, a := range alerts {
 		fmt.Fprintf(&text, "%s\n%s\nWhat to do: %s\n\n", oneLine(a.Title), oneLine(a.Detail), oneLine(a.Remedy))
 	}
 	fmt.Fprintf(&text, "All alerts of %s: %s\n", account.Name, m.PublicURL)
-	message.SetBodyString(mail.TypeTextPlain, text.String())
-	client, err := m.client()
-	if err != nil {
-		return err
-	}
-	return client.DialAndSendWithContext(ctx, message)
-}
-
-func (m *Mailer) client() (*mail.Client, error) {
-	options := []mail.Option{mail.WithTimeout(20 * time.Second), mail.WithTLSPortPolicy(mail.TLSOpportunistic)}
-	port := map[string]int{"smtp": 587, "smtps": 465}[m.Server.Scheme]
-	if m.Server.Scheme == "smtps" {
-		options = append(options, mail.WithSSL())
-	}
-	if text := m.Server.Port(); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil {
-			return nil, err
-		}
-		port = n
-	}
-	options = append(options, mail.WithPort(port))
-	if u := m.Server.User; u != nil {
-		password, _ := u.Password()
-		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(u.Username()), mail.WithPassword(password))
-	}
-	return mail.NewClient(m.Server.Hostname(), options...)
+	return m.Server.Send(ctx, mails.Letter{To: []string{account.AlertEmail}, Subject: "Fieldproof: " + subject, Text: text.String()})
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fieldproof/mails"
 	"fieldproof/models"
 	"fieldproof/worker"
 )
@@ -88,7 +89,7 @@ func TestAlertsAreMailedOnce(t *testing.T) {
 	_, err = store.Migrate(ctx)
 	require.NoError(t, err)
 	box := newPostbox(t)
-	m := &worker.Mailer{Store: store, Log: slog.Default(), PublicURL: "https://fieldproof.example.com", Server: &url.URL{Scheme: "smtp", Host: box.Addr().String()}}
+	m := &worker.Mailer{Store: store, Log: slog.Default(), PublicURL: "https://fieldproof.example.com", Server: &mails.Server{URL: &url.URL{Scheme: "smtp", Host: box.Addr().String()}, PublicURL: "https://fieldproof.example.com"}}
 	raise := func(account, subject string) {
 		require.NoError(t, store.Write(models.InAccount(ctx, account), func(tx *models.Tx) error {
 			return tx.Raise(&models.Alert{AccountID: account, Kind: models.AlertFailedImport, Subject: subject, Title: "Orders of ACME\nwere rejected", Detail: "3 of 4", Remedy: "Mend them."})

@@ -96,6 +96,17 @@ func (s *Sweeper) OpenWork(ctx context.Context) error {
 			ring[models.PublicationBell] = append(ring[models.PublicationBell], id)
 		}
 	}
+	var queues []models.ClientMessage
+	err = s.Store.Read(ctx).Model(&models.ClientMessage{}).Distinct("destination_id", "work_order_id").
+		Where("state IN ('pending', 'retrying') AND next_attempt_at < ?", waited).Limit(1000).Find(&queues).Error
+	if err != nil {
+		return err
+	}
+	for _, q := range queues {
+		if subject := models.ClientSubject(q.DestinationID, q.WorkOrderID); !s.running(ctx, names.ClientID(subject)) {
+			ring[models.ClientBell] = append(ring[models.ClientBell], subject)
+		}
+	}
 	for _, id := range endpoints {
 		if !s.running(ctx, names.WebhookID(id)) {
 			ring[models.WebhookBell] = append(ring[models.WebhookBell], id)

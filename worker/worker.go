@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fieldproof/activities/backups"
+	"fieldproof/activities/clients"
 	"fieldproof/activities/imports"
 	"fieldproof/activities/integrations"
 	"fieldproof/activities/media"
@@ -32,6 +33,7 @@ type Activities struct {
 	Media    *media.Media
 	Reports  *reports.Reports
 	Backups  *backups.Backups
+	Clients  *clients.Clients
 	Webhooks *webhooks.Webhooks
 
 	Imports      *imports.Imports
@@ -107,6 +109,7 @@ func register(w worker.Registry, queue string, a Activities) {
 	case names.DeliveryQueue:
 		as(names.Deliver, a.Backups.Deliver)
 		as(names.SendWebhooks, a.Webhooks.SendWebhooks)
+		as(names.SendToClient, a.Clients.SendToClient)
 	case names.ImportQueue:
 		as(names.RunImport, a.Imports.RunImport)
 		as(names.Fetch, a.Integrations.Fetch)
@@ -120,6 +123,7 @@ func RegisterWorkflows(w interface {
 	w.RegisterWorkflowWithOptions(workflows.WorkOrder, workflow.RegisterOptions{Name: names.WorkOrder})
 	w.RegisterWorkflowWithOptions(workflows.Publication, workflow.RegisterOptions{Name: names.Publication})
 	w.RegisterWorkflowWithOptions(workflows.WebhookEndpoint, workflow.RegisterOptions{Name: names.WebhookEndpoint})
+	w.RegisterWorkflowWithOptions(workflows.ClientLink, workflow.RegisterOptions{Name: names.ClientLink})
 	w.RegisterWorkflowWithOptions(workflows.Integration, workflow.RegisterOptions{Name: names.Integration})
 	w.RegisterWorkflowWithOptions(workflows.ScheduledFetch, workflow.RegisterOptions{Name: names.ScheduledFetch})
 	w.RegisterWorkflowWithOptions(workflows.Import, workflow.RegisterOptions{Name: names.Import})

@@ -15,11 +15,20 @@ const endpointLingers = time.Minute
 // WebhookEndpoint is the one sender of an endpoint: it sends what is due, then rests until the next message is due or
 // a bell rings, and ends when nothing is left.
 func WebhookEndpoint(ctx workflow.Context, in names.WebhookInput) error {
+	return drain(ctx, "web-hooks", names.SendWebhooks, in.DestinationID, workflow.NewContinueAsNewError(ctx, names.WebhookEndpoint, in))
+}
+
+// ClientLink brings one order's items and statuses to one client's system, in their sequence.
+func ClientLink(ctx workflow.Context, in names.ClientInput) error {
+	return drain(ctx, "to the client", names.SendToClient, in.Subject, workflow.NewContinueAsNewError(ctx, names.ClientLink, in))
+}
+
+func drain(ctx workflow.Context, summary, activity, subject string, again error) error {
 	bells := workflow.GetSignalChannel(ctx, names.Bell)
 	for {
 		drainAll(bells)
 		var pass names.WebhookResult
-		if err := workflow.ExecuteActivity(onQueue(ctx, names.DeliveryQueue, time.Hour, "web-hooks"), names.SendWebhooks, in.DestinationID).Get(ctx, &pass); err != nil {
+		if err := workflow.ExecuteActivity(onQueue(ctx, names.DeliveryQueue, time.Hour, summary), activity, subject).Get(ctx, &pass); err != nil {
 			return err
 		}
 		if bells.Len() > 0 && !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
@@ -28,7 +37,7 @@ func WebhookEndpoint(ctx workflow.Context, in names.WebhookInput) error {
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 			// The next run looks at its rows first, so no bell is missed.
 			drainAll(bells)
-			return workflow.NewContinueAsNewError(ctx, names.WebhookEndpoint, in)
+			return again
 		}
 		rest := endpointLingers
 		if pass.NextSeconds > 0 {

@@ -1,36 +1,41 @@
-// Package backups brings publications to the account's own storage.
+// Package backups brings publications to the account's own places: a folder of the server, a cloud drive, an
+// S3-compatible store, an SFTP or WebDAV server; and by mail.
 package backups
 
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"os"
 	"path"
+	"strings"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/activity"
+	"golang.org/x/sync/errgroup"
 
 	"fieldproof/activities/archives"
 	"fieldproof/guard"
 	"fieldproof/models"
+	"fieldproof/remotes"
 	"fieldproof/storage"
 	"fieldproof/workflows/names"
 )
 
 // Backups delivers publications.
 type Backups struct {
-	Store   *models.Store
-	Blobs   *storage.Store
-	Folders *guard.Folders
-	Log     *slog.Logger
+	Store    *models.Store
+	Blobs    *storage.Store
+	Archives *archives.Archives
+	Sealer   *models.Sealer
+	Folders  *guard.Folders
+	Remotes  *remotes.Remotes
+	Mail     *Post
+	Log      *slog.Logger
 }
 
 // PlanPublication lists the deliveries of a publication that are not over.
@@ -68,7 +73,7 @@ func (b *Backups) PlanPublication(ctx context.Context, in names.PublicationInput
 func (b *Backups) EndPublication(ctx context.Context, in names.PublicationInput) error {
 	return b.Store.Write(models.AcrossAccounts(ctx), func(tx *models.Tx) error {
 		var open int64
-		if err := tx.Model(&models.Delivery{}).Joins(joinKinds, models.WebhookDestination).Where(openCondition, in.PublicationID, openStates).Count(&open).Error; err != nil || open > 0 {
+		if err := tx.Model(&models.Delivery{}).Joins(joinKinds, queuedKinds).Where(openCondition, in.PublicationID, openStates).Count(&open).Error; err != nil || open > 0 {
 			return err
 		}
 		return tx.Model(&models.Publication{}).Where("id = ? AND ended_at IS NULL", in.PublicationID).Update("ended_at", models.Now()).Error
@@ -90,7 +95,9 @@ func (b *Backups) Deliver(ctx context.Context, deliveryID string) (names.Deliver
 	}
 	ctx = models.InAccount(ctx, d.AccountID)
 	began := models.Now()
+	stop := beat(ctx)
 	failure := b.deliver(ctx, d)
+	stop()
 	if ctx.Err() != nil {
 		return names.DeliverResult{}, ctx.Err()
 	}
@@ -122,9 +129,23 @@ func (b *Backups) Deliver(ctx context.Context, deliveryID string) (names.Deliver
 				return err
 			}
 		}
+		if err := judge(tx, d); err != nil {
+			return err
+		}
 		return tx.Announce(d.AccountID, "delivery."+d.State, d.ID, d.WorkOrderID)
 	})
 	return names.DeliverResult{State: d.State, RetrySeconds: int64(rest / time.Second)}, err
+}
+
+// judge shows at the destination whether it works.
+func judge(tx *models.Tx, d *models.Delivery) error {
+	if d.State == models.DeliveryDelivered {
+		return tx.Model(&models.Destination{}).Where("id = ? AND failing_since IS NOT NULL", d.DestinationID).Updates(map[string]any{"failing_since": nil, "last_error": ""}).Error
+	}
+	if err := tx.Model(&models.Destination{}).Where("id = ? AND failing_since IS NULL", d.DestinationID).Update("failing_since", models.Now()).Error; err != nil {
+		return err
+	}
+	return tx.Model(&models.Destination{}).Where("id = ?", d.DestinationID).Update("last_error", d.LastError).Error
 }
 
 func alertFailed(tx *models.Tx, d *models.Delivery) error {
@@ -153,7 +174,7 @@ func (b *Backups) deliver(ctx context.Context, d *models.Delivery) error {
 		return &finalError{errors.New("the destination was deleted")}
 	case !destination.Enabled:
 		return &finalError{errors.New("the destination is switched off")}
-	case destination.Kind != models.FolderDestination:
+	case !destination.Place() && destination.Kind != models.MailDestination:
 		return &finalError{fmt.Errorf("a destination of kind %s is not delivered here", destination.Kind)}
 	}
 	publication, err := models.One[models.Publication](db.Where("id = ?", d.PublicationID), "publication")
@@ -164,158 +185,258 @@ func (b *Backups) deliver(ctx context.Context, d *models.Delivery) error {
 	if err != nil {
 		return err
 	}
-	var ids []string
-	if err := db.Model(&models.DeliveryItem{}).Where("delivery_id = ?", d.ID).Pluck("item_id", &ids).Error; err != nil {
-		return err
-	}
-	root, err := b.Folders.Root()
-	if err != nil {
+	var secrets models.DestinationSecrets
+	if err := b.Sealer.Open("destination/"+destination.ID, destination.Secrets, &secrets); err != nil {
 		return &finalError{err}
 	}
-	defer root.Close()
-	f := &folder{root: root, base: destination.Settings.Path, blobs: b.Blobs}
-	return f.take(ctx, proof, publication, ids, destination.Settings)
-}
-
-// folder is one folder destination while it is written.
-type folder struct {
-	root  *os.Root
-	base  string
-	blobs *storage.Store
-}
-
-func (f *folder) take(ctx context.Context, proof *models.Proof, publication *models.Publication, ids []string, s models.DestinationSettings) error {
+	if destination.Kind == models.MailDestination {
+		return b.Mail.send(ctx, b, d, destination, publication, proof)
+	}
+	var rows []models.DeliveryItem
+	if err := db.Where("delivery_id = ? AND delivered_at IS NULL", d.ID).Find(&rows).Error; err != nil {
+		return err
+	}
 	wanted := map[string]bool{}
-	for _, id := range ids {
-		wanted[id] = true
+	for _, r := range rows {
+		wanted[r.ItemID] = true
 	}
-	for _, item := range proof.Items {
-		if !wanted[item.ID] {
-			continue
-		}
-		heartbeat(ctx)
-		at := path.Join(f.base, proof.FolderOf(s.Template, item), proof.FileName(item))
-		if item.BlobKey != "" {
-			if err := f.copy(ctx, at, item.BlobKey, item.SHA256); err != nil {
-				return err
-			}
-		}
-		if s.SaveMetadata {
-			text, err := json.MarshalIndent(archives.Describe(proof, item, path.Base(at)), "", "  ")
-			if err != nil {
-				return err
-			}
-			if err := f.write(at+".json", bytes.NewReader(text)); err != nil {
-				return err
-			}
-		}
-	}
-	name := path.Join(f.base, proof.FolderOf(s.Template, nil), fmt.Sprintf("%s_%d", models.SafeName(proof.Order.DisplayNumber()), publication.Number))
-	if s.Archive {
-		reader, writer := io.Pipe()
-		go func() { writer.CloseWithError(archives.Write(ctx, writer, f.blobs, proof, s.Template)) }()
-		err := f.write(name+".zip", reader)
-		reader.CloseWithError(err)
+	t := &transfer{Backups: b, delivery: d, proof: proof, publication: publication, settings: destination.Settings, arrived: map[string]string{}}
+	for _, f := range destination.Settings.Paths() {
+		place, err := b.open(ctx, destination, secrets, f.Path)
 		if err != nil {
 			return err
 		}
+		err = t.bring(ctx, place, f.Template, wanted)
+		if err := errors.Join(err, place.close()); err != nil {
+			return errors.Join(place.explain(err), t.note(ctx))
+		}
 	}
-	if s.NoReport {
-		return nil
-	}
-	return f.copy(ctx, name+".pdf", publication.ReportKey, "")
+	return t.note(ctx)
 }
 
-func heartbeat(ctx context.Context) {
-	if activity.IsActivity(ctx) {
-		activity.RecordHeartbeat(ctx)
+// beat heartbeats while something takes long.
+func beat(ctx context.Context) (stop func()) {
+	if !activity.IsActivity(ctx) {
+		return func() {}
 	}
+	done := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(10 * time.Second)
+		defer tick.Stop()
+		for {
+			activity.RecordHeartbeat(ctx)
+			select {
+			case <-done:
+				return
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return sync.OnceFunc(func() { close(done) })
 }
 
-// copy brings stored bytes to a file, unless it already has them.
-func (f *folder) copy(ctx context.Context, at, key, sha string) error {
-	if sha != "" && f.has(at, sha) {
+// source is something to be put at a place.
+type source struct {
+	name string
+	size int64  // -1: not known before
+	sha  string // SHA-256 in hex, "" when it is not known before
+	open func() (io.ReadCloser, error)
+}
+
+// place is where files are kept: the server's own folder, or one reached by rclone.
+type place interface {
+	// put brings a file to its name, unless it is there already as it should be, and checks what arrived as far as the
+	// place can tell. Nobody who mirrors the place sees half of a file where the place can hide it.
+	put(ctx context.Context, s source) error
+	// probe writes, reads and deletes a small file.
+	probe(ctx context.Context) error
+	// explain makes of an error one that says what to do, and tells what no retry mends.
+	explain(err error) error
+	close() error
+}
+
+func (b *Backups) open(ctx context.Context, d *models.Destination, secrets models.DestinationSecrets, at string) (place, error) {
+	if d.Kind == models.FolderDestination {
+		root, err := b.Folders.Root()
+		if err != nil {
+			return nil, &finalError{err}
+		}
+		return &folder{root: root, base: at}, nil
+	}
+	options := map[string]string{}
+	for name, value := range d.Settings.Options {
+		options[name] = value
+	}
+	for name, value := range secrets.Options {
+		options[name] = value
+	}
+	return openRemote(ctx, b.Remotes, remotes.Spec{Backend: string(d.Kind), Path: at, Options: options})
+}
+
+// transfers is how many files go to one place at once.
+const transfers = 8
+
+// notedAtOnce is after how many files, or how long, it is noted that they arrived: what a kill costs.
+const (
+	notedAtOnce = 50
+	notedEvery  = 2 * time.Second
+)
+
+// transfer is one try of a delivery.
+type transfer struct {
+	*Backups
+	delivery    *models.Delivery
+	proof       *models.Proof
+	publication *models.Publication
+	settings    models.DestinationSettings
+
+	mu      sync.Mutex
+	arrived map[string]string // item id → path, of those that have not been noted
+	noted   time.Time
+}
+
+// bring puts the wanted items, and with them report and archive, to a place.
+func (t *transfer) bring(ctx context.Context, p place, template string, wanted map[string]bool) error {
+	last := len(t.settings.MorePaths) == 0
+	group, together := errgroup.WithContext(ctx)
+	group.SetLimit(transfers)
+	for _, item := range t.proof.Items {
+		if !wanted[item.ID] {
+			continue
+		}
+		group.Go(func() error {
+			at := path.Join(t.proof.FolderOf(template, item), t.proof.FileName(item))
+			if err := t.item(together, p, item, at); err != nil {
+				return err
+			}
+			if !last {
+				return nil // an item has arrived when it is in every folder
+			}
+			return t.arrive(together, item.ID, at)
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	name := path.Join(t.proof.FolderOf(template, nil), fmt.Sprintf("%s_%d", models.SafeName(t.proof.Order.DisplayNumber()), t.publication.Number))
+	if t.settings.Archive {
+		file, err := t.Archives.Of(ctx, t.proof, template)
+		if err != nil {
+			return err
+		}
+		if err := p.put(ctx, source{name: name + ".zip", size: file.Size(), open: func() (io.ReadCloser, error) {
+			_, err := file.Seek(0, io.SeekStart)
+			return file, err
+		}}); err != nil {
+			return err
+		}
+	}
+	if t.settings.NoReport {
 		return nil
 	}
-	reader, err := f.blobs.Get(ctx, key)
+	return t.report(ctx, p, name)
+}
+
+func (t *transfer) item(ctx context.Context, p place, item *models.Item, at string) error {
+	if item.BlobKey != "" {
+		if err := p.put(ctx, source{name: at, size: item.Size, sha: item.SHA256, open: func() (io.ReadCloser, error) { return t.Blobs.Get(ctx, item.BlobKey) }}); err != nil {
+			return fmt.Errorf("%s: %w", path.Base(at), err)
+		}
+	}
+	if !t.settings.SaveMetadata && item.Kind != models.SurveyResponse {
+		return nil
+	}
+	text, err := json.MarshalIndent(archives.Describe(t.proof, item, path.Base(at)), "", "  ")
 	if err != nil {
 		return err
 	}
-	defer reader.Close()
-	return f.write(at, reader)
+	return p.put(ctx, literal(strings.TrimSuffix(at, item.Extension())+item.Extension()+".json", text))
 }
 
-func (f *folder) has(at, sha string) bool {
-	file, err := f.root.Open(at)
-	if err != nil {
-		return false
-	}
-	defer file.Close()
-	digest := sha256.New()
-	_, err = io.Copy(digest, file)
-	return err == nil && hex.EncodeToString(digest.Sum(nil)) == sha
+func literal(name string, content []byte) source {
+	return source{name: name, size: int64(len(content)), open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil }}
 }
 
-// write makes a file whole and durable before it has its name, so that whoever mirrors the folder never sees half of
-// one.
-func (f *folder) write(at string, r io.Reader) error {
-	dir := path.Dir(at)
-	if err := f.root.MkdirAll(dir, 0o755); err != nil {
-		return plain(err)
+// report brings the PDF, in as many parts as it was made.
+func (t *transfer) report(ctx context.Context, p place, name string) error {
+	for n := 1; ; n++ {
+		key := t.publication.ReportPart(n)
+		there, err := t.Blobs.Has(ctx, key)
+		if err != nil {
+			return err
+		}
+		if !there {
+			if n == 1 {
+				return errors.New("the report is not made yet")
+			}
+			return nil
+		}
+		at := name + ".pdf"
+		if n > 1 {
+			at = fmt.Sprintf("%s_part%d.pdf", name, n)
+		}
+		if err := p.put(ctx, source{name: at, size: -1, open: func() (io.ReadCloser, error) { return t.Blobs.Get(ctx, key) }}); err != nil {
+			return err
+		}
 	}
-	temporary := path.Join(dir, ".part-"+models.NewID())
-	file, err := f.root.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
-		return plain(err)
-	}
-	_, err = io.Copy(file, r)
-	if err == nil {
-		err = file.Sync()
-	}
-	if closed := file.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = f.root.Rename(temporary, at)
-	}
-	if err != nil {
-		return errors.Join(plain(err), ignoreMissing(f.root.Remove(temporary)))
-	}
-	folder, err := f.root.Open(dir)
-	if err != nil {
-		return plain(err)
-	}
-	defer folder.Close()
-	return folder.Sync()
 }
 
-func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
+func (t *transfer) arrive(ctx context.Context, itemID, at string) error {
+	t.mu.Lock()
+	t.arrived[itemID] = at
+	due := len(t.arrived) >= notedAtOnce || time.Since(t.noted) > notedEvery
+	t.mu.Unlock()
+	if due {
+		return t.note(ctx)
+	}
+	return nil
+}
+
+// note writes down what has arrived, so that another try goes on behind it.
+func (t *transfer) note(ctx context.Context) error {
+	t.mu.Lock()
+	arrived := t.arrived
+	t.arrived, t.noted = map[string]string{}, time.Now()
+	t.mu.Unlock()
+	if len(arrived) == 0 {
 		return nil
 	}
-	return err
+	ctx = context.WithoutCancel(ctx)
+	return t.Store.Write(ctx, func(tx *models.Tx) error {
+		now := models.Now()
+		for id, at := range arrived {
+			if err := tx.Model(&models.DeliveryItem{}).Where("delivery_id = ? AND item_id = ?", t.delivery.ID, id).Updates(map[string]any{"delivered_at": now, "path": at}).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
-// plain keeps the path below the root, which the user knows, and tells a way out of the root as final.
-func plain(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) && p.Err.Error() == "path escapes from parent" {
-		return &finalError{errors.New("the folder leads out of the root that the operator allowed")}
+// Test writes, reads and deletes a small file in each folder of a place, as a delivery would; of a mail it sends one.
+func (b *Backups) Test(ctx context.Context, d *models.Destination) error {
+	var secrets models.DestinationSecrets
+	if err := b.Sealer.Open("destination/"+d.ID, d.Secrets, &secrets); err != nil {
+		return err
 	}
-	return err
+	if d.Kind == models.MailDestination {
+		return b.Mail.test(ctx, d)
+	}
+	for _, f := range d.Settings.Paths() {
+		place, err := b.open(ctx, d, secrets, f.Path)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(place.probe(ctx), place.close()); err != nil {
+			return place.explain(err)
+		}
+	}
+	return nil
 }
 
-// TestFolder writes and removes a small file, as a delivery would.
-func (b *Backups) TestFolder(d *models.Destination) error {
-	root, err := b.Folders.Root()
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	f := &folder{root: root, base: d.Settings.Path, blobs: b.Blobs}
-	at := path.Join(f.base, ".fieldproof-test-"+models.NewID())
-	if err := f.write(at, bytes.NewReader([]byte("A test by Fieldproof.\n"))); err != nil {
-		return err
-	}
-	return root.Remove(at)
+func probeSource() (source, []byte) {
+	content := []byte("A test by Fieldproof, " + models.NewID() + ".\n")
+	return literal(".fieldproof-test-"+models.NewID(), content), content
 }

@@ -11,8 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/textproto"
 	"os"
 	"strconv"
 	"strings"
@@ -69,9 +71,26 @@ type peerError struct{ message string }
 
 func (e *peerError) Error() string { return e.message }
 
-// call posts a payload to a service: multipart, the payload its first part. The answer's body is handed over whatever the
-// status, because peers answer failures with 200 and successes with other things.
+// PeerAt makes the peer of an address with credentials of its own.
+func PeerAt(base, extension, username, password, token string, client *http.Client) *Peer {
+	i := &models.Integration{Settings: models.IntegrationSettings{URL: base, Extension: extension, Username: username}}
+	return PeerOf(i, models.IntegrationSecrets{Password: password, Token: token}, "", client)
+}
+
+// call posts a payload to a service. The answer's body is handed over whatever the status, because peers answer failures
+// with 200 and successes with other things.
 func (p *Peer) call(ctx context.Context, service string, members ...wire.Member) (*http.Response, error) {
+	return p.send(ctx, service, nil, members...)
+}
+
+// Upload is a file that goes with a payload.
+type Upload struct {
+	Name, ContentType string
+	Content           []byte
+}
+
+// send posts a payload: multipart, the payload its first part, then the file.
+func (p *Peer) send(ctx context.Context, service string, file *Upload, members ...wire.Member) (*http.Response, error) {
 	payload, err := wire.Payload(append(p.credentials(), members...)...)
 	if err != nil {
 		return nil, err
@@ -80,6 +99,17 @@ func (p *Peer) call(ctx context.Context, service string, members ...wire.Member)
 	form := multipart.NewWriter(&body)
 	if err := form.WriteField("payload", payload); err != nil {
 		return nil, err
+	}
+	if file != nil {
+		header := textproto.MIMEHeader{"Content-Type": {file.ContentType},
+			"Content-Disposition": {mime.FormatMediaType("form-data", map[string]string{"name": "file", "filename": file.Name})}}
+		part, err := form.CreatePart(header)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := part.Write(file.Content); err != nil {
+			return nil, err
+		}
 	}
 	if err := form.Close(); err != nil {
 		return nil, err
@@ -102,6 +132,42 @@ func (p *Peer) call(ctx context.Context, service string, members ...wire.Member)
 		return nil, fmt.Errorf("%s does not answer: %w", p.base, errors.Unwrap(err))
 	}
 	return response, nil
+}
+
+// Refused is an answer of a peer that is no success.
+type Refused struct {
+	Status  int // of HTTP
+	Message string
+}
+
+func (e *Refused) Error() string { return e.Message }
+
+// Tell calls uploadPictures or status, and reads the answer: status true, a boolean, is success and nothing else. Peers
+// answer failures with 200, JSON as text/html, and errors as text or object; what they say is shown.
+func (p *Peer) Tell(ctx context.Context, service string, file *Upload, members ...wire.Member) (answered string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, peerTime)
+	defer cancel()
+	response, err := p.send(ctx, service, file, members...)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return "", fmt.Errorf("the peer's answer broke off: %w", err)
+	}
+	var answer struct {
+		Status any             `json:"status"`
+		Error  json.RawMessage `json:"error"`
+	}
+	trimmed := bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xEF\xBB\xBF"))
+	if json.Unmarshal(trimmed, &answer) == nil && answer.Status == true && response.StatusCode/100 == 2 {
+		return said(body), nil
+	}
+	if text := errorText(answer.Error); text != "" {
+		return said(body), &Refused{response.StatusCode, "The peer said: " + text}
+	}
+	return said(body), &Refused{response.StatusCode, fmt.Sprintf("The peer answered %s: %s", response.Status, said(body))}
 }
 
 // said is the beginning of an answer, for people.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -50,8 +51,10 @@ const (
 // until the message is given up.
 var retries = []time.Duration{5 * time.Second, 20 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour}
 
+// restAfter is up to a fifth longer than the table says, so that what failed together does not come back together.
 func restAfter(failures int64) time.Duration {
-	return retries[min(max(failures, 1), int64(len(retries)))-1]
+	rest := retries[min(max(failures, 1), int64(len(retries)))-1]
+	return rest + rand.N(rest/5)
 }
 
 // SendWebhooks sends what is due at an endpoint, many at once, until nothing is. When every message of a batch fails
@@ -139,6 +142,7 @@ type answer struct {
 	took    time.Duration
 	status  int
 	said    string
+	size    int // of the body that was sent
 	err     error
 	rest    time.Duration // asked for by Retry-After
 }
@@ -183,7 +187,8 @@ func (w *Webhooks) record(ctx context.Context, d *models.Destination, answers []
 		for i, a := range answers {
 			m := a.message
 			m.Attempts++
-			attempts[i] = models.Attempt{AccountID: d.AccountID, DeliveryID: m.DeliveryID, MessageID: &m.ID, At: a.at, Milliseconds: a.took.Milliseconds(), Status: int64(a.status), Answer: a.said}
+			attempts[i] = models.Attempt{AccountID: d.AccountID, DeliveryID: m.DeliveryID, MessageID: &m.ID, At: a.at, Milliseconds: a.took.Milliseconds(), Status: int64(a.status), Answer: a.said,
+				Request: fmt.Sprintf("POST %s, %s, %d bytes", d.Settings.URL, m.Type, a.size)}
 			m.NextAttemptAt = nil
 			switch {
 			case a.err == nil:
@@ -214,6 +219,9 @@ func (w *Webhooks) record(ctx context.Context, d *models.Destination, answers []
 	})
 }
 
+// failingForDays is after how long without a single success an endpoint is switched off.
+const failingForDays = 5 * 24 * time.Hour
+
 // failingForLong is after how many failed probes in a row somebody is told.
 const failingForLong = 4
 
@@ -225,6 +233,11 @@ func (w *Webhooks) judge(tx *models.Tx, d *models.Destination, sent int, lastErr
 	case gone:
 		d.Enabled, d.LastError, d.ProbeAt = false, "The endpoint answered 410 Gone, so it was switched off.", nil
 		if err := tx.Raise(alertOf(d, models.AlertWebhookFailing, d.ID, d.Name+" was switched off", d.LastError, "Give the web-hook a new address, switch it on and replay its messages.")); err != nil {
+			return err
+		}
+	case sent == 0 && d.FailingSince != nil && now.Sub(d.FailingSince.Time) > failingForDays:
+		d.Enabled, d.ProbeAt, d.LastError = false, nil, "The endpoint has taken nothing for days, so it was switched off. Its last answer: "+lastError
+		if err := tx.Raise(alertOf(d, models.AlertWebhookFailing, d.ID, d.Name+" was switched off", d.LastError, "Mend the endpoint, switch the web-hook on, and replay what failed.")); err != nil {
 			return err
 		}
 	case sent == 0:
@@ -262,6 +275,7 @@ func (w *Webhooks) send(ctx context.Context, d *models.Destination, secrets *mod
 		a.err = err
 		return a
 	}
+	a.size = len(body)
 	a.status, a.said, a.rest, a.err = w.Post(ctx, d, secrets, m.ID, body)
 	a.took = time.Since(a.at.Time)
 	return a
@@ -279,31 +293,60 @@ const maxInline = 20 << 20
 
 // body writes a message as it was frozen; the photo, when the endpoint wants it, is read from its immutable bytes.
 func (w *Webhooks) body(ctx context.Context, d *models.Destination, m *models.WebhookMessage) ([]byte, error) {
-	data := json.RawMessage(m.Data)
+	file := ""
 	if m.ItemID != "" && d.Settings.IncludeFile {
 		item, err := models.One[models.Item](w.Store.Read(ctx).Where("id = ?", m.ItemID), "item")
 		if err != nil {
 			return nil, err
 		}
-		if item.Size <= maxInline {
-			if data, err = w.withFile(ctx, data, item); err != nil {
+		if item.BlobKey != "" && item.Size <= maxInline {
+			if file, err = w.inline(ctx, item); err != nil {
 				return nil, err
 			}
+		}
+	}
+	if d.Settings.Template != "" {
+		return w.filled(ctx, d, m, file)
+	}
+	data := json.RawMessage(m.Data)
+	if file != "" {
+		var err error
+		if data, err = withFile(data, file); err != nil {
+			return nil, err
 		}
 	}
 	return json.Marshal(message{Type: m.Type, Timestamp: m.At, Data: data})
 }
 
-func (w *Webhooks) withFile(ctx context.Context, data json.RawMessage, item *models.Item) (json.RawMessage, error) {
-	reader, err := w.Blobs.Get(ctx, item.BlobKey)
+// filled is the body by the endpoint's own template.
+func (w *Webhooks) filled(ctx context.Context, d *models.Destination, m *models.WebhookMessage, file string) ([]byte, error) {
+	var data models.WebhookData
+	if err := json.Unmarshal([]byte(m.Data), &data); err != nil {
+		return nil, err
+	}
+	account, err := w.Store.AccountByID(ctx, d.AccountID)
 	if err != nil {
 		return nil, err
+	}
+	c, err := contentOf(account, data, m.Type, m.ID, m.At)
+	if err != nil {
+		return nil, err
+	}
+	c.File = file
+	return render(d.Settings.Template, c)
+}
+
+func (w *Webhooks) inline(ctx context.Context, item *models.Item) (string, error) {
+	reader, err := w.Blobs.Get(ctx, item.BlobKey)
+	if err != nil {
+		return "", err
 	}
 	defer reader.Close()
 	photo, err := io.ReadAll(io.LimitReader(reader, maxInline+1))
-	if err != nil {
-		return nil, err
-	}
+	return base64.StdEncoding.EncodeToString(photo), err
+}
+
+func withFile(data json.RawMessage, file string) (json.RawMessage, error) {
 	var members, fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &members); err != nil {
 		return nil, err
@@ -311,9 +354,8 @@ func (w *Webhooks) withFile(ctx context.Context, data json.RawMessage, item *mod
 	if err := json.Unmarshal(members["item"], &fields); err != nil {
 		return nil, err
 	}
-	if fields["file"], err = json.Marshal(base64.StdEncoding.EncodeToString(photo)); err != nil {
-		return nil, err
-	}
+	fields["file"] = json.RawMessage(`"` + file + `"`)
+	var err error
 	if members["item"], err = json.Marshal(fields); err != nil {
 		return nil, err
 	}

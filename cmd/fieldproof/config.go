@@ -29,6 +29,7 @@ type config struct {
 	AllowedNetworks   string `env:"FIELDPROOF_ALLOWED_NETWORKS" help:"private networks that our own requests may reach" example:"10.0.0.0/8,192.168.1.0/24"`
 	FolderRoots       string `env:"FIELDPROOF_FOLDER_ROOTS" help:"folders below which folder destinations may lie" example:"/srv/results"`
 	TrustedProxies    string `env:"FIELDPROOF_TRUSTED_PROXIES" help:"proxies whose word on a client's address counts" example:"10.0.0.5/32"`
+	TimestampURL      string `env:"FIELDPROOF_TIMESTAMP_URL" help:"a time-stamp authority (RFC 3161) that stamps the heads of the chains of proof; none when empty" example:"https://tsa.example.com/tsr"`
 	SMTPURL           string `env:"FIELDPROOF_SMTP_URL" help:"for mails; without it they are only shown" example:"smtp://user:…@mail:587?from=fieldproof@example.com"`
 }
 
@@ -98,6 +99,11 @@ func readConfig(n need) (*parsed, error) {
 	}
 	if p.proxies, err = guard.ParseNetworks(p.TrustedProxies); err != nil {
 		wrong("FIELDPROOF_TRUSTED_PROXIES", "%v", err)
+	}
+	if p.TimestampURL != "" {
+		if u, err := url.Parse(p.TimestampURL); err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+			wrong("FIELDPROOF_TIMESTAMP_URL", "it begins with https://")
+		}
 	}
 	if p.SMTPURL != "" {
 		if p.smtp, err = url.Parse(p.SMTPURL); err != nil || (p.smtp.Scheme != "smtp" && p.smtp.Scheme != "smtps") || p.smtp.Hostname() == "" {

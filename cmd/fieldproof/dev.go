@@ -127,6 +127,7 @@ func (d devCommand) config(dir string) (*parsed, error) {
 			return nil, errors.New("FIELDPROOF_SMTP_URL: it begins with smtp:// or smtps://")
 		}
 	}
+	c.TimestampURL = os.Getenv("FIELDPROOF_TIMESTAMP_URL")
 	if extra := os.Getenv("FIELDPROOF_ALLOWED_NETWORKS"); extra != "" {
 		c.AllowedNetworks = "," + extra
 	}

@@ -21,6 +21,7 @@ type commands struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the database schema up to date."`
 	Account accountCommand `cmd:"" help:"Accounts."`
 	User    userCommand    `cmd:"" help:"Users."`
+	Verify  verifyCommand  `cmd:"" help:"Check an archive offline: every byte, every signature, the chain."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

@@ -15,16 +15,20 @@ import (
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
+	"fieldproof/activities/archives"
 	"fieldproof/activities/backups"
+	"fieldproof/activities/clients"
 	"fieldproof/activities/imports"
 	"fieldproof/activities/integrations"
 	"fieldproof/activities/media"
 	"fieldproof/activities/records"
 	"fieldproof/activities/reports"
+	"fieldproof/activities/stamps"
 	"fieldproof/activities/webhooks"
 	"fieldproof/api"
 	"fieldproof/guard"
 	"fieldproof/intake"
+	"fieldproof/mails"
 	"fieldproof/models"
 	"fieldproof/remotes"
 	"fieldproof/storage"
@@ -40,6 +44,9 @@ const (
 // mailsEvery is how often new alerts are mailed.
 const mailsEvery = 15 * time.Second
 
+// stampsEvery is how often heads of chains that have grown are stamped.
+const stampsEvery = 5 * time.Second
+
 // services is everything that a role is made of, wired by hand.
 type services struct {
 	config   *parsed
@@ -51,8 +58,11 @@ type services struct {
 	intake   *intake.Intake
 	media    *media.Media
 	reports  *reports.Reports
+	archives *archives.Archives
+	mails    *mails.Server
 	backups  *backups.Backups
 	webhooks *webhooks.Webhooks
+	clients  *clients.Clients
 	imports  *imports.Imports
 	metrics  *prometheus.Registry
 
@@ -67,6 +77,7 @@ func wire(ctx context.Context, c *parsed, log *slog.Logger) (*services, error) {
 	if s.store, err = models.Open(ctx, c.DatabaseURL); err != nil {
 		return nil, fmt.Errorf("FIELDPROOF_DATABASE_URL: %w", err)
 	}
+	s.store.Sealer = c.sealer
 	if s.blobs, err = storage.Open(ctx, c.BlobURL); err != nil {
 		return nil, fmt.Errorf("FIELDPROOF_BLOB_URL: %w", err)
 	}
@@ -82,15 +93,20 @@ func wire(ctx context.Context, c *parsed, log *slog.Logger) (*services, error) {
 	s.intake = &intake.Intake{Store: s.store, Blobs: s.blobs, Bells: s.bells, Limits: intake.DefaultLimits}
 	s.media = media.New(s.store, s.blobs, log, mediaMemory)
 	s.reports = reports.New(s.store, s.blobs, s.media, reportMemory)
-	s.backups = &backups.Backups{Store: s.store, Blobs: s.blobs, Folders: folders, Log: log}
+	s.archives = &archives.Archives{Store: s.store, Blobs: s.blobs}
 	network := guard.NewNetwork(c.networks, c.PublicURL)
 	s.webhooks = webhooks.New(s.store, s.blobs, c.sealer, network, log)
 	proxy, err := guard.StartProxy(network)
 	if err != nil {
 		return nil, fmt.Errorf("start the guard of our own connections: %w", err)
 	}
+	places := remotes.New(folders, proxy)
+	s.mails = &mails.Server{URL: c.smtp, PublicURL: c.PublicURL}
+	s.backups = &backups.Backups{Store: s.store, Blobs: s.blobs, Archives: s.archives, Sealer: c.sealer, Folders: folders, Remotes: places,
+		Mail: &backups.Post{Server: s.mails, PublicURL: c.PublicURL}, Log: log}
+	s.clients = clients.New(s.store, s.blobs, s.media, c.sealer, network, c.PublicURL, log)
 	s.imports = &imports.Imports{Store: s.store, Blobs: s.blobs, Intake: s.intake, Log: log}
-	s.integrations = integrations.New(s.store, s.intake, c.sealer, remotes.New(folders, proxy), network, s.temporal, c.PublicURL, log)
+	s.integrations = integrations.New(s.store, s.intake, c.sealer, places, network, s.temporal, c.PublicURL, log)
 	return s, nil
 }
 
@@ -125,7 +141,7 @@ func (s *services) serve(ctx context.Context, l net.Listener) error {
 	server := &api.Server{
 		Store: s.store, Blobs: s.blobs, Sealer: s.config.sealer, Temporal: s.temporal, Intake: s.intake,
 		Actions: &intake.Actions{Store: s.store, Temporal: s.temporal, Patience: 10 * time.Second},
-		Media:   s.media, Reports: s.reports, Backups: s.backups, Webhooks: s.webhooks, Integrations: s.integrations, Log: s.log,
+		Media:   s.media, Reports: s.reports, Archives: s.archives, Backups: s.backups, Webhooks: s.webhooks, Clients: s.clients, Integrations: s.integrations, Log: s.log,
 		PublicURL: s.config.PublicURL, SignUp: s.config.SignUp == "open", TrustedProxies: s.config.proxies, Metrics: s.metrics,
 	}
 	handler, err := server.Handler(ctx)
@@ -153,7 +169,7 @@ func serveHTTP(ctx context.Context, l net.Listener, handler http.Handler) error 
 // work runs workers and sweeper until ctx ends.
 func (s *services) work(ctx context.Context, queues []string) error {
 	stop, err := worker.Start(s.temporal, worker.Activities{
-		Records: &records.Records{Store: s.store, Bells: s.bells}, Media: s.media, Reports: s.reports, Backups: s.backups, Webhooks: s.webhooks,
+		Records: &records.Records{Store: s.store, Bells: s.bells}, Media: s.media, Reports: s.reports, Backups: s.backups, Webhooks: s.webhooks, Clients: s.clients,
 		Imports: s.imports, Integrations: s.integrations,
 	}, queues, s.log)
 	if err != nil {
@@ -161,7 +177,8 @@ func (s *services) work(ctx context.Context, queues []string) error {
 	}
 	defer stop()
 	go s.bells.Run(ctx)
-	go (&worker.Mailer{Store: s.store, Log: s.log, PublicURL: s.config.PublicURL, Server: s.config.smtp}).Run(ctx, mailsEvery)
+	go (&worker.Mailer{Store: s.store, Log: s.log, PublicURL: s.config.PublicURL, Server: s.mails}).Run(ctx, mailsEvery)
+	go (&stamps.Stamps{Store: s.store, Log: s.log, URL: s.config.TimestampURL, Client: &http.Client{Timeout: time.Minute}}).Run(ctx, stampsEvery)
 	(&worker.Sweeper{Store: s.store, Blobs: s.blobs, Bells: s.bells, Temporal: s.temporal, Log: s.log}).Run(ctx)
 	return nil
 }

@@ -16,6 +16,7 @@ const (
 	Integration     = "Integration"
 	Import          = "Import"
 	ScheduledFetch  = "ScheduledFetch"
+	ClientLink      = "ClientLink"
 )
 
 // Task queues. An activity of the main queue can start on the worker that asked for it, without a trip through
@@ -48,6 +49,7 @@ const (
 	Deliver         = "Deliver"
 	EndPublication  = "EndPublication"
 	SendWebhooks    = "SendWebhooks"
+	SendToClient    = "SendToClient"
 	PlanIntegration = "PlanIntegration"
 	Fetch           = "Fetch"
 	AskFetch        = "AskFetch"
@@ -76,6 +78,9 @@ func PublicationID(publicationID string) string { return "publication/" + public
 
 // WebhookID is the workflow id of a web-hook endpoint.
 func WebhookID(destinationID string) string { return "webhook/" + destinationID }
+
+// ClientID is the workflow id of one order's way to one client; see [models.ClientSubject].
+func ClientID(subject string) string { return "client/" + subject }
 
 // IntegrationID is the workflow id of an integration.
 func IntegrationID(integrationID string) string { return "integration/" + integrationID }
@@ -197,7 +202,12 @@ type WebhookInput struct {
 	DestinationID string `json:"destination_id"`
 }
 
-// WebhookResult is the outcome of a pass over an endpoint's messages. NextSeconds is 0 when nothing waits.
+// ClientInput starts a run of an order's way to a client.
+type ClientInput struct {
+	Subject string `json:"subject"`
+}
+
+// WebhookResult is the outcome of a pass over an endpoint's, or a client's, messages. NextSeconds is 0 when nothing waits.
 type WebhookResult struct {
 	Sent        int    `json:"sent"`
 	NextSeconds int64  `json:"next_seconds"`

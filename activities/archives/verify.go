@@ -1,0 +1,554 @@
+package archives
+
+import (
+	"archive/zip"
+	"bufio"
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/digitorus/timestamp"
+
+	"fieldproof/models"
+)
+
+// Held is what somebody holds from elsewhere, to check an archive against.
+type Held struct {
+	// Keys are public keys that are trusted, Base64 or key id; empty: those in the archive, which then only vouch for themselves.
+	Keys []string
+	// Heads are heads of the chain as they were printed, mailed or received: "12:ab…" or only the hash.
+	Heads []string
+	// Stamps are RFC 3161 tokens or responses, DER.
+	Stamps [][]byte
+	// Chains are further lines of the chain, as proof/chain.jsonl has them, from another archive or the account.
+	Chains []io.Reader
+	// Authorities are certificates of time-stamp authorities that are trusted; nil: any, which is then said.
+	Authorities *x509.CertPool
+}
+
+// Report is what a check found. An archive is good when Problems is empty; Notes say what could not be judged.
+type Report struct {
+	Number   string   `json:"work_order_number"`
+	Items    int      `json:"items"`
+	Entries  int      `json:"chain_entries"`
+	Head     string   `json:"head"`
+	Keys     []string `json:"keys"`
+	Checked  []string `json:"checked"`
+	Notes    []string `json:"notes"`
+	Problems []string `json:"problems"`
+}
+
+func (r *Report) problem(format string, args ...any) {
+	r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+}
+func (r *Report) note(format string, args ...any) {
+	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+}
+func (r *Report) checked(format string, args ...any) {
+	r.Checked = append(r.Checked, fmt.Sprintf(format, args...))
+}
+
+// maxOwnEntry bounds what of an archive's own entries is read into memory.
+const maxOwnEntry = 512 << 20
+
+// Verify checks an archive offline: every byte of every item, every signature, the chain, and what is held against it.
+// The error is of reading; what is wrong with the archive is in the report.
+func Verify(file io.ReaderAt, size int64, held Held) (*Report, error) {
+	r := &Report{Keys: []string{}, Checked: []string{}, Notes: []string{}, Problems: []string{}}
+	archive, err := zip.NewReader(file, size)
+	if err != nil {
+		r.problem("The file is no whole ZIP archive: %v.", err)
+		return r, nil
+	}
+	entries := map[string]*zip.File{}
+	for _, f := range archive.File {
+		if entries[f.Name] != nil {
+			r.problem("%s is there twice.", f.Name)
+		}
+		entries[f.Name] = f
+	}
+	text, err := content(entries[ManifestName])
+	if err != nil {
+		r.problem("%s can't be read: %v.", ManifestName, err)
+		return r, nil
+	}
+	m := r.manifest(text)
+	if m == nil {
+		return r, nil
+	}
+	r.files(m, entries)
+	r.chain(m, entries, held)
+	return r, nil
+}
+
+func content(f *zip.File) ([]byte, error) {
+	if f == nil {
+		return nil, errors.New("it is not there")
+	}
+	if f.UncompressedSize64 > maxOwnEntry {
+		return nil, errors.New("it is too large")
+	}
+	reader, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	return io.ReadAll(io.LimitReader(reader, maxOwnEntry))
+}
+
+// manifest checks the signature of manifest.json.
+func (r *Report) manifest(text []byte) *Manifest {
+	var m Manifest
+	if err := json.Unmarshal(text, &m); err != nil {
+		r.problem("%s is no manifest: %v.", ManifestName, err)
+		return nil
+	}
+	at := bytes.LastIndex(text, []byte(signatureMember))
+	if at < 0 {
+		r.problem("%s is not signed.", ManifestName)
+		return nil
+	}
+	var tail struct {
+		Signature models.Signature `json:"signature"`
+	}
+	if err := json.Unmarshal(append([]byte("{"), text[at+1:]...), &tail); err != nil {
+		r.problem("The signature of %s can't be read: %v.", ManifestName, err)
+		return nil
+	}
+	s := tail.Signature
+	public, err := decode64(s.Public)
+	if err != nil || len(public) != ed25519.PublicKeySize || s.Algorithm != "Ed25519" || models.KeyID(public) != s.KeyID {
+		r.problem("The signature of %s names no Ed25519 key.", ManifestName)
+		return nil
+	}
+	value, err := decode64(s.Value)
+	if err != nil || !ed25519.Verify(public, text[:at], value) {
+		r.problem("The signature of %s is forged, or the manifest was changed.", ManifestName)
+		return nil
+	}
+	r.Keys = append(r.Keys, s.KeyID)
+	if m.WorkOrder != nil {
+		r.Number = m.WorkOrder.WorkOrderNumber
+		if code := m.WorkOrder.ClientCode; code != "" {
+			r.Number = code + "::" + r.Number
+		}
+	}
+	r.checked("manifest.json is signed by key %s", s.KeyID)
+	return &m
+}
+
+// files checks that every item is there, byte for byte, and nothing else.
+func (r *Report) files(m *Manifest, entries map[string]*zip.File) {
+	known := map[string]bool{ManifestName: true, ChainName: true, ReadmeName: true}
+	for _, item := range m.Items {
+		r.Items++
+		if item.Path == "" {
+			continue
+		}
+		known[item.Path] = true
+		f := entries[item.Path]
+		if f == nil {
+			r.problem("%s is missing: item %s was taken out of the archive.", item.Path, item.UUID)
+			continue
+		}
+		n, sum, err := digest(f)
+		switch {
+		case err != nil:
+			r.problem("%s is damaged: %v.", item.Path, err)
+		case n != item.Size || sum != item.SHA256:
+			r.problem("%s was changed: its bytes are not those that were taken.", item.Path)
+		}
+	}
+	for name := range entries {
+		if !known[name] {
+			r.problem("%s is not in the manifest: it was put into the archive later.", name)
+		}
+	}
+	slices.Sort(r.Problems)
+	r.checked("%d items, every byte", r.Items)
+}
+
+func digest(f *zip.File) (int64, string, error) {
+	reader, err := f.Open()
+	if err != nil {
+		return 0, "", err
+	}
+	defer reader.Close()
+	hash := sha256.New()
+	n, err := io.Copy(hash, reader)
+	return n, hex.EncodeToString(hash.Sum(nil)), err
+}
+
+// links is the chain as far as it is at hand, by sequence.
+type links struct {
+	lines   map[int64]ChainLine
+	entries map[int64]*models.ChainEntry
+}
+
+func (r *Report) read(l *links, from string, text io.Reader) {
+	lines := bufio.NewReaderSize(text, 1<<20)
+	for {
+		raw, err := lines.ReadBytes('\n')
+		if len(bytes.TrimSpace(raw)) > 0 {
+			var line ChainLine
+			if err := json.Unmarshal(raw, &line); err != nil {
+				r.problem("%s has a line that can't be read: %v.", from, err)
+				return
+			}
+			e, err := models.ParseHeader(line.Header)
+			if err != nil {
+				r.problem("%s has a line without a header: %v.", from, err)
+				return
+			}
+			e.Signature = line.Signature
+			if e.Head, err = e.HeadOf(); err != nil || e.Head != line.Head {
+				r.problem("Entry %d of the chain in %s was changed: its head is not that of its content.", e.Sequence, from)
+				return
+			}
+			if have := l.entries[e.Sequence]; have != nil && have.Head != e.Head {
+				r.problem("There are two entries %d of the chain: the chain was forked or rewritten.", e.Sequence)
+				return
+			}
+			if have, there := l.lines[e.Sequence]; !there || have.Manifest == "" {
+				l.lines[e.Sequence] = line
+			}
+			l.entries[e.Sequence] = e
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// chain checks the chain of proof, and the items against what it says was published.
+func (r *Report) chain(m *Manifest, entries map[string]*zip.File, held Held) {
+	text, err := content(entries[ChainName])
+	if err != nil {
+		r.problem("%s can't be read: %v.", ChainName, err)
+		return
+	}
+	if sum := sha256.Sum256(text); hex.EncodeToString(sum[:]) != m.Proof.Chain {
+		r.problem("%s was changed: it is not the one that the manifest names.", ChainName)
+	}
+	before := -1
+	for i, raw := range bytes.Split(bytes.TrimSpace(text), []byte("\n")) {
+		var line ChainLine
+		if json.Unmarshal(raw, &line) != nil {
+			continue
+		}
+		if e, err := models.ParseHeader(line.Header); err == nil {
+			if i > 0 && int(e.Sequence) != before+1 {
+				r.problem("The chain is out of order: entry %d follows entry %d.", e.Sequence, before)
+			}
+			before = int(e.Sequence)
+		}
+	}
+	l := &links{map[int64]ChainLine{}, map[int64]*models.ChainEntry{}}
+	r.read(l, ChainName, bytes.NewReader(text))
+	for i, more := range held.Chains {
+		r.read(l, fmt.Sprintf("the held chain %d", i+1), more)
+	}
+	r.Entries = len(l.entries)
+	sequences := make([]int64, 0, len(l.entries))
+	for n := range l.entries {
+		sequences = append(sequences, n)
+	}
+	slices.Sort(sequences)
+	r.walk(m, l, sequences, held)
+	if m.Proof.Head != nil {
+		r.Head = m.Proof.Head.Text()
+		if e := l.entries[m.Proof.Head.Sequence]; e == nil || e.Head != m.Proof.Head.Head {
+			r.problem("The head that the manifest names is not in the chain.")
+		}
+	} else {
+		r.note("Nothing of this archive was published, so the chain says nothing of it.")
+	}
+	r.released(m, l, sequences)
+	r.heads(l, sequences, held.Heads)
+	r.stamps(l, sequences, held)
+}
+
+// walk checks every link: sequence, head before, signature, key, manifest, and that time never runs backwards.
+func (r *Report) walk(m *Manifest, l *links, sequences []int64, held Held) {
+	keys := map[string]ed25519.PublicKey{}
+	for _, k := range m.Proof.Keys {
+		if public, err := decode64(k.Public); err == nil && len(public) == ed25519.PublicKeySize && models.KeyID(public) == k.ID {
+			keys[k.ID] = public
+		}
+	}
+	var before *models.ChainEntry
+	valid := map[string]bool{} // keys that the chain introduced
+	for _, n := range sequences {
+		e := l.entries[n]
+		if n == 1 && e.Previous != models.NoHead {
+			r.problem("Entry 1 is not the first of its chain.")
+		}
+		if before != nil {
+			if e.Sequence != before.Sequence+1 {
+				r.note("Entries %d to %d of the chain are not at hand.", before.Sequence+1, e.Sequence-1)
+			} else if e.Previous != before.Head {
+				r.problem("The chain is broken between entries %d and %d: an entry was changed, taken out or put in.", before.Sequence, e.Sequence)
+			}
+			if e.SignedAt.Before(before.SignedAt.Time) {
+				r.problem("Entry %d is backdated: it is dated before entry %d.", e.Sequence, before.Sequence)
+			}
+			if e.AccountID != before.AccountID {
+				r.problem("Entry %d is of another account.", e.Sequence)
+			}
+		}
+		line := l.lines[n]
+		if line.Manifest != "" {
+			if sum := sha256.Sum256([]byte(line.Manifest)); hex.EncodeToString(sum[:]) != e.ManifestHash {
+				r.problem("The manifest of entry %d was changed.", n)
+			} else if e.Kind == models.KeyEntry {
+				r.introduced(n, line.Manifest, keys, valid)
+			}
+		}
+		public := keys[e.KeyID]
+		signature, err := decode64(e.Signature)
+		if public == nil || err != nil || !ed25519.Verify(public, []byte(e.Header()), signature) {
+			r.problem("The signature of entry %d is forged: it is not by a key of the account.", n)
+		}
+		if len(valid) > 0 && sequences[0] == 1 && !valid[e.KeyID] {
+			r.problem("Entry %d is signed by key %s, which the chain never introduced.", n, e.KeyID)
+		}
+		before = e
+	}
+	if len(sequences) > 0 {
+		r.checked("%d entries of the chain, %d to %d, each signed and tied to the one before", len(sequences), sequences[0], sequences[len(sequences)-1])
+	}
+	signer := r.Keys[0]
+	if len(valid) > 0 && sequences[0] == 1 && !valid[signer] {
+		r.problem("manifest.json is signed by key %s, which the chain never introduced.", signer)
+	}
+	r.trusted(keys, valid, held.Keys, signer)
+}
+
+func (r *Report) introduced(n int64, manifest string, keys map[string]ed25519.PublicKey, valid map[string]bool) {
+	var k models.KeyManifest
+	if err := json.Unmarshal([]byte(manifest), &k); err != nil {
+		r.problem("The key of entry %d can't be read.", n)
+		return
+	}
+	public, err := decode64(k.Public)
+	if err != nil || len(public) != ed25519.PublicKeySize || models.KeyID(public) != k.KeyID {
+		r.problem("The key of entry %d is none.", n)
+		return
+	}
+	keys[k.KeyID] = public
+	valid[k.KeyID] = true
+}
+
+// trusted compares the keys with those that are held: one that the chain ties to a held key is as good.
+func (r *Report) trusted(keys map[string]ed25519.PublicKey, valid map[string]bool, heldKeys []string, signer string) {
+	for id := range keys {
+		if id != signer {
+			r.Keys = append(r.Keys, id)
+		}
+	}
+	slices.Sort(r.Keys[1:])
+	if len(heldKeys) == 0 {
+		r.note("No public key was given, so the signature was checked with the key in the archive (%s): compare it with the one that the account shows.", signer)
+		return
+	}
+	for _, k := range heldKeys {
+		id := strings.ToLower(strings.TrimSpace(k))
+		if public, err := decode64(strings.TrimSpace(k)); err == nil && len(public) == ed25519.PublicKeySize {
+			id = models.KeyID(public)
+		}
+		if id == signer || (valid[id] && valid[signer]) {
+			r.checked("the signing key is, or follows by the chain from, the key %s that is held", id)
+			return
+		}
+	}
+	r.problem("The archive is signed by key %s, which is none of those held nor follows from one.", signer)
+}
+
+// released compares the archive's items with what its publications released.
+func (r *Report) released(m *Manifest, l *links, sequences []int64) {
+	here := map[string]ManifestItem{}
+	for _, i := range m.Items {
+		here[i.UUID] = i
+	}
+	published := map[string]bool{}
+	for _, n := range sequences {
+		line := l.lines[n]
+		if l.entries[n].Kind != models.PublicationEntry || line.Manifest == "" {
+			continue
+		}
+		var released models.EntryManifest
+		if err := json.Unmarshal([]byte(line.Manifest), &released); err != nil {
+			r.problem("The manifest of entry %d can't be read.", n)
+			continue
+		}
+		if !m.about(released.WorkOrder.ID) {
+			continue
+		}
+		for _, item := range released.Items {
+			published[item.UUID] = true
+			have, there := here[item.UUID]
+			switch {
+			case there && have.SHA256 != item.SHA256:
+				r.problem("Item %s is not the one that was published: entry %d of the chain names other bytes.", item.UUID, n)
+			case !there && !slices.Contains(m.Withdrawn, item.UUID):
+				r.problem("Item %s, published by entry %d of the chain, was taken out.", item.UUID, n)
+			case there && (have.TakenAt == nil) != (item.TakenAt == nil), there && have.TakenAt != nil && !have.TakenAt.Equal(item.TakenAt.Time), there && !have.ReceivedAt.Equal(item.ReceivedAt.Time):
+				r.problem("Item %s bears other times than those that were published by entry %d.", item.UUID, n)
+			}
+		}
+	}
+	for _, uuid := range m.Withdrawn {
+		r.note("Item %s was published once, and deleted or rejected since.", uuid)
+	}
+	if unpublished := len(here) - len(published); unpublished > 0 {
+		n := 0
+		for uuid := range here {
+			if !published[uuid] {
+				n++
+			}
+		}
+		if n > 0 {
+			r.note("%d items are not published yet: only this archive's own signature vouches for them.", n)
+		}
+	}
+}
+
+func (m *Manifest) about(orderID string) bool {
+	if m.WorkOrder != nil {
+		return m.WorkOrder.ID == orderID
+	}
+	return slices.ContainsFunc(m.WorkOrders, func(o models.WorkOrderView) bool { return o.ID == orderID })
+}
+
+// heads looks for heads that are held from elsewhere.
+func (r *Report) heads(l *links, sequences []int64, heads []string) {
+	for _, text := range heads {
+		text = strings.ToLower(strings.TrimSpace(text))
+		number, hash, numbered := strings.Cut(text, ":")
+		if !numbered {
+			hash = number
+		}
+		if raw, err := hex.DecodeString(hash); err != nil || len(raw) != sha256.Size {
+			r.problem("%q is no head: it has the form 12:ab…, with 64 hexadecimal digits.", text)
+			continue
+		}
+		found := int64(0)
+		for _, n := range sequences {
+			if l.entries[n].Head == hash {
+				found = n
+			}
+		}
+		wanted, err := strconv.ParseInt(number, 10, 64)
+		switch {
+		case found > 0 && (!numbered || wanted == found):
+			r.checked("the held head %d lies in the chain, unchanged, and everything between it and the archive follows from it", found)
+			r.between(sequences, found)
+		case numbered && err == nil && l.entries[wanted] != nil:
+			r.problem("The chain was rewritten: its entry %d is not the one whose head is held.", wanted)
+		case numbered && err == nil && len(sequences) > 0 && (wanted > sequences[len(sequences)-1] || wanted < sequences[0]):
+			r.problem("The held head is entry %d, but only entries %d to %d are at hand: give the chain of the account, or a newer archive, with --chain.", wanted, sequences[0], sequences[len(sequences)-1])
+		default:
+			r.problem("The held head %s… is not in the chain: the chain was rewritten, or is of another account.", hash[:12])
+		}
+	}
+}
+
+func (r *Report) between(sequences []int64, from int64) {
+	for i := 1; i < len(sequences); i++ {
+		if sequences[i] != sequences[i-1]+1 && sequences[i] > from {
+			r.problem("The chain between the held head and the archive has a gap after entry %d.", sequences[i-1])
+		}
+	}
+}
+
+// stamps checks the time stamps of the chain and those that are held: an entry was there when its stamp was made.
+func (r *Report) stamps(l *links, sequences []int64, held Held) {
+	good := 0
+	for _, n := range sequences {
+		if text := l.lines[n].Stamp; text != "" {
+			der, err := decode64(text)
+			if err == nil {
+				err = r.stamp(l, der, n, held.Authorities)
+			}
+			if err != nil {
+				r.problem("The time stamp of entry %d is wrong: %v.", n, err)
+				continue
+			}
+			good++
+		}
+	}
+	if good > 0 {
+		r.checked("%d time stamps over the chain", good)
+	}
+	for i, der := range held.Stamps {
+		if err := r.stamp(l, der, 0, held.Authorities); err != nil {
+			r.problem("The held time stamp %d does not fit: %v.", i+1, err)
+			continue
+		}
+		r.checked("the held time stamp %d lies over the chain, unchanged", i+1)
+	}
+	if good+len(held.Stamps) > 0 && held.Authorities == nil {
+		r.note("No certificate of a time-stamp authority was given, so its stamps were checked with the certificates in them.")
+	}
+}
+
+func (r *Report) stamp(l *links, der []byte, n int64, authorities *x509.CertPool) error {
+	token, err := parseStamp(der)
+	if err != nil {
+		return err
+	}
+	hash := hex.EncodeToString(token.HashedMessage)
+	if n == 0 {
+		for sequence, e := range l.entries {
+			if e.Head == hash {
+				n = sequence
+			}
+		}
+		if n == 0 {
+			return errors.New("no entry of the chain has the head that it covers: the chain was rewritten since, or is of another account")
+		}
+	}
+	e := l.entries[n]
+	if e.Head != hash {
+		return errors.New("it covers another head")
+	}
+	if token.Time.Before(e.SignedAt.Add(-stampTolerance)) {
+		return fmt.Errorf("it was made at %s, before the entry, which says %s", token.Time.UTC().Format(time.RFC3339), e.SignedAt.UTC().Format(time.RFC3339))
+	}
+	if authorities == nil {
+		return nil
+	}
+	for _, c := range token.Certificates {
+		if _, err := c.Verify(x509.VerifyOptions{Roots: authorities, CurrentTime: token.Time, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping}}); err == nil {
+			return nil
+		}
+	}
+	return errors.New("it is not by a time-stamp authority that is trusted")
+}
+
+// stampTolerance is how far the clocks of an installation and of an authority may differ.
+const stampTolerance = 5 * time.Minute
+
+// parseStamp reads a token, or a response that holds one, and checks its signature.
+func parseStamp(der []byte) (*timestamp.Timestamp, error) {
+	token, err := timestamp.ParseResponse(der)
+	if err != nil {
+		if token, err = timestamp.Parse(der); err != nil {
+			return nil, err
+		}
+	}
+	if len(token.Certificates) == 0 {
+		return nil, errors.New("it holds no certificate of its authority")
+	}
+	return token, nil
+}

@@ -1,0 +1,283 @@
+// Package clients brings what is published to the systems of clients, by the external-integration API as its caller:
+// items and statuses, one after the other.
+package clients
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"fieldproof/activities/integrations"
+	"fieldproof/activities/media"
+	"fieldproof/guard"
+	"fieldproof/models"
+	"fieldproof/storage"
+	"fieldproof/wire"
+	"fieldproof/workflows/names"
+)
+
+// Clients sends to clients.
+type Clients struct {
+	Store     *models.Store
+	Blobs     *storage.Store
+	Media     *media.Media
+	Sealer    *models.Sealer
+	Log       *slog.Logger
+	PublicURL string
+
+	client *http.Client
+}
+
+// New makes a Clients whose calls reach only what network allows.
+func New(store *models.Store, blobs *storage.Store, m *media.Media, sealer *models.Sealer, network *guard.Network, publicURL string, log *slog.Logger) *Clients {
+	return &Clients{Store: store, Blobs: blobs, Media: m, Sealer: sealer, PublicURL: publicURL, Log: log, client: network.Client(3 * time.Minute)}
+}
+
+// retries are the rests after each failed try of a message. After the last it has failed for good, is shown as such, and
+// the next one goes: some peers answer an error although they acted.
+var retries = []time.Duration{5 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
+
+const (
+	passTime = 40 * time.Minute
+	// tooLarge is what a naive peer still takes: a larger file that it refuses goes as its largest rendition below that.
+	tooLarge = 4 << 20
+	// largest file that is read into memory for a call.
+	largest = 64 << 20
+)
+
+// SendToClient sends what is due of one order to one client, in sequence, until nothing is or the first has to wait.
+func (c *Clients) SendToClient(ctx context.Context, subject string) (names.WebhookResult, error) {
+	var pass names.WebhookResult
+	destinationID, orderID, _ := cutSubject(subject)
+	d, err := models.One[models.Destination](c.Store.Read(models.AcrossAccounts(ctx)).Where("id = ?", destinationID), "destination")
+	if models.KindOf(err) == models.NotFound {
+		return pass, nil
+	}
+	if err != nil {
+		return pass, err
+	}
+	ctx = models.InAccount(ctx, d.AccountID)
+	for until := time.Now().Add(passTime); time.Now().Before(until); {
+		if activity.IsActivity(ctx) {
+			activity.RecordHeartbeat(ctx, pass.Sent)
+		}
+		var next []*models.ClientMessage
+		err := c.Store.Read(ctx).Where("destination_id = ? AND work_order_id = ? AND state IN ('pending', 'retrying')", d.ID, orderID).Order("seq").Limit(1).Find(&next).Error
+		if err != nil || len(next) == 0 {
+			return pass, err
+		}
+		m := next[0]
+		if m.NextAttemptAt != nil && m.NextAttemptAt.After(time.Now()) {
+			pass.NextSeconds, pass.LastError = max(1, int64(time.Until(m.NextAttemptAt.Time).Seconds()+0.999)), m.LastError
+			return pass, nil
+		}
+		if err := c.try(ctx, d.ID, m); err != nil {
+			return pass, err
+		}
+		if m.State == models.DeliveryDelivered {
+			pass.Sent++
+		}
+	}
+	pass.NextSeconds = 1
+	return pass, nil
+}
+
+func cutSubject(subject string) (destinationID, orderID string, ok bool) {
+	for i := range subject {
+		if subject[i] == '/' {
+			return subject[:i], subject[i+1:], true
+		}
+	}
+	return subject, "", false
+}
+
+// finalError is a failure that no retry mends.
+type finalError struct{ error }
+
+// try sends one message once and writes down what became of it.
+func (c *Clients) try(ctx context.Context, destinationID string, m *models.ClientMessage) error {
+	began := models.Now()
+	d, err := models.One[models.Destination](c.Store.Read(ctx).Where("id = ?", destinationID), "destination")
+	if err != nil {
+		return err
+	}
+	said, note, failure := c.send(ctx, d, m)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	now := models.Now()
+	m.Attempts++
+	m.NextAttemptAt = nil
+	var final *finalError
+	switch {
+	case failure == nil:
+		m.State, m.LastError, m.DeliveredAt = models.DeliveryDelivered, note, &now
+	case errors.As(failure, &final) || int(m.Attempts) > len(retries):
+		m.State, m.LastError = models.DeliveryFailed, failure.Error()
+	default:
+		next := models.At(now.Add(retries[m.Attempts-1]))
+		m.State, m.LastError, m.NextAttemptAt = models.DeliveryRetrying, failure.Error(), &next
+	}
+	attempt := &models.Attempt{AccountID: d.AccountID, DeliveryID: m.DeliveryID, MessageID: &m.ID, At: began, Milliseconds: time.Since(began.Time).Milliseconds(), Answer: said,
+		Request: m.Kind + " " + m.ItemID}
+	if failure != nil {
+		attempt.Error = failure.Error()
+		var refused *integrations.Refused
+		if errors.As(failure, &refused) {
+			attempt.Status = int64(refused.Status)
+		}
+	}
+	return c.Store.Write(ctx, func(tx *models.Tx) error {
+		if err := tx.Create(attempt).Error; err != nil {
+			return err
+		}
+		if err := tx.Select("state", "attempts", "last_error", "next_attempt_at", "delivered_at").Updates(m).Error; err != nil {
+			return err
+		}
+		if m.State == models.DeliveryFailed {
+			alert := &models.Alert{AccountID: d.AccountID, Kind: models.AlertFailedDelivery, Subject: m.ID, WorkOrderID: &m.WorkOrderID,
+				Title: "Something did not reach the client's system " + d.Name, Detail: m.LastError, Remedy: "Ask the client what their words mean, then retry the delivery. What came behind it has gone on."}
+			if err := tx.Raise(alert); err != nil {
+				return err
+			}
+		}
+		if m.DeliveryID != nil {
+			return tx.Announce(d.AccountID, "delivery."+m.State, *m.DeliveryID, m.WorkOrderID)
+		}
+		return nil
+	})
+}
+
+// peer is the client's system: the destination's own address, or that of its integration.
+func (c *Clients) peer(ctx context.Context, d *models.Destination) (*integrations.Peer, error) {
+	var secrets models.DestinationSecrets
+	if err := c.Sealer.Open("destination/"+d.ID, d.Secrets, &secrets); err != nil {
+		return nil, err
+	}
+	if d.Settings.URL != "" {
+		return integrations.PeerAt(d.Settings.URL, d.Settings.Extension, d.Settings.Username, secrets.Password, secrets.Token, c.client), nil
+	}
+	i, err := models.One[models.Integration](c.Store.Read(ctx).Where("id = ? AND deleted_at IS NULL", d.IntegrationID), "integration")
+	if err != nil {
+		return nil, &finalError{errors.New("the destination has no address, and its integration is gone")}
+	}
+	var own models.IntegrationSecrets
+	if err := c.Sealer.Open("integration/"+i.ID, i.Secrets, &own); err != nil {
+		return nil, err
+	}
+	return integrations.PeerOf(i, own, c.PublicURL, c.client), nil
+}
+
+// Test asks the client's system whether it takes the credentials.
+func (c *Clients) Test(ctx context.Context, d *models.Destination) error {
+	p, err := c.peer(ctx, d)
+	if err != nil {
+		return err
+	}
+	return p.Validate(ctx, "")
+}
+
+func (c *Clients) send(ctx context.Context, d *models.Destination, m *models.ClientMessage) (said, note string, err error) {
+	switch {
+	case d.DeletedAt != nil:
+		return "", "", &finalError{errors.New("the destination was deleted")}
+	case !d.Enabled:
+		return "", "", &finalError{errors.New("the destination is switched off")}
+	}
+	p, err := c.peer(ctx, d)
+	if err != nil {
+		return "", "", err
+	}
+	db := c.Store.Read(ctx)
+	if m.Kind == models.ClientStatus {
+		o, err := models.One[models.WorkOrder](db.Where("id = ?", m.WorkOrderID), "work order")
+		if err != nil {
+			return "", "", err
+		}
+		var status models.ClientStatusData
+		if err := json.Unmarshal([]byte(m.Data), &status); err != nil {
+			return "", "", &finalError{err}
+		}
+		said, err = p.Tell(ctx, "status", nil, wire.StatusMember(o, status))
+		return said, "", explain(err)
+	}
+	proof, err := models.ProofOf(db, m.WorkOrderID, nil)
+	if err != nil {
+		return "", "", err
+	}
+	at := slices.IndexFunc(proof.Items, func(i *models.Item) bool { return i.ID == m.ItemID })
+	if at < 0 {
+		return "", "", &finalError{errors.New("the item was deleted or rejected before it could be sent")}
+	}
+	return c.item(ctx, p, proof, proof.Items[at], m)
+}
+
+func explain(err error) error {
+	if errors.Is(err, guard.ErrAddress) {
+		return &finalError{err}
+	}
+	return err
+}
+
+func (c *Clients) item(ctx context.Context, p *integrations.Peer, proof *models.Proof, item *models.Item, m *models.ClientMessage) (said, note string, err error) {
+	publication := ""
+	if m.DeliveryID != nil {
+		d, err := models.One[models.Delivery](c.Store.Read(ctx).Where("id = ?", *m.DeliveryID), "delivery")
+		if err != nil {
+			return "", "", err
+		}
+		publication = d.PublicationID
+	}
+	out := wire.ItemOut{Proof: proof, Item: item, PublicationID: publication, FileName: item.UUID + item.Extension()}
+	var file *integrations.Upload
+	if item.BlobKey != "" {
+		if file, err = c.original(ctx, item); err != nil {
+			return "", "", err
+		}
+		file.Name = out.FileName
+	}
+	said, err = p.Tell(ctx, "uploadPictures", file, wire.ItemMembers(out)...)
+	var refused *integrations.Refused
+	if errors.As(err, &refused) && (refused.Status == http.StatusRequestEntityTooLarge || refused.Status == http.StatusInternalServerError) && item.Kind == models.Photo && item.Size > tooLarge {
+		smaller, failed := c.rendition(ctx, item)
+		if failed != nil {
+			return said, "", errors.Join(err, failed)
+		}
+		smaller.Name = out.FileName
+		note = fmt.Sprintf("[The peer refused the original of %d bytes, SHA-256 %s: this is a smaller copy.]", item.Size, item.SHA256)
+		out.Note = note
+		said, err = p.Tell(ctx, "uploadPictures", smaller, wire.ItemMembers(out)...)
+	}
+	return said, note, explain(err)
+}
+
+func (c *Clients) original(ctx context.Context, item *models.Item) (*integrations.Upload, error) {
+	reader, err := c.Blobs.Get(ctx, item.BlobKey)
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	if reader.Size() > largest {
+		return nil, &finalError{fmt.Errorf("the file has %d MB: clients get files of at most %d MB", reader.Size()>>20, largest>>20)}
+	}
+	content, err := io.ReadAll(reader)
+	return &integrations.Upload{ContentType: item.ContentType, Content: content}, err
+}
+
+func (c *Clients) rendition(ctx context.Context, item *models.Item) (*integrations.Upload, error) {
+	reader, err := c.Media.Open(ctx, item, models.Display)
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	content, err := io.ReadAll(io.LimitReader(reader, tooLarge))
+	return &integrations.Upload{ContentType: "image/jpeg", Content: content}, err
+}

@@ -1,0 +1,460 @@
+package api
+
+import (
+	"cmp"
+	"fmt"
+	"hash/fnv"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"fieldproof/models"
+)
+
+// CommentFields are what the office may write of a comment.
+type CommentFields struct {
+	ItemID string `json:"item_id,omitempty"`
+	Text   string `json:"text"`
+}
+
+func (s *Server) linkRoutes() []route {
+	view, share := with(models.ViewPublications), with(models.PublishOrders)
+	return []route{
+		get("/work-orders/:id/links", view, "The secure web links of a work order, newest first", s.listLinks),
+		define(http.MethodPost, "/work-orders/:id/links", share, http.StatusCreated, "Make a secure web link; its url is shown once", s.createLink),
+		get("/links/:id", view, "A secure web link", func(c *call) (models.LinkView, error) {
+			l, err := c.link()
+			if err != nil {
+				return models.LinkView{}, err
+			}
+			return c.showLink(l, "")
+		}),
+		remove("/links/:id", share, "Revoke a secure web link", s.revokeLink),
+		get("/links/:id/views", view, "Who looked at a secure web link, newest first", s.listLinkViews),
+		get("/work-orders/:id/comments", view, "Comments on a work order, newest first", s.listComments),
+		define(http.MethodPost, "/work-orders/:id/comments", view, http.StatusCreated, "Answer a comment; links that allow comments show it", s.createComment),
+	}
+}
+
+func (c *call) link() (*models.Link, error) {
+	return models.One[models.Link](c.server.Store.Read(c.ctx()).Where("id = ?", c.Param("id")), "link")
+}
+
+func (c *call) showLink(l *models.Link, url string) (models.LinkView, error) {
+	users, err := models.Usernames(c.server.Store.Read(c.ctx()), []string{l.CreatedBy})
+	return l.View(users[l.CreatedBy], url), err
+}
+
+func (s *Server) listLinks(c *call) (list[models.LinkView], error) {
+	o, err := c.order()
+	if err != nil {
+		return list[models.LinkView]{}, err
+	}
+	limit, at, err := c.page()
+	if err != nil {
+		return list[models.LinkView]{}, err
+	}
+	q := s.Store.Read(c.ctx()).Where("work_order_id = ?", o.ID).Order("id DESC").Limit(limit + 1)
+	if at.After != "" {
+		q = q.Where("id < ?", at.After)
+	}
+	var rows []*models.Link
+	if err := q.Find(&rows).Error; err != nil {
+		return list[models.LinkView]{}, err
+	}
+	return pageByID(rows, limit, at, func(l *models.Link) string { return l.ID }, func(l *models.Link) models.LinkView {
+		view, failed := c.showLink(l, "")
+		err = cmp.Or(err, failed)
+		return view
+	}), err
+}
+
+func (s *Server) createLink(c *call, in models.LinkFields) (models.LinkView, error) {
+	o, err := c.order()
+	if err != nil {
+		return models.LinkView{}, err
+	}
+	hash, err := models.HashLinkPassword(c.ctx(), in.Password)
+	if err != nil {
+		return models.LinkView{}, err
+	}
+	var l *models.Link
+	var token string
+	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+		l, token, err = tx.MakeLink(models.NewID(), o, in, hash, c.member.ID)
+		return err
+	})
+	if err != nil {
+		return models.LinkView{}, err
+	}
+	c.Header("Location", "/api/v1/links/"+l.ID)
+	return c.showLink(l, s.PublicURL+"/s/"+token)
+}
+
+func (s *Server) revokeLink(c *call) error {
+	l, err := c.link()
+	if err != nil {
+		return err
+	}
+	return s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+		return tx.Model(&models.Link{}).Where("id = ? AND revoked_at IS NULL", l.ID).Update("revoked_at", models.Now()).Error
+	})
+}
+
+func (s *Server) listLinkViews(c *call) (list[models.LinkViewRow], error) {
+	page := list[models.LinkViewRow]{Items: []models.LinkViewRow{}}
+	l, err := c.link()
+	if err != nil {
+		return page, err
+	}
+	limit, at, err := c.page()
+	if err != nil {
+		return page, err
+	}
+	q := s.Store.Read(c.ctx()).Where("link_id = ?", l.ID).Order("id DESC").Limit(limit + 1)
+	if at.Before > 0 {
+		q = q.Where("id < ?", at.Before)
+	}
+	if err := q.Find(&page.Items).Error; err != nil {
+		return page, err
+	}
+	if len(page.Items) > limit {
+		page.Items = page.Items[:limit]
+		at.Before = page.Items[limit-1].ID
+		page.NextCursor = at.text()
+	}
+	return page, nil
+}
+
+func (s *Server) listComments(c *call) (list[models.Comment], error) {
+	o, err := c.order()
+	if err != nil {
+		return list[models.Comment]{}, err
+	}
+	limit, at, err := c.page()
+	if err != nil {
+		return list[models.Comment]{}, err
+	}
+	q := s.Store.Read(c.ctx()).Where("work_order_id = ?", o.ID).Order("id DESC").Limit(limit + 1)
+	if at.After != "" {
+		q = q.Where("id < ?", at.After)
+	}
+	var rows []models.Comment
+	err = q.Find(&rows).Error
+	return pageByID(rows, limit, at, func(c models.Comment) string { return c.ID }, func(c models.Comment) models.Comment { return c }), err
+}
+
+func (s *Server) createComment(c *call, in CommentFields) (models.Comment, error) {
+	o, err := c.order()
+	if err != nil {
+		return models.Comment{}, err
+	}
+	comment := models.Comment{ID: c.newID("comment"), AccountID: o.AccountID, WorkOrderID: o.ID, ItemID: in.ItemID, Author: c.member.Username, Text: in.Text, At: models.Now()}
+	return comment, s.keepComment(c, &comment)
+}
+
+func (s *Server) keepComment(c *call, comment *models.Comment) error {
+	if err := comment.Check(); err != nil {
+		return err
+	}
+	return s.Store.Write(models.InAccount(c.Request.Context(), comment.AccountID), func(tx *models.Tx) error {
+		if comment.ItemID != "" {
+			if _, err := models.One[models.Item](tx.Where("id = ? AND work_order_id = ?", comment.ItemID, comment.WorkOrderID), "item"); err != nil {
+				return models.InvalidField("item_id", "The order has no item %s.", comment.ItemID)
+			}
+		}
+		if err := tx.Create(comment).Error; err != nil {
+			return err
+		}
+		return tx.Announce(comment.AccountID, "comment.created", comment.ID, comment.WorkOrderID)
+	})
+}
+
+// sharedRoutes are the pages of secure web links. The token is a secret: it stands in no log.
+func (s *Server) sharedRoutes(g *gin.Engine) {
+	at := func(method, path string, fn func(*call, *models.Link) error) {
+		g.Handle(method, "/s/:token"+path, func(g *gin.Context) {
+			s.page(g, func(c *call) error {
+				l, err := s.Store.LinkByToken(c.Request.Context(), c.Param("token"))
+				if err != nil {
+					return err
+				}
+				return fn(c, l)
+			})
+		})
+	}
+	admitted := func(fn func(*call, *models.Link) error) func(*call, *models.Link) error {
+		return func(c *call, l *models.Link) error {
+			pass, _ := c.Cookie(passCookie(l))
+			if !l.Admits(pass) {
+				return models.Errorf(models.Unauthorized, "Open the link itself first, and give its password.")
+			}
+			return fn(c, l)
+		}
+	}
+	at(http.MethodGet, "", s.sharedPage)
+	at(http.MethodPost, "/password", s.sharedPassword)
+	at(http.MethodGet, "/state", admitted(s.sharedState))
+	at(http.MethodPost, "/comments", admitted(s.sharedComment))
+	at(http.MethodGet, "/items/:item/:rendition", admitted(s.sharedPhoto))
+	at(http.MethodGet, "/report.pdf", admitted(s.sharedReport))
+	at(http.MethodGet, "/archive.zip", admitted(s.sharedArchive))
+}
+
+func passCookie(l *models.Link) string { return "fieldproof_link_" + strings.ReplaceAll(l.ID, "-", "") }
+
+// sharedView is what the page of a link shows.
+type sharedView struct {
+	Base     string
+	Link     *models.Link
+	Proof    *models.Proof
+	Account  *models.Account
+	Zone     *time.Location
+	Number   string
+	Address  string
+	Record   models.ServiceRecord
+	Tasks    []models.TaskPhotos
+	Surveys  []models.FilledSurvey
+	CheckIns []*models.Item
+	Map      *models.PinMap
+	Comments []models.Comment
+	State    string
+	Photos   int
+	Problem  string
+	Codes    map[string]string
+}
+
+func (s *Server) sharedPage(c *call, l *models.Link) error {
+	pass, _ := c.Cookie(passCookie(l))
+	if !l.Admits(pass) {
+		return c.html(http.StatusOK, "password.html", sharedView{Base: "/s/" + c.Param("token"), Link: l})
+	}
+	return s.showShared(c, l, "", http.StatusOK)
+}
+
+func (s *Server) showShared(c *call, l *models.Link, problem string, status int) error {
+	ctx := models.InAccount(c.Request.Context(), l.AccountID)
+	db := s.Store.Read(ctx)
+	proof, err := s.sharedProof(c, l)
+	if err != nil {
+		return err
+	}
+	v := sharedView{Base: "/s/" + c.Param("token"), Link: l, Proof: proof, Account: proof.Account, Zone: proof.Account.Location(), Number: proof.Order.DisplayNumber(),
+		Address: proof.Order.Address.Line(), Record: proof.ServiceRecord(), Tasks: proof.ByTask(), Map: proof.Map(900, 420), Problem: problem, Codes: map[string]string{}}
+	if v.Surveys, err = proof.Surveys(db); err != nil {
+		return err
+	}
+	signer, err := s.Store.Signer(ctx, l.AccountID)
+	if err != nil {
+		return err
+	}
+	for _, i := range proof.Items {
+		switch i.Kind {
+		case models.CheckIn:
+			v.CheckIns = append(v.CheckIns, i)
+		case models.Photo:
+			v.Photos++
+			v.Codes[i.ID] = signer.Code(i.ID)
+		}
+	}
+	if l.AllowComments {
+		if err := db.Where("work_order_id = ? AND (link_id = ? OR link_id = '')", l.WorkOrderID, l.ID).Order("id").Limit(1000).Find(&v.Comments).Error; err != nil {
+			return err
+		}
+	}
+	if v.State, err = s.stateOfShared(c, l, proof); err != nil {
+		return err
+	}
+	if err := s.Store.Looked(c.Request.Context(), l, "page", c.ClientIP(), c.Request.UserAgent()); err != nil {
+		return err
+	}
+	return c.html(status, "link.html", v)
+}
+
+func (s *Server) sharedProof(c *call, l *models.Link) (*models.Proof, error) {
+	db := s.Store.Read(models.InAccount(c.Request.Context(), l.AccountID))
+	o, err := models.One[models.WorkOrder](db.Where("id = ? AND NOT hidden", l.WorkOrderID), "work order")
+	if models.KindOf(err) == models.NotFound {
+		return nil, models.Errorf(models.Gone, "What this link showed was taken back. Ask whoever sent it.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return models.PublishedProof(db, o.ID, l.ItemIDs)
+}
+
+// stateOfShared changes whenever the page would show something else.
+func (s *Server) stateOfShared(c *call, l *models.Link, proof *models.Proof) (string, error) {
+	h := fnv.New64a()
+	for _, i := range proof.Items {
+		fmt.Fprintf(h, "%s/%d ", i.ID, i.Revision)
+	}
+	var comments int64
+	if l.AllowComments {
+		err := s.Store.Read(models.InAccount(c.Request.Context(), l.AccountID)).Model(&models.Comment{}).
+			Where("work_order_id = ? AND (link_id = ? OR link_id = '')", l.WorkOrderID, l.ID).Count(&comments).Error
+		if err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("%x-%d", h.Sum64(), comments), nil
+}
+
+func (s *Server) sharedState(c *call, l *models.Link) error {
+	proof, err := s.sharedProof(c, l)
+	if err != nil {
+		return err
+	}
+	state, err := s.stateOfShared(c, l, proof)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"state": state, "photos": len(proof.Photos())})
+	return nil
+}
+
+// mostWrongPasswords in a window, of one link from one address.
+const mostWrongPasswords = 10
+
+func (s *Server) sharedPassword(c *call, l *models.Link) error {
+	ctx := c.Request.Context()
+	base := "/s/" + c.Param("token")
+	key := "link/" + l.ID + "/" + c.ClientIP()
+	if err := c.spent(ctx, key, mostWrongPasswords); err != nil {
+		return err
+	}
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 4096)
+	password := c.PostForm("password")
+	fits := l.PasswordHash == ""
+	if !fits {
+		var err error
+		if fits, err = l.PasswordFits(ctx, password); err != nil {
+			return err
+		}
+	}
+	if !fits {
+		if err := s.Store.Spend(ctx, failuresWindow, key); err != nil {
+			return err
+		}
+		if err := s.Store.Looked(ctx, l, "wrong_password", c.ClientIP(), c.Request.UserAgent()); err != nil {
+			return err
+		}
+		return c.html(http.StatusForbidden, "password.html", sharedView{Base: base, Link: l, Problem: "This is not the password. Ask whoever sent you the link."})
+	}
+	http.SetCookie(c.Writer, &http.Cookie{Name: passCookie(l), Value: l.Pass(), Path: base, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(s.PublicURL, "https:")})
+	c.Redirect(http.StatusSeeOther, base)
+	return nil
+}
+
+// commentsAtMost in a window, of one link from one address.
+const commentsAtMost = 30
+
+func (s *Server) sharedComment(c *call, l *models.Link) error {
+	if !l.AllowComments {
+		return models.Errorf(models.Forbidden, "This link takes no comments.")
+	}
+	ctx := c.Request.Context()
+	key := "comments/" + l.ID + "/" + c.ClientIP()
+	if err := c.spent(ctx, key, commentsAtMost); err != nil {
+		return err
+	}
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 64<<10)
+	proof, err := s.sharedProof(c, l)
+	if err != nil {
+		return err
+	}
+	comment := models.Comment{ID: models.NewID(), AccountID: l.AccountID, WorkOrderID: l.WorkOrderID, LinkID: l.ID, ItemID: c.PostForm("item_id"),
+		Author: strings.ToValidUTF8(c.PostForm("author"), ""), Text: strings.ToValidUTF8(c.PostForm("text"), ""), At: models.Now()}
+	if comment.ItemID != "" && !slices.ContainsFunc(proof.Items, func(i *models.Item) bool { return i.ID == comment.ItemID }) {
+		return models.Errorf(models.NotFound, "This link shows no such item.")
+	}
+	err = s.keepComment(c, &comment)
+	if models.KindOf(err) == models.Invalid {
+		return s.showShared(c, l, problemOf(err).Errors[0].Message, http.StatusUnprocessableEntity)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.Store.Spend(ctx, failuresWindow, key); err != nil {
+		return err
+	}
+	if err := s.Store.Looked(ctx, l, "comment", c.ClientIP(), c.Request.UserAgent()); err != nil {
+		return err
+	}
+	c.Redirect(http.StatusSeeOther, "/s/"+c.Param("token")+"#comments")
+	return nil
+}
+
+func (s *Server) sharedPhoto(c *call, l *models.Link) error {
+	proof, err := s.sharedProof(c, l)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(proof.Items, func(i *models.Item) bool { return i.ID == c.Param("item") && i.BlobKey != "" })
+	if at < 0 {
+		return models.Errorf(models.NotFound, "This link shows no such item.")
+	}
+	item := proof.Items[at]
+	ctx := models.InAccount(c.Request.Context(), l.AccountID)
+	switch name := c.Param("rendition"); {
+	case name == "original" && l.AllowDownloads:
+		reader, err := s.Blobs.Get(ctx, item.BlobKey)
+		if err != nil {
+			return err
+		}
+		defer reader.Close()
+		if err := s.Store.Looked(ctx, l, "original", c.ClientIP(), c.Request.UserAgent()); err != nil {
+			return err
+		}
+		c.serveBytes(item, reader, item.ContentType, item.SHA256, item.UUID+item.Extension())
+		return nil
+	case (name == "display" || name == "thumbnail") && item.Kind == models.Photo:
+		r := models.Display
+		if name == "thumbnail" {
+			r = models.Thumbnail
+		}
+		reader, err := s.Media.Open(ctx, item, r)
+		if err != nil {
+			return err
+		}
+		defer reader.Close()
+		c.serveBytes(item, reader, "image/jpeg", item.SHA256+"-"+r.Name, item.UUID+"-"+r.Name+".jpg")
+		return nil
+	}
+	return models.Errorf(models.NotFound, "This link shows no such file.")
+}
+
+func (s *Server) sharedDownload(c *call, l *models.Link, what string) (*models.Proof, error) {
+	if !l.AllowDownloads {
+		return nil, models.Errorf(models.Forbidden, "This link allows no downloads. Ask whoever sent it.")
+	}
+	proof, err := s.sharedProof(c, l)
+	if err != nil {
+		return nil, err
+	}
+	return proof, s.Store.Looked(c.Request.Context(), l, what, c.ClientIP(), c.Request.UserAgent())
+}
+
+func (s *Server) sharedReport(c *call, l *models.Link) error {
+	proof, err := s.sharedDownload(c, l, "report")
+	if err != nil {
+		return err
+	}
+	c.download("application/pdf", proof, ".pdf")
+	return s.Reports.Write(models.InAccount(c.Request.Context(), l.AccountID), c.started(), proof)
+}
+
+func (s *Server) sharedArchive(c *call, l *models.Link) error {
+	proof, err := s.sharedDownload(c, l, "archive")
+	if err != nil {
+		return err
+	}
+	file, err := s.Archives.Of(models.InAccount(c.Request.Context(), l.AccountID), proof, "")
+	if err != nil {
+		return err
+	}
+	return c.sendArchive(file, models.SafeName(proof.Order.DisplayNumber()))
+}

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"fieldproof/models"
+)
+
+// Vouched is what the public may know of a published item (contract: /verify/{uuid}).
+type Vouched struct {
+	Account       string               `json:"account"`
+	SHA256        string               `json:"sha256"`
+	Kind          models.ItemKind      `json:"kind"`
+	TakenAt       *models.Time         `json:"taken_at"`
+	ReceivedAt    models.Time          `json:"received_at"`
+	PublishedAt   models.Time          `json:"published_at"`
+	Certification models.Certification `json:"certification"`
+	Proof         models.ProofHead     `json:"proof"`
+	PublicKey     string               `json:"public_key"`
+	// Original is there for who gave the item's code.
+	Original string `json:"original,omitempty"`
+
+	item *models.Item
+}
+
+// VouchedPage is the answer of the verification page as JSON.
+type VouchedPage struct {
+	UUID  string    `json:"uuid"`
+	Items []Vouched `json:"items"`
+}
+
+func (s *Server) verifyRoutes(g *gin.Engine) {
+	g.GET("/verify/:uuid", func(g *gin.Context) { s.page(g, s.verify) })
+	g.GET("/verify/:uuid/original", func(g *gin.Context) { s.page(g, s.verifiedOriginal) })
+}
+
+// vouched lists the published items with a uuid, one an account: a uuid is made on a phone and travels with what is
+// shared. With a code only the one that it names.
+func (s *Server) vouched(c *call) ([]Vouched, error) {
+	uuid, code := c.Param("uuid"), c.Query("code")
+	ctx := models.AcrossAccounts(c.Request.Context())
+	db := s.Store.Read(ctx)
+	var items []*models.Item
+	if err := db.Where("uuid = ? AND deleted_at IS NULL", uuid).Order("id").Limit(100).Find(&items).Error; err != nil {
+		return nil, err
+	}
+	var found []Vouched
+	for _, item := range items {
+		var entries []models.ChainEntry
+		err := db.Select("chain_entries.*").Joins("JOIN publication_items ON publication_items.publication_id = chain_entries.publication_id AND publication_items.item_id = ?", item.ID).
+			Where("chain_entries.account_id = ?", item.AccountID).Order("chain_entries.sequence DESC").Limit(1).Find(&entries).Error
+		if err != nil {
+			return nil, err
+		}
+		if len(entries) == 0 || item.Review == models.ReviewRejected {
+			continue
+		}
+		e := entries[0]
+		account, err := s.Store.AccountByID(ctx, item.AccountID)
+		if err != nil {
+			return nil, err
+		}
+		key, err := models.One[models.SigningKey](db.Where("account_id = ? AND id = ?", item.AccountID, e.KeyID), "key")
+		if err != nil {
+			return nil, err
+		}
+		v := Vouched{Account: account.Name, SHA256: item.ContentHash(), Kind: item.Kind, TakenAt: item.TakenAt, ReceivedAt: item.ReceivedAt, PublishedAt: e.SignedAt,
+			Certification: item.Certification, PublicKey: key.Public, item: item,
+			Proof: models.ProofHead{Account: e.AccountID, Sequence: e.Sequence, Head: e.Head, KeyID: e.KeyID, SignedAt: e.SignedAt}}
+		if code != "" {
+			signer, err := s.Store.Signer(models.InAccount(ctx, item.AccountID), item.AccountID)
+			if err != nil {
+				return nil, err
+			}
+			if !signer.Opens(item.ID, code) {
+				continue
+			}
+			if item.BlobKey != "" {
+				v.Original = "/verify/" + item.UUID + "/original?code=" + code
+			}
+			return []Vouched{v}, nil
+		}
+		found = append(found, v)
+	}
+	if len(found) == 0 {
+		return nil, models.Errorf(models.NotFound, "Nobody here has published an item with this number and code. It may be mistyped, not published yet, or withdrawn.")
+	}
+	return found, nil
+}
+
+func (s *Server) verify(c *call) error {
+	found, err := s.vouched(c)
+	if err != nil {
+		return err
+	}
+	page := VouchedPage{UUID: c.Param("uuid"), Items: found}
+	if strings.Contains(c.GetHeader("Accept"), "application/json") {
+		c.JSON(http.StatusOK, page)
+		return nil
+	}
+	return c.html(http.StatusOK, "verify.html", page)
+}
+
+func (s *Server) verifiedOriginal(c *call) error {
+	if c.Query("code") == "" {
+		return models.Errorf(models.NotFound, "The original needs the code that is printed beside the item.")
+	}
+	found, err := s.vouched(c)
+	if err != nil {
+		return err
+	}
+	item := found[0].item
+	if item.BlobKey == "" {
+		return models.Errorf(models.NotFound, "This item has no file.")
+	}
+	reader, err := s.Blobs.Get(c.Request.Context(), item.BlobKey)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	c.serveBytes(item, reader, item.ContentType, item.SHA256, item.UUID+item.Extension())
+	return nil
+}

@@ -1,0 +1,165 @@
+package models
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// The kinds of client message.
+const (
+	ClientItem   = "item"   // one item, by uploadPictures
+	ClientStatus = "status" // where the order stands, by status
+)
+
+// ClientMessage is an item or a status on its way to a client's system. Those of one order and destination go in the
+// sequence of their numbers; one that failed for good holds back nothing.
+type ClientMessage struct {
+	Seq           int64  `gorm:"primaryKey;autoIncrement"`
+	ID            string `gorm:"uniqueIndex"`
+	AccountID     string
+	DestinationID string
+	WorkOrderID   string
+	DeliveryID    *string
+	Kind          string
+	ItemID        string
+	Revision      int64
+	EventID       int64
+	Data          string // of a status: [ClientStatusData]
+	State         string
+	Attempts      int64
+	LastError     string
+	NextAttemptAt *Time
+	DeliveredAt   *Time
+	CreatedAt     Time
+}
+
+// ClientStatusData is what a status tells, in the words of the wire.
+type ClientStatusData struct {
+	Status       WireStatus `json:"status"`
+	FieldStatus  string     `json:"fieldStatus"`
+	ClientStatus string     `json:"clientStatus"`
+}
+
+// ClientSubject names the queue of one order at one client.
+func ClientSubject(destinationID, orderID string) string { return destinationID + "/" + orderID }
+
+// tellClients queues what an event tells to clients: that work began, or that the order is cancelled. That it is complete
+// goes behind the items of a publication, see [Tx.queueForClients].
+func (tx *Tx) tellClients(o *WorkOrder, e *HistoryEvent) error {
+	if e.ToState == e.FromState || (e.ToState != InProgress && e.ToState != Cancelled) {
+		return nil
+	}
+	var all []Destination
+	if err := tx.Where("kind = ? AND enabled AND deleted_at IS NULL", ClientDestination).Order("id").Find(&all).Error; err != nil || len(all) == 0 {
+		return err
+	}
+	account, err := One[Account](tx.Where("id = ?", o.AccountID), "account")
+	if err != nil {
+		return err
+	}
+	terms, err := TermsOf(tx.DB, o, account)
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		if !d.Covers(o) || !d.Admits(terms.PublishTo) {
+			continue
+		}
+		if err := tx.queueStatus(d, o, e, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) queueStatus(d Destination, o *WorkOrder, e *HistoryEvent, deliveryID *string) error {
+	data := ClientStatusData{Status: o.WireStatus(), FieldStatus: "In Process", ClientStatus: o.ClientStatus}
+	switch {
+	case e.ToState == Cancelled:
+		data.FieldStatus = "Canceled"
+	case deliveryID != nil && (o.Lifecycle.State == Published || o.Lifecycle.State == Completed || o.Lifecycle.State == Approved):
+		data.FieldStatus = "complete"
+	}
+	text, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	return tx.queueClient(ClientMessage{ID: DerivedID("client status", d.ID, strconv.FormatInt(e.ID, 10)), DestinationID: d.ID, WorkOrderID: o.ID, AccountID: o.AccountID,
+		DeliveryID: deliveryID, Kind: ClientStatus, EventID: e.ID, Data: string(text)})
+}
+
+func (tx *Tx) queueClient(m ClientMessage) error {
+	now := Now()
+	m.State, m.NextAttemptAt, m.CreatedAt = DeliveryPending, &now, now
+	if err := tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoNothing: true}).Create(&m).Error; err != nil {
+		return err
+	}
+	return tx.Ring(ClientBell, ClientSubject(m.DestinationID, m.WorkOrderID))
+}
+
+// queueForClients queues the items of a publication for each client, and behind them where the order stands.
+func (tx *Tx) queueForClients(o *WorkOrder, e *HistoryEvent, releases []release, deliveries map[string]string) error {
+	for _, r := range releases {
+		d := r.destination
+		if d.Kind != ClientDestination {
+			continue
+		}
+		deliveryID := deliveries[d.ID]
+		for _, item := range r.items {
+			if item.Kind == CheckIn {
+				continue // the services have no word for it
+			}
+			err := tx.queueClient(ClientMessage{ID: DerivedID("client item", d.ID, item.ID, strconv.FormatInt(item.Revision, 10)), DestinationID: d.ID, WorkOrderID: o.ID,
+				AccountID: o.AccountID, DeliveryID: &deliveryID, Kind: ClientItem, ItemID: item.ID, Revision: item.Revision, EventID: e.ID})
+			if err != nil {
+				return err
+			}
+		}
+		if err := tx.queueStatus(d, o, e, &deliveryID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// progress is what the messages of a delivery say of it.
+type progress struct {
+	State         string
+	Attempts      int64
+	LastError     string
+	NextAttemptAt *Time
+	DeliveredAt   *Time
+}
+
+func (v *DeliveryView) fromMessages(db *gorm.DB, table any) error {
+	var messages []progress
+	err := db.Model(table).Select("state", "attempts", "last_error", "next_attempt_at", "delivered_at").Where("delivery_id = ?", v.ID).Find(&messages).Error
+	if err != nil {
+		return err
+	}
+	v.State, v.Attempts, v.LastError, v.NextAttemptAt, v.DeliveredAt = DeliveryDelivered, 0, "", nil, nil
+	rank := []string{DeliveryDelivered, DeliveryFailed, DeliveryPending, DeliveryRetrying}
+	for _, m := range messages {
+		if slices.Index(rank, m.State) > slices.Index(rank, v.State) {
+			v.State = m.State
+		}
+		v.Attempts = max(v.Attempts, m.Attempts)
+		if m.State != DeliveryDelivered && m.LastError != "" {
+			v.LastError = m.LastError
+		}
+		if m.NextAttemptAt != nil && m.State != DeliveryDelivered && (v.NextAttemptAt == nil || m.NextAttemptAt.Before(v.NextAttemptAt.Time)) {
+			v.NextAttemptAt = m.NextAttemptAt
+		}
+		if m.DeliveredAt != nil && (v.DeliveredAt == nil || m.DeliveredAt.After(v.DeliveredAt.Time)) {
+			v.DeliveredAt = m.DeliveredAt
+		}
+	}
+	if v.State != DeliveryDelivered {
+		v.DeliveredAt = nil
+	}
+	return nil
+}

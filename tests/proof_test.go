@@ -1,0 +1,246 @@
+package tests
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fieldproof/tests/rig"
+)
+
+// released makes an order with photos and publishes it.
+func released(t *testing.T, office *rig.User, photos int) (order string, items []rig.Answer) {
+	t.Helper()
+	o := office.Order(nil)
+	order = o.Text("id")
+	for n := range uint64(photos) {
+		items = append(items, office.Upload(order, rig.JPEG(200, 150, n+1), "task_id", o.Text("tasks", 0, "id"), "evidence_type", "after", "taken_at", now(), "source", "mobile_camera"))
+	}
+	office.Want(200, "POST", "/work-orders/"+order+"/assign", rig.JSON{"assignee": office.Username})
+	office.AwaitState(order, "in_progress")
+	for _, step := range []string{"complete", "approve", "publish"} {
+		office.Want(200, "POST", "/work-orders/"+order+"/"+step, nil)
+	}
+	return order, items
+}
+
+// check runs fieldproof verify on an archive and returns its findings.
+func check(t *testing.T, archive []byte, args ...string) (report rig.Answer, good bool) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "a.zip")
+	require.NoError(t, os.WriteFile(file, archive, 0o600))
+	out, err := exec.Command(product, append([]string{"verify", "--json", file}, args...)...).Output()
+	require.NoError(t, json.Unmarshal(out, &report.JSON), "%s %v", out, err)
+	return report, err == nil
+}
+
+// remade writes an archive again, each file as change wants it; nil takes it out.
+func remade(t *testing.T, archive []byte, change func(name string, content []byte) []byte) []byte {
+	t.Helper()
+	r, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+	require.NoError(t, err)
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for _, f := range r.File {
+		reader, err := f.Open()
+		require.NoError(t, err)
+		content, err := io.ReadAll(reader)
+		require.NoError(t, err)
+		if content = change(f.Name, content); content == nil {
+			continue
+		}
+		entry, err := w.Create(f.Name)
+		require.NoError(t, err)
+		_, err = entry.Write(content)
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	return b.Bytes()
+}
+
+func TestAnArchiveIsCheckedOffline(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		order, items := released(t, office, 3)
+		archive := office.Want(200, "GET", "/work-orders/"+order+"/archive.zip", nil).Body
+		report, good := check(t, archive)
+		require.True(t, good, "%v", report.JSON)
+		require.EqualValues(t, 3, report.Get("items"))
+
+		state := office.Want(200, "GET", "/proof", nil)
+		held := fmt.Sprintf("%v:%s", state.Get("head", "sequence"), state.Text("head", "head"))
+		key := state.Text("keys", 0, "public_key")
+		_, good = check(t, archive, "--key", key, "--head", held)
+		require.True(t, good)
+
+		stranger := rig.SignUp(t, in.URL)
+		released(t, stranger, 1)
+		theirs := stranger.Want(200, "GET", "/proof", nil).Text("keys", 0, "public_key")
+		_, good = check(t, archive, "--key", theirs)
+		require.False(t, good, "somebody else's key")
+
+		// A second publication, under a new key: the old head is still in the chain, and the old archive stays good.
+		office.Want(200, "POST", "/proof/rotate-key", nil)
+		later, _ := released(t, office, 1)
+		newer := office.Want(200, "GET", "/work-orders/"+later+"/archive.zip", nil).Body
+		report, good = check(t, newer, "--head", held, "--key", key)
+		require.True(t, good, "the chain leads from the held key to the new one: %v", report.JSON)
+		_, good = check(t, archive, "--key", key)
+		require.True(t, good)
+		now := office.Want(200, "GET", "/proof", nil)
+		ahead := fmt.Sprintf("%v:%s", now.Get("head", "sequence"), now.Text("head", "head"))
+		_, good = check(t, archive, "--head", ahead)
+		require.False(t, good, "a head that is not at hand is not believed")
+		chain := filepath.Join(t.TempDir(), "chain.jsonl")
+		require.NoError(t, os.WriteFile(chain, office.Want(200, "GET", "/proof/chain.jsonl", nil).Body, 0o600))
+		_, good = check(t, archive, "--head", ahead, "--chain", chain)
+		require.True(t, good)
+
+		// A withdrawn item is said to be, and the rest stands.
+		office.Want(204, "DELETE", "/photos/"+items[0].Text("id"), nil)
+		report, good = check(t, office.Want(200, "GET", "/work-orders/"+order+"/archive.zip", nil).Body)
+		require.True(t, good, "%v", report.JSON)
+		require.EqualValues(t, 2, report.Get("items"))
+		require.Contains(t, fmt.Sprint(report.List("notes")), items[0].Text("uuid"))
+	})
+}
+
+func TestEveryForgeryIsCaught(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		order, items := released(t, office, 3)
+		released(t, office, 1)
+		archive := office.Want(200, "GET", "/work-orders/"+order+"/archive.zip", nil).Body
+		photo := func(name string) bool {
+			return strings.HasSuffix(name, ".jpg") && strings.Contains(name, items[1].Text("uuid"))
+		}
+		for what, change := range map[string]func(name string, content []byte) []byte{
+			"a changed byte": func(name string, content []byte) []byte {
+				if photo(name) {
+					content[len(content)/2] ^= 1
+				}
+				return content
+			},
+			"a removed photo": func(name string, content []byte) []byte {
+				if photo(name) {
+					return nil
+				}
+				return content
+			},
+			"a photo taken out of the manifest too": func(name string, content []byte) []byte {
+				if photo(name) {
+					return nil
+				}
+				if name == "manifest.json" {
+					return bytes.ReplaceAll(content, []byte(items[1].Text("uuid")), []byte("x"))
+				}
+				return content
+			},
+			"another time": func(name string, content []byte) []byte {
+				if name == "manifest.json" {
+					return bytes.Replace(content, []byte(`"taken_at":"20`), []byte(`"taken_at":"19`), 1)
+				}
+				return content
+			},
+			"a forged signature": func(name string, content []byte) []byte {
+				if name == "manifest.json" {
+					at := bytes.LastIndex(content, []byte(`"value":"`)) + len(`"value":"`)
+					if content[at] == 'A' {
+						content[at] = 'B'
+					} else {
+						content[at] = 'A'
+					}
+				}
+				return content
+			},
+			"a reordered chain": func(name string, content []byte) []byte {
+				if name == "proof/chain.jsonl" {
+					lines := bytes.Split(bytes.TrimSpace(content), []byte("\n"))
+					lines[0], lines[1] = lines[1], lines[0]
+					return append(bytes.Join(lines, []byte("\n")), '\n')
+				}
+				return content
+			},
+			"a shortened chain": func(name string, content []byte) []byte {
+				if name == "proof/chain.jsonl" {
+					return content[bytes.IndexByte(content, '\n')+1:]
+				}
+				return content
+			},
+		} {
+			report, good := check(t, remade(t, archive, change))
+			require.False(t, good, "%s: %v", what, report.JSON)
+			require.NotEmpty(t, report.List("problems"), what)
+		}
+		added := remade(t, archive, func(_ string, content []byte) []byte { return content })
+		r, err := zip.NewReader(bytes.NewReader(added), int64(len(added)))
+		require.NoError(t, err)
+		var b bytes.Buffer
+		w := zip.NewWriter(&b)
+		for _, f := range r.File {
+			require.NoError(t, w.Copy(f))
+		}
+		_, err = w.Create("extra.jpg")
+		require.NoError(t, err)
+		require.NoError(t, w.Close())
+		_, good := check(t, b.Bytes())
+		require.False(t, good, "a file put in later")
+		_, good = check(t, archive[:len(archive)-100])
+		require.False(t, good, "half of an archive")
+	})
+}
+
+func TestARangeOfAnArchiveRestarts(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		order, _ := released(t, office, 3)
+		path := "/work-orders/" + order + "/archive.zip"
+		whole := office.Want(200, "GET", path, nil)
+		require.Equal(t, fmt.Sprint(len(whole.Body)), whole.Header.Get("Content-Length"))
+		for _, at := range []int{0, 1, 1000, len(whole.Body) / 2, len(whole.Body) - 1} {
+			rest := office.Want(206, "GET", path, nil, "Range", fmt.Sprintf("bytes=%d-", at), "If-Range", whole.Header.Get("ETag"))
+			require.True(t, bytes.Equal(whole.Body[at:], rest.Body), "from %d", at)
+		}
+		office.Upload(order, rig.JPEG(90, 60, 9))
+		changed := office.Want(200, "GET", path, nil, "Range", "bytes=100-", "If-Range", whole.Header.Get("ETag"))
+		require.NotEqual(t, whole.Header.Get("ETag"), changed.Header.Get("ETag"), "another archive begins anew")
+	})
+}
+
+func TestTheVerificationPageTellsWhatIsPublished(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		order, items := released(t, office, 1)
+		nobody := &rig.User{T: t, URL: in.URL}
+		uuid := items[0].Text("uuid")
+		page := nobody.Want(200, "GET", in.URL+"/verify/"+uuid, nil)
+		for _, text := range []string{items[0].Text("sha256"), "Account of " + office.Username} {
+			require.Contains(t, string(page.Body), text)
+		}
+		require.NotContains(t, string(page.Body), "12 Oak Street", "no address without a code")
+		require.Contains(t, page.Header.Get("X-Robots-Tag"), "noindex")
+		require.Equal(t, "no-referrer", page.Header.Get("Referrer-Policy"))
+		require.Equal(t, items[0].Text("sha256"), nobody.Want(200, "GET", in.URL+"/verify/"+uuid, nil, "Accept", "application/json").Text("items", 0, "sha256"))
+		require.Equal(t, 404, nobody.Do("GET", in.URL+"/verify/"+uuid+"/original", nil).Status)
+		require.Equal(t, 404, nobody.Do("GET", in.URL+"/verify/"+uuid+"?code=wrong", nil).Status)
+		later := office.Upload(order, rig.JPEG(90, 60, 9))
+		require.Equal(t, 404, nobody.Do("GET", in.URL+"/verify/"+later.Text("uuid"), nil).Status, "not published yet")
+		link := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{}).Text("url")
+		shown := string(nobody.Want(200, "GET", link, nil).Body)
+		at := strings.Index(shown, "/verify/"+uuid+"?code=")
+		require.Positive(t, at)
+		address := shown[at : at+strings.IndexByte(shown[at:], '"')]
+		require.Contains(t, string(nobody.Want(200, "GET", in.URL+address, nil).Body), "/original?code=")
+		original := nobody.Want(200, "GET", in.URL+strings.Replace(address, "?", "/original?", 1), nil)
+		require.Equal(t, items[0].Text("sha256"), sha(original.Body))
+	})
+}
