@@ -116,6 +116,15 @@ func (i *Item) Extension() string {
 	return ".jpg"
 }
 
+// SafeFileName makes of any text the name of a file on every system, with its extension.
+func SafeFileName(s string) string {
+	extension := path.Ext(s)
+	if strings.ContainsFunc(strings.TrimPrefix(extension, "."), func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') }) {
+		extension = ""
+	}
+	return SafeName(strings.TrimSuffix(s, extension)) + extension
+}
+
 // reservedNames can't name a file on Windows.
 var reservedNames = []string{"con", "prn", "aux", "nul", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9",
 	"lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9"}

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
@@ -102,7 +101,7 @@ func (p *Peer) send(ctx context.Context, service string, file *Upload, members .
 	}
 	if file != nil {
 		header := textproto.MIMEHeader{"Content-Type": {file.ContentType},
-			"Content-Disposition": {mime.FormatMediaType("form-data", map[string]string{"name": "file", "filename": file.Name})}}
+			"Content-Disposition": {fmt.Sprintf(`form-data; name="file"; filename="%s"`, models.SafeFileName(file.Name))}}
 		part, err := form.CreatePart(header)
 		if err != nil {
 			return nil, err
