@@ -1,12 +1,17 @@
 package api
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"io"
 	"net/http"
 	"time"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 
+	"fieldproof/activities/media"
 	"fieldproof/models"
 )
 
@@ -33,6 +38,7 @@ type AccountFields struct {
 	CertificationRadius float64           `json:"certification_radius"`
 	RetentionDays       int               `json:"retention_days"`
 	AlertEmail          string            `json:"alert_email"`
+	ReportLayout        int               `json:"report_layout"`
 	Branding            map[string]string `json:"branding"`
 	Defaults            map[string]string `json:"defaults"`
 }
@@ -47,7 +53,63 @@ func (s *Server) accountRoutes() []route {
 		define(http.MethodPost, "/accounts", anybody, http.StatusCreated, "Sign up: a new account with its first user, an admin", s.signUp),
 		get("/account", anyMember, "The account", func(c *call) (*models.Account, error) { return s.Store.AccountByID(c.ctx(), c.member.AccountID) }),
 		patch[AccountFields]("/account", with(models.ManageAccount), "Change the account", s.patchAccount),
+		stream(http.MethodGet, "/account/logo", anyMember, "The account's logo", "image/png", s.readLogo),
+		stream(http.MethodPut, "/account/logo", with(models.ManageAccount), "Set the logo of reports and links: the body is a PNG or JPEG", "", s.putLogo),
+		remove("/account/logo", with(models.ManageAccount), "Take the logo away", func(c *call) error { return s.setLogo(c, "") }),
 	}
+}
+
+// mostLogo is the largest logo, in bytes.
+const mostLogo = 4 << 20
+
+func (s *Server) readLogo(c *call) (any, error) {
+	account, err := s.Store.AccountByID(c.ctx(), c.member.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.sendLogo(account)
+}
+
+func (c *call) sendLogo(account *models.Account) error {
+	if account.LogoKey == "" {
+		return models.Errorf(models.NotFound, "The account has no logo.")
+	}
+	reader, err := c.server.Blobs.Get(c.Request.Context(), account.LogoKey)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	c.Header("Content-Type", "image/png")
+	c.Header("Cache-Control", "private, max-age=300")
+	c.written = true
+	http.ServeContent(c.Writer, c.Request, "", time.Time{}, reader)
+	return nil
+}
+
+func (s *Server) putLogo(c *call) (any, error) {
+	raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, mostLogo))
+	if err != nil {
+		return nil, models.Errorf(models.TooLarge, "A logo has at most %d MB.", mostLogo>>20)
+	}
+	logo, err := media.Logo(raw)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(logo)
+	key := "logos/" + c.member.AccountID + "/" + hex.EncodeToString(sum[:]) + ".png"
+	if err := s.Blobs.Put(c.ctx(), key, "image/png", bytes.NewReader(logo)); err != nil {
+		return nil, err
+	}
+	if err := s.setLogo(c, key); err != nil {
+		return nil, err
+	}
+	return s.Store.AccountByID(c.ctx(), c.member.AccountID)
+}
+
+func (s *Server) setLogo(c *call, key string) error {
+	return s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+		return tx.Model(&models.Account{}).Where("id = ?", c.member.AccountID).Updates(map[string]any{"logo_key": key, "updated_at": models.Now()}).Error
+	})
 }
 
 func (s *Server) signUp(c *call, in SignUp) (*SignedUp, error) {
@@ -80,13 +142,13 @@ func (s *Server) patchAccount(c *call, patch mergePatch) (*models.Account, error
 		if account, err = models.One[models.Account](tx.Locked().Where("id = ?", c.member.AccountID), "account"); err != nil {
 			return err
 		}
-		fields := AccountFields{account.Name, account.Zone, account.QAPolicy, account.CertificationRadius, account.RetentionDays, account.AlertEmail, account.Branding, account.Defaults}
+		fields := AccountFields{account.Name, account.Zone, account.QAPolicy, account.CertificationRadius, account.RetentionDays, account.AlertEmail, account.ReportLayout, account.Branding, account.Defaults}
 		if err := merge(&fields, patch); err != nil {
 			return err
 		}
 		account.Name, account.Zone, account.QAPolicy = fields.Name, fields.Zone, fields.QAPolicy
 		account.CertificationRadius, account.RetentionDays, account.Branding, account.Defaults = fields.CertificationRadius, fields.RetentionDays, orEmpty(fields.Branding), orEmpty(fields.Defaults)
-		account.AlertEmail, account.UpdatedAt = fields.AlertEmail, models.Now()
+		account.AlertEmail, account.ReportLayout, account.UpdatedAt = fields.AlertEmail, fields.ReportLayout, models.Now()
 		if err := account.Check(); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"fieldproof/activities/reports"
 	"fieldproof/models"
 )
 
@@ -200,6 +201,13 @@ func (s *Server) sharedRoutes(g *gin.Engine) {
 	at(http.MethodGet, "/state", admitted(s.sharedState))
 	at(http.MethodPost, "/comments", admitted(s.sharedComment))
 	at(http.MethodGet, "/items/:item/:rendition", admitted(s.sharedPhoto))
+	at(http.MethodGet, "/logo", admitted(func(c *call, l *models.Link) error {
+		account, err := s.Store.AccountByID(models.InAccount(c.Request.Context(), l.AccountID), l.AccountID)
+		if err != nil {
+			return err
+		}
+		return c.sendLogo(account)
+	}))
 	at(http.MethodGet, "/report.pdf", admitted(s.sharedReport))
 	at(http.MethodGet, "/archive.zip", admitted(s.sharedArchive))
 }
@@ -223,6 +231,7 @@ type sharedView struct {
 	Comments []models.Comment
 	State    string
 	Photos   int
+	Parts    []int // of the report
 	Problem  string
 	Codes    map[string]string
 }
@@ -244,6 +253,10 @@ func (s *Server) showShared(c *call, l *models.Link, problem string, status int)
 	}
 	v := sharedView{Base: "/s/" + c.Param("token"), Link: l, Proof: proof, Account: proof.Account, Zone: proof.Account.Location(), Number: proof.Order.DisplayNumber(),
 		Address: proof.Order.Address.Line(), Record: proof.ServiceRecord(), Tasks: proof.ByTask(), Map: proof.Map(900, 420), Problem: problem, Codes: map[string]string{}}
+	content := reports.Content{Visits: []reports.Visit{{Proof: proof}}}
+	for part := range content.Parts() {
+		v.Parts = append(v.Parts, part+1)
+	}
 	if v.Surveys, err = proof.Surveys(db); err != nil {
 		return err
 	}
@@ -443,8 +456,12 @@ func (s *Server) sharedReport(c *call, l *models.Link) error {
 	if err != nil {
 		return err
 	}
-	c.download("application/pdf", proof, ".pdf")
-	return s.Reports.Write(models.InAccount(c.Request.Context(), l.AccountID), c.started(), proof)
+	ctx := models.InAccount(c.Request.Context(), l.AccountID)
+	content, err := s.Reports.Of(ctx, proof, nil)
+	if err != nil {
+		return err
+	}
+	return c.sendReport(ctx, content, models.SafeName(proof.Order.DisplayNumber()))
 }
 
 func (s *Server) sharedArchive(c *call, l *models.Link) error {

@@ -65,6 +65,8 @@ func setOperation(item *huma.PathItem, method string, o *huma.Operation) {
 		item.Get = o
 	case http.MethodPost:
 		item.Post = o
+	case http.MethodPut:
+		item.Put = o
 	case http.MethodPatch:
 		item.Patch = o
 	case http.MethodDelete:
@@ -97,6 +99,9 @@ func (s *Server) operation(r *route, registry huma.Registry, problem *huma.Schem
 		o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: importForm()}}}
 	case r.path == "/work-orders/:id/photos" && r.method == http.MethodPost:
 		o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: photoForm()}}}
+	case r.raw && r.method == http.MethodPut:
+		image := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
+		o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"image/png": image, "image/jpeg": image}}
 	case r.in != nil && r.method == http.MethodPatch:
 		o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/merge-patch+json": {Schema: registry.Schema(r.in, true, operationID(r))}}}
 	case r.in != nil:

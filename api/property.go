@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 
 	"fieldproof/models"
@@ -22,6 +23,9 @@ func (s *Server) propertyRoutes() []route {
 		get("/properties/:id", view, "A property", func(c *call) (*models.Property, error) { return c.property() }),
 		patch[PropertyFields]("/properties/:id", edit, "Change a property", s.patchProperty),
 		remove("/properties/:id", edit, "Delete a property without work orders", s.deleteProperty),
+		get("/properties/:id/visits", view, "The work orders at a property with what each proved, newest first", s.listVisits),
+		stream(http.MethodGet, "/properties/:id/report.pdf", view, "Every visit to a property as PDF, newest first", "application/pdf", s.propertyReport, "layout", "part"),
+		stream(http.MethodGet, "/properties/:id/archive.zip", view, "Every original of every visit to a property, with a manifest", "application/zip", s.propertyArchive),
 	}
 }
 
@@ -95,4 +99,111 @@ func (s *Server) deleteProperty(c *call) error {
 		}
 		return tx.Where("id = ?", p.ID).Delete(&models.Property{}).Error
 	})
+}
+
+// Visit is one work order at a property, with what it proved (domain: property report).
+type Visit struct {
+	WorkOrder   models.WorkOrderView `json:"work_order"`
+	FirstItemAt *models.Time         `json:"first_item_at"`
+	LastItemAt  *models.Time         `json:"last_item_at"`
+	PerformedBy []string             `json:"performed_by"`
+	Photos      int                  `json:"photos"`
+	Certified   CertifiedCount       `json:"certified"`
+	CheckIns    int                  `json:"check_ins"`
+	Surveys     int                  `json:"survey_responses"`
+}
+
+// CertifiedCount counts certified photos.
+type CertifiedCount struct {
+	Time     int `json:"time"`
+	Location int `json:"location"`
+	Both     int `json:"both"`
+}
+
+// mostVisits is how many visits, the newest, a property's report and archive hold.
+const mostVisits = 1000
+
+// visits reads the proof of the orders at the address's property, newest first.
+func (c *call) visits(limit int, before int64) (*models.Property, []*models.Proof, error) {
+	p, err := c.property()
+	if err != nil {
+		return nil, nil, err
+	}
+	db := c.server.Store.Read(c.ctx())
+	orders, err := models.ListOrders(db, models.OrderFilter{PropertyID: p.ID, Limit: limit, Before: before}, c.member)
+	if err != nil {
+		return nil, nil, err
+	}
+	proofs := make([]*models.Proof, len(orders))
+	for i, o := range orders {
+		if proofs[i], err = models.ProofOf(db, o.ID, nil); err != nil {
+			return nil, nil, err
+		}
+		proofs[i].View = c.trim(proofs[i].View)
+	}
+	return p, proofs, nil
+}
+
+func (s *Server) listVisits(c *call) (list[Visit], error) {
+	page := list[Visit]{Items: []Visit{}}
+	limit, at, err := c.page()
+	if err != nil {
+		return page, err
+	}
+	_, proofs, err := c.visits(limit+1, at.Before)
+	if err != nil {
+		return page, err
+	}
+	if len(proofs) > limit {
+		proofs = proofs[:limit]
+		at.Before = proofs[limit-1].Order.Seq
+		page.NextCursor = at.text()
+	}
+	for _, p := range proofs {
+		r := p.ServiceRecord()
+		v := Visit{WorkOrder: p.View, FirstItemAt: r.First, LastItemAt: r.Last, PerformedBy: r.Performers, Photos: r.Total.Photos,
+			Certified: CertifiedCount{r.Total.Time, r.Total.Location, r.Total.Both}}
+		for _, i := range p.Items {
+			switch i.Kind {
+			case models.CheckIn:
+				v.CheckIns++
+			case models.SurveyResponse:
+				v.Surveys++
+			}
+		}
+		page.Items = append(page.Items, v)
+	}
+	return page, nil
+}
+
+func (s *Server) propertyReport(c *call) (any, error) {
+	p, proofs, err := c.visits(mostVisits, 0)
+	if err != nil {
+		return nil, err
+	}
+	account, err := s.Store.AccountByID(c.ctx(), c.member.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	content, err := s.Reports.OfProperty(c.ctx(), account, p, proofs)
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.sendReport(c.ctx(), content, propertyName(p))
+}
+
+func propertyName(p *models.Property) string {
+	return models.SafeName(cmp.Or(p.Address.Address1, "property"))
+}
+
+func (s *Server) propertyArchive(c *call) (any, error) {
+	p, proofs, err := c.visits(mostVisits, 0)
+	if err != nil {
+		return nil, err
+	}
+	file, err := s.Archives.OfProperty(c.ctx(), c.member.AccountID, p, proofs)
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.sendArchive(file, propertyName(p))
 }

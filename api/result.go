@@ -1,18 +1,21 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 
 	"fieldproof/activities/archives"
+	"fieldproof/activities/reports"
 	"fieldproof/models"
 )
 
 func (s *Server) resultRoutes() []route {
 	return []route{
-		stream(http.MethodGet, "/work-orders/:id/report.pdf", anyMember, "The report as PDF, as the order stands now", "application/pdf", s.report),
+		stream(http.MethodGet, "/work-orders/:id/report.pdf", anyMember, "The report as PDF, as the order stands now; long ones come in parts", "application/pdf", s.report, "layout", "part"),
 		stream(http.MethodGet, "/work-orders/:id/archive.zip", anyMember, "Every original in folders, with a manifest", "application/zip", s.archive),
 		get("/work-orders/:id/publications", with(models.ViewPublications), "The publications of a work order with their deliveries, newest first", s.listPublications),
 		get("/deliveries/:id", with(models.ViewPublications), "A delivery with its attempts", s.readDelivery),
@@ -38,8 +41,37 @@ func (s *Server) report(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.download("application/pdf", proof, ".pdf")
-	return nil, s.Reports.Write(c.ctx(), c.started(), proof)
+	content, err := s.Reports.Of(c.ctx(), proof, nil)
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.sendReport(c.ctx(), content, models.SafeName(proof.Order.DisplayNumber()))
+}
+
+// PartsHeader says in how many parts a report comes; ?part=2 asks for the second.
+const PartsHeader = "Fieldproof-Report-Parts"
+
+// sendReport answers with a report, of the layout and part that the address asks for.
+func (c *call) sendReport(ctx context.Context, content *reports.Content, name string) error {
+	layout, err := c.number("layout", 0)
+	if err != nil {
+		return err
+	}
+	part, err := c.number("part", 0)
+	if err != nil {
+		return err
+	}
+	if err := content.Choose(int(min(layout, 1000)), int(min(part, 1_000_000))); err != nil {
+		return err
+	}
+	parts := content.Parts()
+	if parts > 1 {
+		name = fmt.Sprintf("%s_part%d", name, content.Part)
+	}
+	c.Header(PartsHeader, strconv.Itoa(parts))
+	c.Header("Content-Type", "application/pdf")
+	c.Header("Content-Disposition", fmt.Sprintf(`attachment; filename="%s.pdf"`, name))
+	return c.server.Reports.Write(ctx, c.started(), content)
 }
 
 func (s *Server) archive(c *call) (any, error) {
@@ -78,11 +110,6 @@ func (w *watchedReader) Read(b []byte) (int, error) {
 		w.err = err
 	}
 	return n, err
-}
-
-func (c *call) download(contentType string, proof *models.Proof, extension string) {
-	c.Header("Content-Type", contentType)
-	c.Header("Content-Disposition", fmt.Sprintf(`attachment; filename="%s%s"`, models.SafeName(proof.Order.DisplayNumber()), extension))
 }
 
 // started is the answer's body: once something is written to it, an error can only break the answer off.

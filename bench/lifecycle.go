@@ -188,7 +188,7 @@ func count(root, below string, is func(name string) bool) int {
 
 // picturesAndPapers makes the renditions and reports of n orders by direct calls.
 func picturesAndPapers(dir string, photo []byte, n int) (time.Duration, error) {
-	proof, r, err := proofInMemory(dir, 3, func(int) []byte { return photo })
+	content, r, err := proofInMemory(dir, 3, func(int) []byte { return photo })
 	if err != nil {
 		return 0, err
 	}
@@ -198,14 +198,14 @@ func picturesAndPapers(dir string, photo []byte, n int) (time.Duration, error) {
 				return err
 			}
 		}
-		return r.Write(context.Background(), io.Discard, proof)
+		return r.Write(context.Background(), io.Discard, content)
 	})
 }
 
 var once sync.Mutex
 
 // proofInMemory is an order with some photos whose renditions lie ready.
-func proofInMemory(dir string, photos int, photo func(i int) []byte) (*models.Proof, *reports.Reports, error) {
+func proofInMemory(dir string, photos int, photo func(i int) []byte) (*reports.Content, *reports.Reports, error) {
 	once.Lock()
 	defer once.Unlock()
 	ctx := context.Background()
@@ -232,5 +232,9 @@ func proofInMemory(dir string, photos int, photo func(i int) []byte) (*models.Pr
 		}
 	}
 	m := media.New(nil, blobs, nil, 512<<20)
-	return proof, reports.New(nil, blobs, m, 128<<20), nil
+	content := &reports.Content{Account: proof.Account, Visits: []reports.Visit{{Proof: proof}}, Layout: 6, Part: 1, At: models.Now(),
+		Verify: func(i *models.Item) string {
+			return "https://fieldproof.example.com/verify/0b8e4c8e-6d1f-4f0e-9a55-3d8f2f1f9b11?code=" + strings.Repeat("c", 24)[len(i.ID):] + i.ID
+		}}
+	return content, reports.New(nil, blobs, m, "", 512<<20), nil
 }

@@ -26,14 +26,14 @@ func reportAgainstChromium(dir string) error {
 	if err != nil {
 		return fmt.Errorf("install the Debian package chromium: %w", err)
 	}
-	proof, r, err := proofInMemory(dir, reportPhotos, func(i int) []byte { return scene(1600, 1200, uint64(i)) })
+	content, r, err := proofInMemory(dir, reportPhotos, func(i int) []byte { return scene(1600, 1200, uint64(i)) })
 	if err != nil {
 		return err
 	}
 	ctx := context.Background()
 	var html strings.Builder
 	html.WriteString("<html><body>")
-	for i, item := range proof.Items {
+	for i, item := range content.Visits[0].Proof.Items {
 		reader, err := r.Media.Open(ctx, item, models.Display)
 		if err != nil {
 			return err
@@ -62,7 +62,7 @@ func reportAgainstChromium(dir string) error {
 	const runs = 11
 	for range runs + 1 { // the first of each warms up
 		began := time.Now()
-		if err := r.Write(ctx, io.Discard, proof); err != nil {
+		if err := r.Write(ctx, io.Discard, content); err != nil {
 			return err
 		}
 		ours = append(ours, time.Since(began))

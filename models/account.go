@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"net/mail"
+	"slices"
 	"time"
 )
 
@@ -33,11 +34,14 @@ type Account struct {
 	// RetentionDays is after how many days without a change a published or cancelled order is closed. 0 is never.
 	RetentionDays int `json:"retention_days"`
 	// AlertEmail is where alerts are mailed to; "" is nowhere.
-	AlertEmail string            `json:"alert_email"`
-	Branding   map[string]string `gorm:"serializer:json" json:"branding"`
-	Defaults   map[string]string `gorm:"serializer:json" json:"defaults"`
-	CreatedAt  Time              `json:"created_at"`
-	UpdatedAt  Time              `json:"updated_at"`
+	AlertEmail string `json:"alert_email"`
+	// ReportLayout is how many photos a page of a report holds unless said, one of [ReportLayouts].
+	ReportLayout int               `json:"report_layout"`
+	LogoKey      string            `json:"-"` // where the logo of reports and links lies, an opaque PNG; "" without one
+	Branding     map[string]string `gorm:"serializer:json" json:"branding"`
+	Defaults     map[string]string `gorm:"serializer:json" json:"defaults"`
+	CreatedAt    Time              `json:"created_at"`
+	UpdatedAt    Time              `json:"updated_at"`
 }
 
 // Location returns the account's time zone, UTC when it has none.
@@ -71,13 +75,19 @@ func (a *Account) Check() error {
 			p.Add("alert_email", "%q is no e-mail address.", a.AlertEmail)
 		}
 	}
+	if !slices.Contains(ReportLayouts, a.ReportLayout) {
+		p.Add("report_layout", "Choose 2, 4, 6 or 12 photos a page.")
+	}
 	return p.Err()
 }
+
+// ReportLayouts are how many photos a page of a report may hold.
+var ReportLayouts = []int{2, 4, 6, 12}
 
 // NewAccount inserts an account with its built-in roles.
 func (tx *Tx) NewAccount(id, name string) (*Account, error) {
 	now := Now()
-	a := &Account{ID: id, Name: name, Zone: "UTC", QAPolicy: OfficeReview, CertificationRadius: 250,
+	a := &Account{ID: id, Name: name, Zone: "UTC", QAPolicy: OfficeReview, CertificationRadius: 250, ReportLayout: 6,
 		Branding: map[string]string{}, Defaults: map[string]string{}, CreatedAt: now, UpdatedAt: now}
 	if err := a.Check(); err != nil {
 		return nil, err

@@ -121,26 +121,26 @@ type Archives struct {
 
 // Of plans the archive of one order.
 func (a *Archives) Of(ctx context.Context, proof *models.Proof, template string) (*File, error) {
-	return a.plan(ctx, nil, []*models.Proof{proof}, template)
+	return a.plan(ctx, proof.Account.ID, nil, []*models.Proof{proof}, template)
 }
 
 // OfProperty plans the archive of every visit to a property.
-func (a *Archives) OfProperty(ctx context.Context, property *models.Property, proofs []*models.Proof) (*File, error) {
-	return a.plan(ctx, property, proofs, "Project/Task/Photo Type")
+func (a *Archives) OfProperty(ctx context.Context, accountID string, property *models.Property, proofs []*models.Proof) (*File, error) {
+	return a.plan(ctx, accountID, property, proofs, "Project/Task/Photo Type")
 }
 
 // plan lays an archive out: every size and checksum is known before the first byte is read, because both were kept
 // when the items came in. The same items give the same bytes, so that a broken download goes on where it ended.
-func (a *Archives) plan(ctx context.Context, property *models.Property, proofs []*models.Proof, template string) (*File, error) {
+func (a *Archives) plan(ctx context.Context, accountID string, property *models.Property, proofs []*models.Proof, template string) (*File, error) {
 	m := Manifest{Property: property, Items: []ManifestItem{}, Withdrawn: []string{}}
 	if property == nil {
 		m.WorkOrder = &proofs[0].View
+	} else {
+		m.GeneratedAt = property.UpdatedAt
 	}
-	var accountID string
 	f := newFile(ctx, a.Blobs)
 	taken := map[string]bool{ManifestName: true, ChainName: true, ReadmeName: true}
 	for _, proof := range proofs {
-		accountID = proof.Account.ID
 		if property != nil {
 			m.WorkOrders = append(m.WorkOrders, proof.View)
 		}

@@ -44,9 +44,13 @@ func (p *Post) send(ctx context.Context, b *Backups, d *models.Delivery, destina
 			return fmt.Errorf("the report: %w", err)
 		}
 		defer reader.Close()
-		if reader.Size() > maxAttached {
+		several, err := b.Blobs.Has(ctx, publication.ReportPart(2))
+		if err != nil {
+			return err
+		}
+		if several || reader.Size() > maxAttached {
 			link = true
-			fmt.Fprintf(&text, "\nThe report has %d MB, which is too large for a mail: the link below shows it.\n", reader.Size()>>20)
+			text.WriteString("\nThe report is too large for a mail: the link below shows it.\n")
 		} else {
 			letter.Files = append(letter.Files, mails.File{Name: models.SafeName(proof.Order.DisplayNumber()) + ".pdf", ContentType: "application/pdf", Content: io.LimitReader(reader, maxAttached)})
 		}

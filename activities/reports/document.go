@@ -1,19 +1,16 @@
 package reports
 
 import (
-	"bytes"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/go-fonts/dejavu/dejavusans"
 	"github.com/go-fonts/dejavu/dejavusansbold"
 	"github.com/signintech/gopdf"
+	"golang.org/x/text/unicode/norm"
 
 	"fieldproof/models"
 )
@@ -25,13 +22,6 @@ const (
 	margin     = 42.0
 	inner      = pageWidth - 2*margin
 	bottom     = pageHeight - margin - 14
-
-	columns    = 2
-	gap        = 14.0
-	cellWidth  = (inner - gap*(columns-1)) / columns
-	photoRoom  = 172.0
-	captionTop = photoRoom + 5
-	cellHeight = captionTop + 42
 )
 
 const (
@@ -39,39 +29,88 @@ const (
 	bold    = "bold"
 )
 
+// Reports longer than contentsAbove pages begin with a table of contents, of so many lines a page.
+const (
+	contentsAbove = 20
+	contentsALine = 16.0
+	contentsAPage = 38
+	measuredAbove = 40 // photos: shorter reports are drawn at once, longer ones first without pictures, to count their pages
+)
+
+// section is an entry of bookmarks and contents.
+type section struct {
+	title string
+	depth int // from 1
+	page  int
+	place string // the anchor
+}
+
 // document is one report while it is drawn. The first error ends the drawing.
 type document struct {
-	proof     *models.Proof
+	*Content
 	zone      *time.Location
 	rendition models.Rendition
 	most      int64 // photos that are shown; the others are named
 	photo     func(*models.Item) ([]byte, error)
 
-	pdf   *gopdf.GoPdf
-	y     float64
-	shown int64
-	err   error
+	measuring bool // pages are counted; no picture is read
+	contents  []section
+	pages     int // of the whole document, 0 while it is unknown
+
+	pdf      *gopdf.GoPdf
+	y        float64
+	shown    int64
+	sections []section
+	numbers  map[string]int // item id → the photo's number in the report
+	err      error
 }
 
 func (d *document) write(w io.Writer) error {
-	d.pdf = &gopdf.GoPdf{}
-	d.pdf.Start(gopdf.Config{PageSize: gopdf.Rect{W: pageWidth, H: pageHeight}})
-	d.pdf.SetNoCompression() // photos are compressed already, and the text is a hundredth of the file
-	option := gopdf.TtfOption{OnGlyphNotFoundSubstitute: func(rune) rune { return '\uFFFD' }}
-	d.check(d.pdf.AddTTFFontDataWithOption(regular, dejavusans.TTF, option))
-	d.check(d.pdf.AddTTFFontDataWithOption(bold, dejavusansbold.TTF, option))
-	order := d.proof.Order
-	d.pdf.SetInfo(gopdf.PdfInfo{Title: clean("Report " + order.DisplayNumber()), Author: clean(d.proof.Account.Name), Creator: "Fieldproof", CreationDate: time.Now().UTC()})
-	d.pdf.AddFooter(d.footer)
-	d.pdf.AddPage()
-	d.y = margin
-	d.cover()
-	d.evidence()
+	d.measuring = d.photos() > measuredAbove
+	d.draw()
+	if d.err == nil && (d.measuring || d.pdf.GetNumberOfPages() > contentsAbove) {
+		d.pages = d.pdf.GetNumberOfPages()
+		if d.pages > contentsAbove {
+			d.contents = d.sections
+			more := (len(d.contents) + contentsAPage - 1) / contentsAPage
+			for i := range d.contents {
+				d.contents[i].page += more
+			}
+			d.pages += more
+		}
+		d.measuring = false
+		d.draw()
+	}
 	if d.err != nil {
 		return fmt.Errorf("reports: %w", d.err)
 	}
 	_, err := d.pdf.WriteTo(w)
 	return err
+}
+
+// draw draws everything, once.
+func (d *document) draw() {
+	d.pdf, d.sections, d.shown = &gopdf.GoPdf{}, nil, 0
+	d.pdf.Start(gopdf.Config{PageSize: gopdf.Rect{W: pageWidth, H: pageHeight}})
+	d.pdf.SetNoCompression() // photos are compressed already, and the text is a hundredth of the file
+	option := gopdf.TtfOption{OnGlyphNotFoundSubstitute: func(rune) rune { return '\uFFFD' }}
+	d.check(d.pdf.AddTTFFontDataWithOption(regular, dejavusans.TTF, option))
+	d.check(d.pdf.AddTTFFontDataWithOption(bold, dejavusansbold.TTF, option))
+	info := gopdf.PdfInfo{Title: clean(d.Title()), Author: clean(d.Account.Name), Creator: "Fieldproof", Producer: "Fieldproof", CreationDate: d.At.UTC()}
+	if d.Head != nil {
+		info.Subject = "Proof " + d.Head.Text()
+	}
+	d.pdf.SetInfo(info)
+	d.pdf.AddFooter(d.footer)
+	d.pdf.AddPage()
+	d.y = margin
+	plates := d.plates()
+	d.cover()
+	d.tableOfContents()
+	for i := range d.Visits {
+		d.visit(&d.Visits[i], plates[i])
+	}
+	d.proof()
 }
 
 func (d *document) check(err error) {
@@ -80,7 +119,7 @@ func (d *document) check(err error) {
 	}
 }
 
-// clean drops what can't be drawn: control and format characters.
+// clean drops what can't be drawn, control and format characters, and joins accents with their letters.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' {
@@ -90,20 +129,26 @@ func clean(s string) string {
 			return -1
 		}
 		return r
-	}, s)
+	}, norm.NFC.String(s))
 }
 
-// text draws one line at x, d.y, cut to width.
-func (d *document) text(font string, size, x, y, width float64, s string) {
-	if d.err != nil {
-		return
+// width measures a text, which has been cleaned.
+func (d *document) width(font string, size float64, s string) float64 {
+	if d.err != nil || s == "" {
+		return 0
 	}
 	d.check(d.pdf.SetFont(font, "", size))
+	w, err := d.pdf.MeasureTextWidth(s)
+	d.check(err)
+	return w
+}
+
+// text draws one line at x, y, cut to width.
+func (d *document) text(font string, size, x, y, width float64, s string) {
 	s = clean(s)
 	for width > 0 && s != "" {
-		w, err := d.pdf.MeasureTextWidth(s)
-		d.check(err)
-		if err != nil || w <= width {
+		w := d.width(font, size, s)
+		if d.err != nil || w <= width {
 			break
 		}
 		runes := []rune(strings.TrimSuffix(s, "…"))
@@ -113,27 +158,55 @@ func (d *document) text(font string, size, x, y, width float64, s string) {
 		}
 		s = string(runes[:keep]) + "…"
 	}
-	if s == "" {
+	if s == "" || d.err != nil {
 		return
 	}
+	d.check(d.pdf.SetFont(font, "", size))
 	d.pdf.SetXY(x, y)
 	d.check(d.pdf.Cell(nil, s))
+}
+
+// wrap cuts a text into lines of a width.
+func (d *document) wrap(font string, size, width float64, s string) []string {
+	s = clean(s)
+	if d.err != nil || strings.TrimSpace(s) == "" {
+		return nil
+	}
+	d.check(d.pdf.SetFont(font, "", size))
+	lines, err := d.pdf.SplitTextWithWordWrap(s, width)
+	d.check(err)
+	return lines
 }
 
 func (d *document) gray(level uint8) { d.pdf.SetTextColor(level, level, level) }
 
 func (d *document) footer() {
 	d.gray(110)
-	d.text(regular, 8, margin, pageHeight-margin, inner-60, fmt.Sprintf("%s  ·  %s", d.proof.Order.DisplayNumber(), d.proof.Order.Address.Line()))
-	d.text(regular, 8, pageWidth-margin-50, pageHeight-margin, 50, fmt.Sprintf("Page %d", d.pdf.GetNumberOfPages()))
+	left := d.Number()
+	if d.Property == nil {
+		left += "  ·  " + d.Visits[0].Proof.Order.Address.Line()
+	}
+	d.text(regular, 8, margin, pageHeight-margin, inner-190, left)
+	page := fmt.Sprintf("Page %d", d.pdf.GetNumberOfPages())
+	if d.pages > 0 {
+		page += fmt.Sprintf(" of %d", d.pages)
+	}
+	if d.Head != nil {
+		page = fmt.Sprintf("Proof %d:%.16s…  ·  %s", d.Head.Sequence, d.Head.Head, page)
+	}
+	d.text(regular, 8, pageWidth-margin-d.width(regular, 8, page), pageHeight-margin, 0, page)
 	d.gray(0)
+}
+
+func (d *document) newPage() {
+	d.pdf.AddPage()
+	d.y = margin
 }
 
 // room begins a new page when less than height is left.
 func (d *document) room(height float64) {
 	if d.y+height > bottom {
-		d.pdf.AddPage()
-		d.y = margin
+		d.newPage()
 	}
 }
 
@@ -142,6 +215,37 @@ func (d *document) heading(size float64, s string) {
 	d.y += size * 0.6
 	d.text(bold, size, margin, d.y, inner, s)
 	d.y += size * 1.6
+}
+
+// begin is a heading that bookmarks and contents name. needs is the room that must follow on the same page.
+func (d *document) begin(depth int, size, needs float64, title string) {
+	d.room(size*2.2 + needs)
+	s := section{title: clean(title), depth: depth, page: d.pdf.GetNumberOfPages(), place: fmt.Sprintf("section-%d", len(d.sections))}
+	d.sections = append(d.sections, s)
+	d.pdf.SetXY(margin, d.y)
+	d.pdf.SetAnchor(s.place)
+	d.pdf.AddOutlineWithPosition(strings.Repeat("   ", depth-1) + s.title)
+	d.heading(size, title)
+}
+
+func (d *document) tableOfContents() {
+	for i, s := range d.contents {
+		if i%contentsAPage == 0 {
+			d.newPage()
+			d.heading(15, "Contents")
+		}
+		x := margin + float64(s.depth-1)*16
+		page := fmt.Sprint(s.page)
+		wide := d.width(regular, 10, page)
+		font := regular
+		if s.depth == 1 {
+			font = bold
+		}
+		d.text(font, 10, x, d.y, inner-40-(x-margin), s.title)
+		d.text(regular, 10, pageWidth-margin-wide, d.y, 0, page)
+		d.pdf.AddInternalLink(s.place, margin, d.y-2, inner, contentsALine)
+		d.y += contentsALine
+	}
 }
 
 func (d *document) when(t *models.Time) string {
@@ -153,13 +257,7 @@ func (d *document) when(t *models.Time) string {
 
 // row draws a labelled value, over as many lines as it takes.
 func (d *document) row(label, value string) {
-	if strings.TrimSpace(value) == "" || d.err != nil {
-		return
-	}
-	d.check(d.pdf.SetFont(regular, "", 10))
-	lines, err := d.pdf.SplitTextWithWordWrap(clean(value), inner-150)
-	d.check(err)
-	for i, line := range lines {
+	for i, line := range d.wrap(regular, 10, inner-150, value) {
 		d.room(16)
 		if i == 0 {
 			d.gray(110)
@@ -169,7 +267,19 @@ func (d *document) row(label, value string) {
 		d.text(regular, 10, margin+150, d.y, inner-150, line)
 		d.y += 15
 	}
-	d.y += 2
+	if strings.TrimSpace(value) != "" {
+		d.y += 2
+	}
+}
+
+// paragraph draws a text over the width of the page.
+func (d *document) paragraph(size float64, s string) {
+	for _, line := range d.wrap(regular, size, inner, s) {
+		d.room(size * 1.5)
+		d.text(regular, size, margin, d.y, inner, line)
+		d.y += size * 1.5
+	}
+	d.y += size * 0.5
 }
 
 func (d *document) rule() {
@@ -177,257 +287,4 @@ func (d *document) rule() {
 	d.pdf.SetStrokeColor(200, 200, 200)
 	d.pdf.Line(margin, d.y, pageWidth-margin, d.y)
 	d.y += 8
-}
-
-func (d *document) cover() {
-	o, photos := d.proof.Order, d.proof.Photos()
-	d.gray(110)
-	d.text(regular, 11, margin, d.y, inner, d.proof.Account.Name)
-	d.gray(0)
-	d.y += 24
-	d.text(bold, 22, margin, d.y, inner, "Work order "+o.DisplayNumber())
-	d.y += 32
-	d.text(regular, 13, margin, d.y, inner, o.Address.Line())
-	d.y += 26
-	d.rule()
-
-	d.heading(13, "General information")
-	d.row("State", string(o.Lifecycle.State))
-	if o.DueDate != nil {
-		due := string(*o.DueDate)
-		if o.DueTime != nil {
-			due += " " + *o.DueTime
-		}
-		d.row("Due", due)
-	}
-	d.row("Client's number", o.Source.WorkOrderNumber)
-	d.row("Client status", o.ClientStatus)
-	if o.Latitude != nil {
-		d.row("Position", fmt.Sprintf("%.5f, %.5f", *o.Latitude, *o.Longitude))
-	}
-	d.row("Performed by", strings.Join(d.performers(), ", "))
-	first, last := d.window()
-	d.row("First item", d.when(first))
-	d.row("Last item", d.when(last))
-	d.row("Generated at", d.when(ptr(models.Now())))
-
-	d.heading(13, "Totals")
-	d.row("Photos", fmt.Sprint(len(photos)))
-	byType := map[string]int{}
-	for _, p := range photos {
-		byType[evidenceName(p)]++
-	}
-	for _, name := range slices.Sorted(maps.Keys(byType)) {
-		d.row("   "+name, fmt.Sprint(byType[name]))
-	}
-	others := map[models.ItemKind]int{}
-	for _, i := range d.proof.Items {
-		others[i.Kind]++
-	}
-	d.row("Check-ins", fmt.Sprint(others[models.CheckIn]))
-	d.row("Survey responses", fmt.Sprint(others[models.SurveyResponse]))
-
-	if len(photos) > 0 {
-		d.heading(13, "Certified photos")
-		for _, g := range d.tasks() {
-			d.row(g.name, certifiedShare(g.photos))
-		}
-	}
-}
-
-func ptr[T any](v T) *T { return &v }
-
-func (d *document) performers() []string {
-	seen := map[string]bool{}
-	for _, i := range d.proof.Items {
-		seen[d.proof.Users[i.UploadedBy]] = true
-	}
-	return slices.Sorted(maps.Keys(seen))
-}
-
-func (d *document) window() (first, last *models.Time) {
-	for _, i := range d.proof.Items {
-		at := i.ReceivedAt
-		if i.TakenAt != nil {
-			at = *i.TakenAt
-		}
-		if first == nil || at.Before(first.Time) {
-			first = &at
-		}
-		if last == nil || at.After(last.Time) {
-			last = &at
-		}
-	}
-	return first, last
-}
-
-func certifiedShare(photos []*models.Item) string {
-	var byTime, byPlace, both int
-	for _, p := range photos {
-		t := p.Certification.Time != nil && *p.Certification.Time
-		l := p.Certification.Location != nil && *p.Certification.Location
-		if t {
-			byTime++
-		}
-		if l {
-			byPlace++
-		}
-		if t && l {
-			both++
-		}
-	}
-	share := func(n int) string { return fmt.Sprintf("%d %%", n*100/len(photos)) }
-	return fmt.Sprintf("time %s, location %s, both %s of %d", share(byTime), share(byPlace), share(both), len(photos))
-}
-
-// group is the photos of one task.
-type group struct {
-	name   string
-	photos []*models.Item
-}
-
-func (d *document) tasks() []group {
-	var groups []group
-	add := func(name string, belongs func(*models.Item) bool) {
-		g := group{name: name}
-		for _, p := range d.proof.Photos() {
-			if belongs(p) {
-				g.photos = append(g.photos, p)
-			}
-		}
-		if len(g.photos) > 0 {
-			groups = append(groups, g)
-		}
-	}
-	for _, t := range d.proof.View.Tasks {
-		add(t.Name, func(p *models.Item) bool { return p.TaskID != nil && *p.TaskID == t.ID })
-	}
-	add("Without a task", func(p *models.Item) bool { return d.proof.TaskName(p) == "" })
-	return groups
-}
-
-func evidenceName(p *models.Item) string {
-	if p.EvidenceType == "" {
-		return "Other"
-	}
-	first, size := utf8.DecodeRuneInString(p.EvidenceType)
-	return string(unicode.ToUpper(first)) + p.EvidenceType[size:]
-}
-
-// evidenceOrder puts the usual types in the order of the work.
-func evidenceOrder(name string) string {
-	if i := slices.Index([]string{"Before", "During", "After"}, name); i >= 0 {
-		return fmt.Sprint(i)
-	}
-	return "9" + name
-}
-
-func (d *document) evidence() {
-	for i, g := range d.tasks() {
-		if i == 0 {
-			d.y = bottom // the photos begin on a page of their own
-		}
-		d.room(cellHeight + 70)
-		d.heading(15, g.name)
-		byType := map[string][]*models.Item{}
-		for _, p := range g.photos {
-			byType[evidenceName(p)] = append(byType[evidenceName(p)], p)
-		}
-		types := slices.SortedFunc(maps.Keys(byType), func(a, b string) int { return strings.Compare(evidenceOrder(a), evidenceOrder(b)) })
-		for _, name := range types {
-			d.room(cellHeight + 30)
-			d.heading(11, fmt.Sprintf("%s (%d)", name, len(byType[name])))
-			d.grid(byType[name])
-		}
-	}
-}
-
-func (d *document) grid(photos []*models.Item) {
-	for i, p := range photos {
-		if d.err != nil {
-			return
-		}
-		column := i % columns
-		if column == 0 {
-			d.room(cellHeight)
-		}
-		d.cell(margin+float64(column)*(cellWidth+gap), p)
-		if column == columns-1 || i == len(photos)-1 {
-			d.y += cellHeight + 8
-		}
-	}
-}
-
-func (d *document) cell(x float64, p *models.Item) {
-	d.shown++
-	var jpeg []byte
-	if d.shown <= d.most {
-		var err error
-		if jpeg, err = d.photo(p); err != nil {
-			d.check(fmt.Errorf("photo %s: %w", p.UUID, err))
-			return
-		}
-	}
-	if !d.picture(p.ID, jpeg, x) {
-		d.pdf.SetStrokeColor(200, 200, 200)
-		d.pdf.RectFromUpperLeftWithStyle(x, d.y, cellWidth, photoRoom, "D")
-		d.gray(110)
-		d.text(regular, 9, x+8, d.y+photoRoom/2, cellWidth-16, "Not shown here: see the original, "+p.UUID)
-		d.gray(0)
-	}
-	at := p.TakenAt
-	label := ""
-	if at == nil {
-		at, label = &p.ReceivedAt, "received "
-	}
-	y := d.y + captionTop
-	d.text(bold, 8, x, y, cellWidth, label+d.when(at)+"  ·  "+d.proof.Users[p.UploadedBy])
-	place := "No position"
-	if p.Position.Latitude != nil {
-		place = fmt.Sprintf("%.5f, %.5f", *p.Position.Latitude, *p.Position.Longitude)
-		if p.Position.Accuracy != nil {
-			place += fmt.Sprintf(" (±%.0f m)", *p.Position.Accuracy)
-		}
-	}
-	d.gray(80)
-	d.text(regular, 8, x, y+11, cellWidth, place)
-	c := p.Certification
-	d.text(regular, 8, x, y+22, cellWidth, fmt.Sprintf("Certified: item %s  time %s  location %s", mark(c.Item), mark(c.Time), mark(c.Location)))
-	if p.Notes != "" {
-		d.text(regular, 8, x, y+33, cellWidth, p.Notes)
-	}
-	d.gray(0)
-}
-
-func mark(b *bool) string {
-	switch {
-	case b == nil:
-		return "–"
-	case *b:
-		return "✓"
-	}
-	return "✗"
-}
-
-// drawing hands a photo's bytes to the document under the photo's own id, which spares a hash of every byte.
-type drawing struct {
-	*bytes.Reader
-	id string
-}
-
-func (d *drawing) ID() string { return d.id }
-
-// picture draws a JPEG into its cell, as large as it fits; false when there is none.
-func (d *document) picture(id string, jpeg []byte, x float64) bool {
-	if jpeg == nil || d.err != nil {
-		return false
-	}
-	width, height, err := jpegSize(jpeg)
-	if err != nil {
-		return false
-	}
-	scale := min(cellWidth/width, photoRoom/height)
-	w, h := width*scale, height*scale
-	d.check(d.pdf.ImageByHolder(&drawing{bytes.NewReader(jpeg), id}, x+(cellWidth-w)/2, d.y+(photoRoom-h)/2, &gopdf.Rect{W: w, H: h}))
-	return true
 }

@@ -20,6 +20,8 @@ type Reports struct {
 	Store *models.Store
 	Blobs *storage.Store
 	Media *media.Media
+	// PublicURL is what the addresses in QR codes begin with.
+	PublicURL string
 
 	// room is the memory, in bytes, that the photos of reports being rendered may take together.
 	room   *semaphore.Weighted
@@ -27,8 +29,8 @@ type Reports struct {
 }
 
 // New makes a Reports whose renders take at most budget bytes for photos at once, whatever their number.
-func New(store *models.Store, blobs *storage.Store, m *media.Media, budget int64) *Reports {
-	return &Reports{Store: store, Blobs: blobs, Media: m, room: semaphore.NewWeighted(budget), budget: budget}
+func New(store *models.Store, blobs *storage.Store, m *media.Media, publicURL string, budget int64) *Reports {
+	return &Reports{Store: store, Blobs: blobs, Media: m, PublicURL: publicURL, room: semaphore.NewWeighted(budget), budget: budget}
 }
 
 // What a photo takes in a document: its bytes, and their copy while it is written.
@@ -37,13 +39,13 @@ const (
 	thumbnailCost = 80 << 10
 )
 
-// Write renders the report of proof to w. Long reports wait until there is room for them; those that would take more
-// than the whole budget show smaller photos, and beyond that name them only.
-func (r *Reports) Write(ctx context.Context, w io.Writer, proof *models.Proof) error {
-	photos := int64(len(proof.Photos()))
-	d := &document{proof: proof, zone: proof.Account.Location(), rendition: models.Display, most: photos}
+// Write renders a report to w. Long reports wait until there is room for them; those that would take more than the
+// whole budget show smaller photos, and beyond that name them only.
+func (r *Reports) Write(ctx context.Context, w io.Writer, c *Content) error {
+	photos := int64(min(c.photos(), mostPhotos))
+	d := &document{Content: c, zone: c.Account.Location(), rendition: models.Display, most: photos}
 	cost := photos * displayCost
-	if cost > r.budget/2 {
+	if cost > r.budget {
 		d.rendition, cost = models.Thumbnail, photos*thumbnailCost
 	}
 	if cost > r.budget {
@@ -111,15 +113,20 @@ func (r *Reports) render(ctx context.Context, publication *models.Publication) e
 	if err != nil {
 		return err
 	}
-	var pdf bytes.Buffer
-	if err := r.Write(ctx, &pdf, proof); err != nil {
+	content, err := r.Of(ctx, proof, publication)
+	if err != nil {
 		return err
 	}
-	key := "reports/" + publication.ID + ".pdf"
-	if err := r.Blobs.Put(ctx, key, "application/pdf", &pdf); err != nil {
-		return err
+	for content.Part = 1; content.Part <= content.Parts(); content.Part++ {
+		var pdf bytes.Buffer
+		if err := r.Write(ctx, &pdf, content); err != nil {
+			return err
+		}
+		if err := r.Blobs.Put(ctx, publication.ReportPart(content.Part), "application/pdf", &pdf); err != nil {
+			return err
+		}
 	}
 	return r.Store.Write(ctx, func(tx *models.Tx) error {
-		return tx.Model(&models.Publication{}).Where("id = ?", publication.ID).Update("report_key", key).Error
+		return tx.Model(&models.Publication{}).Where("id = ?", publication.ID).Update("report_key", publication.ReportPart(1)).Error
 	})
 }

@@ -38,7 +38,7 @@ import (
 // What photos may take of memory, in bytes, while they are decoded and while reports are made.
 const (
 	mediaMemory  = 512 << 20
-	reportMemory = 128 << 20
+	reportMemory = 512 << 20
 )
 
 // mailsEvery is how often new alerts are mailed.
@@ -92,7 +92,7 @@ func wire(ctx context.Context, c *parsed, log *slog.Logger) (*services, error) {
 	s.bells = &intake.Bells{Store: s.store, Temporal: s.temporal, Log: log, Gather: 5 * time.Millisecond, Rest: 50 * time.Millisecond}
 	s.intake = &intake.Intake{Store: s.store, Blobs: s.blobs, Bells: s.bells, Limits: intake.DefaultLimits}
 	s.media = media.New(s.store, s.blobs, log, mediaMemory)
-	s.reports = reports.New(s.store, s.blobs, s.media, reportMemory)
+	s.reports = reports.New(s.store, s.blobs, s.media, c.PublicURL, reportMemory)
 	s.archives = &archives.Archives{Store: s.store, Blobs: s.blobs}
 	network := guard.NewNetwork(c.networks, c.PublicURL)
 	s.webhooks = webhooks.New(s.store, s.blobs, c.sealer, network, log)

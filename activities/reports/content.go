@@ -1,0 +1,148 @@
+package reports
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"fieldproof/models"
+	"fieldproof/storage"
+)
+
+// Content is what a report shows: one work order, or every visit to a property.
+type Content struct {
+	Account  *models.Account
+	Property *models.Property // nil for the report of one order
+	Visits   []Visit
+	Logo     []byte // an opaque PNG, empty without one
+	Layout   int    // photos a page, one of [models.ReportLayouts]
+	Part     int    // counted from 1, of [Content.Parts]
+	// Head is where the account's chain of proof stood, nil before it has begun.
+	Head *models.ProofHead
+	// Verify makes the address of an item's verification page, with the code that opens its original; nil leaves the QR codes out.
+	Verify func(*models.Item) string
+	// At is when the report was asked for.
+	At models.Time
+}
+
+// Visit is one work order of a report.
+type Visit struct {
+	Proof   *models.Proof
+	Surveys []models.FilledSurvey
+}
+
+// photosAPart is how many photos a part holds when a report has several: those above mostPhotos.
+const (
+	mostPhotos  = 1000
+	photosAPart = 500
+)
+
+func (c *Content) photos() int {
+	n := 0
+	for _, v := range c.Visits {
+		n += len(v.Proof.Photos())
+	}
+	return n
+}
+
+// Parts is in how many documents the report comes: a document of thousands of photos opens on no phone.
+func (c *Content) Parts() int {
+	n := c.photos()
+	if n <= mostPhotos {
+		return 1
+	}
+	return (n + photosAPart - 1) / photosAPart
+}
+
+// Number names what the report is about.
+func (c *Content) Number() string {
+	if c.Property != nil {
+		return c.Property.Address.Line()
+	}
+	return c.Visits[0].Proof.Order.DisplayNumber()
+}
+
+// Title is the report's title.
+func (c *Content) Title() string {
+	if c.Property != nil {
+		return "Property report"
+	}
+	return "Work order " + c.Number()
+}
+
+// Of gathers the content of the report of one order. Publication is the one whose proof the report carries; nil: the
+// chain as it stands.
+func (r *Reports) Of(ctx context.Context, proof *models.Proof, publication *models.Publication) (*Content, error) {
+	c := &Content{Account: proof.Account}
+	return c, r.fill(ctx, c, []*models.Proof{proof}, publication)
+}
+
+// OfProperty gathers the content of the report of a property: its visits, in the sequence in which they are given.
+func (r *Reports) OfProperty(ctx context.Context, account *models.Account, property *models.Property, visits []*models.Proof) (*Content, error) {
+	c := &Content{Account: account, Property: property}
+	return c, r.fill(ctx, c, visits, nil)
+}
+
+func (r *Reports) fill(ctx context.Context, c *Content, proofs []*models.Proof, publication *models.Publication) error {
+	db := r.Store.Read(ctx)
+	for _, p := range proofs {
+		surveys, err := p.Surveys(db)
+		if err != nil {
+			return err
+		}
+		c.Visits = append(c.Visits, Visit{p, surveys})
+	}
+	c.Layout, c.Part, c.At = c.Account.ReportLayout, 1, models.Now()
+	signer, err := r.Store.Signer(ctx, c.Account.ID)
+	if err != nil {
+		return err
+	}
+	c.Verify = func(i *models.Item) string { return r.PublicURL + "/verify/" + i.UUID + "?code=" + signer.Code(i.ID) }
+	if publication == nil {
+		c.Head = &signer.Head
+	} else {
+		entry, err := models.One[models.ChainEntry](db.Where("publication_id = ?", publication.ID), "proof")
+		switch {
+		case err == nil:
+			c.Head, c.At = &models.ProofHead{Account: entry.AccountID, Sequence: entry.Sequence, Head: entry.Head, KeyID: entry.KeyID, SignedAt: entry.SignedAt}, publication.CreatedAt
+		case models.KindOf(err) != models.NotFound: // those published before there was a chain have none
+			return err
+		}
+	}
+	c.Logo, err = r.logo(ctx, c.Account)
+	return err
+}
+
+func (r *Reports) logo(ctx context.Context, account *models.Account) ([]byte, error) {
+	if account.LogoKey == "" {
+		return nil, nil
+	}
+	reader, err := r.Blobs.Get(ctx, account.LogoKey)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil // replaced this moment; the report is worth more than its logo
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	return io.ReadAll(io.LimitReader(reader, 4<<20))
+}
+
+// Choose sets layout and part as an address asks for them; 0 leaves what is set. [models.Malformed] for what there is not.
+func (c *Content) Choose(layout, part int) error {
+	if layout != 0 && !slices.Contains(models.ReportLayouts, layout) {
+		return malformed("layout", "Choose 2, 4, 6 or 12 photos a page.")
+	}
+	if part < 0 || part > c.Parts() {
+		return malformed("part", fmt.Sprintf("The report has the parts 1 to %d.", c.Parts()))
+	}
+	c.Layout, c.Part = cmp.Or(layout, c.Layout), cmp.Or(part, c.Part)
+	return nil
+}
+
+func malformed(name, message string) error {
+	return &models.Error{Kind: models.Malformed, Message: "A parameter of the address can't be taken.", Fields: []models.FieldError{{Field: name, Message: message}}}
+}

@@ -1,0 +1,103 @@
+package tests
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"fieldproof/tests/rig"
+)
+
+// pdfText has another program read a PDF.
+func pdfText(t *testing.T, pdf []byte) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "a.pdf")
+	require.NoError(t, os.WriteFile(file, pdf, 0o600))
+	out, err := exec.Command("pdftotext", "-layout", file, "-").CombinedOutput()
+	require.NoError(t, err, "install the Debian package poppler-utils: %s", out)
+	return string(out)
+}
+
+func TestAReportCarriesLogoCodesAndHead(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		office.WantField(422, "report_layout", "PATCH", "/account", rig.JSON{"report_layout": 5})
+		office.Want(200, "PATCH", "/account", rig.JSON{"report_layout": 2})
+		put := office.Want(200, "PUT", "/account/logo", rig.PNG(300, 90, 5), "Content-Type", "image/png")
+		require.NotContains(t, string(put.Body), "logos/")
+		require.Equal(t, "image/png", office.Want(200, "GET", "/account/logo", nil).Header.Get("Content-Type"))
+		office.Want(415, "PUT", "/account/logo", []byte("<svg/>"), "Content-Type", "image/png")
+
+		order, items := released(t, office, 3)
+		report := office.Want(200, "GET", "/work-orders/"+order+"/report.pdf", nil)
+		require.Equal(t, "1", report.Header.Get("Fieldproof-Report-Parts"))
+		require.Equal(t, 3, bytes.Count(report.Body, []byte("/Type /Page\n")), "the cover, and three photos two a page")
+		head := office.Want(200, "GET", "/proof", nil)
+		require.Contains(t, pdfText(t, report.Body), head.Text("head", "head"))
+		code := regexp.MustCompile(`/URI \((http[^)]*/verify/` + items[0].Text("uuid") + `\?code=[^)]*)\)`).FindSubmatch(report.Body)
+		require.NotNil(t, code)
+		nobody := &rig.User{T: t, URL: in.URL}
+		require.Contains(t, string(nobody.Want(200, "GET", string(code[1]), nil).Body), "/original?code=")
+		one := office.Want(200, "GET", "/work-orders/"+order+"/report.pdf?layout=12", nil)
+		require.Equal(t, 2, bytes.Count(one.Body, []byte("/Type /Page\n")))
+		office.Want(400, "GET", "/work-orders/"+order+"/report.pdf?layout=3", nil)
+		office.Want(400, "GET", "/work-orders/"+order+"/report.pdf?part=2", nil)
+
+		link := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{"allow_downloads": true}).Text("url")
+		require.Contains(t, string(nobody.Want(200, "GET", link, nil).Body), "/logo")
+		require.Equal(t, http.StatusOK, nobody.Do("GET", link+"/logo", nil).Status)
+		office.Want(204, "DELETE", "/account/logo", nil)
+		require.Equal(t, 404, nobody.Do("GET", link+"/logo", nil).Status)
+		require.Less(t, len(office.Want(200, "GET", "/work-orders/"+order+"/report.pdf", nil).Body), len(report.Body))
+	})
+}
+
+func TestAPropertyShowsEveryVisit(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		address := rig.JSON{"address1": uuid.NewString() + " Elm", "city": "Austin", "state": "TX", "zip": "78701"}
+		first := office.Order(rig.JSON{"address": address})
+		photo := rig.JPEG(120, 90, 1)
+		office.Upload(first.Text("id"), photo, "evidence_type", "before", "taken_at", now(), "source", "mobile_camera")
+		second := office.Order(rig.JSON{"address": address})
+		office.Upload(second.Text("id"), rig.JPEG(120, 90, 2), "evidence_type", "after")
+		other := office.Order(nil)
+		id := ""
+		for i := range office.Want(200, "GET", "/properties", nil).List("items") {
+			if p := office.Want(200, "GET", "/properties", nil); p.Text("items", i, "address", "address1") == address["address1"] {
+				id = p.Text("items", i, "id")
+			}
+		}
+		visits := office.Want(200, "GET", "/properties/"+id+"/visits?limit=1", nil)
+		require.Equal(t, second.Text("id"), visits.Text("items", 0, "work_order", "id"))
+		rest := office.Want(200, "GET", "/properties/"+id+"/visits?cursor="+visits.Text("next_cursor"), nil)
+		require.Len(t, rest.List("items"), 1)
+		require.Equal(t, first.Text("id"), rest.Text("items", 0, "work_order", "id"))
+		require.EqualValues(t, 1, rest.Get("items", 0, "photos"))
+		require.EqualValues(t, 1, rest.Get("items", 0, "certified", "time"))
+		require.Equal(t, []any{office.Username}, rest.List("items", 0, "performed_by"))
+
+		text := pdfText(t, office.Want(200, "GET", "/properties/"+id+"/report.pdf", nil).Body)
+		for _, number := range []string{first.Text("work_order_number"), second.Text("work_order_number")} {
+			require.Contains(t, text, "Work order "+number)
+		}
+		require.NotContains(t, text, other.Text("work_order_number"))
+		archive := office.Want(200, "GET", "/properties/"+id+"/archive.zip", nil).Body
+		_, good := check(t, archive)
+		require.True(t, good)
+		require.Contains(t, string(archive), string(photo))
+
+		empty := office.Want(201, "POST", "/properties", rig.JSON{"address": rig.JSON{"address1": uuid.NewString(), "city": "c", "state": "TX", "zip": "1"}}).Text("id")
+		require.Empty(t, office.Want(200, "GET", "/properties/"+empty+"/visits", nil).List("items"))
+		require.True(t, strings.Contains(pdfText(t, office.Want(200, "GET", "/properties/"+empty+"/report.pdf", nil).Body), "There was no visit"))
+		office.Want(200, "GET", "/properties/"+empty+"/archive.zip", nil)
+	})
+}
