@@ -11,6 +11,7 @@ import (
 	"github.com/go-fonts/dejavu/dejavusansbold"
 	"github.com/signintech/gopdf"
 	"golang.org/x/text/unicode/norm"
+	"rsc.io/qr/coding"
 
 	"fieldproof/models"
 )
@@ -62,6 +63,7 @@ type document struct {
 	shown    int64
 	sections []section
 	numbers  map[string]int // item id → the photo's number in the report
+	plans    map[coding.Version]*coding.Plan
 	err      error
 }
 
@@ -90,7 +92,7 @@ func (d *document) write(w io.Writer) error {
 
 // draw draws everything, once.
 func (d *document) draw() {
-	d.pdf, d.sections, d.shown = &gopdf.GoPdf{}, nil, 0
+	d.pdf, d.sections, d.shown, d.plans = &gopdf.GoPdf{}, nil, 0, map[coding.Version]*coding.Plan{}
 	d.pdf.Start(gopdf.Config{PageSize: gopdf.Rect{W: pageWidth, H: pageHeight}})
 	d.pdf.SetNoCompression() // photos are compressed already, and the text is a hundredth of the file
 	option := gopdf.TtfOption{OnGlyphNotFoundSubstitute: func(rune) rune { return '\uFFFD' }}
@@ -161,7 +163,9 @@ func (d *document) text(font string, size, x, y, width float64, s string) {
 	if s == "" || d.err != nil {
 		return
 	}
-	d.check(d.pdf.SetFont(font, "", size))
+	if width <= 0 {
+		d.check(d.pdf.SetFont(font, "", size))
+	}
 	d.pdf.SetXY(x, y)
 	d.check(d.pdf.Cell(nil, s))
 }
@@ -172,7 +176,9 @@ func (d *document) wrap(font string, size, width float64, s string) []string {
 	if d.err != nil || strings.TrimSpace(s) == "" {
 		return nil
 	}
-	d.check(d.pdf.SetFont(font, "", size))
+	if d.width(font, size, s) <= width {
+		return []string{s}
+	}
 	lines, err := d.pdf.SplitTextWithWordWrap(s, width)
 	d.check(err)
 	return lines

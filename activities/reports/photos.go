@@ -8,11 +8,12 @@ import (
 	"image/jpeg"
 	"image/png"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/boombuler/barcode/qr"
 	"github.com/signintech/gopdf"
+	"rsc.io/qr/coding"
 
 	"fieldproof/models"
 )
@@ -136,23 +137,24 @@ func (d *document) cell(g grid, x float64, p *models.Item) {
 	d.shown++
 	d.pdf.SetXY(x, d.y)
 	d.pdf.SetAnchor("photo-" + p.ID)
-	if !d.measuring {
-		var picture []byte
-		if d.shown <= d.most {
-			var err error
-			if picture, err = d.photo(p); err != nil {
-				d.check(fmt.Errorf("photo %s: %w", p.UUID, err))
-				return
-			}
+	if d.measuring {
+		return // a cell's size depends on nothing in it
+	}
+	var picture []byte
+	if d.shown <= d.most {
+		var err error
+		if picture, err = d.photo(p); err != nil {
+			d.check(fmt.Errorf("photo %s: %w", p.UUID, err))
+			return
 		}
-		if !d.picture(g, p.ID, picture, x) {
-			d.pdf.SetLineWidth(0.6)
-			d.pdf.SetStrokeColor(200, 200, 200)
-			d.pdf.RectFromUpperLeftWithStyle(x, d.y, g.width(), g.photo(), "D")
-			d.gray(110)
-			d.text(regular, g.size, x+8, d.y+g.photo()/2, g.width()-16, "Not shown here: see the original, "+p.UUID)
-			d.gray(0)
-		}
+	}
+	if !d.picture(g, p.ID, picture, x) {
+		d.pdf.SetLineWidth(0.6)
+		d.pdf.SetStrokeColor(200, 200, 200)
+		d.pdf.RectFromUpperLeftWithStyle(x, d.y, g.width(), g.photo(), "D")
+		d.gray(110)
+		d.text(regular, g.size, x+8, d.y+g.photo()/2, g.width()-16, "Not shown here: see the original, "+p.UUID)
+		d.gray(0)
 	}
 	y := d.y + g.photo() + 5
 	width := g.width()
@@ -245,26 +247,62 @@ func (d *document) picture(g grid, id string, photo []byte, x float64) bool {
 
 // code draws the QR code of a photo's verification page, which is a link too.
 func (d *document) code(p *models.Item, x, y, side float64) {
-	if d.measuring || d.err != nil {
+	if d.err != nil {
 		return
 	}
 	url := d.Verify(p)
-	symbol, err := qr.Encode(url, qr.M, qr.Auto)
+	symbol, err := d.symbol(url)
 	if err != nil {
 		d.check(fmt.Errorf("the QR code of %s: %w", p.UUID, err))
 		return
 	}
-	size := symbol.Bounds().Dx()
-	dots := image.NewPaletted(image.Rect(0, 0, size, size), color.Palette{color.White, color.Black})
-	for row := range size {
-		for column := range size {
-			if r, _, _, _ := symbol.At(column, row).RGBA(); r == 0 {
-				dots.SetColorIndex(column, row, 1)
+	d.check(d.pdf.ImageByHolder(&drawing{bytes.NewReader(symbol), "code-" + p.ID}, x, y, &gopdf.Rect{W: side, H: side}))
+	d.pdf.AddExternalLink(url, x, y, side, side)
+}
+
+// symbol encodes a text as QR code, a PNG of one pixel a module. The plan of a size is made once a report: a report has
+// hundreds of codes, which all are of one size.
+func (d *document) symbol(text string) ([]byte, error) {
+	encoding := coding.String(text)
+	version := coding.Version(coding.MinVersion)
+	for encoding.Bits(version) > version.DataBytes(coding.M)*8 {
+		if version++; version > coding.MaxVersion {
+			return nil, fmt.Errorf("%d characters are too many", len(text))
+		}
+	}
+	plan := d.plans[version]
+	if plan == nil {
+		var err error
+		if plan, err = coding.NewPlan(version, coding.M, 0); err != nil {
+			return nil, err
+		}
+		d.plans[version] = plan
+	}
+	code, err := plan.Encode(encoding)
+	if err != nil {
+		return nil, err
+	}
+	dots := image.NewPaletted(image.Rect(0, 0, code.Size, code.Size), color.Palette{color.White, color.Black})
+	for row := range code.Size {
+		for column := range code.Size {
+			if code.Black(column, row) {
+				dots.Pix[row*dots.Stride+column] = 1
 			}
 		}
 	}
 	var b bytes.Buffer
-	d.check(png.Encode(&b, dots))
-	d.check(d.pdf.ImageByHolder(&drawing{bytes.NewReader(b.Bytes()), "code-" + p.ID}, x, y, &gopdf.Rect{W: side, H: side}))
-	d.pdf.AddExternalLink(url, x, y, side, side)
+	err = uncompressed.Encode(&b, dots)
+	return b.Bytes(), err
 }
+
+// uncompressed keeps the buffers of its last image: a new one costs more than the image.
+var uncompressed = png.Encoder{CompressionLevel: png.NoCompression, BufferPool: &buffers{}}
+
+type buffers struct{ sync.Pool }
+
+func (b *buffers) Get() *png.EncoderBuffer {
+	kept, _ := b.Pool.Get().(*png.EncoderBuffer)
+	return kept
+}
+
+func (b *buffers) Put(used *png.EncoderBuffer) { b.Pool.Put(used) }

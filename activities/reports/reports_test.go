@@ -24,7 +24,7 @@ import (
 	"fieldproof/storage"
 )
 
-func picture(t *testing.T, w, h int) []byte {
+func picture(t testing.TB, w, h int) []byte {
 	img := image.NewYCbCr(image.Rect(0, 0, w, h), image.YCbCrSubsampleRatio420)
 	for i := range img.Y {
 		img.Y[i] = uint8(i * 7)
@@ -35,7 +35,7 @@ func picture(t *testing.T, w, h int) []byte {
 }
 
 // content is an order of so many photos, two tasks, before and after, along a street.
-func content(t *testing.T, photos int) (*reports.Content, *reports.Reports) {
+func content(t testing.TB, photos int) (*reports.Content, *reports.Reports) {
 	ctx := context.Background()
 	blobs, err := storage.Open(ctx, "file://"+t.TempDir())
 	require.NoError(t, err)
@@ -167,7 +167,7 @@ func TestALongReportHasContents(t *testing.T) {
 	}
 	require.Equal(t, 1, at, "the contents follow the cover")
 	for _, section := range []string{"Lawn cut", "Certified service record", "Proof"} {
-		line := regexp.MustCompile(regexp.QuoteMeta(section)+` +(\d+)`).FindStringSubmatch(pages[at])
+		line := regexp.MustCompile(regexp.QuoteMeta(section) + ` +(\d+)`).FindStringSubmatch(pages[at])
 		require.NotNil(t, line, pages[at])
 		page, err := strconv.Atoi(line[1])
 		require.NoError(t, err)
