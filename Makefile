@@ -1,4 +1,4 @@
-# make run, test, bench, lint: see README.md.
+# make run, test, bench, lint, release: see README.md.
 GO      ?= go
 GOFLAGS ?= -buildvcs=false
 export GOFLAGS
@@ -6,7 +6,10 @@ export GOFLAGS
 VERSION := $(shell git describe --tags --always 2>/dev/null || echo development)
 SOURCES := $(shell find . -name '*.go' -not -path './cmd/temporal-dev/*' -not -path './node_modules/*') $(wildcard models/migrations/*.sql) go.mod
 
-.PHONY: run test bench lint docs clean
+# What make release builds; the embedded Temporal is built where it runs.
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+
+.PHONY: run test bench lint release docs clean
 
 run: bin/fieldproof bin/temporal-dev
 	@exec bin/fieldproof dev
@@ -31,8 +34,20 @@ lint:
 	cd cmd/temporal-dev && $(GO) vet ./...
 	$(GO) tool -modfile=lint.mod golangci-lint run ./...
 
+# The product, the downloader in it, for every system, with checksums: sha256sum -c SHA256SUMS.
+release:
+	@rm -rf dist && mkdir -p dist
+	@for platform in $(PLATFORMS); do \
+		system=$${platform%/*} machine=$${platform#*/}; \
+		name=fieldproof_$(VERSION)_$${system}_$${machine}; \
+		if [ $$system = windows ]; then name=$$name.exe; fi; \
+		echo "dist/$$name"; \
+		CGO_ENABLED=0 GOOS=$$system GOARCH=$$machine $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o dist/$$name ./cmd/fieldproof || exit 1; \
+	done
+	@cd dist && sha256sum fieldproof_* > SHA256SUMS && cat SHA256SUMS
+
 docs:
 	$(GO) test ./models -run TestLifecycleDocument -args -write
 
 clean:
-	rm -rf bin
+	rm -rf bin dist

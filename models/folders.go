@@ -94,8 +94,11 @@ func (i *Item) moment() Time {
 	return i.ReceivedAt
 }
 
-// Extension is the file extension of the item's bytes, with its dot.
+// Extension is the file extension of the item's bytes, with its dot; "" when it has none.
 func (i *Item) Extension() string {
+	if i.Kind == SurveyResponse || i.Kind == CheckIn {
+		return ""
+	}
 	switch i.ContentType {
 	case "image/png":
 		return ".png"
@@ -132,8 +135,12 @@ var reservedNames = []string{"con", "prn", "aux", "nul", "com1", "com2", "com3",
 // SafeName makes of any text a name that is one level of a path on every system.
 func SafeName(s string) string {
 	s = strings.TrimSpace(CleanTaskName(s))
-	if runes := []rune(s); len(runes) > 80 {
-		s = strings.TrimSpace(string(runes[:80]))
+	if runes := []rune(s); len(runes) > 80 || len(s) > 200 {
+		runes = runes[:min(len(runes), 80)]
+		for len(string(runes)) > 200 { // file systems count bytes
+			runes = runes[:len(runes)-1]
+		}
+		s = strings.TrimSpace(string(runes))
 	}
 	if s == "" {
 		return "none"

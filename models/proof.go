@@ -64,3 +64,11 @@ func (p *Proof) TaskName(item *Item) string {
 	}
 	return ""
 }
+
+// Item is the proof's item of an id, nil when it has none.
+func (p *Proof) Item(id string) *Item {
+	if at := slices.IndexFunc(p.Items, func(i *Item) bool { return i.ID == id }); at >= 0 {
+		return p.Items[at]
+	}
+	return nil
+}

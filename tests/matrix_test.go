@@ -87,6 +87,8 @@ var matrix = map[string]string{
 	"GET /properties/{id}":                    "..333341",
 	"PATCH /properties/{id}":                  "..333341",
 	"DELETE /properties/{id}":                 "..333341",
+	"GET /published":                          "..3333.1",
+	"GET /published/{id}/content":             "..333341",
 	"GET /properties/{id}/visits":             "..333341",
 	"GET /properties/{id}/report.pdf":         "..333341",
 	"GET /properties/{id}/archive.zip":        "..333341",
@@ -278,6 +280,7 @@ func fixture(t *testing.T, in *rig.Installation, admin, foreigner *rig.User, col
 	ids["tokens"] = admin.Want(201, "POST", "/tokens", rig.JSON{"name": "script"}).Text("id")
 	ids["users"] = admin.Colleague("admin").ID
 	done := admin.Order(rig.JSON{"assignee": assignee.Username}).Text("id")
+	ids["published"] = admin.Upload(done, rig.JPEG(60, 40, 3)).Text("id")
 	for _, step := range []string{"complete", "approve", "publish"} {
 		admin.Want(200, "POST", "/work-orders/"+done+"/"+step, nil)
 	}

@@ -15,14 +15,15 @@ import (
 
 // commands is the command line. Each command is one file.
 type commands struct {
-	Dev     devCommand     `cmd:"" help:"Everything on this machine, with an embedded database and Temporal."`
-	Server  serverCommand  `cmd:"" help:"The API."`
-	Worker  workerCommand  `cmd:"" help:"The Temporal workers."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database schema up to date."`
-	Account accountCommand `cmd:"" help:"Accounts."`
-	User    userCommand    `cmd:"" help:"Users."`
-	Verify  verifyCommand  `cmd:"" help:"Check an archive offline: every byte, every signature, the chain."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Dev      devCommand      `cmd:"" help:"Everything on this machine, with an embedded database and Temporal."`
+	Server   serverCommand   `cmd:"" help:"The API."`
+	Worker   workerCommand   `cmd:"" help:"The Temporal workers."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the database schema up to date."`
+	Account  accountCommand  `cmd:"" help:"Accounts."`
+	User     userCommand     `cmd:"" help:"Users."`
+	Download downloadCommand `cmd:"" help:"Mirror what an account has published into a folder of this machine."`
+	Verify   verifyCommand   `cmd:"" help:"Check an archive offline: every byte, every signature, the chain."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 func main() {
