@@ -42,26 +42,28 @@ func (s *Server) publishedRoutes() []route {
 	}
 }
 
-// place is a place in the account's chain: behind so many items of an entry.
-type place struct{ sequence, items int64 }
-
-func (p place) text() string { return fmt.Sprintf("%d.%d", p.sequence, p.items) }
-
-func parsePlace(text string) (place, error) {
-	if text == "" {
-		return place{}, nil
-	}
-	first, second, _ := strings.Cut(text, ".")
-	sequence, err := strconv.ParseInt(first, 10, 64)
-	items, err2 := strconv.ParseInt(second, 10, 64)
-	if err != nil || err2 != nil || sequence < 0 || items < 0 {
-		return place{}, badParameter("after", "This is no position: give one that an answer of this route had, or none to begin.")
-	}
-	return place{sequence, items}, nil
+// position is behind an item of an entry of the account's chain.
+type position struct {
+	sequence int64
+	itemID   string
 }
 
-// listPublished walks the account's chain of proof, which has every publication in the sequence of their commits: who
-// asks for what follows a position misses nothing.
+func (p position) text() string { return fmt.Sprintf("%d.%s", p.sequence, p.itemID) }
+
+func parsePosition(text string) (position, error) {
+	if text == "" {
+		return position{}, nil
+	}
+	first, item, found := strings.Cut(text, ".")
+	sequence, err := strconv.ParseInt(first, 10, 64)
+	if err != nil || !found || sequence < 0 {
+		return position{}, badParameter("after", "This is no position: give one that an answer of this route had, or none to begin.")
+	}
+	return position{sequence, item}, nil
+}
+
+// listPublished walks what was published in the sequence of the account's chain of proof, which is that of the commits:
+// who asks for what follows a position misses nothing.
 func (s *Server) listPublished(c *call) (PublishedPage, error) {
 	page := PublishedPage{Items: []PublishedItem{}}
 	limit, err := c.number("limit", 200)
@@ -71,7 +73,7 @@ func (s *Server) listPublished(c *call) (PublishedPage, error) {
 	if limit < 1 || limit > 200 {
 		return page, badParameter("limit", "Choose between 1 and 200.")
 	}
-	at, err := parsePlace(c.Query("after"))
+	at, err := parsePosition(c.Query("after"))
 	if err != nil {
 		return page, err
 	}
@@ -80,52 +82,39 @@ func (s *Server) listPublished(c *call) (PublishedPage, error) {
 		return page, badParameter("template", err.Error()+".")
 	}
 	db := s.Store.Read(c.ctx())
+	var rows []struct {
+		PublicationID, ItemID, WorkOrderID string
+		Sequence                           int64
+	}
+	err = db.Model(&models.PublicationItem{}).Select("publication_items.publication_id, publication_items.item_id, publication_items.sequence, publications.work_order_id").
+		Joins("JOIN publications ON publications.id = publication_items.publication_id").
+		Where("publication_items.account_id = ? AND publication_items.sequence > 0 AND (publication_items.sequence, publication_items.item_id) > (?, ?)", c.member.AccountID, at.sequence, at.itemID).
+		Order("publication_items.sequence, publication_items.item_id").Limit(int(limit) + 1).Scan(&rows).Error
+	if err != nil {
+		return page, err
+	}
 	proofs := map[string]*models.Proof{}
-	for {
-		var entries []models.ChainEntry
-		err := db.Select("sequence", "publication_id", "work_order_id").Where("kind = ? AND (sequence > ? OR (sequence = ? AND ? > 0))", models.PublicationEntry, at.sequence, at.sequence, at.items).
-			Order("sequence").Limit(50).Find(&entries).Error
-		if err != nil {
-			return page, err
+	for i, r := range rows {
+		if i == int(limit) {
+			page.More = true
+			break
 		}
-		for _, e := range entries {
-			before := at
-			if e.Sequence != at.sequence {
-				at = place{sequence: e.Sequence}
-			}
-			var ids []string
-			err := db.Model(&models.PublicationItem{}).Where("publication_id = ?", e.PublicationID).Order("item_id").
-				Offset(int(at.items)).Limit(int(limit)-len(page.Items)+1).Pluck("item_id", &ids).Error
-			if err != nil {
+		at = position{r.Sequence, r.ItemID}
+		proof, there := proofs[r.WorkOrderID]
+		if !there {
+			if proof, err = publishedOf(db, r.WorkOrderID); err != nil {
 				return page, err
 			}
-			proof, there := proofs[e.WorkOrderID]
-			if !there {
-				if proof, err = publishedOf(db, e.WorkOrderID); err != nil {
-					return page, err
-				}
-				proofs[e.WorkOrderID] = proof
-			}
-			for _, id := range ids {
-				if len(page.Items) == int(limit) {
-					if at.items == 0 { // which would say that the entry is done
-						at = before
-					}
-					page.Position, page.More = at.text(), true
-					return page, nil
-				}
-				at.items++
-				if item := proof.Item(id); item != nil {
-					page.Items = append(page.Items, published(proof, item, e.PublicationID, template))
-				}
-			}
-			at.items = 0 // the entry is done
+			proofs[r.WorkOrderID] = proof
 		}
-		if len(entries) < 50 {
-			page.Position = at.text()
-			return page, nil
+		if item := proof.Item(r.ItemID); item != nil {
+			page.Items = append(page.Items, published(proof, item, r.PublicationID, template))
 		}
 	}
+	if at != (position{}) {
+		page.Position = at.text()
+	}
+	return page, nil
 }
 
 // publishedOf is what was published of an order; without items when the order was deleted.

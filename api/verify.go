@@ -50,7 +50,7 @@ func (s *Server) vouched(c *call) ([]Vouched, error) {
 	var found []Vouched
 	for _, item := range items {
 		var entries []models.ChainEntry
-		err := db.Select("chain_entries.*").Joins("JOIN publication_items ON publication_items.publication_id = chain_entries.publication_id AND publication_items.item_id = ?", item.ID).
+		err := db.Select("chain_entries.*").Joins("JOIN publication_items ON publication_items.account_id = chain_entries.account_id AND publication_items.sequence = chain_entries.sequence AND publication_items.item_id = ?", item.ID).
 			Where("chain_entries.account_id = ?", item.AccountID).Order("chain_entries.sequence DESC").Limit(1).Find(&entries).Error
 		if err != nil {
 			return nil, err

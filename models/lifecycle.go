@@ -237,6 +237,7 @@ const (
 	TypeApproved   EventType = "approved"
 	TypePublished  EventType = "published"
 	TypeCancelled  EventType = "cancelled"
+	TypeRelayed    EventType = "relayed" // items go out as they come, from here on
 	TypeReopened   EventType = "reopened"
 	TypeClosed     EventType = "closed"
 	TypeDeleted    EventType = "deleted"

@@ -2,6 +2,7 @@ package models
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -40,6 +41,7 @@ type PublicationItem struct {
 	ItemID        string `gorm:"primaryKey"`
 	AccountID     string
 	Revision      int64
+	Sequence      int64 // of the entry of the account's chain that proves it
 }
 
 // Delivery is a publication on its way to one destination. That of a web-hook is computed from its messages.
@@ -160,6 +162,9 @@ func (tx *Tx) PublishItems(o *WorkOrder, e *HistoryEvent, terms Terms, itemIDs, 
 		}
 	}
 	if !first && len(releases) == 0 && len(released) == 0 {
+		if relayed, err := tx.relayed(o); err != nil || relayed != nil {
+			return relayed, errors.Join(err, tx.concludeRelay(o, e, relayed, destinations))
+		}
 		return nil, Errorf(Conflict, "There is nothing new to publish: every destination asked for has every item of this order that the office has approved.")
 	}
 
@@ -172,26 +177,15 @@ func (tx *Tx) PublishItems(o *WorkOrder, e *HistoryEvent, terms Terms, itemIDs, 
 	if err := tx.Create(p).Error; err != nil {
 		return nil, err
 	}
-	var rows []PublicationItem
-	for _, item := range items {
-		if released[item.ID] != nil {
-			rows = append(rows, PublicationItem{PublicationID: p.ID, ItemID: item.ID, AccountID: o.AccountID, Revision: item.Revision})
-		}
-	}
-	if len(rows) > 0 {
-		if err := tx.CreateInBatches(rows, 500).Error; err != nil {
-			return nil, err
-		}
+	head, err := tx.release(o, p, e.Actor, slices.DeleteFunc(slices.Clone(items), func(i *Item) bool { return released[i.ID] == nil }))
+	if err != nil {
+		return nil, err
 	}
 	if o.HasNewItems, err = tx.stillNew(o); err != nil {
 		return nil, err
 	}
 	e.Details.PublicationID = p.ID
 	deliveries, err := tx.createDeliveries(p, releases)
-	if err != nil {
-		return nil, err
-	}
-	head, err := tx.prove(o, p, e.Actor, slices.DeleteFunc(slices.Clone(items), func(i *Item) bool { return released[i.ID] == nil }))
 	if err != nil {
 		return nil, err
 	}
@@ -206,6 +200,9 @@ func (tx *Tx) PublishItems(o *WorkOrder, e *HistoryEvent, terms Terms, itemIDs, 
 	if err := tx.queueForClients(o, e, releases, deliveries); err != nil {
 		return nil, err
 	}
+	if err := tx.tellCompleted(o, e, destinations, deliveries); err != nil {
+		return nil, err
+	}
 	// Whoever publishes wants an endpoint that rests to be tried now.
 	for _, r := range releases {
 		if err := tx.Model(&Destination{}).Where("id = ? AND probe_at IS NOT NULL", r.destination.ID).Update("probe_at", Now()).Error; err != nil {
@@ -218,6 +215,19 @@ func (tx *Tx) PublishItems(o *WorkOrder, e *HistoryEvent, terms Terms, itemIDs, 
 	return p, nil
 }
 
+// release proves items in the account's chain, as released by a publication.
+func (tx *Tx) release(o *WorkOrder, p *Publication, by string, items []*Item) (*ProofHead, error) {
+	head, err := tx.prove(o, p, by, items)
+	if err != nil || len(items) == 0 {
+		return head, err
+	}
+	rows := make([]PublicationItem, len(items))
+	for i, item := range items {
+		rows[i] = PublicationItem{PublicationID: p.ID, ItemID: item.ID, AccountID: o.AccountID, Revision: item.Revision, Sequence: head.Sequence}
+	}
+	return head, tx.CreateInBatches(rows, 500).Error
+}
+
 func (tx *Tx) createDeliveries(p *Publication, releases []release) (map[string]string, error) {
 	byDestination := map[string]string{}
 	for _, r := range releases {
@@ -228,17 +238,22 @@ func (tx *Tx) createDeliveries(p *Publication, releases []release) (map[string]s
 			return nil, err
 		}
 		byDestination[r.destination.ID] = d.ID
-		rows := make([]DeliveryItem, len(r.items))
-		for i, item := range r.items {
-			rows[i] = DeliveryItem{DeliveryID: d.ID, ItemID: item.ID, AccountID: p.AccountID, DestinationID: r.destination.ID, Revision: item.Revision}
-		}
-		if len(rows) > 0 {
-			if err := tx.CreateInBatches(rows, 500).Error; err != nil {
-				return nil, err
-			}
+		if err := tx.addToDelivery(d.ID, r, p.AccountID); err != nil {
+			return nil, err
 		}
 	}
 	return byDestination, nil
+}
+
+func (tx *Tx) addToDelivery(id string, r release, accountID string) error {
+	if len(r.items) == 0 {
+		return nil
+	}
+	rows := make([]DeliveryItem, len(r.items))
+	for i, item := range r.items {
+		rows[i] = DeliveryItem{DeliveryID: id, ItemID: item.ID, AccountID: accountID, DestinationID: r.destination.ID, Revision: item.Revision}
+	}
+	return tx.CreateInBatches(rows, 500).Error
 }
 
 // queueItems queues one message an item and web-hook that listens to them.

@@ -93,11 +93,21 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 				State: e.FromState, Allowed: Lifecycle{State: e.FromState}.Allowed(Facts{Assigned: o.HasAssignee()})}
 		}
 		o.FieldStatus, o.HasNewItems = FieldCompleted, false
+		if terms.QAPolicy == AutoRelay {
+			if err := tx.relayRest(o, terms); err != nil {
+				return err
+			}
+		}
+		if err := tx.closeRelay(o); err != nil {
+			return err
+		}
 		if terms.QAPolicy.Automatic() {
 			return tx.PublishByItself(o, a.ID)
 		}
 	case Start:
 		o.FieldStatus = FieldInProcess
+	case Cancel, Delete:
+		return tx.closeRelay(o)
 	case Reject:
 		if strings.TrimSpace(a.Parameters.Reason) == "" {
 			return InvalidField("reason", "Say what is to be done again: the crew reads it.")
@@ -249,9 +259,6 @@ func (tx *Tx) NoticeItems(o *WorkOrder) (more bool, err error) {
 		}
 		break
 	}
-	if slices.Contains([]State{Created, Assigned, InProgress}, o.Lifecycle.State) {
-		return len(items) == noticeAtOnce, nil
-	}
 	account, err := One[Account](tx.Where("id = ?", o.AccountID), "account")
 	if err != nil {
 		return false, err
@@ -259,6 +266,15 @@ func (tx *Tx) NoticeItems(o *WorkOrder) (more bool, err error) {
 	terms, err := TermsOf(tx.DB, o, account)
 	if err != nil {
 		return false, err
+	}
+	if slices.Contains([]State{Created, Assigned, InProgress}, o.Lifecycle.State) {
+		if terms.QAPolicy != AutoRelay {
+			return len(items) == noticeAtOnce, nil
+		}
+		if err := tx.relay(o, items, terms); err != nil {
+			return false, err
+		}
+		return len(items) == noticeAtOnce, tx.SaveOrder(o)
 	}
 	if s := o.Lifecycle.State; (s == Completed || s == Published) && terms.QAPolicy.Automatic() {
 		return len(items) == noticeAtOnce, tx.PublishByItself(o, items[len(items)-1].ID)

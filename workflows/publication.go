@@ -14,18 +14,29 @@ import (
 // publication is one run of a publication's workflow.
 type publication struct {
 	id       string
+	in       names.PublicationInput
 	plan     names.PublicationPlan
+	replans  bool // since replansOnBells
 	reported bool // the report is there
 	rang     int  // counts the bells: a delivery that waits looks up when it changes
 	open     int
+	planning bool
+	rendered bool                          // the report was asked for
+	working  map[string]bool               // deliveries with a coroutine
+	again    map[string]names.DeliveryPlan // those that are to begin again once their coroutine is through
 	states   map[string]string
 }
+
+// replansOnBells marks runs that plan again when a bell rings: an open publication takes more items while others of its
+// deliveries still wait for their next try.
+const replansOnBells = "plan again on bells"
 
 // Publication brings one publication to its destinations, each independently of the others. What is to be done stands
 // in rows, so a run can begin at any time: also long after the last one ended, when somebody asks for another try.
 func Publication(ctx workflow.Context, in names.PublicationInput) error {
-	p := &publication{id: in.PublicationID, states: map[string]string{}}
+	p := &publication{id: in.PublicationID, in: in, states: map[string]string{}}
 	bells := workflow.GetSignalChannel(ctx, names.Bell)
+	p.replans = workflow.GetVersion(ctx, replansOnBells, workflow.DefaultVersion, 1) > workflow.DefaultVersion
 	for {
 		if err := workflow.ExecuteActivity(onMain(ctx, 15*time.Second, 0), names.PlanPublication, in).Get(ctx, &p.plan); err != nil {
 			return err
@@ -37,10 +48,16 @@ func Publication(ctx workflow.Context, in names.PublicationInput) error {
 		if drainAll(bells) {
 			continue
 		}
-		if err := workflow.ExecuteActivity(onMain(ctx, 15*time.Second, 0), names.EndPublication, in).Get(ctx, nil); err != nil {
+		var end names.PublicationEnd
+		ended := workflow.ExecuteActivity(onMain(ctx, 15*time.Second, 0), names.EndPublication, in)
+		if p.replans {
+			if err := ended.Get(ctx, &end); err != nil {
+				return err
+			}
+		} else if err := ended.Get(ctx, nil); err != nil {
 			return err
 		}
-		if !drainAll(bells) { // somebody may have asked for another try meanwhile
+		if !drainAll(bells) && end.Open == 0 { // somebody may have asked for another try meanwhile
 			return nil
 		}
 	}
@@ -61,26 +78,8 @@ func (p *publication) deliverAll(ctx workflow.Context, bells workflow.ReceiveCha
 	if len(p.plan.Deliveries) == 0 {
 		return
 	}
-	p.open, p.reported = len(p.plan.Deliveries), false
-	needsReport := false
-	for _, d := range p.plan.Deliveries {
-		needsReport = needsReport || d.NeedsReport
-		p.states[d.Destination] = "waits"
-	}
-	p.show(ctx)
-	if needsReport {
-		workflow.Go(ctx, func(ctx workflow.Context) {
-			p.reported = workflow.ExecuteActivity(onQueue(ctx, names.ReportQueue, 15*time.Minute, p.plan.Number), names.RenderReport, p.id).Get(ctx, nil) == nil
-		})
-	}
-	for _, d := range p.plan.Deliveries {
-		workflow.Go(ctx, func(ctx workflow.Context) {
-			p.deliver(ctx, d)
-			if ctx.Err() == nil {
-				p.open--
-			}
-		})
-	}
+	p.open, p.reported, p.rendered, p.working, p.again = 0, false, false, map[string]bool{}, map[string]names.DeliveryPlan{}
+	p.begin(ctx)
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		for ctx.Err() == nil {
 			if err := workflow.Await(ctx, func() bool { return bells.Len() > 0 }); err != nil {
@@ -88,16 +87,79 @@ func (p *publication) deliverAll(ctx workflow.Context, bells workflow.ReceiveCha
 			}
 			drainAll(bells)
 			p.rang++
+			if p.replans {
+				p.replan(ctx)
+			}
 		}
 	})
-	_ = workflow.Await(ctx, func() bool { return p.open == 0 || workflow.GetInfo(ctx).GetContinueAsNewSuggested() })
+	_ = workflow.Await(ctx, func() bool {
+		return (p.open == 0 && !p.planning) || workflow.GetInfo(ctx).GetContinueAsNewSuggested()
+	})
 }
 
-// deliver tries one delivery until it is done or given up, with growing rests that a bell cuts short.
-func (p *publication) deliver(ctx workflow.Context, d names.DeliveryPlan) {
+// replan looks at the rows again.
+func (p *publication) replan(ctx workflow.Context) {
+	p.planning = true
+	defer func() { p.planning = false }()
+	var plan names.PublicationPlan
+	if err := workflow.ExecuteActivity(onMain(ctx, 15*time.Second, 0), names.PlanPublication, p.in).Get(ctx, &plan); err != nil {
+		return // the run is over
+	}
+	p.plan = plan
+	p.begin(ctx)
+}
+
+// begin starts what the plan has and nothing works on.
+func (p *publication) begin(ctx workflow.Context) {
+	needsReport := false
+	for _, d := range p.plan.Deliveries {
+		needsReport = needsReport || d.NeedsReport
+		if !p.working[d.DeliveryID] {
+			p.states[d.Destination] = "waits"
+		}
+	}
+	p.show(ctx)
+	if needsReport && !p.rendered {
+		p.rendered = true
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			p.reported = workflow.ExecuteActivity(onQueue(ctx, names.ReportQueue, 15*time.Minute, p.plan.Number), names.RenderReport, p.id).Get(ctx, nil) == nil
+		})
+	}
+	for _, d := range p.plan.Deliveries {
+		if p.working[d.DeliveryID] {
+			p.again[d.DeliveryID] = d
+			continue
+		}
+		p.working[d.DeliveryID] = true
+		p.open++
+		workflow.Go(ctx, func(ctx workflow.Context) { p.work(ctx, d) })
+	}
+}
+
+// work delivers, once more for each bell that rang meanwhile and found the delivery open.
+func (p *publication) work(ctx workflow.Context, d names.DeliveryPlan) {
+	for {
+		over := p.deliver(ctx, d)
+		if ctx.Err() != nil {
+			return
+		}
+		next, there := p.again[d.DeliveryID]
+		delete(p.again, d.DeliveryID)
+		if !there || over {
+			break
+		}
+		d = next
+	}
+	p.working[d.DeliveryID] = false
+	p.open--
+}
+
+// deliver tries one delivery until it is done or given up, with growing rests that a bell cuts short. It is not over
+// when its publication took more meanwhile.
+func (p *publication) deliver(ctx workflow.Context, d names.DeliveryPlan) (over bool) {
 	if d.NeedsReport {
 		if workflow.Await(ctx, func() bool { return p.reported }) != nil {
-			return
+			return true
 		}
 	}
 	wait := time.Duration(d.WaitSeconds) * time.Second
@@ -105,13 +167,13 @@ func (p *publication) deliver(ctx workflow.Context, d names.DeliveryPlan) {
 		if wait > 0 {
 			heard := p.rang
 			if _, err := workflow.AwaitWithTimeout(ctx, wait, func() bool { return p.rang > heard }); err != nil {
-				return
+				return true
 			}
 		}
 		var result names.DeliverResult
 		err := workflow.ExecuteActivity(onQueue(ctx, names.DeliveryQueue, 2*time.Hour, d.Destination), names.Deliver, d.DeliveryID).Get(ctx, &result)
 		if ctx.Err() != nil {
-			return
+			return true
 		}
 		if err != nil {
 			workflow.GetLogger(ctx).Error("a delivery could not be tried", "destination", d.Destination, "error", err)
@@ -120,7 +182,7 @@ func (p *publication) deliver(ctx workflow.Context, d names.DeliveryPlan) {
 		p.states[d.Destination] = result.State
 		p.show(ctx)
 		if result.RetrySeconds == 0 {
-			return
+			return result.State != models.DeliveryPending
 		}
 		wait = time.Duration(result.RetrySeconds) * time.Second
 	}

@@ -277,7 +277,10 @@ func TestDeliveriesGoTheirOwnWays(t *testing.T) {
 		}
 		return names.DeliverResult{State: models.DeliveryDelivered}, nil
 	})
-	as(names.EndPublication, func(names.PublicationInput) error { ended++; return nil })
+	as(names.EndPublication, func(names.PublicationInput) (names.PublicationEnd, error) {
+		ended++
+		return names.PublicationEnd{}, nil
+	})
 	e.RegisterDelayedCallback(func() {
 		require.Equal(t, map[string]int{"plain": 1, "down": 1, "report": 1}, seen(), "the one that is down held back no other")
 		e.SignalWorkflow(names.Bell, nil) // a retry by hand

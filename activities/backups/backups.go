@@ -60,7 +60,7 @@ func (b *Backups) PlanPublication(ctx context.Context, in names.PublicationInput
 		if err != nil {
 			return plan, err
 		}
-		p := names.DeliveryPlan{DeliveryID: d.ID, Destination: destination.Name, NeedsReport: d.TakesReport}
+		p := names.DeliveryPlan{DeliveryID: d.ID, Destination: destination.Name, NeedsReport: d.TakesReport && !publication.Relay}
 		if d.NextAttemptAt != nil {
 			p.WaitSeconds = max(0, int64(time.Until(d.NextAttemptAt.Time).Seconds()))
 		}
@@ -69,15 +69,16 @@ func (b *Backups) PlanPublication(ctx context.Context, in names.PublicationInput
 	return plan, nil
 }
 
-// EndPublication notes that every delivery is over, unless one was asked for again meanwhile.
-func (b *Backups) EndPublication(ctx context.Context, in names.PublicationInput) error {
-	return b.Store.Write(models.AcrossAccounts(ctx), func(tx *models.Tx) error {
-		var open int64
-		if err := tx.Model(&models.Delivery{}).Joins(joinKinds, queuedKinds).Where(openCondition, in.PublicationID, openStates).Count(&open).Error; err != nil || open > 0 {
+// EndPublication notes that every delivery is over, unless some are open again, which it counts.
+func (b *Backups) EndPublication(ctx context.Context, in names.PublicationInput) (names.PublicationEnd, error) {
+	var end names.PublicationEnd
+	err := b.Store.Write(models.AcrossAccounts(ctx), func(tx *models.Tx) error {
+		if err := tx.Model(&models.Delivery{}).Joins(joinKinds, queuedKinds).Where(openCondition, in.PublicationID, openStates).Count(&end.Open).Error; err != nil || end.Open > 0 {
 			return err
 		}
 		return tx.Model(&models.Publication{}).Where("id = ? AND ended_at IS NULL", in.PublicationID).Update("ended_at", models.Now()).Error
 	})
+	return end, err
 }
 
 // retries are the rests after each failed try.
@@ -96,7 +97,7 @@ func (b *Backups) Deliver(ctx context.Context, deliveryID string) (names.Deliver
 	ctx = models.InAccount(ctx, d.AccountID)
 	began := models.Now()
 	stop := beat(ctx)
-	failure := b.deliver(ctx, d)
+	relayed, failure := b.deliver(ctx, d)
 	stop()
 	if ctx.Err() != nil {
 		return names.DeliverResult{}, ctx.Err()
@@ -118,6 +119,11 @@ func (b *Backups) Deliver(ctx context.Context, deliveryID string) (names.Deliver
 	}
 	attempt.Error = d.LastError
 	err = b.Store.Write(ctx, func(tx *models.Tx) error {
+		if failure == nil {
+			if err := moreCame(tx, d, relayed); err != nil {
+				return err
+			}
+		}
 		if err := tx.Create(attempt).Error; err != nil {
 			return err
 		}
@@ -137,9 +143,35 @@ func (b *Backups) Deliver(ctx context.Context, deliveryID string) (names.Deliver
 	return names.DeliverResult{State: d.State, RetrySeconds: int64(rest / time.Second)}, err
 }
 
+// moreCame finds out whether an open publication took more items during the try, or was closed and now has a report:
+// then the delivery begins again.
+func moreCame(tx *models.Tx, d *models.Delivery, relayed bool) error {
+	if !relayed {
+		return nil
+	}
+	if _, err := models.One[models.Delivery](tx.Locked().Where("id = ?", d.ID), "delivery"); err != nil {
+		return err
+	}
+	var lacking int64
+	err := tx.Model(&models.DeliveryItem{}).Joins("JOIN items ON items.id = delivery_items.item_id AND items.deleted_at IS NULL AND items.review <> ?", models.ReviewRejected).
+		Where("delivery_items.delivery_id = ? AND delivery_items.delivered_at IS NULL", d.ID).Count(&lacking).Error
+	if err != nil {
+		return err
+	}
+	publication, err := models.One[models.Publication](tx.Where("id = ?", d.PublicationID), "publication")
+	if err != nil {
+		return err
+	}
+	if lacking > 0 || (!publication.Relay && d.TakesReport) {
+		now := models.Now()
+		d.State, d.DeliveredAt, d.NextAttemptAt = models.DeliveryPending, nil, &now
+	}
+	return nil
+}
+
 // judge shows at the destination whether it works.
 func judge(tx *models.Tx, d *models.Delivery) error {
-	if d.State == models.DeliveryDelivered {
+	if d.State == models.DeliveryDelivered || d.State == models.DeliveryPending {
 		return tx.Model(&models.Destination{}).Where("id = ? AND failing_since IS NOT NULL", d.DestinationID).Updates(map[string]any{"failing_since": nil, "last_error": ""}).Error
 	}
 	if err := tx.Model(&models.Destination{}).Where("id = ? AND failing_since IS NULL", d.DestinationID).Update("failing_since", models.Now()).Error; err != nil {
@@ -163,38 +195,40 @@ type finalError struct{ cause error }
 
 func (e *finalError) Error() string { return e.cause.Error() }
 
-func (b *Backups) deliver(ctx context.Context, d *models.Delivery) error {
+// deliver tries a delivery. relayed tells that its publication was open when the try began.
+func (b *Backups) deliver(ctx context.Context, d *models.Delivery) (relayed bool, err error) {
 	db := b.Store.Read(ctx)
 	destination, err := models.One[models.Destination](db.Where("id = ?", d.DestinationID), "destination")
 	if err != nil {
-		return err
+		return relayed, err
 	}
 	switch {
 	case destination.DeletedAt != nil:
-		return &finalError{errors.New("the destination was deleted")}
+		return relayed, &finalError{errors.New("the destination was deleted")}
 	case !destination.Enabled:
-		return &finalError{errors.New("the destination is switched off")}
+		return relayed, &finalError{errors.New("the destination is switched off")}
 	case !destination.Place() && destination.Kind != models.MailDestination:
-		return &finalError{fmt.Errorf("a destination of kind %s is not delivered here", destination.Kind)}
+		return relayed, &finalError{fmt.Errorf("a destination of kind %s is not delivered here", destination.Kind)}
 	}
 	publication, err := models.One[models.Publication](db.Where("id = ?", d.PublicationID), "publication")
 	if err != nil {
-		return err
+		return false, err
 	}
+	relayed = publication.Relay
 	proof, err := models.ProofOf(db, d.WorkOrderID, publication)
 	if err != nil {
-		return err
+		return relayed, err
 	}
 	var secrets models.DestinationSecrets
 	if err := b.Sealer.Open("destination/"+destination.ID, destination.Secrets, &secrets); err != nil {
-		return &finalError{err}
+		return relayed, &finalError{err}
 	}
 	if destination.Kind == models.MailDestination {
-		return b.Mail.send(ctx, b, d, destination, publication, proof)
+		return relayed, b.Mail.send(ctx, b, d, destination, publication, proof)
 	}
 	var rows []models.DeliveryItem
 	if err := db.Where("delivery_id = ? AND delivered_at IS NULL", d.ID).Find(&rows).Error; err != nil {
-		return err
+		return relayed, err
 	}
 	wanted := map[string]bool{}
 	for _, r := range rows {
@@ -204,14 +238,14 @@ func (b *Backups) deliver(ctx context.Context, d *models.Delivery) error {
 	for _, f := range destination.Settings.Paths() {
 		place, err := b.open(ctx, destination, secrets, f.Path)
 		if err != nil {
-			return err
+			return relayed, err
 		}
 		err = t.bring(ctx, place, f.Template, wanted)
 		if err := errors.Join(err, place.close()); err != nil {
-			return errors.Join(place.explain(err), t.note(ctx))
+			return relayed, errors.Join(place.explain(err), t.note(ctx))
 		}
 	}
-	return t.note(ctx)
+	return relayed, t.note(ctx)
 }
 
 // beat heartbeats while something takes long.
@@ -319,6 +353,9 @@ func (t *transfer) bring(ctx context.Context, p place, template string, wanted m
 	}
 	if err := group.Wait(); err != nil {
 		return err
+	}
+	if t.publication.Relay {
+		return nil // report and archive come when it closes
 	}
 	name := path.Join(t.proof.FolderOf(template, nil), fmt.Sprintf("%s_%d", models.SafeName(t.proof.Order.DisplayNumber()), t.publication.Number))
 	if t.settings.Archive {

@@ -62,7 +62,7 @@ func (p *Post) send(ctx context.Context, b *Backups, d *models.Delivery, destina
 		}
 		fmt.Fprintf(&text, "\nSee the results: %s\n", url)
 	}
-	entry, err := models.One[models.ChainEntry](b.Store.Read(ctx).Where("publication_id = ?", publication.ID), "proof")
+	entry, err := models.One[models.ChainEntry](b.Store.Read(ctx).Where("publication_id = ?", publication.ID).Order("sequence DESC"), "proof")
 	if err != nil {
 		return err
 	}

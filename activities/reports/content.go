@@ -104,7 +104,7 @@ func (r *Reports) fill(ctx context.Context, c *Content, proofs []*models.Proof, 
 	if publication == nil {
 		c.Head = &signer.Head
 	} else {
-		entry, err := models.One[models.ChainEntry](db.Where("publication_id = ?", publication.ID), "proof")
+		entry, err := models.One[models.ChainEntry](db.Where("publication_id = ?", publication.ID).Order("sequence DESC"), "proof")
 		switch {
 		case err == nil:
 			c.Head, c.At = &models.ProofHead{Account: entry.AccountID, Sequence: entry.Sequence, Head: entry.Head, KeyID: entry.KeyID, SignedAt: entry.SignedAt}, publication.CreatedAt

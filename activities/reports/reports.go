@@ -88,6 +88,9 @@ func (r *Reports) RenderReport(ctx context.Context, publicationID string) error 
 	if err != nil {
 		return err
 	}
+	if publication.Relay {
+		return nil // it is made when the publication closes
+	}
 	scoped := models.InAccount(ctx, publication.AccountID)
 	if publication.ReportKey != "" {
 		there, err := r.Blobs.Has(ctx, publication.ReportKey)

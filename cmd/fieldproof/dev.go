@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gofrs/flock"
 	"golang.org/x/sync/errgroup"
 
 	"fieldproof/guard"
@@ -175,21 +176,17 @@ func writeDurably(file string, content []byte) error {
 
 // lock keeps two processes off one data directory.
 func lock(ctx context.Context, dir string) (unlock func(), err error) {
-	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
+	held := flock.New(filepath.Join(dir, "lock"), flock.SetPermissions(0o600))
+	waits, stop := context.WithTimeout(ctx, predecessorGoes)
+	defer stop()
+	locked, err := held.TryLockContext(waits, 50*time.Millisecond)
+	if locked {
+		return func() { _ = held.Unlock() }, nil
+	}
+	if err != nil && waits.Err() == nil {
 		return nil, err
 	}
-	for until := time.Now().Add(predecessorGoes); ; {
-		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return func() { _ = file.Close() }, nil
-		}
-		if time.Now().After(until) || ctx.Err() != nil {
-			_ = file.Close()
-			return nil, fmt.Errorf("another `fieldproof dev` works on %s: stop it, or choose another --data-dir", dir)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	return nil, fmt.Errorf("another `fieldproof dev` works on %s: stop it, or choose another --data-dir", dir)
 }
 
 // listen takes an address; a predecessor that is still going down is waited for.

@@ -191,6 +191,11 @@ type DeliveryPlan struct {
 	WaitSeconds int64 `json:"wait_seconds"`
 }
 
+// PublicationEnd tells how many deliveries of a publication are open after all, because somebody asked for another try.
+type PublicationEnd struct {
+	Open int64 `json:"open"`
+}
+
 // DeliverResult is the outcome of one try. RetrySeconds is 0 when there is nothing left to try.
 type DeliverResult struct {
 	State        string `json:"state"`
