@@ -66,6 +66,8 @@ func (s *Server) destinationRoutes() []route {
 		define(http.MethodPost, "/destinations/:id/replay", manage, http.StatusAccepted, "Send a web-hook's messages again, under the same ids", s.replayDestination),
 		get("/destinations/:id/messages", manage, "What was sent to a web-hook, newest first, with the last answer", s.listMessages, "state"),
 		get("/destinations/:id/preview", manage, "The folders and names that a place's items would get, on a real order", s.previewFolders, "work_order_id"),
+		define(http.MethodPost, "/destinations/:id/connect", manage, http.StatusOK, "Begin to connect a cloud drive: the address at which to sign in", s.connectDestination),
+		remove("/destinations/:id/connection", manage, "Disconnect a cloud drive, and give its permission back", s.disconnectDestination),
 		define(http.MethodPost, "/destinations/:id/rotate-secret", manage, http.StatusOK, "Give a web-hook a new secret; the old one signs along for a day", s.rotateSecret),
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"path"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -59,7 +61,8 @@ var pageTemplates = template.Must(template.New("").Funcs(template.FuncMap{
 		if s == "" {
 			return "Other"
 		}
-		return strings.ToUpper(s[:1]) + s[1:]
+		first, size := utf8.DecodeRuneInString(s)
+		return string(unicode.ToUpper(first)) + s[size:]
 	},
 	"version": func() string { return assetVersion },
 }).ParseFS(pageFiles, "pages/*.html"))

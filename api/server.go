@@ -27,6 +27,7 @@ import (
 	"fieldproof/activities/webhooks"
 	"fieldproof/intake"
 	"fieldproof/models"
+	"fieldproof/remotes"
 	"fieldproof/storage"
 )
 
@@ -40,6 +41,7 @@ type Server struct {
 	Actions  *intake.Actions
 	Media    *media.Media
 	Reports  *reports.Reports
+	Clouds   *remotes.Clouds
 	Archives *archives.Archives
 	Backups  *backups.Backups
 	Webhooks *webhooks.Webhooks
@@ -104,6 +106,7 @@ func (s *Server) Handler(ctx context.Context) (http.Handler, error) {
 	s.pushRoutes(g)
 	s.hostedRoutes(g)
 	s.assetRoutes(g)
+	s.connectRoutes(g)
 	s.verifyRoutes(g)
 	s.sharedRoutes(g)
 	g.GET("/api/openapi.json", func(g *gin.Context) { g.Data(http.StatusOK, "application/json", s.openAPI) })

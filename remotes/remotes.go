@@ -62,6 +62,8 @@ type Spec struct {
 	Backend string
 	Path    string
 	Options map[string]string // secret ones among them
+	// Refreshed is told a token that the backend got for an ended one; nil: nobody keeps it.
+	Refreshed func(token string)
 }
 
 // IsSecret tells whether an option is kept sealed.
@@ -114,8 +116,38 @@ func (s Spec) Check(prefix string) error {
 
 // Remotes opens folders.
 type Remotes struct {
+	// Apps are this installation's registrations at cloud services, by backend: a token works only with its own.
+	Apps map[string]App
+
 	folders *guard.Folders
 	proxy   *guard.Proxy
+}
+
+// own is the configuration of one open folder. rclone's usual one also reads the environment, a file and what other
+// folders of the process set: a token of one account must never serve another.
+type own struct {
+	options   configmap.Simple
+	defaults  fs.Options
+	refreshed func(string)
+}
+
+// Get reads an option.
+func (o *own) Get(key string) (string, bool) {
+	if value, there := o.options.Get(key); there {
+		return value, true
+	}
+	if option := o.defaults.Get(key); option != nil {
+		return option.String(), true
+	}
+	return "", false
+}
+
+// Set takes what a backend changes, which is its token.
+func (o *own) Set(key, value string) {
+	o.options.Set(key, value)
+	if key == "token" && o.refreshed != nil {
+		o.refreshed(value)
+	}
 }
 
 var quieten sync.Once
@@ -176,7 +208,10 @@ func (r *Remotes) Open(ctx context.Context, s Spec) (fs.Fs, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := info.NewFs(ctx, "fieldproof", at, fs.ConfigMap(info.Prefix, info.Options, "fieldproof", options))
+	if app := r.Apps[s.Backend]; app.ID != "" && options["client_id"] == "" && options["token"] != "" {
+		options["client_id"], options["client_secret"] = app.ID, app.Secret
+	}
+	f, err := info.NewFs(ctx, "fieldproof-"+models.NewID(), at, &own{options, info.Options, s.Refreshed})
 	if errors.Is(err, fs.ErrorIsFile) {
 		err = fmt.Errorf("%s is a file, no folder", s.Path)
 	}

@@ -69,6 +69,8 @@ var matrix = map[string]string{
 	"DELETE /destinations/{id}":               ".3333341",
 	"POST /destinations/{id}/test":            ".3333341",
 	"POST /destinations/{id}/replay":          ".3333341",
+	"POST /destinations/{id}/connect":         ".3333341",
+	"DELETE /destinations/{id}/connection":    ".3333341",
 	"POST /destinations/{id}/rotate-secret":   ".3333341",
 	"GET /destinations/{id}/messages":         ".3333341",
 	"GET /destinations/{id}/preview":          ".3333341",

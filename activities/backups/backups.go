@@ -306,7 +306,36 @@ func (b *Backups) open(ctx context.Context, d *models.Destination, secrets model
 	for name, value := range secrets.Options {
 		options[name] = value
 	}
-	return openRemote(ctx, b.Remotes, remotes.Spec{Backend: string(d.Kind), Path: at, Options: options})
+	last := options["token"]
+	return openRemote(ctx, b.Remotes, remotes.Spec{Backend: string(d.Kind), Path: at, Options: options, Refreshed: func(token string) {
+		if err := b.keepToken(context.WithoutCancel(ctx), d.ID, last, token); err != nil {
+			b.Log.Warn("a refreshed token could not be kept", "destination", d.ID, "error", err)
+		}
+		last = token
+	}})
+}
+
+// keepToken keeps the token that a cloud drive gave for an ended one, unless the destination was connected anew.
+func (b *Backups) keepToken(ctx context.Context, destinationID, before, token string) error {
+	return b.Store.Write(ctx, func(tx *models.Tx) error {
+		d, err := models.One[models.Destination](tx.Locked().Where("id = ?", destinationID), "destination")
+		if err != nil {
+			return err
+		}
+		var secrets models.DestinationSecrets
+		name := "destination/" + d.ID
+		if err := b.Sealer.Open(name, d.Secrets, &secrets); err != nil {
+			return err
+		}
+		if secrets.Options["token"] != before {
+			return nil
+		}
+		secrets.Options["token"] = token
+		if d.Secrets, err = b.Sealer.Seal(name, secrets); err != nil {
+			return err
+		}
+		return tx.Select("secrets").Updates(d).Error
+	})
 }
 
 // transfers is how many files go to one place at once.

@@ -3,10 +3,12 @@ package backups
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"github.com/rclone/rclone/fs/fserrors"
 	"github.com/rclone/rclone/fs/hash"
 	"github.com/rclone/rclone/fs/object"
+	"golang.org/x/oauth2"
 
 	"fieldproof/guard"
 	"fieldproof/remotes"
@@ -46,6 +49,18 @@ func openRemote(ctx context.Context, r *remotes.Remotes, spec remotes.Spec) (*re
 	}
 	p.fs = opened
 	return p, nil
+}
+
+// expire notes that the access token is of no use, whatever its time says.
+func (r *remote) expire() {
+	token := &oauth2.Token{}
+	if r.spec.Refreshed == nil || json.Unmarshal([]byte(r.spec.Options["token"]), token) != nil {
+		return
+	}
+	token.Expiry = time.Now().Add(-time.Hour)
+	if text, err := json.Marshal(token); err == nil {
+		r.spec.Refreshed(string(text))
+	}
 }
 
 func (r *remote) close() error {
@@ -186,7 +201,15 @@ func (r *remote) probe(ctx context.Context) error {
 }
 
 // revoked are the words by which services say that their permission was taken back.
-var revoked = []string{"invalid_grant", "expired_access_token", "invalid_access_token", "token has been expired or revoked", "invalid_client", "couldn't fetch token", "empty token"}
+var revoked = []string{"invalid_grant", "token has been expired or revoked", "invalid_client", "there's no refresh token", "empty token"}
+
+// outdated are the words by which services refuse an access token: a new one may do, and if there is none, it is said
+// then.
+var outdated = []string{"expired_access_token", "invalid_access_token", "autherror", "invalid credentials"}
+
+func containsAny(text string, words []string) bool {
+	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
+}
 
 func (r *remote) explain(err error) error {
 	if err == nil {
@@ -194,12 +217,12 @@ func (r *remote) explain(err error) error {
 	}
 	err = r.remotes.Explain(r.spec, err)
 	text := strings.ToLower(err.Error())
-	for _, word := range revoked {
-		if strings.Contains(text, word) {
-			return &finalError{fmt.Errorf("the permission was revoked or has ended: connect the destination again (%w)", err)}
-		}
-	}
 	switch {
+	case containsAny(text, revoked):
+		return &finalError{fmt.Errorf("the permission was revoked or has ended: connect the destination again (%w)", err)}
+	case containsAny(text, outdated):
+		r.expire()
+		return fmt.Errorf("the access token was not taken, the next try gets a new one: %w", err)
 	case errors.Is(err, guard.ErrAddress):
 		return &finalError{err}
 	case strings.Contains(text, "insufficient_space") || strings.Contains(text, "storagequotaexceeded") || strings.Contains(text, "507 insufficient storage"):

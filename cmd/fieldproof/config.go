@@ -12,6 +12,7 @@ import (
 
 	"fieldproof/guard"
 	"fieldproof/models"
+	"fieldproof/remotes"
 )
 
 // config is the environment of the production roles. The tags are all there is to know of a variable: --help shows
@@ -30,6 +31,8 @@ type config struct {
 	FolderRoots       string `env:"FIELDPROOF_FOLDER_ROOTS" help:"folders below which folder destinations may lie" example:"/srv/results"`
 	TrustedProxies    string `env:"FIELDPROOF_TRUSTED_PROXIES" help:"proxies whose word on a client's address counts" example:"10.0.0.5/32"`
 	TimestampURL      string `env:"FIELDPROOF_TIMESTAMP_URL" help:"a time-stamp authority (RFC 3161) that stamps the heads of the chains of proof; none when empty" example:"https://tsa.example.com/tsr"`
+	DriveApp          string `env:"FIELDPROOF_DRIVE_APP" help:"the OAuth client that Google's console gives, id:secret; destinations of kind drive are connected with it" example:"1234.apps.googleusercontent.com:GOCSPX-…"`
+	DropboxApp        string `env:"FIELDPROOF_DROPBOX_APP" help:"the app that Dropbox's console gives, key:secret" example:"abc123:def456"`
 	SMTPURL           string `env:"FIELDPROOF_SMTP_URL" help:"for mails; without it they are only shown" example:"smtp://user:…@mail:587?from=fieldproof@example.com"`
 }
 
@@ -53,6 +56,19 @@ type parsed struct {
 	networks, proxies []netip.Prefix
 	sealer            *models.Sealer
 	smtp              *url.URL // nil: nothing is mailed
+	apps              map[string]remotes.App
+}
+
+// readApps reads the registrations at cloud services.
+func (p *parsed) readApps(wrong func(variable, format string, args ...any)) {
+	p.apps = map[string]remotes.App{}
+	for backend, text := range map[string]string{"drive": p.DriveApp, "dropbox": p.DropboxApp} {
+		app, err := remotes.ParseApp(text)
+		if err != nil {
+			wrong("FIELDPROOF_"+strings.ToUpper(backend)+"_APP", "%v", err)
+		}
+		p.apps[backend] = app
+	}
 }
 
 // readConfig reads and checks the environment. Its errors name the variable.
@@ -105,6 +121,7 @@ func readConfig(n need) (*parsed, error) {
 			wrong("FIELDPROOF_TIMESTAMP_URL", "it begins with https://")
 		}
 	}
+	p.readApps(wrong)
 	if p.SMTPURL != "" {
 		if p.smtp, err = url.Parse(p.SMTPURL); err != nil || (p.smtp.Scheme != "smtp" && p.smtp.Scheme != "smtps") || p.smtp.Hostname() == "" {
 			wrong("FIELDPROOF_SMTP_URL", "it begins with smtp:// or smtps://, with a host behind it")

@@ -129,6 +129,14 @@ func (d devCommand) config(dir string) (*parsed, error) {
 		}
 	}
 	c.TimestampURL = os.Getenv("FIELDPROOF_TIMESTAMP_URL")
+	c.DriveApp, c.DropboxApp = os.Getenv("FIELDPROOF_DRIVE_APP"), os.Getenv("FIELDPROOF_DROPBOX_APP")
+	var problems []error
+	c.readApps(func(variable, format string, args ...any) {
+		problems = append(problems, fmt.Errorf("%s: %s", variable, fmt.Sprintf(format, args...)))
+	})
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
 	if extra := os.Getenv("FIELDPROOF_ALLOWED_NETWORKS"); extra != "" {
 		c.AllowedNetworks = "," + extra
 	}

@@ -20,6 +20,7 @@ type commands struct {
 	Worker   workerCommand   `cmd:"" help:"The Temporal workers."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database schema up to date."`
 	Account  accountCommand  `cmd:"" help:"Accounts."`
+	Secrets  secretsCommand  `cmd:"" help:"Kept secrets."`
 	User     userCommand     `cmd:"" help:"Users."`
 	Download downloadCommand `cmd:"" help:"Mirror what an account has published into a folder of this machine."`
 	Verify   verifyCommand   `cmd:"" help:"Check an archive offline: every byte, every signature, the chain."`

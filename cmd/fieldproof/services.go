@@ -58,6 +58,7 @@ type services struct {
 	intake   *intake.Intake
 	media    *media.Media
 	reports  *reports.Reports
+	clouds   *remotes.Clouds
 	archives *archives.Archives
 	mails    *mails.Server
 	backups  *backups.Backups
@@ -101,6 +102,8 @@ func wire(ctx context.Context, c *parsed, log *slog.Logger) (*services, error) {
 		return nil, fmt.Errorf("start the guard of our own connections: %w", err)
 	}
 	places := remotes.New(folders, proxy)
+	places.Apps = c.apps
+	s.clouds = &remotes.Clouds{Apps: c.apps, HTTP: network.Client(30 * time.Second), Back: c.PublicURL + api.ConnectedPath}
 	s.mails = &mails.Server{URL: c.smtp, PublicURL: c.PublicURL}
 	s.backups = &backups.Backups{Store: s.store, Blobs: s.blobs, Archives: s.archives, Sealer: c.sealer, Folders: folders, Remotes: places,
 		Mail: &backups.Post{Server: s.mails, PublicURL: c.PublicURL}, Log: log}
@@ -141,7 +144,7 @@ func (s *services) serve(ctx context.Context, l net.Listener) error {
 	server := &api.Server{
 		Store: s.store, Blobs: s.blobs, Sealer: s.config.sealer, Temporal: s.temporal, Intake: s.intake,
 		Actions: &intake.Actions{Store: s.store, Temporal: s.temporal, Patience: 10 * time.Second},
-		Media:   s.media, Reports: s.reports, Archives: s.archives, Backups: s.backups, Webhooks: s.webhooks, Clients: s.clients, Integrations: s.integrations, Log: s.log,
+		Media:   s.media, Reports: s.reports, Archives: s.archives, Backups: s.backups, Webhooks: s.webhooks, Clients: s.clients, Integrations: s.integrations, Clouds: s.clouds, Log: s.log,
 		PublicURL: s.config.PublicURL, SignUp: s.config.SignUp == "open", TrustedProxies: s.config.proxies, Metrics: s.metrics,
 	}
 	handler, err := server.Handler(ctx)

@@ -1,0 +1,150 @@
+package api
+
+import (
+	"crypto/subtle"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"fieldproof/models"
+	"fieldproof/remotes"
+)
+
+// ConnectedPath is where cloud services send people back to: it must be registered there, behind the public URL.
+const ConnectedPath = "/oauth/connected"
+
+// connectCookie binds a sign-in to the browser that began it: else somebody could be talked into connecting their own
+// drive to a stranger's destination.
+const connectCookie = "fieldproof_connect"
+
+// ConnectTo is where to sign in at a cloud drive. The answer sets a cookie: open the address in the same browser.
+type ConnectTo struct {
+	URL string `json:"url"`
+}
+
+// allOptions are the options of a place, secret ones among them.
+func allOptions(d *models.Destination, secrets models.DestinationSecrets) map[string]string {
+	all := map[string]string{}
+	for name, value := range d.Settings.Options {
+		all[name] = value
+	}
+	for name, value := range secrets.Options {
+		all[name] = value
+	}
+	return all
+}
+
+func (s *Server) connectDestination(c *call, _ nothing) (ConnectTo, error) {
+	d, err := c.destination()
+	if err != nil {
+		return ConnectTo{}, err
+	}
+	secrets, err := c.secrets(d)
+	if err != nil {
+		return ConnectTo{}, err
+	}
+	state := models.NewConnectionState()
+	address, verifier, err := s.Clouds.Begin(string(d.Kind), allOptions(d, secrets), state)
+	if err != nil {
+		return ConnectTo{}, err
+	}
+	if err := s.Store.Write(c.ctx(), func(tx *models.Tx) error { return tx.BeginConnection(state, d, verifier) }); err != nil {
+		return ConnectTo{}, err
+	}
+	http.SetCookie(c.Writer, &http.Cookie{Name: connectCookie, Value: state, Path: ConnectedPath, MaxAge: 900, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(s.PublicURL, "https:")})
+	return ConnectTo{address}, nil
+}
+
+func (s *Server) connectRoutes(g *gin.Engine) {
+	g.GET(ConnectedPath, func(g *gin.Context) { s.page(g, s.connected) })
+}
+
+// connectedView is what the page says to who comes back.
+type connectedView struct {
+	Destination string
+	Problem     string
+}
+
+// connected takes who comes back from a cloud service.
+func (s *Server) connected(c *call) error {
+	state := c.Query("state")
+	cookie, _ := c.Cookie(connectCookie)
+	if state == "" || subtle.ConstantTimeCompare([]byte(cookie), []byte(state)) != 1 {
+		return models.Errorf(models.Forbidden, "This sign-in was begun in another browser, or has ended. Begin again at the destination, in the browser in which you sign in.")
+	}
+	http.SetCookie(c.Writer, &http.Cookie{Name: connectCookie, Path: ConnectedPath, MaxAge: -1, HttpOnly: true})
+	var d *models.Destination
+	var verifier string
+	err := s.Store.Write(models.AcrossAccounts(c.Request.Context()), func(tx *models.Tx) error {
+		var err error
+		d, verifier, err = tx.TakeConnection(state)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if refusal := c.Query("error"); refusal != "" {
+		return c.html(http.StatusForbidden, "connected.html", connectedView{d.Name, "The service says that the permission was refused. Nothing was connected."})
+	}
+	ctx := models.InAccount(c.Request.Context(), d.AccountID)
+	secrets, err := c.secrets(d)
+	if err != nil {
+		return err
+	}
+	token, err := s.Clouds.Finish(ctx, string(d.Kind), allOptions(d, secrets), c.Query("code"), verifier)
+	if err != nil {
+		s.Log.Warn("a cloud drive could not be connected", "destination", d.ID, "error", err)
+		return c.html(http.StatusBadGateway, "connected.html", connectedView{d.Name, "The service did not give its permission. Begin again at the destination."})
+	}
+	err = s.Store.Write(ctx, func(tx *models.Tx) error {
+		locked, err := models.One[models.Destination](tx.Locked().Where("id = ?", d.ID), "destination")
+		if err != nil {
+			return err
+		}
+		if secrets, err = c.secrets(locked); err != nil {
+			return err
+		}
+		if secrets.Options == nil {
+			secrets.Options = map[string]string{}
+		}
+		secrets.Options["token"] = token
+		if err := c.seal(locked, secrets); err != nil {
+			return err
+		}
+		locked.FailingSince, locked.LastError, locked.UpdatedAt = nil, "", models.Now()
+		return tx.Select("secrets", "failing_since", "last_error", "updated_at").Updates(locked).Error
+	})
+	if err != nil {
+		return err
+	}
+	return c.html(http.StatusOK, "connected.html", connectedView{Destination: d.Name})
+}
+
+func (s *Server) disconnectDestination(c *call) error {
+	d, err := c.destination()
+	if err != nil {
+		return err
+	}
+	secrets, err := c.secrets(d)
+	if err != nil {
+		return err
+	}
+	token := secrets.Options["token"]
+	if token == "" || !remotes.Connectable(string(d.Kind)) {
+		return models.Errorf(models.Conflict, "This destination is not connected.")
+	}
+	options := allOptions(d, secrets)
+	delete(secrets.Options, "token")
+	if err := c.seal(d, secrets); err != nil {
+		return err
+	}
+	if err := s.Store.Write(c.ctx(), func(tx *models.Tx) error { return tx.Select("secrets").Updates(d).Error }); err != nil {
+		return err
+	}
+	// The token is gone here whatever the service says; a service that does not answer keeps its permission for now.
+	if err := s.Clouds.Revoke(c.ctx(), string(d.Kind), options, token); err != nil {
+		s.Log.Warn("a cloud drive's permission could not be given back", "destination", d.ID, "error", err)
+	}
+	return nil
+}

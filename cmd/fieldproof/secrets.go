@@ -1,0 +1,34 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"fieldproof/models"
+)
+
+type secretsCommand struct {
+	Reseal secretsReseal `cmd:"" help:"Seal every kept secret with the first key of FIELDPROOF_SECRET_KEY. Run it once all processes know the new key; a day later the old one can go."`
+}
+
+type secretsReseal struct{}
+
+// Run reseals.
+func (secretsReseal) Run(ctx context.Context) error {
+	c, err := readConfig(need{sqlite: true, secrets: true})
+	if err != nil {
+		return err
+	}
+	store, err := models.Open(ctx, c.DatabaseURL)
+	if err != nil {
+		return fmt.Errorf("FIELDPROOF_DATABASE_URL: %w", err)
+	}
+	defer store.Close()
+	if err := store.CheckSchema(ctx); err != nil {
+		return err
+	}
+	store.Sealer = c.sealer
+	n, err := store.Reseal(ctx)
+	fmt.Printf("%d secrets sealed with the newest key.\n", n)
+	return err
+}
