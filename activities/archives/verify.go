@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/digitorus/pkcs7"
 	"github.com/digitorus/timestamp"
 
 	"fieldproof/models"
@@ -528,12 +529,28 @@ func (r *Report) stamp(l *links, der []byte, n int64, authorities *x509.CertPool
 	if authorities == nil {
 		return nil
 	}
-	for _, c := range token.Certificates {
-		if _, err := c.Verify(x509.VerifyOptions{Roots: authorities, CurrentTime: token.Time, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping}}); err == nil {
-			return nil
-		}
+	if !trusted(token, authorities) {
+		return errors.New("it is not by a time-stamp authority that is trusted")
 	}
-	return errors.New("it is not by a time-stamp authority that is trusted")
+	return nil
+}
+
+// trusted tells whether the certificate that signed a token leads to an authority: others that lie in it say nothing.
+func trusted(token *timestamp.Timestamp, authorities *x509.CertPool) bool {
+	signed, err := pkcs7.Parse(token.RawToken)
+	if err != nil {
+		return false
+	}
+	signer := signed.GetOnlySigner()
+	if signer == nil {
+		return false
+	}
+	between := x509.NewCertPool()
+	for _, c := range signed.Certificates {
+		between.AddCert(c)
+	}
+	_, err = signer.Verify(x509.VerifyOptions{Roots: authorities, Intermediates: between, CurrentTime: token.Time, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping}})
+	return err == nil
 }
 
 // stampTolerance is how far the clocks of an installation and of an authority may differ.
