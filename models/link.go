@@ -151,13 +151,28 @@ func (tx *Tx) MakeLink(id string, o *WorkOrder, f LinkFields, passwordHash strin
 		return nil, "", err
 	}
 	token := base64.RawURLEncoding.EncodeToString(raw[:])
+	l, err := tx.keepLink(id, token, o, f, passwordHash, by)
+	return l, token, err
+}
+
+// KeepLink makes sure that there is a link with a token that somebody derived: one that exists stays as it is.
+func (tx *Tx) KeepLink(token string, o *WorkOrder, f LinkFields, by string) error {
+	var have int64
+	if err := tx.Model(&Link{}).Where("token_hash = ?", hashToken(token)).Count(&have).Error; err != nil || have > 0 {
+		return err
+	}
+	_, err := tx.keepLink(NewID(), token, o, f, "", by)
+	return err
+}
+
+func (tx *Tx) keepLink(id, token string, o *WorkOrder, f LinkFields, passwordHash, by string) (*Link, error) {
 	l := &Link{ID: id, AccountID: o.AccountID, WorkOrderID: o.ID, TokenHash: hashToken(token), AllowDownloads: f.AllowDownloads, AllowComments: f.AllowComments,
 		ItemIDs: f.ItemIDs, ExpiresAt: f.ExpiresAt, CreatedBy: by, CreatedAt: Now()}
 	l.PasswordHash = passwordHash
 	if l.ItemIDs == nil {
 		l.ItemIDs = []string{}
 	}
-	return l, token, tx.Create(l).Error
+	return l, tx.Create(l).Error
 }
 
 // LinkByToken finds the link of a token: [NotFound] when there is none, [Gone] when it was revoked or has expired.

@@ -71,20 +71,17 @@ func (p *Post) send(ctx context.Context, b *Backups, d *models.Delivery, destina
 	return explainMail(p.Server.Send(ctx, letter))
 }
 
-// link makes the link of the delivery. Its token can't be shown again, so that a retry makes a new one, and the one
-// before it ends.
+// link makes the link of the delivery. Its token follows from the delivery, so that a retry mails the same one.
 func (p *Post) link(ctx context.Context, b *Backups, d *models.Delivery, proof *models.Proof) (string, error) {
-	var token string
-	err := b.Store.Write(ctx, func(tx *models.Tx) error {
-		old := "mail/" + d.ID
-		if err := tx.Model(&models.Link{}).Where("created_by = ? AND revoked_at IS NULL", old).Update("revoked_at", models.Now()).Error; err != nil {
-			return err
-		}
-		var err error
-		_, token, err = tx.MakeLink(models.NewID(), proof.Order, models.LinkFields{AllowDownloads: true}, "", old)
-		return err
+	signer, err := b.Store.Signer(ctx, d.AccountID)
+	if err != nil {
+		return "", err
+	}
+	by := "mail/" + d.ID
+	token := signer.Code(by)
+	return p.PublicURL + "/s/" + token, b.Store.Write(ctx, func(tx *models.Tx) error {
+		return tx.KeepLink(token, proof.Order, models.LinkFields{AllowDownloads: true}, by)
 	})
-	return p.PublicURL + "/s/" + token, err
 }
 
 func (p *Post) test(ctx context.Context, d *models.Destination) error {

@@ -29,6 +29,7 @@ type PeerCall struct {
 	Raw     string // the payload as it stood in the body
 	Payload JSON
 	Parts   []string // the names of the parts, in their order
+	Size    int      // of the whole body
 }
 
 var partName = regexp.MustCompile(`form-data; name="([^"]*)"`)
@@ -81,7 +82,7 @@ func (p *Peer) Calls(service string) []PeerCall {
 
 func (p *Peer) serve(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	c := PeerCall{Service: strings.TrimSuffix(r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:], ".php")}
+	c := PeerCall{Size: len(body), Service: strings.TrimSuffix(r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:], ".php")}
 	for _, m := range partName.FindAllSubmatch(body, -1) {
 		c.Parts = append(c.Parts, string(m[1]))
 	}

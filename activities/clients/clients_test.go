@@ -1,0 +1,156 @@
+package clients_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"hash/crc32"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fieldproof/activities/clients"
+	"fieldproof/activities/media"
+	"fieldproof/guard"
+	"fieldproof/models"
+	"fieldproof/tests/house"
+	"fieldproof/tests/rig"
+)
+
+// client is an account whose order is published to one client's system.
+type client struct {
+	*house.House
+	clients *clients.Clients
+	peer    *rig.Peer
+	place   *models.Destination
+}
+
+func newClient(t *testing.T) *client {
+	c := &client{House: house.New(t), peer: rig.NewPeer("open sesame")}
+	t.Cleanup(c.peer.Close)
+	networks, err := guard.ParseNetworks("127.0.0.0/8")
+	require.NoError(t, err)
+	log := slog.New(slog.DiscardHandler)
+	c.clients = clients.New(c.Store, c.Blobs, media.New(c.Store, c.Blobs, log, 256<<20), c.Store.Sealer, guard.NewNetwork(networks, "https://example.com"), "https://example.com", log)
+	c.place = &models.Destination{Kind: models.ClientDestination, Settings: models.DestinationSettings{URL: c.peer.URL + "/api", Extension: ".php", Username: "me"}}
+	c.Destination(c.place, models.DestinationSecrets{Password: "open sesame"})
+	c.peer.On("status", func(w http.ResponseWriter, _ rig.JSON) { rig.Say(w, `{"status":true,"error":null}`) })
+	return c
+}
+
+// pass sends what is due, as if every rest had passed.
+func (c *client) pass() {
+	c.T.Helper()
+	c.Write(func(tx *models.Tx) error {
+		return tx.Model(&models.ClientMessage{}).Where("destination_id = ? AND next_attempt_at IS NOT NULL", c.place.ID).Update("next_attempt_at", models.Now()).Error
+	})
+	_, err := c.clients.SendToClient(c.Ctx, models.ClientSubject(c.place.ID, c.Order.ID))
+	require.NoError(c.T, err)
+}
+
+func (c *client) messages() []models.ClientMessage {
+	var rows []models.ClientMessage
+	require.NoError(c.T, c.Store.Read(c.Ctx).Where("destination_id = ?", c.place.ID).Order("seq").Find(&rows).Error)
+	return rows
+}
+
+func states(rows []models.ClientMessage) string {
+	var all []string
+	for _, m := range rows {
+		all = append(all, m.Kind+" "+m.State)
+	}
+	return strings.Join(all, ", ")
+}
+
+func TestWhatFailsForGoodHoldsBackNothing(t *testing.T) {
+	c := newClient(t)
+	bad := c.Photo(c.Order, 1)
+	c.Photo(c.Order, 2)
+	c.Publish(c.Order)
+	c.peer.On("uploadPictures", func(w http.ResponseWriter, payload rig.JSON) {
+		if payload["uuid"] == bad.UUID {
+			rig.Say(w, `{"status":false,"error":"no such order here"}`)
+			return
+		}
+		rig.Say(w, `{"status":true,"error":""}`)
+	})
+	c.pass()
+	require.Equal(t, "item retrying, item pending, status pending", states(c.messages()), "in sequence: the second waits for the first")
+	for range 5 {
+		c.pass()
+	}
+	require.Equal(t, "item failed, item delivered, status delivered", states(c.messages()))
+	require.Equal(t, "The peer said: no such order here", c.messages()[0].LastError)
+	require.EqualValues(t, 6, c.messages()[0].Attempts, "bounded")
+	var alerts []models.Alert
+	require.NoError(t, c.Store.Read(c.Ctx).Find(&alerts).Error)
+	require.Len(t, alerts, 1)
+	require.Contains(t, alerts[0].Detail, "no such order here")
+
+	// By hand it goes again, and what has arrived does not.
+	before := len(c.peer.Calls("uploadPictures"))
+	c.peer.On("uploadPictures", func(w http.ResponseWriter, _ rig.JSON) { rig.Say(w, `{"status":true,"error":""}`) })
+	d, err := models.One[models.Delivery](c.Store.Read(c.Ctx).Where("destination_id = ?", c.place.ID), "delivery")
+	require.NoError(t, err)
+	c.Write(func(tx *models.Tx) error { return tx.RetryDelivery(d) })
+	c.pass()
+	require.Equal(t, "item delivered, item delivered, status delivered", states(c.messages()))
+	require.Len(t, c.peer.Calls("uploadPictures"), before+1)
+}
+
+func TestALostAnswerRepeatsTheSame(t *testing.T) {
+	c := newClient(t)
+	c.Photo(c.Order, 1)
+	c.Photo(c.Order, 2)
+	c.Publish(c.Order)
+	filed := map[any]int{} // as a peer that knows its files by name
+	var cut atomic.Bool
+	c.peer.On("uploadPictures", func(w http.ResponseWriter, payload rig.JSON) {
+		filed[payload["fileName"]]++
+		if cut.CompareAndSwap(false, true) {
+			panic(http.ErrAbortHandler) // taken, and then the line breaks
+		}
+		rig.Say(w, `{"status":true,"error":""}`)
+	})
+	c.pass()
+	require.Equal(t, "item retrying, item pending, status pending", states(c.messages()))
+	c.pass()
+	require.Equal(t, "item delivered, item delivered, status delivered", states(c.messages()))
+	calls := c.peer.Calls("uploadPictures")
+	require.Len(t, calls, 3)
+	require.Equal(t, calls[0].Raw, calls[1].Raw, "the retry is the same, so that the peer can tell")
+	require.Len(t, filed, 2, "two files, whatever was said twice")
+}
+
+func TestALargeFileThatIsRefusedGoesSmaller(t *testing.T) {
+	c := newClient(t)
+	photo := rig.JPEG(2400, 1800, 3)
+	photo = append(photo, make([]byte, 5<<20)...) // a maker's note behind the picture
+	sum := sha256.Sum256(photo)
+	item := c.Photo(c.Order, 1)
+	item.SHA256, item.Size, item.CRC32, item.BlobKey = hex.EncodeToString(sum[:]), int64(len(photo)), int64(crc32.ChecksumIEEE(photo)), "originals/large"
+	item.Width, item.Height = 2400, 1800
+	require.NoError(t, c.Blobs.Put(c.Ctx, item.BlobKey, "image/jpeg", strings.NewReader(string(photo))))
+	c.Write(func(tx *models.Tx) error { return tx.Save(item).Error })
+	c.Publish(c.Order)
+	var sizes []int64
+	c.peer.On("uploadPictures", func(w http.ResponseWriter, _ rig.JSON) {
+		calls := c.peer.Calls("uploadPictures")
+		sizes = append(sizes, int64(calls[len(calls)-1].Size))
+		if sizes[len(sizes)-1] > 4<<20 {
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+			return
+		}
+		rig.Say(w, `{"status":true,"error":""}`)
+	})
+	c.pass()
+	require.Equal(t, "item delivered, status delivered", states(c.messages()))
+	require.Len(t, sizes, 2)
+	require.Contains(t, c.messages()[0].LastError, "smaller copy", "and says so")
+	calls := c.peer.Calls("uploadPictures")
+	require.Contains(t, calls[1].Raw, item.SHA256, "with the original's hash")
+	require.Equal(t, calls[0].Payload["fileName"], calls[1].Payload["fileName"])
+}
