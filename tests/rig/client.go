@@ -243,10 +243,19 @@ func (u *User) AwaitState(id, state string) Answer {
 	return a
 }
 
+// Patience is for how long something that should happen is waited for.
+const Patience = 40 * time.Second
+
 // Await waits for something to become true.
 func (u *User) Await(what string, true func() bool) {
 	u.T.Helper()
-	for until := time.Now().Add(40 * time.Second); !true(); time.Sleep(25 * time.Millisecond) {
+	u.AwaitFor(Patience, what, true)
+}
+
+// AwaitFor is Await for what takes its time.
+func (u *User) AwaitFor(patience time.Duration, what string, true func() bool) {
+	u.T.Helper()
+	for until := time.Now().Add(patience); !true(); time.Sleep(25 * time.Millisecond) {
 		if time.Now().After(until) {
 			u.T.Fatalf("waited in vain for %s", what)
 		}
