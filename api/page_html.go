@@ -111,7 +111,7 @@ func (s *Server) assetRoutes(g *gin.Engine) {
 	g.GET("/pages/:name", func(g *gin.Context) {
 		name := g.Param("name")
 		content, err := pageFiles.ReadFile("pages/" + path.Base(name))
-		types := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+		types := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 		if err != nil || types[path.Ext(name)] == "" {
 			s.refuse(models.NotFound, "There is nothing at this address.")(g)
 			return

@@ -226,6 +226,8 @@ func lateness(route string) string {
 		return "65"
 	case strings.HasSuffix(route, "/restore"):
 		return "8"
+	case strings.HasSuffix(route, "/connection"):
+		return "5"
 	case strings.HasPrefix(route, "DELETE"):
 		return "6"
 	case strings.HasPrefix(route, "GET"):

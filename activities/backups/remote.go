@@ -130,7 +130,7 @@ func (r *remote) put(ctx context.Context, s source) error {
 	if old != nil {
 		stored, err = old, old.Update(ctx, in, info)
 	} else {
-		stored, err = r.fs.Put(ctx, in, info)
+		stored, err = r.create(ctx, in, info)
 	}
 	if err != nil {
 		return err
@@ -148,6 +148,14 @@ func (r *remote) put(ctx context.Context, s source) error {
 		}
 	}
 	return nil
+}
+
+// create sends a file that is known not to be there; a place that would look again is told not to.
+func (r *remote) create(ctx context.Context, in io.Reader, info fs.ObjectInfo) (fs.Object, error) {
+	if unchecked := r.fs.Features().PutUnchecked; unchecked != nil {
+		return unchecked(ctx, in, info)
+	}
+	return r.fs.Put(ctx, in, info)
 }
 
 // verified are the kinds of checksum by which the place tells what it holds; one is enough.

@@ -8,7 +8,7 @@
   const dialog = document.createElement("dialog");
   dialog.className = "viewer";
   dialog.setAttribute("aria-label", "Photo");
-  dialog.innerHTML = '<figure><img alt=""><figcaption></figcaption></figure><nav><button type="button" data-go="-1">Previous</button><button type="button" data-go="1">Next</button><button type="button" data-close>Close</button></nav>';
+  dialog.innerHTML = '<figure tabindex="-1" autofocus><img alt=""><figcaption></figcaption></figure><nav><button type="button" data-go="-1">Previous</button><button type="button" data-go="1">Next</button><button type="button" data-close>Close</button></nav>';
   document.body.append(dialog);
   const image = dialog.querySelector("img");
   const caption = dialog.querySelector("figcaption");
@@ -25,6 +25,8 @@
     const link = (href, text) => { const l = document.createElement("a"); l.href = href; l.textContent = text; caption.append(l, " "); };
     link(a.dataset.verify, "Verify");
     if (a.dataset.original) link(a.dataset.original, "Original");
+    // A link of the caption that had the focus is gone with it.
+    if (dialog.open && !dialog.contains(document.activeElement)) dialog.querySelector("[autofocus]").focus();
     const next = all[(at + 1) % all.length];
     new Image().src = next.href;
   };

@@ -1,0 +1,225 @@
+package tests
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+
+	"fieldproof/tests/rig"
+)
+
+// axe is the accessibility checker, as npm brings it.
+var axe = sync.OnceValues(func() (string, error) {
+	dir := filepath.Join(rig.Root(), "tests", "browser")
+	script := filepath.Join(dir, "node_modules", "axe-core", "axe.min.js")
+	if _, err := os.Stat(script); err != nil {
+		if out, err := exec.Command("npm", "ci", "--prefix", dir, "--no-audit", "--no-fund").CombinedOutput(); err != nil {
+			return "", fmt.Errorf("npm ci: %w: %s", err, out)
+		}
+	}
+	b, err := os.ReadFile(script)
+	return string(b), err
+})
+
+// browse opens Chromium, as a phone or as a desk has it.
+func browse(t *testing.T, phone bool) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	require.NoError(t, err, "install the Debian package chromium")
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 900))
+	all, stopAll := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stopAll)
+	ctx, stop := chromedp.NewContext(all)
+	t.Cleanup(stop)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	t.Cleanup(cancel)
+	if phone {
+		require.NoError(t, chromedp.Run(ctx, emulation.SetDeviceMetricsOverride(390, 844, 2, true), emulation.SetTouchEmulationEnabled(true)))
+	}
+	return ctx
+}
+
+// accessible asserts that axe finds nothing against WCAG 2.2 AA on the page as it stands.
+func accessible(t *testing.T, ctx context.Context, what string) {
+	t.Helper()
+	script, err := axe()
+	require.NoError(t, err)
+	var violations string
+	require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(script+"; 0", nil), chromedp.Evaluate(
+		`axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(r => JSON.stringify(r.violations.map(v => v.id + ": " + v.nodes.map(n => n.html).join(" | "))))`,
+		&violations, awaitPromise)))
+	require.Equal(t, "[]", violations, what)
+}
+
+// until waits for something to be true on the page.
+func until(t *testing.T, ctx context.Context, what, expression string) {
+	t.Helper()
+	var err error
+	for end := time.Now().Add(rig.Patience); time.Now().Before(end); time.Sleep(25 * time.Millisecond) {
+		holds := false
+		if err = chromedp.Run(ctx, chromedp.Evaluate("Boolean("+expression+")", &holds)); holds {
+			return
+		}
+	}
+	var text string
+	_ = chromedp.Run(ctx, chromedp.Evaluate(`document.body.innerText`, &text))
+	require.FailNow(t, what, "%v; the page says: %s", err, text)
+}
+
+// screenshot keeps what the page looks like when somebody asks for it by SCREENSHOTS=folder.
+func screenshot(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	folder := os.Getenv("SCREENSHOTS")
+	if folder == "" {
+		return
+	}
+	var picture []byte
+	require.NoError(t, chromedp.Run(ctx, chromedp.FullScreenshot(&picture, 100)))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o600))
+}
+
+func press(keys ...string) chromedp.Action { return chromedp.KeyEvent(strings.Join(keys, "")) }
+
+func TestASecureLinkInABrowser(t *testing.T) {
+	t.Parallel()
+	in := shapes[0]
+	office := rig.SignUp(t, in.URL)
+	office.Want(200, "PUT", "/account/logo", rig.PNG(300, 90, 5), "Content-Type", "image/png")
+	template := survey("yard")
+	office.Want(201, "POST", "/surveys", template)
+	o := office.Order(rig.JSON{"latitude": 30.5084, "longitude": -97.6790})
+	order, task := o.Text("id"), o.Text("tasks", 0, "id")
+	for n := range uint64(4) {
+		office.Upload(order, rig.JPEG(800, 600, n+1), "task_id", task, "evidence_type", []string{"before", "after"}[n%2], "taken_at", now(), "source", "mobile_camera",
+			"latitude", fmt.Sprint(30.5084+float64(n)*0.0002), "longitude", "-97.6790", "accuracy", "8", "notes", "Gate <b>closed</b>")
+	}
+	office.Want(200, "POST", "/work-orders/"+order+"/assign", rig.JSON{"assignee": office.Username})
+	office.AwaitState(order, "in_progress")
+	for _, step := range []string{"complete", "approve", "publish"} {
+		office.Want(200, "POST", "/work-orders/"+order+"/"+step, nil)
+	}
+	link := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{"allow_downloads": true, "allow_comments": true, "password": "open sesame"}).Text("url")
+
+	ctx := browse(t, true)
+	var errors []string
+	chromedp.ListenTarget(ctx, func(e any) { errors = append(errors, complaint(e)...) })
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(link), chromedp.WaitVisible("#password")))
+	accessible(t, ctx, "the page that asks for the password")
+	screenshot(t, ctx, "link-password")
+	require.NoError(t, chromedp.Run(ctx, chromedp.Focus("#password"), press("wrong", kb.Enter), chromedp.WaitVisible("[role=alert]")))
+	accessible(t, ctx, "after a wrong password")
+	require.NoError(t, chromedp.Run(ctx, chromedp.Focus("#password"), press("open sesame", kb.Enter), chromedp.WaitVisible("a[data-photo]")))
+	accessible(t, ctx, "the page on a phone")
+	screenshot(t, ctx, "link-phone")
+	until(t, ctx, "nothing is wider than the phone", `document.documentElement.scrollWidth <= 390`)
+
+	// By keyboard into the viewer, through it, and back to where one was.
+	require.NoError(t, chromedp.Run(ctx, chromedp.Focus("a[data-photo]"), press(kb.Enter), chromedp.WaitVisible("dialog[open]")))
+	until(t, ctx, "the photo shows", `document.querySelector("dialog img").complete && document.querySelector("dialog img").naturalWidth > 0`)
+	accessible(t, ctx, "the viewer")
+	screenshot(t, ctx, "link-viewer")
+	until(t, ctx, "which photo it is", `document.querySelector("dialog figcaption").textContent.startsWith("1 of 4")`)
+	require.NoError(t, chromedp.Run(ctx, press(kb.ArrowRight)))
+	until(t, ctx, "the next", `document.querySelector("dialog figcaption").textContent.startsWith("2 of 4")`)
+	require.NoError(t, chromedp.Run(ctx, press(kb.ArrowLeft), press(kb.ArrowLeft)))
+	until(t, ctx, "round the beginning", `document.querySelector("dialog figcaption").textContent.startsWith("4 of 4")`)
+	require.NoError(t, chromedp.Run(ctx, swipe(300, 60)))
+	until(t, ctx, "by a finger, round the end", `document.querySelector("dialog figcaption").textContent.startsWith("1 of 4")`)
+	require.NoError(t, chromedp.Run(ctx, press(kb.Escape)))
+	until(t, ctx, "closed, and back at the photo", `!document.querySelector("dialog[open]") && document.activeElement.matches("a[data-photo]")`)
+
+	// What is published meanwhile arrives by itself, but not under somebody who writes.
+	publishMore := func(seed uint64) {
+		photo := office.Upload(order, rig.JPEG(800, 600, seed), "task_id", task, "evidence_type", "after", "taken_at", now())
+		office.Want(200, "PATCH", "/photos/"+photo.Text("id"), rig.JSON{"review": "approved"})
+		office.Want(200, "POST", "/work-orders/"+order+"/publish", nil)
+	}
+	publishMore(8)
+	until(t, ctx, "the new photo", `document.querySelectorAll("a[data-photo]").length === 5`)
+	until(t, ctx, "which is said", `document.getElementById("live").textContent.includes("1 new photo has arrived")`)
+	accessible(t, ctx, "after the arrival")
+	require.NoError(t, chromedp.Run(ctx, chromedp.SetValue("#author", "Client"), chromedp.Focus("#text"), press("Well done <script>alert(1)</script>"), press(kb.Tab, kb.Enter)))
+	until(t, ctx, "the comment", `document.querySelector(".comments") && document.querySelector(".comments").textContent.includes("Well done <script>")`)
+	require.Empty(t, errors, "the console is silent")
+
+	desk := browse(t, false)
+	plain := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{}).Text("url")
+	require.NoError(t, chromedp.Run(desk, chromedp.Navigate(plain), chromedp.WaitVisible("a[data-photo]")))
+	accessible(t, desk, "the page at a desk")
+	screenshot(t, desk, "link-desk")
+	require.NoError(t, chromedp.Run(desk, emulation.SetScriptExecutionDisabled(true), chromedp.Navigate(plain)))
+	var html string
+	require.NoError(t, chromedp.Run(desk, chromedp.OuterHTML("main", &html)))
+	require.Contains(t, html, "Certified service record", "readable without scripts")
+}
+
+func TestTheVerificationPageInABrowser(t *testing.T) {
+	t.Parallel()
+	in := shapes[0]
+	office := rig.SignUp(t, in.URL)
+	_, items := released(t, office, 1)
+	good, bad := filepath.Join(t.TempDir(), "copy.jpg"), filepath.Join(t.TempDir(), "changed.jpg")
+	original := rig.JPEG(200, 150, 1)
+	require.NoError(t, os.WriteFile(good, original, 0o600))
+	require.NoError(t, os.WriteFile(bad, append(original, 0), 0o600))
+	ctx := browse(t, true)
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(in.URL+"/verify/"+items[0].Text("uuid")), chromedp.WaitVisible("#copy")))
+	accessible(t, ctx, "the verification page")
+	screenshot(t, ctx, "verify")
+	for _, way := range []string{"", `Object.defineProperty(Crypto.prototype, "subtle", {get: () => undefined})`} {
+		if way != "" { // an address without TLS gives no crypto.subtle
+			require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(in.URL+"/verify/"+items[0].Text("uuid")), chromedp.Evaluate(way+"; 0", nil)))
+		}
+		require.NoError(t, chromedp.Run(ctx, chromedp.SetUploadFiles("#copy", []string{good})))
+		until(t, ctx, "it matches", `document.getElementById("outcome").textContent.startsWith("It matches")`)
+		require.NoError(t, chromedp.Run(ctx, chromedp.SetUploadFiles("#copy", []string{bad})))
+		until(t, ctx, "it does not", `document.getElementById("outcome").textContent.startsWith("It does not match")`)
+	}
+	accessible(t, ctx, "with an outcome")
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(in.URL+"/verify/unknown-uuid"), chromedp.WaitVisible("h1")))
+	accessible(t, ctx, "an unknown item")
+}
+
+// swipe moves a finger across the middle of the phone.
+func swipe(from, to float64) chromedp.Action {
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		for _, step := range []struct {
+			kind input.TouchType
+			at   []*input.TouchPoint
+		}{{input.TouchStart, []*input.TouchPoint{{X: from, Y: 400}}}, {input.TouchMove, []*input.TouchPoint{{X: to, Y: 400}}}, {input.TouchEnd, []*input.TouchPoint{}}} {
+			if err := input.DispatchTouchEvent(step.kind, step.at).Do(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// complaint is what a page says on its console when something is wrong.
+func complaint(e any) []string {
+	switch e := e.(type) {
+	case *runtime.EventExceptionThrown:
+		return []string{e.ExceptionDetails.Error()}
+	case *log.EventEntryAdded:
+		if e.Entry.Level == log.LevelError && !strings.Contains(e.Entry.Text, "403") { // the wrong password
+			return []string{e.Entry.Text + " " + e.Entry.URL}
+		}
+	}
+	return nil
+}
+
+func awaitPromise(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
