@@ -43,7 +43,7 @@ func browse(t *testing.T, phone bool) context.Context {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 900))
 	all, stopAll := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stopAll)
-	ctx, stop := chromedp.NewContext(all)
+	ctx, stop := chromedp.NewContext(all, chromedp.WithErrorf(func(string, ...any) {})) // it tells of events that it does not know
 	t.Cleanup(stop)
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(cancel)
@@ -115,8 +115,13 @@ func TestASecureLinkInABrowser(t *testing.T) {
 	link := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{"allow_downloads": true, "allow_comments": true, "password": "open sesame"}).Text("url")
 
 	ctx := browse(t, true)
-	var errors []string
-	chromedp.ListenTarget(ctx, func(e any) { errors = append(errors, complaint(e)...) })
+	var mu sync.Mutex
+	var complaints []string
+	chromedp.ListenTarget(ctx, func(e any) {
+		mu.Lock()
+		defer mu.Unlock()
+		complaints = append(complaints, complaint(e)...)
+	})
 	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(link), chromedp.WaitVisible("#password")))
 	accessible(t, ctx, "the page that asks for the password")
 	screenshot(t, ctx, "link-password")
@@ -154,7 +159,9 @@ func TestASecureLinkInABrowser(t *testing.T) {
 	accessible(t, ctx, "after the arrival")
 	require.NoError(t, chromedp.Run(ctx, chromedp.SetValue("#author", "Client"), chromedp.Focus("#text"), press("Well done <script>alert(1)</script>"), press(kb.Tab, kb.Enter)))
 	until(t, ctx, "the comment", `document.querySelector(".comments") && document.querySelector(".comments").textContent.includes("Well done <script>")`)
-	require.Empty(t, errors, "the console is silent")
+	mu.Lock()
+	require.Empty(t, complaints, "the console is silent")
+	mu.Unlock()
 
 	desk := browse(t, false)
 	plain := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{}).Text("url")

@@ -20,6 +20,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"go.temporal.io/sdk/activity"
+	"gorm.io/gorm"
 
 	"fieldproof/guard"
 	"fieldproof/models"
@@ -42,7 +43,7 @@ func New(store *models.Store, blobs *storage.Store, sealer *models.Sealer, netwo
 }
 
 const (
-	batchSize = 64
+	batchSize = 128
 	sideways  = 8 // messages under way at once to one endpoint
 	passTime  = 40 * time.Minute
 )
@@ -184,6 +185,7 @@ func (w *Webhooks) record(ctx context.Context, d *models.Destination, answers []
 		attempts := make([]models.Attempt, len(answers))
 		var lastError string
 		gone := false
+		var arrived []string
 		for i, a := range answers {
 			m := a.message
 			m.Attempts++
@@ -199,10 +201,12 @@ func (w *Webhooks) record(ctx context.Context, d *models.Destination, answers []
 				next := models.At(now.Add(max(restAfter(m.Attempts), a.rest)))
 				m.State, m.LastError, m.NextAttemptAt = models.DeliveryRetrying, a.err.Error(), &next
 			}
-			if a.err != nil {
-				attempts[i].Error, lastError = a.err.Error(), a.err.Error()
-				gone = gone || a.status == http.StatusGone
+			if a.err == nil {
+				arrived = append(arrived, m.ID)
+				continue
 			}
+			attempts[i].Error, lastError = a.err.Error(), a.err.Error()
+			gone = gone || a.status == http.StatusGone
 			if err := tx.Select("state", "attempts", "last_error", "next_attempt_at", "delivered_at").Updates(m).Error; err != nil {
 				return err
 			}
@@ -210,6 +214,13 @@ func (w *Webhooks) record(ctx context.Context, d *models.Destination, answers []
 				if err := tx.Raise(alertOf(d, models.AlertFailedDelivery, m.ID, "A web-hook message did not reach "+d.Name, m.LastError, "Mend the endpoint, then replay its messages.")); err != nil {
 					return err
 				}
+			}
+		}
+		if len(arrived) > 0 {
+			err := tx.Model(&models.WebhookMessage{}).Where("id IN ?", arrived).
+				Updates(map[string]any{"state": models.DeliveryDelivered, "attempts": gorm.Expr("attempts + 1"), "last_error": "", "next_attempt_at": nil, "delivered_at": now}).Error
+			if err != nil {
+				return err
 			}
 		}
 		if err := tx.Create(&attempts).Error; err != nil {
@@ -293,29 +304,43 @@ const maxInline = 20 << 20
 
 // body writes a message as it was frozen; the photo, when the endpoint wants it, is read from its immutable bytes.
 func (w *Webhooks) body(ctx context.Context, d *models.Destination, m *models.WebhookMessage) ([]byte, error) {
-	file := ""
+	var photo []byte
 	if m.ItemID != "" && d.Settings.IncludeFile {
-		item, err := models.One[models.Item](w.Store.Read(ctx).Where("id = ?", m.ItemID), "item")
+		item, err := models.One[models.Item](w.Store.Read(ctx).Select("blob_key", "size").Where("id = ?", m.ItemID), "item")
 		if err != nil {
 			return nil, err
 		}
 		if item.BlobKey != "" && item.Size <= maxInline {
-			if file, err = w.inline(ctx, item); err != nil {
+			if photo, err = w.read(ctx, item); err != nil {
 				return nil, err
 			}
 		}
 	}
 	if d.Settings.Template != "" {
-		return w.filled(ctx, d, m, file)
+		return w.filled(ctx, d, m, base64.StdEncoding.EncodeToString(photo))
 	}
 	data := json.RawMessage(m.Data)
-	if file != "" {
-		var err error
-		if data, err = withFile(data, file); err != nil {
-			return nil, err
-		}
+	if photo == nil {
+		return json.Marshal(message{Type: m.Type, Timestamp: m.At, Data: data})
 	}
-	return json.Marshal(message{Type: m.Type, Timestamp: m.At, Data: data})
+	// The file's place is marked and filled last: JSON's encoder would go through its megabytes again at every level.
+	mark := "file of " + m.ID
+	data, err := withFile(data, mark)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(message{Type: m.Type, Timestamp: m.At, Data: data})
+	if err != nil {
+		return nil, err
+	}
+	before, after, found := bytes.Cut(text, []byte(`"`+mark+`"`))
+	if !found {
+		return nil, errors.New("webhooks: a body lost the place of its file")
+	}
+	body := make([]byte, 0, len(text)+base64.StdEncoding.EncodedLen(len(photo)))
+	body = append(append(body, before...), '"')
+	body = base64.StdEncoding.AppendEncode(body, photo)
+	return append(append(body, '"'), after...), nil
 }
 
 // filled is the body by the endpoint's own template.
@@ -336,14 +361,15 @@ func (w *Webhooks) filled(ctx context.Context, d *models.Destination, m *models.
 	return render(d.Settings.Template, c)
 }
 
-func (w *Webhooks) inline(ctx context.Context, item *models.Item) (string, error) {
+func (w *Webhooks) read(ctx context.Context, item *models.Item) ([]byte, error) {
 	reader, err := w.Blobs.Get(ctx, item.BlobKey)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer reader.Close()
-	photo, err := io.ReadAll(io.LimitReader(reader, maxInline+1))
-	return base64.StdEncoding.EncodeToString(photo), err
+	photo := make([]byte, item.Size)
+	_, err = io.ReadFull(reader, photo)
+	return photo, err
 }
 
 func withFile(data json.RawMessage, file string) (json.RawMessage, error) {

@@ -22,7 +22,7 @@ import (
 
 // House is an account with one order.
 type House struct {
-	T       *testing.T
+	T       testing.TB
 	Dir     string
 	Ctx     context.Context
 	Store   *models.Store
@@ -33,7 +33,7 @@ type House struct {
 }
 
 // New makes a house in a folder of its own.
-func New(t *testing.T) *House {
+func New(t testing.TB) *House {
 	h := Open(t, t.TempDir())
 	h.Account = &models.Account{ID: models.NewID()}
 	h.Ctx = models.InAccount(h.Ctx, h.Account.ID)
@@ -46,7 +46,7 @@ func New(t *testing.T) *House {
 }
 
 // Open opens the database and the blobs of a folder.
-func Open(t *testing.T, dir string) *House {
+func Open(t testing.TB, dir string) *House {
 	h := &House{T: t, Dir: dir, Ctx: context.Background(), Photos: map[string][]byte{}}
 	var err error
 	h.Store, err = models.Open(h.Ctx, "sqlite://"+filepath.Join(dir, "a.db"))
@@ -88,6 +88,13 @@ func (h *House) NewOrder(number string) *models.WorkOrder {
 // Photo adds an approved photo to an order. n makes it another one.
 func (h *House) Photo(o *models.WorkOrder, n int) *models.Item {
 	content := fmt.Appendf(nil, "the bytes of photo %d, as they were taken", n)
+	item := h.PhotoOf(o, n, content)
+	h.Photos[item.TakenAt.UTC().Format("20060102-150405")+"_"+item.UUID+".jpg"] = content
+	return item
+}
+
+// PhotoOf is Photo with bytes of one's own.
+func (h *House) PhotoOf(o *models.WorkOrder, n int, content []byte) *models.Item {
 	sum := sha256.Sum256(content)
 	at := models.At(time.Date(2026, 3, 4, 5, 6, n%60, 0, time.UTC))
 	item := &models.Item{ID: models.NewID(), AccountID: h.Account.ID, WorkOrderID: o.ID, Kind: models.Photo, UUID: fmt.Sprintf("uuid-%06d", n), Revision: 1, ReceivedAt: at, TakenAt: &at,
@@ -95,7 +102,6 @@ func (h *House) Photo(o *models.WorkOrder, n int) *models.Item {
 		BlobKey: fmt.Sprintf("originals/%d", n), Noticed: true}
 	require.NoError(h.T, h.Blobs.Put(h.Ctx, item.BlobKey, "image/jpeg", strings.NewReader(string(content))))
 	h.Write(func(tx *models.Tx) error { return tx.Create(item).Error })
-	h.Photos[at.UTC().Format("20060102-150405")+"_"+item.UUID+".jpg"] = content
 	return item
 }
 
@@ -109,11 +115,14 @@ func (h *House) Destination(d *models.Destination, secrets models.DestinationSec
 }
 
 // Publish releases what is new of an order.
-func (h *House) Publish(o *models.WorkOrder) *models.Publication {
+func (h *House) Publish(o *models.WorkOrder) *models.Publication { return h.PublishTo(o) }
+
+// PublishTo is Publish to some destinations.
+func (h *House) PublishTo(o *models.WorkOrder, destinations ...string) *models.Publication {
 	var p *models.Publication
 	h.Write(func(tx *models.Tx) error {
 		var err error
-		p, err = tx.PublishItems(o, &models.HistoryEvent{Type: models.TypePublished, FromState: models.Approved, ToState: models.Published, Actor: "office"}, models.Terms{QAPolicy: models.OfficeReview}, nil, nil)
+		p, err = tx.PublishItems(o, &models.HistoryEvent{Type: models.TypePublished, FromState: models.Approved, ToState: models.Published, Actor: "office"}, models.Terms{QAPolicy: models.OfficeReview}, nil, destinations)
 		if err != nil {
 			return err
 		}
