@@ -45,7 +45,7 @@ type AccountFields struct {
 
 const (
 	signUpsWindow = time.Hour
-	mostSignUps   = 100
+	mostSignUps   = 300 // an address may be a whole provider's
 )
 
 func (s *Server) accountRoutes() []route {

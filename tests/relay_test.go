@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/tests/rig"
+	"fieldproof/workflows/names"
 )
 
 func TestAutoRelaySendsItemsAsTheyCome(t *testing.T) {
@@ -90,6 +91,10 @@ func TestAutoRelaySendsItemsAsTheyCome(t *testing.T) {
 			nobody.Want(200, "GET", in.URL+"/verify/"+p.(map[string]any)["uuid"].(string), nil)
 		}
 		require.Len(t, office.Want(200, "GET", "/published", nil).List("items"), 3)
+
+		if *record {
+			recordHistory(t, in, names.PublicationID(publications.Text("items", 0, "id")), "relay-"+in.Name)
+		}
 
 		// A late item goes out in a publication of its own.
 		crew.Upload(id, rig.JPEG(90, 60, 4), "task_id", task, "evidence_type", "after", "source", "mobile_camera")

@@ -12,7 +12,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"fieldproof/models"
 	"fieldproof/tests/rig"
+	"fieldproof/workflows/names"
 )
 
 func TestASecureLinkShowsWhatIsPublished(t *testing.T) {
@@ -119,6 +121,9 @@ func TestAClientGetsItemsInSequence(t *testing.T) {
 		statuses := peer.Calls("status")
 		require.NotEmpty(t, statuses)
 		require.Contains(t, statuses[len(statuses)-1].Raw, `"complete"`)
+		if *record {
+			recordHistory(t, in, names.ClientID(models.ClientSubject(d.Text("id"), order)), "client-"+in.Name)
+		}
 	})
 }
 
