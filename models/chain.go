@@ -361,6 +361,11 @@ func headOf(db *gorm.DB, accountID string) (*ProofHead, error) {
 	return &ProofHead{Account: c.AccountID, Sequence: c.Sequence, Head: c.Head, KeyID: c.KeyID, SignedAt: c.SignedAt}, nil
 }
 
+// Head is where the account's chain stands, nil before it has begun.
+func (s *Store) Head(ctx context.Context, accountID string) (*ProofHead, error) {
+	return headOf(s.Read(ctx), accountID)
+}
+
 // Signer signs for an account, and makes the codes of its verification pages.
 type Signer struct {
 	Head   ProofHead // where the chain stood

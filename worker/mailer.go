@@ -120,5 +120,12 @@ func (m *Mailer) send(ctx context.Context, account *models.Account, alerts []mod
 		fmt.Fprintf(&text, "%s\n%s\nWhat to do: %s\n\n", oneLine(a.Title), oneLine(a.Detail), oneLine(a.Remedy))
 	}
 	fmt.Fprintf(&text, "All alerts of %s: %s\n", account.Name, m.PublicURL)
+	head, err := m.Store.Head(ctx, account.ID)
+	if err != nil {
+		return err
+	}
+	if head != nil {
+		fmt.Fprintf(&text, "Proof of everything published so far: %s\n", head.Text())
+	}
 	return m.Server.Send(ctx, mails.Letter{To: []string{account.AlertEmail}, Subject: "Fieldproof: " + subject, Text: text.String()})
 }
