@@ -219,8 +219,11 @@ func backupsOf(dir string) error {
 				return err
 			}
 			took := time.Since(began)
-			if delivery, err = models.One[models.Delivery](h.Store.Read(h.Ctx).Where("id = ?", delivery.ID), "delivery"); err != nil || delivery.State != models.DeliveryDelivered {
-				return fmt.Errorf("the delivery is %s: %s (%v)", delivery.State, delivery.LastError, err)
+			if delivery, err = models.One[models.Delivery](h.Store.Read(h.Ctx).Where("id = ?", delivery.ID), "delivery"); err != nil {
+				return err
+			}
+			if delivery.State != models.DeliveryDelivered {
+				return fmt.Errorf("the delivery is %s: %s", delivery.State, delivery.LastError)
 			}
 			rcloned, err := rcloneCopies(filepath.Join(h.Dir, "blobs", "originals"), kind, options)
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -91,6 +93,9 @@ func TestTheDownloaderMirrorsWhatIsPublished(t *testing.T) {
 		require.Contains(t, download(t, in.URL, token, folder), "5 fetched")
 		found := files(t, folder)
 		require.Len(t, found, 5)
+		for _, photo := range photos { // of which each order has its own
+			require.Contains(t, slices.Collect(maps.Values(found)), string(photo))
+		}
 		for _, content := range found {
 			require.NotEqual(t, string(unpublished), content)
 		}

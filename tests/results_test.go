@@ -193,6 +193,41 @@ func TestEveryKindOfPlaceGetsWhatIsPublished(t *testing.T) {
 			}
 		}
 		office.WantField(422, "settings.options.ssh", "POST", "/destinations", rig.JSON{"name": "x", "kind": "sftp", "settings": rig.JSON{"path": "x", "options": rig.JSON{"host": "h", "user": "u", "ssh": "sh -c id"}}})
+		// A server that has another key than it should gets nothing, its own is believed.
+		for _, other := range []bool{false, true} {
+			p, key := rig.SFTPPlace(t), ""
+			if key = p.HostKey; other {
+				key = rig.SFTPPlace(t).HostKey
+			}
+			options := rig.JSON{"host_key": key}
+			for name, value := range p.Settings["options"].(rig.JSON) {
+				options[name] = value
+			}
+			d := office.Want(201, "POST", "/destinations", rig.JSON{"name": "keyed", "kind": "sftp", "settings": rig.JSON{"path": "keyed", "options": options}})
+			tested := office.Want(200, "POST", "/destinations/"+d.Text("id")+"/test", nil)
+			require.Equal(t, !other, tested.Get("ok"), "%s", tested.Body)
+		}
+		office.WantField(422, "settings.options.host_key", "POST", "/destinations", rig.JSON{"name": "x", "kind": "sftp", "settings": rig.JSON{"path": "x", "options": rig.JSON{"host": "h", "user": "u", "host_key": "rubbish"}}})
+
+		// Folders are shown on a real order before anything goes there.
+		d := office.Want(200, "GET", "/destinations?limit=200", nil)
+		for n := range d.List("items") {
+			if d.Text("items", n, "name") == "webdav" {
+				preview := office.Want(200, "GET", "/destinations/"+d.Text("items", n, "id")+"/preview?work_order_id="+order, nil)
+				require.Len(t, preview.List("files"), 2)
+				require.Contains(t, preview.Text("files", 0), "/"+number+"/")
+			}
+		}
+		office.Want(409, "POST", "/destinations/"+d.Text("items", 0, "id")+"/connect", nil)
+		drive := office.Want(201, "POST", "/destinations", rig.JSON{"name": "drive", "kind": "drive", "settings": rig.JSON{"path": "results"}})
+		require.Equal(t, false, drive.Get("settings", "connected"))
+		unregistered := office.Want(409, "POST", "/destinations/"+drive.Text("id")+"/connect", nil)
+		require.Contains(t, unregistered.Text("detail"), "FIELDPROOF_DRIVE_APP")
+		office.Want(200, "PATCH", "/destinations/"+drive.Text("id"), rig.JSON{"settings": rig.JSON{"options": rig.JSON{"client_id": "own-id", "client_secret": "own-secret"}}})
+		begun := office.Want(200, "POST", "/destinations/"+drive.Text("id")+"/connect", nil)
+		require.Contains(t, begun.Text("url"), "code_challenge_method=S256")
+		require.Contains(t, begun.Text("url"), "client_id=own-id")
+		require.Contains(t, begun.Header.Get("Set-Cookie"), "HttpOnly")
 		private := office.Want(201, "POST", "/destinations", rig.JSON{"name": "x", "kind": "webdav", "settings": rig.JSON{"path": "x" + uuid.NewString(), "options": rig.JSON{"url": "http://10.0.0.1/"}}})
 		require.Contains(t, office.Want(200, "POST", "/destinations/"+private.Text("id")+"/test", nil).Text("error"), "FIELDPROOF_ALLOWED_NETWORKS")
 	})

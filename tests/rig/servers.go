@@ -29,6 +29,8 @@ type Place struct {
 	// Names lists the files below a folder of the place.
 	Names func(folder string) []string
 	Read  func(name string) []byte
+	// HostKey is the public key of an SFTP server, as known hosts have it.
+	HostKey string
 }
 
 // onDisk is a place whose server keeps its files in dir.
@@ -115,7 +117,9 @@ func SFTPPlace(t testing.TB) *Place {
 		}
 	}()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return onDisk(t, filepath.Join(dir, "orders"), JSON{"backend": "sftp", "path": "orders", "options": JSON{"host": "127.0.0.1", "port": port, "user": "crew", "pass": "secret"}})
+	place := onDisk(t, filepath.Join(dir, "orders"), JSON{"backend": "sftp", "path": "orders", "options": JSON{"host": "127.0.0.1", "port": port, "user": "crew", "pass": "secret"}})
+	place.HostKey = strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey())))
+	return place
 }
 
 func serveSFTP(c net.Conn, config *ssh.ServerConfig, dir string) {
