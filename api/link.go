@@ -270,7 +270,9 @@ func (s *Server) showShared(c *call, l *models.Link, problem string, status int)
 			v.CheckIns = append(v.CheckIns, i)
 		case models.Photo:
 			v.Photos++
-			v.Codes[i.ID] = signer.Code(i.ID)
+			if l.AllowDownloads { // the code opens the original
+				v.Codes[i.ID] = signer.Code(i.ID)
+			}
 		}
 	}
 	if l.AllowComments {
@@ -402,16 +404,14 @@ func (s *Server) sharedComment(c *call, l *models.Link) error {
 }
 
 func (s *Server) sharedPhoto(c *call, l *models.Link) error {
-	proof, err := s.sharedProof(c, l)
+	ctx := models.InAccount(c.Request.Context(), l.AccountID)
+	item, err := models.PublishedItem(s.Store.Read(ctx), c.Param("item"))
+	if models.KindOf(err) == models.NotFound || (err == nil && (!l.Shows(item) || item.BlobKey == "")) {
+		return models.Errorf(models.NotFound, "This link shows no such item.")
+	}
 	if err != nil {
 		return err
 	}
-	at := slices.IndexFunc(proof.Items, func(i *models.Item) bool { return i.ID == c.Param("item") && i.BlobKey != "" })
-	if at < 0 {
-		return models.Errorf(models.NotFound, "This link shows no such item.")
-	}
-	item := proof.Items[at]
-	ctx := models.InAccount(c.Request.Context(), l.AccountID)
 	switch name := c.Param("rendition"); {
 	case name == "original" && l.AllowDownloads:
 		reader, err := s.Blobs.Get(ctx, item.BlobKey)

@@ -133,18 +133,12 @@ func published(proof *models.Proof, item *models.Item, publicationID, template s
 }
 
 func (s *Server) publishedContent(c *call) (any, error) {
-	db := s.Store.Read(c.ctx())
-	item, err := models.One[models.Item](db.Where("id = ? AND deleted_at IS NULL", c.Param("id")), "item")
+	item, err := models.PublishedItem(s.Store.Read(c.ctx()), c.Param("id"))
 	if err != nil {
 		return nil, err
 	}
-	none := models.Errorf(models.NotFound, "There is no such published item; it may have been withdrawn.")
-	proof, err := publishedOf(db, item.WorkOrderID)
-	if err != nil {
-		return nil, err
-	}
-	if proof.Item(item.ID) == nil || item.BlobKey == "" {
-		return nil, none
+	if item.BlobKey == "" {
+		return nil, models.Errorf(models.NotFound, "This item has no file.")
 	}
 	reader, err := s.Blobs.Get(c.ctx(), item.BlobKey)
 	if err != nil {

@@ -219,7 +219,11 @@ func (s *Server) content(ctx context.Context, it item, f *os.File, progress Prog
 				header.Set("Range", fmt.Sprintf("bytes=%d-", have))
 				header.Set("If-Range", `"`+it.known.SHA256+`"`)
 			}
-			answer, err := s.get(ctx, "/api/v1/published/"+url.PathEscape(it.ID)+"/content", header)
+			flowing, stop := context.WithCancelCause(ctx)
+			defer stop(nil)
+			stalled := time.AfterFunc(stallsFor, func() { stop(errStalled) })
+			defer stalled.Stop()
+			answer, err := s.get(flowing, "/api/v1/published/"+url.PathEscape(it.ID)+"/content", header)
 			if err != nil {
 				return err
 			}
@@ -229,7 +233,10 @@ func (s *Server) content(ctx context.Context, it item, f *os.File, progress Prog
 					return err
 				}
 			}
-			if _, err := io.Copy(&watched{f, progress}, io.LimitReader(answer.Body, it.known.Size-have+1)); err != nil {
+			if _, err := io.Copy(&watched{f, progress, stalled}, io.LimitReader(answer.Body, it.known.Size-have+1)); err != nil {
+				if cause := context.Cause(flowing); cause != nil && ctx.Err() == nil {
+					return cause
+				}
 				return err
 			}
 		}
@@ -258,13 +265,20 @@ func (s *Server) content(ctx context.Context, it item, f *os.File, progress Prog
 	})
 }
 
+// A connection over which nothing comes for stallsFor is given up, and the file asked for again from where it stands.
+const stallsFor = time.Minute
+
+var errStalled = errors.New("nothing came for a minute")
+
 type watched struct {
 	f        *os.File
 	progress Progress
+	stalled  *time.Timer
 }
 
 func (w *watched) Write(b []byte) (int, error) {
 	n, err := w.f.Write(b)
 	w.progress.Add(int64(n))
+	w.stalled.Reset(stallsFor)
 	return n, err
 }

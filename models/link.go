@@ -242,6 +242,19 @@ func PublishedProof(db *gorm.DB, orderID string, itemIDs []string) (*Proof, erro
 	return p, nil
 }
 
+// PublishedItem is an item that was published, of an order that is not deleted, and neither deleted nor rejected since;
+// else [NotFound]. It costs the same however many items its order has.
+func PublishedItem(db *gorm.DB, id string) (*Item, error) {
+	return One[Item](db.Select("items.*").Joins("JOIN work_orders ON work_orders.id = items.work_order_id AND NOT work_orders.hidden").
+		Where("items.id = ? AND items.deleted_at IS NULL AND items.review <> ?", id, ReviewRejected).
+		Where("EXISTS (SELECT 1 FROM publication_items WHERE publication_items.item_id = items.id)"), "published item")
+}
+
+// Shows tells whether the link shows an item of its order, when that is published.
+func (l *Link) Shows(i *Item) bool {
+	return i.WorkOrderID == l.WorkOrderID && (len(l.ItemIDs) == 0 || slices.Contains(l.ItemIDs, i.ID))
+}
+
 // ForClient leaves out what is for the office and the crew alone: notes, door codes, instructions.
 func (v WorkOrderView) ForClient() WorkOrderView {
 	v = v.ForField()

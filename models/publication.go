@@ -114,6 +114,7 @@ type PublicationView struct {
 	CreatedAt  Time           `json:"created_at"`
 	CreatedBy  string         `json:"created_by"`
 	Items      int64          `json:"items"`
+	Open       bool           `json:"open"` // under auto-relay: it still takes items
 	Deliveries []DeliveryView `json:"deliveries"`
 }
 
@@ -436,7 +437,7 @@ func ViewPublication(db *gorm.DB, p Publication) (PublicationView, error) {
 	if p.CreatedBy == "" {
 		by = SystemActor
 	}
-	return PublicationView{ID: p.ID, Number: p.Number, CreatedAt: p.CreatedAt, CreatedBy: by, Items: p.Items, Deliveries: views}, err
+	return PublicationView{ID: p.ID, Number: p.Number, CreatedAt: p.CreatedAt, CreatedBy: by, Items: p.Items, Open: p.Relay, Deliveries: views}, err
 }
 
 // RetryDelivery has a delivery tried again now, for another three days, also when it was given up or its publication
