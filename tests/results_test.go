@@ -36,7 +36,7 @@ func TestASecureLinkShowsWhatIsPublished(t *testing.T) {
 		archive := nobody.Want(200, "GET", link+"/archive.zip", nil).Body
 		_, good := check(t, archive)
 		require.True(t, good)
-		for _, secret := range []string{"4711", "office only"} {
+		for _, secret := range []string{"door code", "office only"} {
 			require.NotContains(t, string(page.Body), secret)
 			require.NotContains(t, string(archive), secret)
 		}

@@ -222,7 +222,7 @@ func (d *document) table(widths []float64, head []string, rows func(add func(...
 	d.y += 8
 }
 
-const mapHeight = 220.0
+const mapHeight = 196.0
 
 // plan draws the map of pins: no map service is asked, so nobody learns where the property lies.
 func (d *document) plan(m *models.PinMap) {

@@ -44,7 +44,7 @@ func New(store *models.Store, blobs *storage.Store, sealer *models.Sealer, netwo
 
 const (
 	batchSize = 128
-	sideways  = 8 // messages under way at once to one endpoint
+	sideways  = 16 // messages under way at once to one endpoint
 	passTime  = 40 * time.Minute
 )
 
