@@ -71,16 +71,12 @@ func (d *document) write(w io.Writer) error {
 	d.measuring = d.photos() > measuredAbove
 	d.draw()
 	if d.err == nil && (d.measuring || d.pdf.GetNumberOfPages() > contentsAbove) {
-		d.pages = d.pdf.GetNumberOfPages()
-		if d.pages > contentsAbove {
+		if d.pdf.GetNumberOfPages() > contentsAbove {
+			d.contents, d.measuring = d.sections, true
+			d.draw() // with the contents between, which moves what follows
 			d.contents = d.sections
-			more := (len(d.contents) + contentsAPage - 1) / contentsAPage
-			for i := range d.contents {
-				d.contents[i].page += more
-			}
-			d.pages += more
 		}
-		d.measuring = false
+		d.pages, d.measuring = d.pdf.GetNumberOfPages(), false
 		d.draw()
 	}
 	if d.err != nil {
@@ -204,7 +200,11 @@ func (d *document) footer() {
 	d.gray(0)
 }
 
+// newPage begins a page, unless the one there is is empty still.
 func (d *document) newPage() {
+	if d.y == margin {
+		return
+	}
 	d.pdf.AddPage()
 	d.y = margin
 }
@@ -251,6 +251,9 @@ func (d *document) tableOfContents() {
 		d.text(regular, 10, pageWidth-margin-wide, d.y, 0, page)
 		d.pdf.AddInternalLink(s.place, margin, d.y-2, inner, contentsALine)
 		d.y += contentsALine
+	}
+	if len(d.contents) > 0 {
+		d.newPage()
 	}
 }
 

@@ -166,12 +166,12 @@ func TestALongReportHasContents(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, at, "the contents follow the cover")
-	for _, section := range []string{"Lawn cut", "Certified service record", "Proof"} {
+	for _, section := range []string{"General information", "Lawn cut", "Certified service record", "Survey: Yard", "Proof"} {
 		line := regexp.MustCompile(regexp.QuoteMeta(section) + ` +(\d+)`).FindStringSubmatch(pages[at])
 		require.NotNil(t, line, pages[at])
 		page, err := strconv.Atoi(line[1])
 		require.NoError(t, err)
-		require.Contains(t, pages[page-1], section)
+		require.Regexp(t, `(?m)^ *`+regexp.QuoteMeta(section)+`$`, pages[page-1], "as a heading")
 		require.Contains(t, pages[page-1], fmt.Sprintf("Page %d of %d", page, len(pages)))
 	}
 	require.Greater(t, bytes.Count(raw, []byte("/Subtype /Link")), 150)
