@@ -1,9 +1,11 @@
 package reports
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -30,6 +32,13 @@ const (
 	bold    = "bold"
 )
 
+// fonts are parsed once a process: it takes as long as drawing a hundred photos.
+var fonts = sync.OnceValues(func() (*gopdf.FontContainer, error) {
+	c := &gopdf.FontContainer{}
+	option := gopdf.TtfOption{OnGlyphNotFoundSubstitute: func(rune) rune { return '\uFFFD' }}
+	return c, errors.Join(c.AddTTFFontDataWithOption(regular, dejavusans.TTF, option), c.AddTTFFontDataWithOption(bold, dejavusansbold.TTF, option))
+})
+
 // Reports longer than contentsAbove pages begin with a table of contents, of so many lines a page.
 const (
 	contentsAbove = 20
@@ -51,14 +60,15 @@ type document struct {
 	*Content
 	zone      *time.Location
 	rendition models.Rendition
-	most      int64 // photos that are shown; the others are named
-	photo     func(*models.Item) ([]byte, error)
+	most      int64                              // photos that are shown; the others are named
+	photo     func(*models.Item) ([]byte, error) // a photo's bytes, nil when it can't be shown; called side by side
 
 	measuring bool // pages are counted; no picture is read
 	contents  []section
 	pages     int // of the whole document, 0 while it is unknown
 
 	pdf      *gopdf.GoPdf
+	ahead    *ahead
 	y        float64
 	shown    int64
 	sections []section
@@ -91,9 +101,11 @@ func (d *document) draw() {
 	d.pdf, d.sections, d.shown, d.plans = &gopdf.GoPdf{}, nil, 0, map[coding.Version]*coding.Plan{}
 	d.pdf.Start(gopdf.Config{PageSize: gopdf.Rect{W: pageWidth, H: pageHeight}})
 	d.pdf.SetNoCompression() // photos are compressed already, and the text is a hundredth of the file
-	option := gopdf.TtfOption{OnGlyphNotFoundSubstitute: func(rune) rune { return '\uFFFD' }}
-	d.check(d.pdf.AddTTFFontDataWithOption(regular, dejavusans.TTF, option))
-	d.check(d.pdf.AddTTFFontDataWithOption(bold, dejavusansbold.TTF, option))
+	parsed, err := fonts()
+	d.check(err)
+	for _, font := range []string{regular, bold} {
+		d.check(d.pdf.AddTTFFontFromFontContainer(font, parsed))
+	}
 	info := gopdf.PdfInfo{Title: clean(d.Title()), Author: clean(d.Account.Name), Creator: "Fieldproof", Producer: "Fieldproof", CreationDate: d.At.UTC()}
 	if d.Head != nil {
 		info.Subject = "Proof " + d.Head.Text()
@@ -103,6 +115,10 @@ func (d *document) draw() {
 	d.pdf.AddPage()
 	d.y = margin
 	plates := d.plates()
+	if !d.measuring {
+		d.ahead = readAhead(d.drawn(plates), d.photo)
+		defer d.ahead.end()
+	}
 	d.cover()
 	d.tableOfContents()
 	for i := range d.Visits {

@@ -95,6 +95,17 @@ func (d *document) plates() [][]plate {
 	return visits
 }
 
+// drawn lists the photos that are shown, in the sequence of their drawing.
+func (d *document) drawn(visits [][]plate) []*models.Item {
+	var items []*models.Item
+	for _, plates := range visits {
+		for _, p := range plates {
+			items = append(items, p.photos...)
+		}
+	}
+	return items[:min(int64(len(items)), d.most)]
+}
+
 func typeName(evidence string) string {
 	if evidence == "" {
 		return "Other"
@@ -143,7 +154,7 @@ func (d *document) cell(g grid, x float64, p *models.Item) {
 	var picture []byte
 	if d.shown <= d.most {
 		var err error
-		if picture, err = d.photo(p); err != nil {
+		if picture, err = d.ahead.next(); err != nil {
 			d.check(fmt.Errorf("photo %s: %w", p.UUID, err))
 			return
 		}

@@ -7,12 +7,14 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -152,6 +154,19 @@ func run(t *testing.T, pdf []byte, name string, args ...string) string {
 	require.NoError(t, err, "%s", out)
 	require.NotContains(t, string(out), "Syntax")
 	return string(out)
+}
+
+func TestReportsAreDrawnSideBySide(t *testing.T) {
+	c, r := content(t, 60)
+	var drawing sync.WaitGroup
+	for range 4 {
+		drawing.Go(func() {
+			if err := r.Write(context.Background(), io.Discard, c); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	drawing.Wait()
 }
 
 func TestALongReportHasContents(t *testing.T) {
