@@ -50,12 +50,10 @@ type Mirror struct {
 
 // Progress shows how far a pass is.
 type Progress interface {
-	// Plan adds what is to be fetched.
-	Plan(files int, bytes int64)
+	// Plan adds bytes that are to be fetched.
+	Plan(bytes int64)
 	// Add notes bytes that arrived; a try that starts over takes its bytes back.
 	Add(bytes int64)
-	// Done notes a file that lies at its place.
-	Done(name string)
 }
 
 // state is mirror.json.
@@ -63,6 +61,7 @@ type state struct {
 	Server   string `json:"server"`
 	Account  string `json:"account"`
 	Template string `json:"template"`
+	Metadata bool   `json:"metadata"`
 	Position string `json:"position"`
 }
 
@@ -145,7 +144,7 @@ func (m *Mirror) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fresh := state{Server: m.Server.URL, Account: account, Template: m.Template}
+	fresh := state{Server: m.Server.URL, Account: account, Template: m.Template, Metadata: m.Metadata}
 	switch b, err := m.root.ReadFile(stateName); {
 	case errors.Is(err, fs.ErrNotExist):
 		m.state = fresh
@@ -158,9 +157,10 @@ func (m *Mirror) load(ctx context.Context) error {
 		if m.state.Account != account {
 			return fmt.Errorf("the folder %s mirrors another account: choose another folder", m.Folder)
 		}
-		if m.state.Template != m.Template {
-			m.state.Position, m.state.Template = "", m.Template // everything is listed again, and moves
+		if m.state.Template != m.Template || (m.Metadata && !m.state.Metadata) {
+			m.state.Position = "" // everything is listed again: it moves, or gets its data
 		}
+		m.state.Template, m.state.Metadata = m.Template, m.Metadata
 		m.state.Server = m.Server.URL
 	}
 	m.index = map[string]entry{}
@@ -295,7 +295,7 @@ func (m *Mirror) fetchAll(ctx context.Context, items []item, sum *Summary) error
 			size += it.known.Size
 		}
 	}
-	m.Progress.Plan(len(due), size)
+	m.Progress.Plan(size)
 	group, together := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, m.Parallel))
 	for _, it := range due {
@@ -315,7 +315,6 @@ func (m *Mirror) fetchAll(ctx context.Context, items []item, sum *Summary) error
 			sum.Fetched++
 			sum.Bytes += it.known.Size
 			m.mu.Unlock()
-			m.Progress.Done(it.Path)
 			return nil
 		})
 	}

@@ -134,6 +134,8 @@ func TestTheDownloaderMirrorsWhatIsPublished(t *testing.T) {
 		require.Contains(t, download(t, in.URL, token, folder), "0 fetched")
 		require.Contains(t, download(t, in.URL, token, folder, "--check"), "1 fetched")
 		require.Equal(t, after, files(t, folder))
+		require.Contains(t, download(t, in.URL, token, folder, "--metadata"), "6 there already")
+		require.Len(t, files(t, folder), 12, "the data of what was there already, too")
 		office.Want(204, "DELETE", "/photos/"+items[2].Text("id"), nil)
 		other := t.TempDir()
 		require.Contains(t, download(t, in.URL, token, other, "--template", "Project/Photo Type", "--metadata"), "5 fetched")

@@ -234,7 +234,7 @@ func TestTheVerificationPageTellsWhatIsPublished(t *testing.T) {
 		require.Equal(t, 404, nobody.Do("GET", in.URL+"/verify/"+uuid+"?code=wrong", nil).Status)
 		later := office.Upload(order, rig.JPEG(90, 60, 9))
 		require.Equal(t, 404, nobody.Do("GET", in.URL+"/verify/"+later.Text("uuid"), nil).Status, "not published yet")
-		link := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{}).Text("url")
+		link := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{"allow_downloads": true}).Text("url")
 		shown := string(nobody.Want(200, "GET", link, nil).Body)
 		at := strings.Index(shown, "/verify/"+uuid+"?code=")
 		require.Positive(t, at)

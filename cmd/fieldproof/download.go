@@ -96,8 +96,8 @@ func newProgress(quiet bool) *progress {
 	return p
 }
 
-// Plan adds what is to be fetched.
-func (p *progress) Plan(_ int, bytes int64) {
+// Plan adds bytes that are to be fetched.
+func (p *progress) Plan(bytes int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.total += bytes
@@ -112,9 +112,6 @@ func (p *progress) Add(bytes int64) {
 		_ = p.bar.Add64(bytes) // a bar that can't be drawn stops nothing
 	}
 }
-
-// Done notes a file that lies at its place.
-func (p *progress) Done(string) {}
 
 func (p *progress) warn(format string, args ...any) {
 	p.mu.Lock()
