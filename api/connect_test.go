@@ -2,13 +2,11 @@ package api_test
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,6 +16,7 @@ import (
 	"fieldproof/models"
 	"fieldproof/remotes"
 	"fieldproof/tests/clouds"
+	"fieldproof/tests/house"
 )
 
 // TestWhoComesBackFromACloudConnects plays the sign-in at both services to its end, and what may go wrong on the way.
@@ -25,26 +24,14 @@ func TestWhoComesBackFromACloudConnects(t *testing.T) {
 	sky, err := clouds.Start(t.TempDir())
 	require.NoError(t, err)
 	defer sky.Close()
-	ctx := context.Background()
-	store, err := models.Open(ctx, "sqlite://"+filepath.Join(t.TempDir(), "a.db"))
-	require.NoError(t, err)
-	defer store.Close()
-	_, err = store.Migrate(ctx)
-	require.NoError(t, err)
-	store.Sealer, err = models.NewSealer(base64.StdEncoding.EncodeToString(make([]byte, 32)))
-	require.NoError(t, err)
+	h := house.New(t)
+	store, in, account := h.Store, h.Ctx, h.Account.ID
 	const public = "https://fieldproof.example.com"
 	app := remotes.App{ID: "app-id", Secret: "app-secret"}
 	links := &remotes.Clouds{Apps: map[string]remotes.App{"drive": app, "dropbox": app}, HTTP: sky.Client(), Back: public + api.ConnectedPath}
 	server := &api.Server{Store: store, Sealer: store.Sealer, Clouds: links, Log: slog.New(slog.DiscardHandler), PublicURL: public}
-	handler, err := server.Handler(ctx)
+	handler, err := server.Handler(context.Background())
 	require.NoError(t, err)
-	account := models.NewID()
-	in := models.InAccount(ctx, account)
-	require.NoError(t, store.Write(in, func(tx *models.Tx) error {
-		_, err := tx.NewAccount(account, "Acme")
-		return err
-	}))
 	begin := func(kind models.DestinationKind) (id, state, address string) {
 		d := &models.Destination{ID: models.NewID(), AccountID: account, Name: "Our " + string(kind), Kind: kind, Enabled: true, CreatedAt: models.Now(), UpdatedAt: models.Now()}
 		d.Secrets, err = store.Sealer.Seal("destination/"+d.ID, models.DestinationSecrets{})
@@ -109,52 +96,39 @@ func TestWhoComesBackFromACloudConnects(t *testing.T) {
 
 // TestSecretsMoveToTheNewestKey rotates the installation's key.
 func TestSecretsMoveToTheNewestKey(t *testing.T) {
-	ctx := context.Background()
-	store, err := models.Open(ctx, "sqlite://"+filepath.Join(t.TempDir(), "a.db"))
-	require.NoError(t, err)
-	defer store.Close()
-	_, err = store.Migrate(ctx)
-	require.NoError(t, err)
+	h := house.New(t)
 	old, fresh := models.NewSecretKey(), models.NewSecretKey()
-	store.Sealer, err = models.NewSealer(old)
+	rekey := func(list string) {
+		var err error
+		h.Store.Sealer, err = models.NewSealer(list)
+		require.NoError(t, err)
+	}
+	rekey(old)
+	destinations := make([]*models.Destination, 3)
+	for n := range destinations {
+		destinations[n] = &models.Destination{Kind: models.WebhookDestination}
+		h.Destination(destinations[n], models.DestinationSecrets{Signing: fmt.Sprint(n)})
+	}
+	_, err := h.Store.Signer(h.Ctx, h.Account.ID)
 	require.NoError(t, err)
-	account := models.NewID()
-	in := models.InAccount(ctx, account)
-	var ids []string
-	require.NoError(t, store.Write(in, func(tx *models.Tx) error {
-		if _, err := tx.NewAccount(account, "Acme"); err != nil {
-			return err
-		}
-		for n := range 3 {
-			d := &models.Destination{ID: models.NewID(), AccountID: account, Name: "d", Kind: models.WebhookDestination, CreatedAt: models.Now(), UpdatedAt: models.Now()}
-			d.Secrets, err = store.Sealer.Seal("destination/"+d.ID, models.DestinationSecrets{Signing: fmt.Sprint(n)})
-			require.NoError(t, err)
-			ids = append(ids, d.ID)
-			if err := tx.Create(d).Error; err != nil {
-				return err
-			}
-		}
-		return nil
-	}))
-	_, err = store.Signer(in, account)
-	require.NoError(t, err)
-	store.Sealer, err = models.NewSealer(fresh + "," + old)
-	require.NoError(t, err)
-	n, err := store.Reseal(ctx)
+	rekey(fresh + "," + old)
+	n, err := h.Store.Reseal(context.Background())
 	require.NoError(t, err)
 	require.Equal(t, 4, n, "three destinations and the chain")
-	n, err = store.Reseal(ctx)
+	n, err = h.Store.Reseal(context.Background())
 	require.NoError(t, err)
 	require.Zero(t, n)
-	store.Sealer, err = models.NewSealer(fresh)
-	require.NoError(t, err)
-	for i, id := range ids {
-		d, err := models.One[models.Destination](store.Read(in).Where("id = ?", id), "destination")
+	rekey(fresh)
+	for n, d := range destinations {
+		d, err := models.One[models.Destination](h.Store.Read(h.Ctx).Where("id = ?", d.ID), "destination")
 		require.NoError(t, err)
 		var secrets models.DestinationSecrets
-		require.NoError(t, store.Sealer.Open("destination/"+id, d.Secrets, &secrets))
-		require.Equal(t, fmt.Sprint(i), secrets.Signing)
+		require.NoError(t, h.Store.Sealer.Open("destination/"+d.ID, d.Secrets, &secrets))
+		require.Equal(t, fmt.Sprint(n), secrets.Signing)
 	}
-	_, err = store.Signer(in, account)
+	_, err = h.Store.Signer(h.Ctx, h.Account.ID)
 	require.NoError(t, err)
+	rekey(old)
+	_, err = h.Store.Signer(h.Ctx, h.Account.ID)
+	require.Error(t, err, "the old key opens nothing any more")
 }

@@ -145,8 +145,9 @@ func (tx *Tx) beginAgain(which *gorm.DB) error {
 	return which.Model(&Delivery{}).Updates(map[string]any{"state": DeliveryPending, "next_attempt_at": now, "give_up_at": At(now.Add(DeliveryRetention))}).Error
 }
 
-// closeRelay closes the order's open publication, if it has one; what takes reports gets it now.
-func (tx *Tx) closeRelay(o *WorkOrder) error {
+// closeRelay closes the order's open publication, if it has one. When it is reported, what takes reports gets one now: a
+// deleted order sends nothing more.
+func (tx *Tx) closeRelay(o *WorkOrder, reported bool) error {
 	p, err := tx.openRelay(o)
 	if err != nil || p == nil {
 		return err
@@ -156,7 +157,7 @@ func (tx *Tx) closeRelay(o *WorkOrder) error {
 	if err := tx.Model(&Delivery{}).Where("publication_id = ? AND takes_report", p.ID).Pluck("id", &reporting).Error; err != nil {
 		return err
 	}
-	if len(reporting) > 0 {
+	if reported && len(reporting) > 0 {
 		if err := tx.beginAgain(tx.Where("id IN ?", reporting)); err != nil {
 			return err
 		}

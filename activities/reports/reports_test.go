@@ -98,21 +98,12 @@ func TestLayoutsHoldWhatTheySay(t *testing.T) {
 		t.Run(strconv.Itoa(layout), func(t *testing.T) {
 			c, r := content(t, layout*4)
 			c.Layout = layout
-			c.Visits[0].Surveys = nil
-			pages, raw := read(t, r, c)
-			var full []int
-			for _, p := range pages {
-				if n := photosOf(p); n > 0 {
-					full = append(full, n)
-				}
-			}
-			require.LessOrEqual(t, max(full[0], full[len(full)-1]), layout)
 			c.Visits[0].Proof.View.Tasks = c.Visits[0].Proof.View.Tasks[:1]
 			for _, i := range c.Visits[0].Proof.Items {
 				i.TaskID, i.EvidenceType = &c.Visits[0].Proof.View.Tasks[0].ID, "before"
 			}
-			pages, _ = read(t, r, c)
-			full = nil
+			pages, raw := read(t, r, c)
+			var full []int
 			for _, p := range pages {
 				if n := photosOf(p); n > 0 {
 					full = append(full, n)
