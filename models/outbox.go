@@ -2,6 +2,8 @@ package models
 
 import (
 	"context"
+	"math"
+	"math/rand/v2"
 	"time"
 
 	"gorm.io/gorm"
@@ -22,7 +24,8 @@ const (
 )
 
 // Bell is an entry of the outbox: a workflow is to be woken, and started when it does not run. It carries no content;
-// what happened stands in rows. One bell a workflow is enough, so ringing again only counts its generation.
+// what happened stands in rows. One bell a workflow is enough, so ringing again only counts its generation, which begins
+// anywhere: a replica that delivered an earlier bell of the same name must not take this one for it.
 type Bell struct {
 	Bell       string `gorm:"primaryKey"`
 	Kind       BellKind
@@ -44,7 +47,7 @@ func (tx *Tx) Ring(kind BellKind, subject string) error { return tx.ring(kind, s
 func (tx *Tx) RingInBulk(kind BellKind, subject string) error { return tx.ring(kind, subject, true) }
 
 func (tx *Tx) ring(kind BellKind, subject string, bulk bool) error {
-	b := Bell{Bell: string(kind) + "/" + subject, Kind: kind, Subject: subject, Generation: 1, Bulk: bulk, DueAt: Now()}
+	b := Bell{Bell: string(kind) + "/" + subject, Kind: kind, Subject: subject, Generation: rand.Int64N(math.MaxInt64 / 2), Bulk: bulk, DueAt: Now()}
 	changed := map[string]any{"generation": gorm.Expr("outbox.generation + 1")}
 	if !bulk {
 		changed["bulk"] = false
@@ -80,10 +83,10 @@ func (s *Store) Rung(ctx context.Context, bells []Bell) error {
 	})
 }
 
-// PostponeBell notes that a bell could not be delivered; it is tried again after wait.
+// PostponeBell notes that a bell could not be delivered; it is tried again after wait, or at once when it was rung again.
 func (s *Store) PostponeBell(ctx context.Context, b Bell, wait time.Duration, cause error) error {
 	return s.Write(ctx, func(tx *Tx) error {
-		return tx.Model(&Bell{}).Where("bell = ?", b.Bell).Updates(map[string]any{
+		return tx.Model(&Bell{}).Where("bell = ? AND generation = ?", b.Bell, b.Generation).Updates(map[string]any{
 			"due_at": At(time.Now().Add(wait)), "attempts": gorm.Expr("attempts + 1"), "last_error": cause.Error()}).Error
 	})
 }

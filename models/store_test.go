@@ -201,6 +201,14 @@ func TestABellRungWhileItIsDeliveredIsNotLost(t *testing.T) {
 		require.Len(t, second, 1)
 		require.NoError(t, store.Rung(ctx, second))
 		require.Empty(t, due())
+
+		ring()
+		third := due()
+		require.NoError(t, store.Rung(ctx, third)) // by one replica
+		ring()
+		require.NoError(t, store.Rung(ctx, third)) // by another, which was slower
+		require.NoError(t, store.PostponeBell(ctx, third[0], time.Minute, errors.New("slower yet")))
+		require.Len(t, due(), 1, "what was rung after a delivery is no part of it")
 	})
 }
 

@@ -110,9 +110,10 @@ func register(w worker.Registry, queue string, a Activities) {
 		as(names.Deliver, a.Backups.Deliver)
 		as(names.SendWebhooks, a.Webhooks.SendWebhooks)
 		as(names.SendToClient, a.Clients.SendToClient)
+		as(names.Fetch, a.Integrations.Fetch)
 	case names.ImportQueue:
 		as(names.RunImport, a.Imports.RunImport)
-		as(names.Fetch, a.Integrations.Fetch)
+		as(names.Fetch, a.Integrations.Fetch) // of workflows that an older worker decided
 	}
 }
 

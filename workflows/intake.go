@@ -66,8 +66,10 @@ func Integration(ctx workflow.Context, in names.IntegrationInput) error {
 	}
 }
 
+// fetching goes with the deliveries, which also wait for systems of others: of the few that bring rows in at a time none
+// is kept by a peer that does not answer.
 func fetching(ctx workflow.Context, summary string) workflow.Context {
-	o := workflow.GetActivityOptions(onQueue(ctx, names.ImportQueue, time.Hour, summary))
+	o := workflow.GetActivityOptions(onQueue(ctx, names.DeliveryQueue, time.Hour, summary))
 	o.HeartbeatTimeout = beats
 	return workflow.WithActivityOptions(ctx, o)
 }
