@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +60,12 @@ func run(m *testing.M) int {
 	shapes = []*rig.Installation{dev, production}
 	code := m.Run()
 	for _, i := range shapes {
+		if code != 0 {
+			warnings := slices.DeleteFunc(strings.Split(i.Output(), "\n"), func(line string) bool { return !strings.Contains(line, "level=WARN") })
+			for _, line := range warnings[max(0, len(warnings)-50):] {
+				fmt.Fprintf(os.Stderr, "%s warned: %s\n", i.Name, line)
+			}
+		}
 		for line := range strings.Lines(i.Output()) {
 			if strings.Contains(line, "panicked") || strings.Contains(line, "level=ERROR") {
 				fmt.Fprintf(os.Stderr, "%s logged an error: %s", i.Name, line)

@@ -80,11 +80,11 @@ func options(queue string) worker.Options {
 		// Decoding takes whole cores: half of them are left to those who wait for an answer.
 		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker, o.MaxConcurrentActivityTaskPollers = max(1, runtime.GOMAXPROCS(0)/2), true, 2
 	case names.ReportQueue:
-		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker, o.MaxConcurrentActivityTaskPollers = 4, true, 2
+		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker = 4, true
 	case names.DeliveryQueue:
 		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker = 50, true
 	case names.ImportQueue:
-		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker, o.MaxConcurrentActivityTaskPollers = 4, true, 2
+		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker = 4, true
 	}
 	return o
 }

@@ -26,12 +26,16 @@ const (
 )
 
 // tuning is for a cluster of one shard: the defaults spread their rates over hundreds of shards, so with one shard
-// each task would wait for the next tick of a queue.
+// each task would wait for the next tick of a queue. For one process there is no use in parts of a task queue either: a
+// task in a part that no worker happens to ask waits for seconds until it is handed on. All parts are still read, for the
+// tasks that a file of earlier days holds in them.
 var tuning = map[string]any{
 	"history.transferProcessorMaxPollRPS":                 1000,
 	"history.timerProcessorMaxPollRPS":                    1000,
 	"history.visibilityProcessorMaxPollRPS":               1000,
 	"history.outboundProcessorMaxPollRPS":                 1000,
+	"matching.numTaskqueueWritePartitions":                1,
+	"matching.numTaskqueueReadPartitions":                 4,
 	"system.enableActivityEagerExecution":                 true,
 	"system.enableEagerWorkflowStart":                     true,
 	"frontend.enableUpdateWorkflowExecution":              true,

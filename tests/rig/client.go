@@ -243,8 +243,9 @@ func (u *User) AwaitState(id, state string) Answer {
 	return a
 }
 
-// Patience is for how long something that should happen is waited for.
-const Patience = 40 * time.Second
+// Patience is for how long something that should happen is waited for. It outlasts what Temporal needs to notice that an
+// activity went lost on its way to a worker (30 seconds), and to have it done again on a slow machine.
+const Patience = 90 * time.Second
 
 // Await waits for something to become true.
 func (u *User) Await(what string, true func() bool) {
