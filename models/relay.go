@@ -7,7 +7,8 @@ import (
 )
 
 // Under auto_relay an order has one open publication while work goes on: it takes each item as it comes, without a
-// transition. It closes when the order is completed, cancelled or deleted.
+// transition. It closes, and what takes reports gets one, when the order is completed or cancelled. That of a deleted order
+// stays open: nothing more goes out, unless the order is restored and goes on.
 
 // openRelay is the order's open publication, nil when it has none.
 func (tx *Tx) openRelay(o *WorkOrder) (*Publication, error) {
@@ -145,9 +146,8 @@ func (tx *Tx) beginAgain(which *gorm.DB) error {
 	return which.Model(&Delivery{}).Updates(map[string]any{"state": DeliveryPending, "next_attempt_at": now, "give_up_at": At(now.Add(DeliveryRetention))}).Error
 }
 
-// closeRelay closes the order's open publication, if it has one. When it is reported, what takes reports gets one now: a
-// deleted order sends nothing more.
-func (tx *Tx) closeRelay(o *WorkOrder, reported bool) error {
+// closeRelay closes the order's open publication, if it has one: what takes reports gets one now.
+func (tx *Tx) closeRelay(o *WorkOrder) error {
 	p, err := tx.openRelay(o)
 	if err != nil || p == nil {
 		return err
@@ -157,7 +157,7 @@ func (tx *Tx) closeRelay(o *WorkOrder, reported bool) error {
 	if err := tx.Model(&Delivery{}).Where("publication_id = ? AND takes_report", p.ID).Pluck("id", &reporting).Error; err != nil {
 		return err
 	}
-	if reported && len(reporting) > 0 {
+	if len(reporting) > 0 {
 		if err := tx.beginAgain(tx.Where("id IN ?", reporting)); err != nil {
 			return err
 		}

@@ -98,7 +98,7 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 				return err
 			}
 		}
-		if err := tx.closeRelay(o, true); err != nil {
+		if err := tx.closeRelay(o); err != nil {
 			return err
 		}
 		if terms.QAPolicy.Automatic() {
@@ -106,8 +106,8 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 		}
 	case Start:
 		o.FieldStatus = FieldInProcess
-	case Cancel, Delete:
-		return tx.closeRelay(o, a.Event == Cancel)
+	case Cancel:
+		return tx.closeRelay(o)
 	case Reject:
 		if strings.TrimSpace(a.Parameters.Reason) == "" {
 			return InvalidField("reason", "Say what is to be done again: the crew reads it.")

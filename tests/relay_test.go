@@ -1,11 +1,14 @@
 package tests
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
@@ -100,6 +103,52 @@ func TestAutoRelaySendsItemsAsTheyCome(t *testing.T) {
 		crew.Upload(id, rig.JPEG(90, 60, 4), "task_id", task, "evidence_type", "after", "source", "mobile_camera")
 		office.Await("the late one", func() bool { return relayed() == 4 })
 		require.Len(t, office.Want(200, "GET", "/work-orders/"+id+"/publications", nil).List("items"), 2)
+	})
+}
+
+func TestADeletedOrderSendsNoReport(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		crew := office.Colleague("crew")
+		office.Want(200, "PATCH", "/account", rig.JSON{"qa_policy": "auto_relay"})
+		dav := rig.NewDAV(t)
+		var arrived atomic.Bool
+		hold := make(chan struct{})
+		release := sync.OnceFunc(func() { close(hold) })
+		t.Cleanup(release)
+		dav.Before(func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.Method == http.MethodPut {
+				arrived.Store(true)
+				<-hold
+			}
+			return false
+		})
+		settings := dav.Settings("results")
+		settings["no_report"] = false
+		office.Want(201, "POST", "/destinations", rig.JSON{"name": "dav", "kind": "webdav", "settings": settings})
+		order := office.Order(rig.JSON{"assignee": crew.Username})
+		id := order.Text("id")
+		crew.Upload(id, rig.JPEG(90, 60, 1), "task_id", order.Text("tasks", 0, "id"), "evidence_type", "after")
+		office.Await("the item under way", arrived.Load)
+		publication := office.Want(200, "GET", "/work-orders/"+id+"/publications", nil).Text("items", 0, "id")
+		office.Want(204, "DELETE", "/work-orders/"+id, nil)
+		release()
+		ended, cancel := context.WithTimeout(t.Context(), rig.Patience)
+		defer cancel()
+		err := temporalOf(t, in).GetWorkflow(ended, names.PublicationID(publication), "").Get(ended, nil)
+		require.NoError(t, err, "nothing is left to try")
+		for name := range dav.Files(t) {
+			require.NotContains(t, name, ".pdf")
+		}
+		require.Len(t, dav.Files(t), 1, "what was under way arrives whole")
+
+		// Restored, it goes on where it was.
+		office.Want(200, "POST", "/work-orders/"+id+"/restore", nil)
+		crew.Upload(id, rig.JPEG(90, 60, 2), "task_id", order.Text("tasks", 0, "id"), "evidence_type", "after")
+		crew.Want(200, "POST", "/work-orders/"+id+"/complete", nil)
+		office.AwaitState(id, "published")
+		office.Await("both photos and the report", func() bool { return len(dav.Files(t)) == 3 })
+		require.Len(t, office.Want(200, "GET", "/work-orders/"+id+"/publications", nil).List("items"), 1)
 	})
 }
 
