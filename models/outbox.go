@@ -83,7 +83,7 @@ func (s *Store) Rung(ctx context.Context, bells []Bell) error {
 	})
 }
 
-// PostponeBell notes that a bell could not be delivered; it is tried again after wait, or at once when it was rung again.
+// PostponeBell notes that a bell could not be delivered; it is tried again after wait, or at once when it was rung meanwhile.
 func (s *Store) PostponeBell(ctx context.Context, b Bell, wait time.Duration, cause error) error {
 	return s.Write(ctx, func(tx *Tx) error {
 		return tx.Model(&Bell{}).Where("bell = ? AND generation = ?", b.Bell, b.Generation).Updates(map[string]any{

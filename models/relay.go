@@ -8,7 +8,7 @@ import (
 
 // Under auto_relay an order has one open publication while work goes on: it takes each item as it comes, without a
 // transition. It closes, and what takes reports gets one, when the order is completed or cancelled. That of a deleted order
-// stays open: nothing more goes out, unless the order is restored and goes on.
+// stays open: what was under way arrives, nothing more goes out, and a restored order goes on in it.
 
 // openRelay is the order's open publication, nil when it has none.
 func (tx *Tx) openRelay(o *WorkOrder) (*Publication, error) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -90,20 +91,18 @@ func TestFilesOfWatchedFoldersComeInOnce(t *testing.T) {
 
 func TestPeersThatDoNotAnswerHoldNobodyUp(t *testing.T) {
 	each(t, func(t *testing.T, in *rig.Installation) {
-		release := make(chan struct{})
+		hold := make(chan struct{})
+		release := sync.OnceFunc(func() { close(hold) })
 		peers := rig.SignUp(t, in.URL)
 		for n := range 6 {
 			peer := rig.NewPeer("p")
-			t.Cleanup(peer.Close)
-			peer.On("getWorkOrders", func(w http.ResponseWriter, _ rig.JSON) { <-release; rig.Say(w, `{"workOrders":[],"error":""}`) })
+			t.Cleanup(func() { release(); peer.Close() })
+			peer.On("getWorkOrders", func(w http.ResponseWriter, _ rig.JSON) { <-hold; rig.Say(w, `{"workOrders":[],"error":""}`) })
 			id := peers.Want(201, "POST", "/integrations", rig.JSON{"client_code": fmt.Sprint("PEER", n), "kind": "external",
 				"settings": rig.JSON{"url": peer.URL + "/api", "username": "vendor", "password": "p"}}).Text("id")
 			peers.Want(202, "POST", "/integrations/"+id+"/refresh", nil)
-			if n < 4 {
-				peers.Await("the peer to be asked", func() bool { return len(peer.Calls("getWorkOrders")) > 0 })
-			}
+			peers.Await("the peer to be asked beside the others", func() bool { return len(peer.Calls("getWorkOrders")) > 0 })
 		}
-		t.Cleanup(func() { close(release) })
 		office := rig.SignUp(t, in.URL)
 		place := rig.LocalPlace(t, in, "watched-"+uuid.NewString()[:8])
 		place.Put("orders.csv", orderRows(2))
