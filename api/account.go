@@ -11,7 +11,7 @@ import (
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 
-	"fieldproof/activities/media"
+	"fieldproof/media"
 	"fieldproof/models"
 )
 

@@ -336,7 +336,7 @@ func (s *Server) testDestination(c *call, _ nothing) (TestResult, error) {
 	case models.ClientDestination:
 		err = s.Clients.Test(c.ctx(), d)
 	default:
-		err = s.Backups.Test(c.ctx(), d)
+		err = s.Deliveries.Test(c.ctx(), d)
 	}
 	if err != nil {
 		result.OK, result.Error = false, err.Error()

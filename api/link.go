@@ -11,8 +11,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"fieldproof/activities/reports"
 	"fieldproof/models"
+	"fieldproof/reports"
 )
 
 // CommentFields are what the office may write of a comment.

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"fieldproof/activities/archives"
+	"fieldproof/archives"
 	"fieldproof/models"
 )
 

@@ -8,7 +8,7 @@ import (
 
 	"gorm.io/gorm"
 
-	"fieldproof/activities/archives"
+	"fieldproof/archives"
 	"fieldproof/models"
 )
 

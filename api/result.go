@@ -8,9 +8,9 @@ import (
 	"net/http"
 	"strconv"
 
-	"fieldproof/activities/archives"
-	"fieldproof/activities/reports"
+	"fieldproof/archives"
 	"fieldproof/models"
+	"fieldproof/reports"
 )
 
 func (s *Server) resultRoutes() []route {

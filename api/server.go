@@ -18,35 +18,35 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
 
-	"fieldproof/activities/archives"
-	"fieldproof/activities/backups"
 	"fieldproof/activities/clients"
+	"fieldproof/activities/deliveries"
 	"fieldproof/activities/integrations"
-	"fieldproof/activities/media"
-	"fieldproof/activities/reports"
 	"fieldproof/activities/webhooks"
+	"fieldproof/archives"
 	"fieldproof/intake"
+	"fieldproof/media"
 	"fieldproof/models"
 	"fieldproof/remotes"
+	"fieldproof/reports"
 	"fieldproof/storage"
 )
 
 // Server answers HTTP.
 type Server struct {
-	Store    *models.Store
-	Blobs    *storage.Store
-	Sealer   *models.Sealer
-	Temporal client.Client
-	Intake   *intake.Intake
-	Actions  *intake.Actions
-	Media    *media.Media
-	Reports  *reports.Reports
-	Clouds   *remotes.Clouds
-	Archives *archives.Archives
-	Backups  *backups.Backups
-	Webhooks *webhooks.Webhooks
-	Clients  *clients.Clients
-	Log      *slog.Logger
+	Store      *models.Store
+	Blobs      *storage.Store
+	Sealer     *models.Sealer
+	Temporal   client.Client
+	Intake     *intake.Intake
+	Actions    *intake.Actions
+	Media      *media.Media
+	Reports    *reports.Reports
+	Clouds     *remotes.Clouds
+	Archives   *archives.Archives
+	Deliveries *deliveries.Deliveries
+	Webhooks   *webhooks.Webhooks
+	Clients    *clients.Clients
+	Log        *slog.Logger
 
 	Integrations *integrations.Integrations
 

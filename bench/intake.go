@@ -24,7 +24,7 @@ import (
 	"fieldproof/models"
 	"fieldproof/storage"
 	"fieldproof/tests/rig"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 const (
@@ -66,7 +66,7 @@ func pushes(dir string) error {
 			return caught(func() {
 				a := (&rig.User{T: fataler{}}).Want(200, "POST", address, rig.JSON{"workOrders": []rig.JSON{{"workOrderNumber": uuid.NewString(), "address1": fmt.Sprintf("%d Oak Street", i), "city": "Round Rock", "state": "TX", "zip": "78664",
 					"instructions": "<p>Cut the lawn.</p>", "services": []rig.JSON{{"serviceName": "Lawn cut"}, {"serviceName": "Photos"}}}}})
-				if ids[i] = names.WorkOrderID(a.Text("results", 0, "id")); a.Text("results", 0, "result") != "created" {
+				if ids[i] = protocol.WorkOrderID(a.Text("results", 0, "id")); a.Text("results", 0, "result") != "created" {
 					panic(brokenOff{string(a.Body)})
 				}
 			})
@@ -327,7 +327,7 @@ func importOf(im *imports.Imports, account *models.Account, member *models.Membe
 	if err != nil {
 		return err
 	}
-	result, err := im.RunImport(ctx, names.ImportInput{ImportID: i.ID})
+	result, err := im.RunImport(ctx, protocol.ImportInput{ImportID: i.ID})
 	if err == nil && result.State != models.ImportDone {
 		err = fmt.Errorf("the import is %s", result.State)
 	}

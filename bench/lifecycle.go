@@ -15,9 +15,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"fieldproof/activities/media"
-	"fieldproof/activities/reports"
+	"fieldproof/media"
 	"fieldproof/models"
+	"fieldproof/reports"
 	"fieldproof/storage"
 	"fieldproof/tests/rig"
 )

@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"fieldproof/activities/media"
+	"fieldproof/media"
 )
 
 // renderFile makes both renditions of a photo, as a process of its own.

@@ -19,8 +19,8 @@ import (
 	"github.com/chromedp/chromedp"
 	"rsc.io/qr"
 
-	"fieldproof/activities/reports"
 	"fieldproof/models"
+	"fieldproof/reports"
 )
 
 const reportPhotos = 500

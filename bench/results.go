@@ -23,8 +23,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"fieldproof/activities/archives"
-	"fieldproof/activities/backups"
+	"fieldproof/activities/deliveries"
+	"fieldproof/archives"
 	"fieldproof/guard"
 	"fieldproof/models"
 	"fieldproof/remotes"
@@ -195,7 +195,7 @@ func backupsOf(dir string) error {
 		return err
 	}
 	defer proxy.Close()
-	deliverer := &backups.Backups{Store: h.Store, Blobs: h.Blobs, Sealer: h.Store.Sealer, Folders: folders, Remotes: remotes.New(folders, proxy), Log: slog.New(slog.DiscardHandler)}
+	deliverer := &deliveries.Deliveries{Store: h.Store, Blobs: h.Blobs, Sealer: h.Store.Sealer, Folders: folders, Remotes: remotes.New(folders, proxy), Log: slog.New(slog.DiscardHandler)}
 	for _, kind := range []models.DestinationKind{models.S3Destination, models.WebDAVDestination} {
 		var ours, theirs []time.Duration
 		for run := range backupRuns + 1 {

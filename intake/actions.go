@@ -12,7 +12,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"fieldproof/models"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 // Actions brings actions to the workflows of their orders.
@@ -93,29 +93,29 @@ func (a *Actions) update(ctx context.Context, order *models.WorkOrder, action *m
 func (a *Actions) updateWithStart(ctx context.Context, order *models.WorkOrder, action *models.Action) error {
 	options := OrderOptions(order)
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
-	start := a.Temporal.NewWithStartWorkflowOperation(options, names.WorkOrder, names.WorkOrderInput{OrderID: order.ID})
+	start := a.Temporal.NewWithStartWorkflowOperation(options, protocol.WorkOrder, protocol.WorkOrderInput{OrderID: order.ID})
 	handle, err := a.Temporal.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{StartWorkflowOperation: start, UpdateOptions: updateOptions(order, action)})
 	return outcome(ctx, handle, err)
 }
 
 func updateOptions(order *models.WorkOrder, action *models.Action) client.UpdateWorkflowOptions {
 	return client.UpdateWorkflowOptions{
-		WorkflowID:   names.WorkOrderID(order.ID),
+		WorkflowID:   protocol.WorkOrderID(order.ID),
 		UpdateID:     action.ID,
-		UpdateName:   names.Act,
+		UpdateName:   protocol.Act,
 		WaitForStage: client.WorkflowUpdateStageCompleted,
-		Args:         []any{names.ActInput{ActionID: action.ID, Event: action.Event, Version: order.Lifecycle.Version}},
+		Args:         []any{protocol.ActInput{ActionID: action.ID, Event: action.Event, Version: order.Lifecycle.Version}},
 	}
 }
 
 func outcome(ctx context.Context, handle client.WorkflowUpdateHandle, err error) error {
-	var told names.Outcome
+	var told protocol.Outcome
 	if err == nil {
 		err = handle.Get(ctx, &told)
 	}
 	var refused *temporal.ApplicationError
-	if errors.As(err, &refused) && refused.Type() == names.RefusedType {
-		var why names.Refusal
+	if errors.As(err, &refused) && refused.Type() == protocol.RefusedType {
+		var why protocol.Refusal
 		if refused.Details(&why) == nil {
 			return why.Err()
 		}

@@ -13,7 +13,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"fieldproof/models"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 // Bells delivers the outbox: each bell wakes its workflow, or starts it. Any process may run it, several at once; a
@@ -139,7 +139,7 @@ func (b *Bells) settle(ctx context.Context, last models.Bell) {
 	ctx, cancel := context.WithTimeout(ctx, settles)
 	defer cancel()
 	for {
-		d, err := b.Temporal.DescribeWorkflowExecution(ctx, names.WorkOrderID(last.Subject), "")
+		d, err := b.Temporal.DescribeWorkflowExecution(ctx, protocol.WorkOrderID(last.Subject), "")
 		if err != nil || d.GetWorkflowExecutionInfo().GetHistoryLength() >= firstLook {
 			return
 		}
@@ -158,20 +158,20 @@ func (b *Bells) ring(ctx context.Context, bell models.Bell) error {
 	case models.OrderBell:
 		return b.ringOrder(ctx, bell.Subject)
 	case models.PublicationBell:
-		return b.signalWithStart(ctx, names.PublicationID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "publication"},
-			names.Publication, names.PublicationInput{PublicationID: bell.Subject})
+		return b.signalWithStart(ctx, protocol.PublicationID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "publication"},
+			protocol.Publication, protocol.PublicationInput{PublicationID: bell.Subject})
 	case models.WebhookBell:
-		return b.signalWithStart(ctx, names.WebhookID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "web-hook endpoint"},
-			names.WebhookEndpoint, names.WebhookInput{DestinationID: bell.Subject})
+		return b.signalWithStart(ctx, protocol.WebhookID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "web-hook endpoint"},
+			protocol.WebhookEndpoint, protocol.WebhookInput{DestinationID: bell.Subject})
 	case models.ClientBell:
-		return b.signalWithStart(ctx, names.ClientID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "to the client"},
-			names.ClientLink, names.ClientInput{Subject: bell.Subject})
+		return b.signalWithStart(ctx, protocol.ClientID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "to the client"},
+			protocol.ClientLink, protocol.ClientInput{Subject: bell.Subject})
 	case models.IntegrationBell:
-		return b.signalWithStart(ctx, names.IntegrationID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "integration"},
-			names.Integration, names.IntegrationInput{IntegrationID: bell.Subject})
+		return b.signalWithStart(ctx, protocol.IntegrationID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "integration"},
+			protocol.Integration, protocol.IntegrationInput{IntegrationID: bell.Subject})
 	case models.ImportBell:
-		return b.signalWithStart(ctx, names.ImportID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "import"},
-			names.Import, names.ImportInput{ImportID: bell.Subject})
+		return b.signalWithStart(ctx, protocol.ImportID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "import"},
+			protocol.Import, protocol.ImportInput{ImportID: bell.Subject})
 	}
 	return errors.New("intake: a bell of unknown kind " + string(bell.Kind))
 }
@@ -186,7 +186,7 @@ func (b *Bells) ringOrder(ctx context.Context, orderID string) error {
 		return err
 	}
 	if order.Lifecycle.Over() {
-		err := b.Temporal.SignalWorkflow(ctx, names.WorkOrderID(orderID), "", names.Bell, nil)
+		err := b.Temporal.SignalWorkflow(ctx, protocol.WorkOrderID(orderID), "", protocol.Bell, nil)
 		if NotRunning(err) {
 			return nil
 		}
@@ -196,34 +196,34 @@ func (b *Bells) ringOrder(ctx context.Context, orderID string) error {
 		// A young order most likely has no run yet: starting it is one step, and it looks at its rows by itself.
 		options := OrderOptions(order)
 		options.WorkflowExecutionErrorWhenAlreadyStarted = true
-		_, err := b.Temporal.ExecuteWorkflow(ctx, options, names.WorkOrder, names.WorkOrderInput{OrderID: orderID})
+		_, err := b.Temporal.ExecuteWorkflow(ctx, options, protocol.WorkOrder, protocol.WorkOrderInput{OrderID: orderID})
 		var running *serviceerror.WorkflowExecutionAlreadyStarted
 		if !errors.As(err, &running) {
 			return err
 		}
-		return b.Temporal.SignalWorkflow(ctx, names.WorkOrderID(orderID), "", names.Bell, nil)
+		return b.Temporal.SignalWorkflow(ctx, protocol.WorkOrderID(orderID), "", protocol.Bell, nil)
 	}
-	_, err = b.Temporal.SignalWithStartWorkflow(ctx, names.WorkOrderID(orderID), names.Bell, nil, OrderOptions(order), names.WorkOrder, names.WorkOrderInput{OrderID: orderID})
+	_, err = b.Temporal.SignalWithStartWorkflow(ctx, protocol.WorkOrderID(orderID), protocol.Bell, nil, OrderOptions(order), protocol.WorkOrder, protocol.WorkOrderInput{OrderID: orderID})
 	return err
 }
 
 func (b *Bells) signalWithStart(ctx context.Context, id string, options client.StartWorkflowOptions, workflow string, input any) error {
-	options.ID, options.TaskQueue = id, names.MainQueue
-	_, err := b.Temporal.SignalWithStartWorkflow(ctx, id, names.Bell, nil, options, workflow, input)
+	options.ID, options.TaskQueue = id, protocol.MainQueue
+	_, err := b.Temporal.SignalWithStartWorkflow(ctx, id, protocol.Bell, nil, options, workflow, input)
 	return err
 }
 
 // OrderOptions are the options under which an order's workflow is started, wherever that is.
 func OrderOptions(o *models.WorkOrder) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
-		ID:                    names.WorkOrderID(o.ID),
-		TaskQueue:             names.MainQueue,
+		ID:                    protocol.WorkOrderID(o.ID),
+		TaskQueue:             protocol.MainQueue,
 		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		StaticSummary:         o.DisplayNumber(),
 		TypedSearchAttributes: temporal.NewSearchAttributes(
-			temporal.NewSearchAttributeKeyKeyword(names.AttributeAccount).ValueSet(o.AccountID),
-			temporal.NewSearchAttributeKeyKeyword(names.AttributeNumber).ValueSet(o.DisplayNumber()),
-			temporal.NewSearchAttributeKeyKeyword(names.AttributeState).ValueSet(string(o.Lifecycle.State)),
+			temporal.NewSearchAttributeKeyKeyword(protocol.AttributeAccount).ValueSet(o.AccountID),
+			temporal.NewSearchAttributeKeyKeyword(protocol.AttributeNumber).ValueSet(o.DisplayNumber()),
+			temporal.NewSearchAttributeKeyKeyword(protocol.AttributeState).ValueSet(string(o.Lifecycle.State)),
 		),
 	}
 }

@@ -96,7 +96,7 @@ func press(keys ...string) chromedp.Action { return chromedp.KeyEvent(strings.Jo
 
 func TestASecureLinkInABrowser(t *testing.T) {
 	t.Parallel()
-	in := shapes[0]
+	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)
 	office.Want(200, "PUT", "/account/logo", rig.PNG(300, 90, 5), "Content-Type", "image/png")
 	template := survey("yard")
@@ -176,7 +176,7 @@ func TestASecureLinkInABrowser(t *testing.T) {
 
 func TestTheVerificationPageInABrowser(t *testing.T) {
 	t.Parallel()
-	in := shapes[0]
+	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)
 	_, items := released(t, office, 1)
 	good, bad := filepath.Join(t.TempDir(), "copy.jpg"), filepath.Join(t.TempDir(), "changed.jpg")

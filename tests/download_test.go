@@ -49,15 +49,15 @@ func files(t *testing.T, folder string) map[string]string {
 }
 
 // downloads is fieldproof download into a folder.
-func downloads(server, token, folder string, more ...string) *exec.Cmd {
-	cmd := exec.Command(product, append([]string{"download", "--server", server, "--to", folder}, more...)...)
+func downloads(t testing.TB, server, token, folder string, more ...string) *exec.Cmd {
+	cmd := exec.Command(product(t), append([]string{"download", "--server", server, "--to", folder}, more...)...)
 	cmd.Env = append(os.Environ(), "FIELDPROOF_TOKEN="+token)
 	return cmd
 }
 
 func download(t *testing.T, server, token, folder string, more ...string) string {
 	t.Helper()
-	out, err := downloads(server, token, folder, more...).CombinedOutput()
+	out, err := downloads(t, server, token, folder, more...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return string(out)
 }
@@ -145,10 +145,10 @@ func TestTheDownloaderMirrorsWhatIsPublished(t *testing.T) {
 
 		// Two accounts never share a folder, and a wrong token is told.
 		stranger := rig.SignUp(t, in.URL)
-		out, err := downloads(in.URL, stranger.Want(201, "POST", "/tokens", rig.JSON{"name": "x"}).Text("token"), folder).CombinedOutput()
+		out, err := downloads(t, in.URL, stranger.Want(201, "POST", "/tokens", rig.JSON{"name": "x"}).Text("token"), folder).CombinedOutput()
 		require.Error(t, err)
 		require.Contains(t, string(out), "another account")
-		out, err = downloads(in.URL, "fp_wrong", t.TempDir()).CombinedOutput()
+		out, err = downloads(t, in.URL, "fp_wrong", t.TempDir()).CombinedOutput()
 		require.Error(t, err)
 		require.Contains(t, string(out), "does not know the token")
 		require.Empty(t, stranger.Want(200, "GET", "/published", nil).List("items"))
@@ -236,7 +236,7 @@ func TestTheDownloaderGoesOnWhereItBroke(t *testing.T) {
 		outs := make([]string, 2)
 		for n := range outs {
 			running.Go(func() {
-				out, err := downloads(in.URL, token, both).CombinedOutput()
+				out, err := downloads(t, in.URL, token, both).CombinedOutput()
 				outs[n] = fmt.Sprint(string(out), err)
 			})
 		}
@@ -262,7 +262,7 @@ func TestTheDownloaderGoesOnWhereItBroke(t *testing.T) {
 			proxy.ServeHTTP(w, r)
 		}))
 		defer hung.Close()
-		cmd := downloads(hung.URL, token, killed, "--parallel", "1")
+		cmd := downloads(t, hung.URL, token, killed, "--parallel", "1")
 		require.NoError(t, cmd.Start())
 		<-reached
 		require.NoError(t, cmd.Process.Kill())
@@ -284,7 +284,7 @@ func TestAWatchingDownloaderFetchesWhatComes(t *testing.T) {
 		folder := t.TempDir()
 		ctx, stop := context.WithCancel(context.Background())
 		defer stop()
-		cmd := downloads(in.URL, token, folder, "--watch", "--every", "1s")
+		cmd := downloads(t, in.URL, token, folder, "--watch", "--every", "1s")
 		var out bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &out
 		require.NoError(t, cmd.Start())
@@ -305,7 +305,7 @@ func TestAServerCannotWriteElsewhere(t *testing.T) {
 			}
 			_, _ = fmt.Fprintf(w, `{"items":[{"id":"1","path":%q,"has_content":true,"metadata":{"kind":"photo","sha256":%q,"size":3}}],"position":"1.0","more":false}`, path, sha([]byte("abc")))
 		}))
-		out, err := downloads(fake.URL, "x", t.TempDir()).CombinedOutput()
+		out, err := downloads(t, fake.URL, "x", t.TempDir()).CombinedOutput()
 		require.Error(t, err, path)
 		require.Contains(t, string(out), "no path below the folder")
 		fake.Close()

@@ -233,7 +233,7 @@ func TestABackupGoesOnWhereItsWorkerDied(t *testing.T) {
 		t.Skip("a thousand photos")
 	}
 	t.Parallel()
-	in, err := rig.Dev(product, t.TempDir())
+	in, err := rig.Dev(product(t), t.TempDir())
 	require.NoError(t, err)
 	defer in.Stop()
 	office := rig.SignUp(t, in.URL)

@@ -272,44 +272,37 @@ func TestBadFilesAreRefusedForAReason(t *testing.T) {
 
 func TestAnImportSurvivesKillsAndCanBeCancelled(t *testing.T) {
 	t.Parallel()
-	startAll := map[string]func(dir string) (*rig.Installation, error){
-		"sqlite":   func(dir string) (*rig.Installation, error) { return rig.Dev(product, dir) },
-		"postgres": func(dir string) (*rig.Installation, error) { return rig.Production(product, dir, postgres) },
-	}
-	for name, start := range startAll {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			in, err := start(filepath.Join(t.TempDir(), name))
-			require.NoError(t, err)
-			defer in.Stop()
-			office := rig.SignUp(t, in.URL)
-			const rows = 2000
-			file := orderRows(rows)
-			id := office.Want(202, "POST", "/imports", rig.FileForm("many.csv", file)).Text("id")
-			for kill := range 3 {
-				target := float64(rows*(kill+1)/5 + rand.IntN(100))
-				office.Await("some rows", func() bool {
-					a, err := office.Try("GET", "/imports/"+id, nil)
-					processed, _ := a.Get("processed").(float64)
-					return err == nil && (processed >= target || a.Text("state") == "done")
-				})
-				in.KillAll()
-				require.NoError(t, in.Restart())
-			}
-			i := ended(office, id)
-			require.Equal(t, []any{"done", float64(rows), float64(rows), 0.0, 0.0, 0.0}, counts(i))
-			seen := map[string]int{}
-			for _, number := range csvNumbers(t, office.Want(200, "GET", "/work-orders.csv?client_code=MANY", nil).Body) {
-				seen[number]++
-			}
-			require.Len(t, seen, rows, "each order exactly once")
-			again := office.Want(202, "POST", "/imports", rig.FileForm("many.csv", file)).Text("id")
-			cancelled := office.Want(200, "POST", "/imports/"+again+"/cancel", nil)
-			require.Contains(t, []string{"cancelled", "running"}, cancelled.Text("state"))
-			require.Equal(t, "cancelled", ended(office, again).Text("state"))
-			office.Want(409, "POST", "/imports/"+id+"/cancel", nil)
-		})
-	}
+	eachOwn(t, func(t *testing.T, start func(dir string) (*rig.Installation, error)) {
+		in, err := start(filepath.Join(t.TempDir(), "installation"))
+		require.NoError(t, err)
+		defer in.Stop()
+		office := rig.SignUp(t, in.URL)
+		const rows = 2000
+		file := orderRows(rows)
+		id := office.Want(202, "POST", "/imports", rig.FileForm("many.csv", file)).Text("id")
+		for kill := range 3 {
+			target := float64(rows*(kill+1)/5 + rand.IntN(100))
+			office.Await("some rows", func() bool {
+				a, err := office.Try("GET", "/imports/"+id, nil)
+				processed, _ := a.Get("processed").(float64)
+				return err == nil && (processed >= target || a.Text("state") == "done")
+			})
+			in.KillAll()
+			require.NoError(t, in.Restart())
+		}
+		i := ended(office, id)
+		require.Equal(t, []any{"done", float64(rows), float64(rows), 0.0, 0.0, 0.0}, counts(i))
+		seen := map[string]int{}
+		for _, number := range csvNumbers(t, office.Want(200, "GET", "/work-orders.csv?client_code=MANY", nil).Body) {
+			seen[number]++
+		}
+		require.Len(t, seen, rows, "each order exactly once")
+		again := office.Want(202, "POST", "/imports", rig.FileForm("many.csv", file)).Text("id")
+		cancelled := office.Want(200, "POST", "/imports/"+again+"/cancel", nil)
+		require.Contains(t, []string{"cancelled", "running"}, cancelled.Text("state"))
+		require.Equal(t, "cancelled", ended(office, again).Text("state"))
+		office.Want(409, "POST", "/imports/"+id+"/cancel", nil)
+	})
 }
 
 // orderRows is a CSV of many orders of the client MANY.

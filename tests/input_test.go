@@ -262,19 +262,15 @@ func TestPasswordsAreGuardedAndRevokingActsAtOnce(t *testing.T) {
 
 func TestAnOperatorMayCloseSignUp(t *testing.T) {
 	t.Parallel()
-	for _, in := range shapes {
-		if in.Name != "postgres" { // dev is always open
-			continue
-		}
-		beside := &rig.Installation{Name: in.Name, URL: fmt.Sprintf("http://127.0.0.1:%d", rig.FreePort())}
-		server, err := rig.Start(append(in.Environment(), "FIELDPROOF_SIGNUP=closed", "FIELDPROOF_ADDR="+strings.TrimPrefix(beside.URL, "http://")), product, "server")
-		require.NoError(t, err)
-		require.NoError(t, beside.AwaitReady(30*time.Second), server.Output())
-		stranger := &rig.User{T: t, URL: beside.URL}
-		refused := stranger.Want(403, "POST", "/accounts", rig.JSON{"name": "Late", "username": "latecomer", "password": "correct horse"})
-		require.Contains(t, string(refused.Body), "ask its operator")
-		require.NoError(t, server.Stop(), server.Output())
-	}
+	in := shape(t, "postgres") // dev is always open
+	beside := &rig.Installation{Name: in.Name, URL: fmt.Sprintf("http://127.0.0.1:%d", rig.FreePort())}
+	server, err := rig.Start(append(in.Environment(), "FIELDPROOF_SIGNUP=closed", "FIELDPROOF_ADDR="+strings.TrimPrefix(beside.URL, "http://")), product(t), "server")
+	require.NoError(t, err)
+	require.NoError(t, beside.AwaitReady(30*time.Second), server.Output())
+	stranger := &rig.User{T: t, URL: beside.URL}
+	refused := stranger.Want(403, "POST", "/accounts", rig.JSON{"name": "Late", "username": "latecomer", "password": "correct horse"})
+	require.Contains(t, string(refused.Body), "ask its operator")
+	require.NoError(t, server.Stop(), server.Output())
 }
 
 func TestTextThatNoDatabaseTakesIsRefused(t *testing.T) {

@@ -24,19 +24,12 @@ const (
 // same data.
 func TestKilledAtAnyMomentNothingIsLost(t *testing.T) {
 	t.Parallel()
-	shapes := map[string]func(dir string) (*rig.Installation, error){
-		"sqlite":   func(dir string) (*rig.Installation, error) { return rig.Dev(product, dir) },
-		"postgres": func(dir string) (*rig.Installation, error) { return rig.Production(product, dir, postgres) },
-	}
-	for name, start := range shapes {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			in, err := start(filepath.Join(t.TempDir(), name))
-			require.NoError(t, err)
-			defer in.Stop()
-			killed(t, in)
-		})
-	}
+	eachOwn(t, func(t *testing.T, start func(dir string) (*rig.Installation, error)) {
+		in, err := start(filepath.Join(t.TempDir(), "installation"))
+		require.NoError(t, err)
+		defer in.Stop()
+		killed(t, in)
+	})
 }
 
 func killed(t *testing.T, in *rig.Installation) {

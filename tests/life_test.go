@@ -25,7 +25,7 @@ import (
 	"google.golang.org/protobuf/encoding/prototext"
 
 	"fieldproof/tests/rig"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 func sha(b []byte) string {
@@ -100,9 +100,9 @@ func TestAnOrderGoesFromCreatedToPublished(t *testing.T) {
 		require.Contains(t, again.Text("detail"), "nothing new")
 		require.Equal(t, "closed", office.Want(200, "POST", "/work-orders/"+id+"/close", nil).Text("state"))
 		if *record {
-			recordHistory(t, in, names.WorkOrderID(id), "work-order-"+in.Name)
-			recordHistory(t, in, names.PublicationID(publications.Text("items", 0, "id")), "publication-"+in.Name)
-			recordHistory(t, in, names.WebhookID(destination.Text("id")), "webhook-"+in.Name)
+			recordHistory(t, in, protocol.WorkOrderID(id), "work-order-"+in.Name)
+			recordHistory(t, in, protocol.PublicationID(publications.Text("items", 0, "id")), "publication-"+in.Name)
+			recordHistory(t, in, protocol.WebhookID(destination.Text("id")), "webhook-"+in.Name)
 		}
 	})
 }
@@ -226,7 +226,7 @@ func TestTheOperatorSeesWhatAnOrderWaitsFor(t *testing.T) {
 	each(t, func(t *testing.T, in *rig.Installation) {
 		_, crew, order := crewWithOrder(t, in, rig.JSON{"work_order_info": "the door code is Larkspur", "client_code": "ACME"})
 		c := temporalOf(t, in)
-		id := names.WorkOrderID(order.Text("id"))
+		id := protocol.WorkOrderID(order.Text("id"))
 		crew.Await("search attributes", func() bool {
 			d, err := c.DescribeWorkflow(context.Background(), id, "")
 			require.NoError(t, err)
@@ -235,8 +235,8 @@ func TestTheOperatorSeesWhatAnOrderWaitsFor(t *testing.T) {
 			for key, value := range attributes {
 				found[key.GetName()] = value
 			}
-			return found[names.AttributeState] == "assigned" && found[names.AttributeAssignee] == crew.Username &&
-				found[names.AttributeNumber] == "ACME::"+order.Text("work_order_number") && found[names.AttributeAccount] != nil && found[names.AttributeDue] != nil
+			return found[protocol.AttributeState] == "assigned" && found[protocol.AttributeAssignee] == crew.Username &&
+				found[protocol.AttributeNumber] == "ACME::"+order.Text("work_order_number") && found[protocol.AttributeAccount] != nil && found[protocol.AttributeDue] != nil
 		})
 		metadata, err := c.QueryWorkflow(context.Background(), id, "", "__temporal_workflow_metadata")
 		require.NoError(t, err)

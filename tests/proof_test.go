@@ -38,7 +38,7 @@ func check(t *testing.T, archive []byte, args ...string) (report rig.Answer, goo
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "a.zip")
 	require.NoError(t, os.WriteFile(file, archive, 0o600))
-	out, err := exec.Command(product, append([]string{"verify", "--json", file}, args...)...).Output()
+	out, err := exec.Command(product(t), append([]string{"verify", "--json", file}, args...)...).Output()
 	require.NoError(t, json.Unmarshal(out, &report.JSON), "%s %v", out, err)
 	return report, err == nil
 }

@@ -364,7 +364,7 @@ func TestAFloodOfPushesIsSlowedDown(t *testing.T) {
 	// From an address of its own, so that others are not slowed down with it.
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 77)}}
 	client := &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext}}
-	url, status := shapes[0].URL+"/push/"+uuid.NewString(), 0
+	url, status := shape(t, "sqlite").URL+"/push/"+uuid.NewString(), 0
 	for range 100 {
 		a := rig.Send(t, client, http.MethodGet, url, "", nil)
 		if status = a.Status; status == 429 {

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/tests/rig"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 func TestAutoRelaySendsItemsAsTheyCome(t *testing.T) {
@@ -96,7 +96,7 @@ func TestAutoRelaySendsItemsAsTheyCome(t *testing.T) {
 		require.Len(t, office.Want(200, "GET", "/published", nil).List("items"), 3)
 
 		if *record {
-			recordHistory(t, in, names.PublicationID(publications.Text("items", 0, "id")), "relay-"+in.Name)
+			recordHistory(t, in, protocol.PublicationID(publications.Text("items", 0, "id")), "relay-"+in.Name)
 		}
 
 		// A late item goes out in a publication of its own.
@@ -135,7 +135,7 @@ func TestADeletedOrderSendsNoReport(t *testing.T) {
 		release()
 		ended, cancel := context.WithTimeout(t.Context(), rig.Patience)
 		defer cancel()
-		err := temporalOf(t, in).GetWorkflow(ended, names.PublicationID(publication), "").Get(ended, nil)
+		err := temporalOf(t, in).GetWorkflow(ended, protocol.PublicationID(publication), "").Get(ended, nil)
 		require.NoError(t, err, "nothing is left to try")
 		for name := range dav.Files(t) {
 			require.NotContains(t, name, ".pdf")

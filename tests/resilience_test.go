@@ -19,7 +19,7 @@ import (
 
 	"fieldproof/models"
 	"fieldproof/tests/rig"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 func storeOf(t *testing.T, in *rig.Installation) *models.Store {
@@ -35,12 +35,12 @@ func TestALostRunIsStartedAgain(t *testing.T) {
 		office, crew, order := crewWithOrder(t, in, nil)
 		id, ctx := order.Text("id"), context.Background()
 		c := temporalOf(t, in)
-		require.NoError(t, c.TerminateWorkflow(ctx, names.WorkOrderID(id), "", "lost"))
+		require.NoError(t, c.TerminateWorkflow(ctx, protocol.WorkOrderID(id), "", "lost"))
 		crew.Upload(id, rig.JPEG(60, 40, 1))
 		office.AwaitState(id, "in_progress")
-		require.NoError(t, c.TerminateWorkflow(ctx, names.WorkOrderID(id), "", "lost"))
+		require.NoError(t, c.TerminateWorkflow(ctx, protocol.WorkOrderID(id), "", "lost"))
 		office.Want(200, "POST", "/work-orders/"+id+"/complete", nil)
-		require.NoError(t, c.TerminateWorkflow(ctx, names.WorkOrderID(id), "", "lost"))
+		require.NoError(t, c.TerminateWorkflow(ctx, protocol.WorkOrderID(id), "", "lost"))
 		require.Equal(t, "completed", office.Want(409, "POST", "/work-orders/"+id+"/complete", nil).Text("state"))
 		office.Want(200, "POST", "/work-orders/"+id+"/approve", nil)
 	})
@@ -90,13 +90,13 @@ func TestContinueAsNewLosesNothingOfThousandsInFlight(t *testing.T) {
 		office, _, order := crewWithOrder(t, in, nil)
 		id, ctx := order.Text("id"), context.Background()
 		c := temporalOf(t, in)
-		first, err := c.DescribeWorkflowExecution(ctx, names.WorkOrderID(id), "")
+		first, err := c.DescribeWorkflowExecution(ctx, protocol.WorkOrderID(id), "")
 		require.NoError(t, err)
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
 				for range 700 {
-					if err := c.SignalWorkflow(ctx, names.WorkOrderID(id), "", names.Bell, nil); err != nil {
+					if err := c.SignalWorkflow(ctx, protocol.WorkOrderID(id), "", protocol.Bell, nil); err != nil {
 						t.Error(err)
 						return
 					}
@@ -112,7 +112,7 @@ func TestContinueAsNewLosesNothingOfThousandsInFlight(t *testing.T) {
 		}
 		wg.Wait()
 		office.Await("a new run", func() bool {
-			now, err := c.DescribeWorkflowExecution(ctx, names.WorkOrderID(id), "")
+			now, err := c.DescribeWorkflowExecution(ctx, protocol.WorkOrderID(id), "")
 			require.NoError(t, err)
 			info := now.GetWorkflowExecutionInfo()
 			return info.GetExecution().GetRunId() != first.GetWorkflowExecutionInfo().GetExecution().GetRunId() && info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
@@ -161,7 +161,7 @@ func TestDevStartsStopsAndOutlivesItsTemporal(t *testing.T) {
 	url := fmt.Sprintf("http://127.0.0.1:%d", ports[0])
 	in := &rig.Installation{URL: url, Name: "dev"}
 	start := func() *rig.Process {
-		p, err := rig.Start(nil, product, devArgs(dir, ports)...)
+		p, err := rig.Start(nil, product(t), devArgs(dir, ports)...)
 		require.NoError(t, err)
 		require.NoError(t, in.AwaitReady(30*time.Second), p.Output())
 		return p
@@ -178,10 +178,10 @@ func TestDevStartsStopsAndOutlivesItsTemporal(t *testing.T) {
 	sample := office.Want(200, "GET", "/work-orders", nil).Text("items", 0, "id")
 	office.Want(200, "POST", "/work-orders/"+sample+"/assign", rig.JSON{"assignee": "demo-crew"})
 
-	second, err := exec.Command(product, devArgs(dir, ports)...).CombinedOutput()
+	second, err := exec.Command(product(t), devArgs(dir, ports)...).CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(second), "another `fieldproof dev` works on")
-	elsewhere, err := exec.Command(product, devArgs(t.TempDir(), ports)...).CombinedOutput()
+	elsewhere, err := exec.Command(product(t), devArgs(t.TempDir(), ports)...).CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(elsewhere), "is in use")
 

@@ -14,7 +14,7 @@ import (
 
 	"fieldproof/models"
 	"fieldproof/tests/rig"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 func TestASecureLinkShowsWhatIsPublished(t *testing.T) {
@@ -126,7 +126,7 @@ func TestAClientGetsItemsInSequence(t *testing.T) {
 		require.NotEmpty(t, statuses)
 		require.Contains(t, statuses[len(statuses)-1].Raw, `"complete"`)
 		if *record {
-			recordHistory(t, in, names.ClientID(models.ClientSubject(d.Text("id"), order)), "client-"+in.Name)
+			recordHistory(t, in, protocol.ClientID(models.ClientSubject(d.Text("id"), order)), "client-"+in.Name)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,11 +18,20 @@ import (
 	"fieldproof/tests/rig"
 )
 
-var (
-	shapes  []*rig.Installation
-	product string
-	record  = flag.Bool("record", false, "record histories for the replay test of package workflows")
-)
+var record = flag.Bool("record", false, "record histories for the replay test of package workflows")
+
+// suite is what the tests share. Each part is started when a test first asks for it, so that one test by name costs what
+// it uses alone.
+var suite struct {
+	dir      string
+	product  func() (string, error)
+	postgres func() (*rig.Postgres, error)
+	shapes   map[string]func() (*rig.Installation, error)
+
+	mu      sync.Mutex
+	cluster *rig.Postgres
+	running []*rig.Installation
+}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -29,37 +39,43 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	fail := func(err error) int {
+	dir, err := os.MkdirTemp("", "fieldproof-tests-")
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	dir, err := os.MkdirTemp("", "fieldproof-tests-")
-	if err != nil {
-		return fail(err)
-	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if product, err = rig.Build(dir, false); err != nil {
-		return fail(err)
+	suite.dir = dir
+	suite.product = sync.OnceValues(func() (string, error) { return rig.Build(dir, false) })
+	suite.postgres = sync.OnceValues(func() (*rig.Postgres, error) {
+		pg, err := rig.StartPostgres()
+		suite.mu.Lock()
+		defer suite.mu.Unlock()
+		suite.cluster = pg
+		return pg, err
+	})
+	suite.shapes = map[string]func() (*rig.Installation, error){
+		"sqlite": sync.OnceValues(func() (*rig.Installation, error) {
+			binary, err := suite.product()
+			if err != nil {
+				return nil, err
+			}
+			return started(rig.Dev(binary, filepath.Join(dir, "sqlite")))
+		}),
+		"postgres": sync.OnceValues(func() (*rig.Installation, error) {
+			binary, err := suite.product()
+			if err != nil {
+				return nil, err
+			}
+			pg, err := suite.postgres()
+			if err != nil {
+				return nil, err
+			}
+			return started(rig.Production(binary, filepath.Join(dir, "postgres"), pg))
+		}),
 	}
-	pg, err := rig.StartPostgres()
-	if err != nil {
-		return fail(err)
-	}
-	defer pg.Stop()
-	postgres = pg
-	dev, err := rig.Dev(product, filepath.Join(dir, "sqlite"))
-	if err != nil {
-		return fail(err)
-	}
-	defer dev.Stop()
-	production, err := rig.Production(product, filepath.Join(dir, "postgres"), pg)
-	if err != nil {
-		return fail(err)
-	}
-	defer production.Stop()
-	shapes = []*rig.Installation{dev, production}
 	code := m.Run()
-	for _, i := range shapes {
+	for _, i := range suite.running {
 		if code != 0 {
 			warnings := slices.DeleteFunc(strings.Split(i.Output(), "\n"), func(line string) bool { return !strings.Contains(line, "level=WARN") })
 			for _, line := range warnings[max(0, len(warnings)-50):] {
@@ -72,19 +88,73 @@ func run(m *testing.M) int {
 				code = 1
 			}
 		}
+		i.Stop()
+	}
+	if suite.cluster != nil {
+		suite.cluster.Stop()
 	}
 	return code
 }
 
-var postgres *rig.Postgres
+// started notes an installation that the suite has to stop.
+func started(in *rig.Installation, err error) (*rig.Installation, error) {
+	if in != nil {
+		suite.mu.Lock()
+		defer suite.mu.Unlock()
+		suite.running = append(suite.running, in)
+	}
+	return in, err
+}
+
+// product is the program under test.
+func product(t testing.TB) string { return must(t, suite.product) }
+
+// postgres is the suite's cluster.
+func postgres(t testing.TB) *rig.Postgres { return must(t, suite.postgres) }
+
+// shape is the installation of that name that the tests share: "sqlite" or "postgres".
+func shape(t testing.TB, name string) *rig.Installation { return must(t, suite.shapes[name]) }
+
+func must[T any](t testing.TB, start func() (T, error)) T {
+	t.Helper()
+	what, err := start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return what
+}
+
+// shapeNames are the shapes to test; FIELDPROOF_TEST_SHAPES=sqlite leaves out PostgreSQL while one works on something.
+func shapeNames() []string {
+	if chosen := os.Getenv("FIELDPROOF_TEST_SHAPES"); chosen != "" {
+		return strings.Split(chosen, ",")
+	}
+	return []string{"sqlite", "postgres"}
+}
 
 // each runs a test on both shapes.
 func each(t *testing.T, test func(t *testing.T, in *rig.Installation)) {
 	t.Parallel()
-	for _, in := range shapes {
-		t.Run(in.Name, func(t *testing.T) {
+	for _, name := range shapeNames() {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, in)
+			test(t, shape(t, name))
+		})
+	}
+}
+
+// eachOwn runs a test on an installation of its own in each shape: one that it may stop, kill or freeze.
+func eachOwn(t *testing.T, test func(t *testing.T, start func(dir string) (*rig.Installation, error))) {
+	for _, name := range shapeNames() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			binary := product(t)
+			test(t, func(dir string) (*rig.Installation, error) {
+				if name == "sqlite" {
+					return rig.Dev(binary, dir)
+				}
+				return rig.Production(binary, dir, postgres(t))
+			})
 		})
 	}
 }

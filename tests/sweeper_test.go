@@ -18,7 +18,7 @@ import (
 	"fieldproof/storage"
 	"fieldproof/tests/rig"
 	"fieldproof/worker"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 // sweeperOf is one more sweeper beside the installation's own, whose time can be set.
@@ -96,7 +96,7 @@ func TestWhatLostItsRunIsSetGoingAgain(t *testing.T) {
 		office.Want(200, "POST", "/work-orders/"+id+"/publish", nil)
 		publication := office.Want(200, "GET", "/work-orders/"+id+"/publications", nil).Text("items", 0, "id")
 		s, ctx := sweeperOf(t, in), context.Background()
-		lost := []string{names.WorkOrderID(id), names.PublicationID(publication)}
+		lost := []string{protocol.WorkOrderID(id), protocol.PublicationID(publication)}
 		for _, run := range lost {
 			office.Await("the run of "+run, func() bool { return s.Temporal.TerminateWorkflow(ctx, run, "", "lost") == nil })
 		}

@@ -20,7 +20,7 @@ import (
 	"fieldproof/intake"
 	"fieldproof/models"
 	"fieldproof/storage"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 // Sweeper finds what fell between two steps when something was killed, and sets it going again: orders without a run,
@@ -86,13 +86,13 @@ func (s *Sweeper) OpenWork(ctx context.Context) error {
 			return err
 		}
 		for _, id := range ids {
-			if !s.running(ctx, map[models.BellKind]func(string) string{models.ImportBell: names.ImportID, models.IntegrationBell: names.IntegrationID}[kind](id)) {
+			if !s.running(ctx, map[models.BellKind]func(string) string{models.ImportBell: protocol.ImportID, models.IntegrationBell: protocol.IntegrationID}[kind](id)) {
 				ring[kind] = append(ring[kind], id)
 			}
 		}
 	}
 	for _, id := range publications {
-		if !s.running(ctx, names.PublicationID(id)) {
+		if !s.running(ctx, protocol.PublicationID(id)) {
 			ring[models.PublicationBell] = append(ring[models.PublicationBell], id)
 		}
 	}
@@ -103,12 +103,12 @@ func (s *Sweeper) OpenWork(ctx context.Context) error {
 		return err
 	}
 	for _, q := range queues {
-		if subject := models.ClientSubject(q.DestinationID, q.WorkOrderID); !s.running(ctx, names.ClientID(subject)) {
+		if subject := models.ClientSubject(q.DestinationID, q.WorkOrderID); !s.running(ctx, protocol.ClientID(subject)) {
 			ring[models.ClientBell] = append(ring[models.ClientBell], subject)
 		}
 	}
 	for _, id := range endpoints {
-		if !s.running(ctx, names.WebhookID(id)) {
+		if !s.running(ctx, protocol.WebhookID(id)) {
 			ring[models.WebhookBell] = append(ring[models.WebhookBell], id)
 		}
 	}
@@ -154,7 +154,7 @@ func (s *Sweeper) LostRuns(ctx context.Context) error {
 		}
 		var lost []string
 		for _, o := range orders {
-			if !s.running(ctx, names.WorkOrderID(o.ID)) {
+			if !s.running(ctx, protocol.WorkOrderID(o.ID)) {
 				lost = append(lost, o.ID)
 			}
 		}
@@ -223,7 +223,7 @@ func (s *Sweeper) sweepOrphans(ctx context.Context, keys []string) error {
 // RegisterSearchAttributes makes the search attributes of Fieldproof known to a namespace.
 func RegisterSearchAttributes(ctx context.Context, c client.Client, namespace string) error {
 	wanted := map[string]enumspb.IndexedValueType{}
-	for name, kind := range names.SearchAttributes {
+	for name, kind := range protocol.SearchAttributes {
 		t, err := enumspb.IndexedValueTypeFromString(kind)
 		if err != nil {
 			return err

@@ -15,26 +15,26 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
-	"fieldproof/activities/backups"
 	"fieldproof/activities/clients"
+	"fieldproof/activities/deliveries"
 	"fieldproof/activities/imports"
 	"fieldproof/activities/integrations"
-	"fieldproof/activities/media"
 	"fieldproof/activities/records"
-	"fieldproof/activities/reports"
 	"fieldproof/activities/webhooks"
+	"fieldproof/media"
+	"fieldproof/reports"
 	"fieldproof/workflows"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 // Activities are everything that a worker does.
 type Activities struct {
-	Records  *records.Records
-	Media    *media.Media
-	Reports  *reports.Reports
-	Backups  *backups.Backups
-	Clients  *clients.Clients
-	Webhooks *webhooks.Webhooks
+	Records    *records.Records
+	Media      *media.Media
+	Reports    *reports.Reports
+	Deliveries *deliveries.Deliveries
+	Clients    *clients.Clients
+	Webhooks   *webhooks.Webhooks
 
 	Imports      *imports.Imports
 	Integrations *integrations.Integrations
@@ -49,9 +49,9 @@ func Start(c client.Client, a Activities, queues []string, log *slog.Logger) (st
 		}
 	}
 	for _, queue := range queues {
-		if !slices.Contains(names.Queues, queue) {
+		if !slices.Contains(protocol.Queues, queue) {
 			stop()
-			return nil, fmt.Errorf("there is no queue %q; the queues are %v", queue, names.Queues)
+			return nil, fmt.Errorf("there is no queue %q; the queues are %v", queue, protocol.Queues)
 		}
 		w := worker.New(c, queue, options(queue))
 		register(w, queue, a)
@@ -76,14 +76,14 @@ func options(queue string) worker.Options {
 		Interceptors:                            []interceptor.WorkerInterceptor{&endedRuns{}},
 	}
 	switch queue {
-	case names.MediaQueue:
+	case protocol.MediaQueue:
 		// Decoding takes whole cores: half of them are left to those who wait for an answer.
 		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker, o.MaxConcurrentActivityTaskPollers = max(1, runtime.GOMAXPROCS(0)/2), true, 2
-	case names.ReportQueue:
+	case protocol.ReportQueue:
 		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker = 4, true
-	case names.DeliveryQueue:
+	case protocol.DeliveryQueue:
 		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker = 50, true
-	case names.ImportQueue:
+	case protocol.ImportQueue:
 		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker = 4, true
 	}
 	return o
@@ -94,26 +94,26 @@ func register(w worker.Registry, queue string, a Activities) {
 		w.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
 	}
 	switch queue {
-	case names.MainQueue:
+	case protocol.MainQueue:
 		RegisterWorkflows(w)
-		as(names.ApplyAction, a.Records.ApplyAction)
-		as(names.CatchUp, a.Records.CatchUp)
-		as(names.PlanPublication, a.Backups.PlanPublication)
-		as(names.EndPublication, a.Backups.EndPublication)
-		as(names.PlanIntegration, a.Integrations.PlanIntegration)
-		as(names.AskFetch, a.Integrations.AskFetch)
-	case names.MediaQueue:
-		as(names.MakeRenditions, a.Media.MakeRenditions)
-	case names.ReportQueue:
-		as(names.RenderReport, a.Reports.RenderReport)
-	case names.DeliveryQueue:
-		as(names.Deliver, a.Backups.Deliver)
-		as(names.SendWebhooks, a.Webhooks.SendWebhooks)
-		as(names.SendToClient, a.Clients.SendToClient)
-		as(names.Fetch, a.Integrations.Fetch)
-	case names.ImportQueue:
-		as(names.RunImport, a.Imports.RunImport)
-		as(names.Fetch, a.Integrations.Fetch) // of workflows that an older worker decided
+		as(protocol.ApplyAction, a.Records.ApplyAction)
+		as(protocol.CatchUp, a.Records.CatchUp)
+		as(protocol.PlanPublication, a.Deliveries.PlanPublication)
+		as(protocol.EndPublication, a.Deliveries.EndPublication)
+		as(protocol.PlanIntegration, a.Integrations.PlanIntegration)
+		as(protocol.AskFetch, a.Integrations.AskFetch)
+	case protocol.MediaQueue:
+		as(protocol.MakeRenditions, a.Media.MakeRenditions)
+	case protocol.ReportQueue:
+		as(protocol.RenderReport, a.Reports.RenderReport)
+	case protocol.DeliveryQueue:
+		as(protocol.Deliver, a.Deliveries.Deliver)
+		as(protocol.SendWebhooks, a.Webhooks.SendWebhooks)
+		as(protocol.SendToClient, a.Clients.SendToClient)
+		as(protocol.Fetch, a.Integrations.Fetch)
+	case protocol.ImportQueue:
+		as(protocol.RunImport, a.Imports.RunImport)
+		as(protocol.Fetch, a.Integrations.Fetch) // of workflows that an older worker decided
 	}
 }
 
@@ -121,11 +121,11 @@ func register(w worker.Registry, queue string, a Activities) {
 func RegisterWorkflows(w interface {
 	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
 }) {
-	w.RegisterWorkflowWithOptions(workflows.WorkOrder, workflow.RegisterOptions{Name: names.WorkOrder})
-	w.RegisterWorkflowWithOptions(workflows.Publication, workflow.RegisterOptions{Name: names.Publication})
-	w.RegisterWorkflowWithOptions(workflows.WebhookEndpoint, workflow.RegisterOptions{Name: names.WebhookEndpoint})
-	w.RegisterWorkflowWithOptions(workflows.ClientLink, workflow.RegisterOptions{Name: names.ClientLink})
-	w.RegisterWorkflowWithOptions(workflows.Integration, workflow.RegisterOptions{Name: names.Integration})
-	w.RegisterWorkflowWithOptions(workflows.ScheduledFetch, workflow.RegisterOptions{Name: names.ScheduledFetch})
-	w.RegisterWorkflowWithOptions(workflows.Import, workflow.RegisterOptions{Name: names.Import})
+	w.RegisterWorkflowWithOptions(workflows.WorkOrder, workflow.RegisterOptions{Name: protocol.WorkOrder})
+	w.RegisterWorkflowWithOptions(workflows.Publication, workflow.RegisterOptions{Name: protocol.Publication})
+	w.RegisterWorkflowWithOptions(workflows.WebhookEndpoint, workflow.RegisterOptions{Name: protocol.WebhookEndpoint})
+	w.RegisterWorkflowWithOptions(workflows.ClientLink, workflow.RegisterOptions{Name: protocol.ClientLink})
+	w.RegisterWorkflowWithOptions(workflows.Integration, workflow.RegisterOptions{Name: protocol.Integration})
+	w.RegisterWorkflowWithOptions(workflows.ScheduledFetch, workflow.RegisterOptions{Name: protocol.ScheduledFetch})
+	w.RegisterWorkflowWithOptions(workflows.Import, workflow.RegisterOptions{Name: protocol.Import})
 }

@@ -8,22 +8,22 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fieldproof/models"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 // publication is one run of a publication's workflow.
 type publication struct {
 	id       string
-	in       names.PublicationInput
-	plan     names.PublicationPlan
+	in       protocol.PublicationInput
+	plan     protocol.PublicationPlan
 	replans  bool // since replansOnBells
 	reported bool // the report is there
 	rang     int  // counts the bells: a delivery that waits looks up when it changes
 	open     int
 	planning bool
-	rendered bool                          // the report was asked for
-	working  map[string]bool               // deliveries with a coroutine
-	again    map[string]names.DeliveryPlan // those that are to begin again once their coroutine is through
+	rendered bool                             // the report was asked for
+	working  map[string]bool                  // deliveries with a coroutine
+	again    map[string]protocol.DeliveryPlan // those that are to begin again once their coroutine is through
 	states   map[string]string
 }
 
@@ -33,23 +33,23 @@ const replansOnBells = "plan again on bells"
 
 // Publication brings one publication to its destinations, each independently of the others. What is to be done stands
 // in rows, so a run can begin at any time: also long after the last one ended, when somebody asks for another try.
-func Publication(ctx workflow.Context, in names.PublicationInput) error {
+func Publication(ctx workflow.Context, in protocol.PublicationInput) error {
 	p := &publication{id: in.PublicationID, in: in, states: map[string]string{}}
-	bells := workflow.GetSignalChannel(ctx, names.Bell)
+	bells := workflow.GetSignalChannel(ctx, protocol.Bell)
 	p.replans = workflow.GetVersion(ctx, replansOnBells, workflow.DefaultVersion, 1) > workflow.DefaultVersion
 	for {
-		if err := workflow.ExecuteActivity(onMain(ctx, 15*time.Second, 0), names.PlanPublication, in).Get(ctx, &p.plan); err != nil {
+		if err := workflow.ExecuteActivity(onMain(ctx, 15*time.Second, 0), protocol.PlanPublication, in).Get(ctx, &p.plan); err != nil {
 			return err
 		}
 		p.deliverAll(ctx, bells)
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && p.open > 0 {
-			return workflow.NewContinueAsNewError(ctx, names.Publication, in)
+			return workflow.NewContinueAsNewError(ctx, protocol.Publication, in)
 		}
 		if drainAll(bells) {
 			continue
 		}
-		var end names.PublicationEnd
-		ended := workflow.ExecuteActivity(onMain(ctx, 15*time.Second, 0), names.EndPublication, in)
+		var end protocol.PublicationEnd
+		ended := workflow.ExecuteActivity(onMain(ctx, 15*time.Second, 0), protocol.EndPublication, in)
 		if p.replans {
 			if err := ended.Get(ctx, &end); err != nil {
 				return err
@@ -78,7 +78,7 @@ func (p *publication) deliverAll(ctx workflow.Context, bells workflow.ReceiveCha
 	if len(p.plan.Deliveries) == 0 {
 		return
 	}
-	p.open, p.reported, p.rendered, p.working, p.again = 0, false, false, map[string]bool{}, map[string]names.DeliveryPlan{}
+	p.open, p.reported, p.rendered, p.working, p.again = 0, false, false, map[string]bool{}, map[string]protocol.DeliveryPlan{}
 	p.begin(ctx)
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		for ctx.Err() == nil {
@@ -101,8 +101,8 @@ func (p *publication) deliverAll(ctx workflow.Context, bells workflow.ReceiveCha
 func (p *publication) replan(ctx workflow.Context) {
 	p.planning = true
 	defer func() { p.planning = false }()
-	var plan names.PublicationPlan
-	if err := workflow.ExecuteActivity(onMain(ctx, 15*time.Second, 0), names.PlanPublication, p.in).Get(ctx, &plan); err != nil {
+	var plan protocol.PublicationPlan
+	if err := workflow.ExecuteActivity(onMain(ctx, 15*time.Second, 0), protocol.PlanPublication, p.in).Get(ctx, &plan); err != nil {
 		return // the run is over
 	}
 	p.plan = plan
@@ -122,7 +122,7 @@ func (p *publication) begin(ctx workflow.Context) {
 	if needsReport && !p.rendered {
 		p.rendered = true
 		workflow.Go(ctx, func(ctx workflow.Context) {
-			p.reported = workflow.ExecuteActivity(onQueue(ctx, names.ReportQueue, 15*time.Minute, p.plan.Number), names.RenderReport, p.id).Get(ctx, nil) == nil
+			p.reported = workflow.ExecuteActivity(onQueue(ctx, protocol.ReportQueue, 15*time.Minute, p.plan.Number), protocol.RenderReport, p.id).Get(ctx, nil) == nil
 		})
 	}
 	for _, d := range p.plan.Deliveries {
@@ -137,7 +137,7 @@ func (p *publication) begin(ctx workflow.Context) {
 }
 
 // work delivers, once more for each bell that rang meanwhile and found the delivery open.
-func (p *publication) work(ctx workflow.Context, d names.DeliveryPlan) {
+func (p *publication) work(ctx workflow.Context, d protocol.DeliveryPlan) {
 	for {
 		over := p.deliver(ctx, d)
 		if ctx.Err() != nil {
@@ -156,7 +156,7 @@ func (p *publication) work(ctx workflow.Context, d names.DeliveryPlan) {
 
 // deliver tries one delivery until it is done or given up, with growing rests that a bell cuts short. It is not over
 // when its publication took more meanwhile.
-func (p *publication) deliver(ctx workflow.Context, d names.DeliveryPlan) (over bool) {
+func (p *publication) deliver(ctx workflow.Context, d protocol.DeliveryPlan) (over bool) {
 	if d.NeedsReport {
 		if workflow.Await(ctx, func() bool { return p.reported }) != nil {
 			return true
@@ -170,14 +170,14 @@ func (p *publication) deliver(ctx workflow.Context, d names.DeliveryPlan) (over 
 				return true
 			}
 		}
-		var result names.DeliverResult
-		err := workflow.ExecuteActivity(onQueue(ctx, names.DeliveryQueue, 2*time.Hour, d.Destination), names.Deliver, d.DeliveryID).Get(ctx, &result)
+		var result protocol.DeliverResult
+		err := workflow.ExecuteActivity(onQueue(ctx, protocol.DeliveryQueue, 2*time.Hour, d.Destination), protocol.Deliver, d.DeliveryID).Get(ctx, &result)
 		if ctx.Err() != nil {
 			return true
 		}
 		if err != nil {
 			workflow.GetLogger(ctx).Error("a delivery could not be tried", "destination", d.Destination, "error", err)
-			result = names.DeliverResult{State: models.DeliveryRetrying, RetrySeconds: 60}
+			result = protocol.DeliverResult{State: models.DeliveryRetrying, RetrySeconds: 60}
 		}
 		p.states[d.Destination] = result.State
 		p.show(ctx)

@@ -5,7 +5,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 // endpointLingers is how long an endpoint's workflow stays after its last message, so that a busy one is not started
@@ -14,21 +14,21 @@ const endpointLingers = time.Minute
 
 // WebhookEndpoint is the one sender of an endpoint: it sends what is due, then rests until the next message is due or
 // a bell rings, and ends when nothing is left.
-func WebhookEndpoint(ctx workflow.Context, in names.WebhookInput) error {
-	return drain(ctx, "web-hooks", names.SendWebhooks, in.DestinationID, workflow.NewContinueAsNewError(ctx, names.WebhookEndpoint, in))
+func WebhookEndpoint(ctx workflow.Context, in protocol.WebhookInput) error {
+	return drain(ctx, "web-hooks", protocol.SendWebhooks, in.DestinationID, workflow.NewContinueAsNewError(ctx, protocol.WebhookEndpoint, in))
 }
 
 // ClientLink brings one order's items and statuses to one client's system, in their sequence.
-func ClientLink(ctx workflow.Context, in names.ClientInput) error {
-	return drain(ctx, "to the client", names.SendToClient, in.Subject, workflow.NewContinueAsNewError(ctx, names.ClientLink, in))
+func ClientLink(ctx workflow.Context, in protocol.ClientInput) error {
+	return drain(ctx, "to the client", protocol.SendToClient, in.Subject, workflow.NewContinueAsNewError(ctx, protocol.ClientLink, in))
 }
 
 func drain(ctx workflow.Context, summary, activity, subject string, again error) error {
-	bells := workflow.GetSignalChannel(ctx, names.Bell)
+	bells := workflow.GetSignalChannel(ctx, protocol.Bell)
 	for {
 		drainAll(bells)
-		var pass names.WebhookResult
-		if err := workflow.ExecuteActivity(onQueue(ctx, names.DeliveryQueue, time.Hour, summary), activity, subject).Get(ctx, &pass); err != nil {
+		var pass protocol.WebhookResult
+		if err := workflow.ExecuteActivity(onQueue(ctx, protocol.DeliveryQueue, time.Hour, summary), activity, subject).Get(ctx, &pass); err != nil {
 			return err
 		}
 		if bells.Len() > 0 && !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {

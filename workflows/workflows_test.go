@@ -19,7 +19,7 @@ import (
 	"fieldproof/models"
 	"fieldproof/worker"
 	"fieldproof/workflows"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 // TestRecordedHistoriesReplay replays what real servers recorded on today's code. `go test ./tests -run Published
@@ -48,26 +48,26 @@ type rows struct {
 	failures  int // of the next applies
 }
 
-func (r *rows) card() names.OrderCard {
-	return names.OrderCard{AccountID: "a", Number: "T-1", Address: "12 Oak Street", Lifecycle: r.lifecycle, Unrendered: r.waiting > 0}
+func (r *rows) card() protocol.OrderCard {
+	return protocol.OrderCard{AccountID: "a", Number: "T-1", Address: "12 Oak Street", Lifecycle: r.lifecycle, Unrendered: r.waiting > 0}
 }
 
-func (r *rows) apply(in names.ApplyInput) (names.ApplyResult, error) {
+func (r *rows) apply(in protocol.ApplyInput) (protocol.ApplyResult, error) {
 	r.Lock()
 	defer r.Unlock()
 	if r.failures > 0 {
 		r.failures--
-		return names.ApplyResult{}, errors.New("the database does not answer")
+		return protocol.ApplyResult{}, errors.New("the database does not answer")
 	}
 	if !r.applied[in.ActionID] {
 		next, err := r.lifecycle.After(r.events[in.ActionID], models.Facts{Assigned: r.assigned})
 		var refused *models.Error
 		if errors.As(err, &refused) {
-			return names.ApplyResult{Card: r.card(), Outcome: names.Outcome{Refusal: names.Refuse(refused)}}, nil
+			return protocol.ApplyResult{Card: r.card(), Outcome: protocol.Outcome{Refusal: protocol.Refuse(refused)}}, nil
 		}
 		r.lifecycle, r.applied[in.ActionID] = next, true
 	}
-	return names.ApplyResult{Card: r.card(), Outcome: names.Outcome{Applied: true}}, nil
+	return protocol.ApplyResult{Card: r.card(), Outcome: protocol.Outcome{Applied: true}}, nil
 }
 
 func (r *rows) fail(times int) {
@@ -87,14 +87,14 @@ func orderEnvironment(t *testing.T, r *rows) *testsuite.TestWorkflowEnvironment 
 	e := suite.NewTestWorkflowEnvironment()
 	e.RegisterWorkflow(workflows.WorkOrder)
 	as := func(name string, fn any) { e.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name}) }
-	as(names.CatchUp, func(names.CatchUpInput) (names.OrderCard, error) {
+	as(protocol.CatchUp, func(protocol.CatchUpInput) (protocol.OrderCard, error) {
 		r.Lock()
 		defer r.Unlock()
 		r.looks++
 		return r.card(), nil
 	})
-	as(names.ApplyAction, r.apply)
-	as(names.MakeRenditions, func(string) error {
+	as(protocol.ApplyAction, r.apply)
+	as(protocol.MakeRenditions, func(string) error {
 		r.Lock()
 		defer r.Unlock()
 		r.rendered, r.waiting = r.rendered+r.waiting, 0
@@ -108,7 +108,7 @@ func orderEnvironment(t *testing.T, r *rows) *testsuite.TestWorkflowEnvironment 
 // answers collects what an update was told.
 type answers struct {
 	rejected error
-	outcome  names.Outcome
+	outcome  protocol.Outcome
 	err      error
 	done     bool
 }
@@ -118,16 +118,16 @@ func act(e *testsuite.TestWorkflowEnvironment, r *rows, id string, event models.
 	r.Lock()
 	r.events[id] = event
 	r.Unlock()
-	e.UpdateWorkflow(names.Act, id, &testsuite.TestUpdateCallback{
+	e.UpdateWorkflow(protocol.Act, id, &testsuite.TestUpdateCallback{
 		OnReject: func(err error) { a.rejected, a.done = err, true },
 		OnAccept: func() {},
 		OnComplete: func(v any, err error) {
 			a.err, a.done = err, true
-			if o, ok := v.(names.Outcome); ok {
+			if o, ok := v.(protocol.Outcome); ok {
 				a.outcome = o
 			}
 		},
-	}, names.ActInput{ActionID: id, Event: event, Version: version})
+	}, protocol.ActInput{ActionID: id, Event: event, Version: version})
 	return a
 }
 
@@ -142,7 +142,7 @@ func TestAWorkOrderLivesUntilItIsClosed(t *testing.T) {
 	for i, event := range []models.Event{models.Assign, models.Complete, models.Approve, models.Publish, models.Close} {
 		e.RegisterDelayedCallback(func() { all = append(all, act(e, r, string(event), event, r.version())) }, time.Duration(i+1)*time.Hour)
 	}
-	e.ExecuteWorkflow(workflows.WorkOrder, names.WorkOrderInput{OrderID: "o"})
+	e.ExecuteWorkflow(workflows.WorkOrder, protocol.WorkOrderInput{OrderID: "o"})
 	require.True(t, e.IsWorkflowCompleted())
 	require.NoError(t, e.GetWorkflowError())
 	require.Len(t, all, 5)
@@ -162,11 +162,11 @@ func TestTheValidatorRefusesWhatNoFactCouldMakeLegal(t *testing.T) {
 	e.RegisterDelayedCallback(func() { known = act(e, r, "known", models.Approve, 5) }, time.Minute)
 	e.RegisterDelayedCallback(func() { newer = act(e, r, "newer", models.Approve, 9) }, 2*time.Minute)
 	e.RegisterDelayedCallback(func() { after = act(e, r, "delete", models.Delete, 5) }, 3*time.Minute)
-	e.ExecuteWorkflow(workflows.WorkOrder, names.WorkOrderInput{OrderID: "o"})
+	e.ExecuteWorkflow(workflows.WorkOrder, protocol.WorkOrderInput{OrderID: "o"})
 	require.NoError(t, e.GetWorkflowError())
 	var refused *temporal.ApplicationError
 	require.ErrorAs(t, known.rejected, &refused)
-	require.Equal(t, names.RefusedType, refused.Type())
+	require.Equal(t, protocol.RefusedType, refused.Type())
 	for _, a := range []*answers{early, newer} { // who knows less than the sender lets the handler find out
 		require.NoError(t, a.rejected)
 		require.NotNil(t, a.outcome.Refusal)
@@ -184,7 +184,7 @@ func TestHandlersWaitForOneAnother(t *testing.T) {
 		second = act(e, r, "two", models.Complete, 5)
 	}, time.Hour)
 	e.RegisterDelayedCallback(func() { last = act(e, r, "delete", models.Delete, 6) }, 2*time.Hour)
-	e.ExecuteWorkflow(workflows.WorkOrder, names.WorkOrderInput{OrderID: "o"})
+	e.ExecuteWorkflow(workflows.WorkOrder, protocol.WorkOrderInput{OrderID: "o"})
 	require.NoError(t, e.GetWorkflowError())
 	require.True(t, first.outcome.Applied)
 	require.NotNil(t, second.outcome.Refusal, "the state is checked again inside the handler")
@@ -198,7 +198,7 @@ func TestADatabaseThatIsDownFailsTheUpdateAndFreesTheOrder(t *testing.T) {
 	e.RegisterDelayedCallback(func() { r.fail(1000); failed = act(e, r, "one", models.Complete, 5) }, time.Hour)
 	e.RegisterDelayedCallback(func() { r.fail(0); later = act(e, r, "one", models.Complete, 5) }, 2*time.Hour)
 	e.RegisterDelayedCallback(func() { last = act(e, r, "delete", models.Delete, 6) }, 3*time.Hour)
-	e.ExecuteWorkflow(workflows.WorkOrder, names.WorkOrderInput{OrderID: "o"})
+	e.ExecuteWorkflow(workflows.WorkOrder, protocol.WorkOrderInput{OrderID: "o"})
 	require.NoError(t, e.GetWorkflowError())
 	require.Error(t, failed.err)
 	require.NotNil(t, later)
@@ -213,13 +213,13 @@ func TestBellsAreAnsweredByLookingAndPhotosAreRendered(t *testing.T) {
 			r.Lock()
 			r.waiting++
 			r.Unlock()
-			e.SignalWorkflow(names.Bell, nil)
-			e.SignalWorkflow(names.Bell, nil)
+			e.SignalWorkflow(protocol.Bell, nil)
+			e.SignalWorkflow(protocol.Bell, nil)
 		}, time.Duration(i+1)*time.Minute)
 	}
 	var last *answers
 	e.RegisterDelayedCallback(func() { last = act(e, r, "delete", models.Delete, 5) }, time.Hour)
-	e.ExecuteWorkflow(workflows.WorkOrder, names.WorkOrderInput{OrderID: "o"})
+	e.ExecuteWorkflow(workflows.WorkOrder, protocol.WorkOrderInput{OrderID: "o"})
 	require.NoError(t, e.GetWorkflowError())
 	require.Equal(t, 5, r.rendered)
 	require.LessOrEqual(t, r.looks, 12, "a look a bell at most, and one at the start")
@@ -229,10 +229,10 @@ func TestBellsAreAnsweredByLookingAndPhotosAreRendered(t *testing.T) {
 func TestAnOrderWithoutARowEndsWithAnError(t *testing.T) {
 	var suite testsuite.WorkflowTestSuite
 	e := suite.NewTestWorkflowEnvironment()
-	e.RegisterActivityWithOptions(func(names.CatchUpInput) (names.OrderCard, error) {
-		return names.OrderCard{}, temporal.NewNonRetryableApplicationError("gone", string(models.NotFound), nil)
-	}, activity.RegisterOptions{Name: names.CatchUp})
-	e.ExecuteWorkflow(workflows.WorkOrder, names.WorkOrderInput{OrderID: "o"})
+	e.RegisterActivityWithOptions(func(protocol.CatchUpInput) (protocol.OrderCard, error) {
+		return protocol.OrderCard{}, temporal.NewNonRetryableApplicationError("gone", string(models.NotFound), nil)
+	}, activity.RegisterOptions{Name: protocol.CatchUp})
+	e.ExecuteWorkflow(workflows.WorkOrder, protocol.WorkOrderInput{OrderID: "o"})
 	require.Error(t, e.GetWorkflowError())
 }
 
@@ -247,10 +247,10 @@ func TestDeliveriesGoTheirOwnWays(t *testing.T) {
 		defer mu.Unlock()
 		return maps.Clone(tries)
 	}
-	as(names.PlanPublication, func(names.PublicationInput) (names.PublicationPlan, error) {
+	as(protocol.PlanPublication, func(protocol.PublicationInput) (protocol.PublicationPlan, error) {
 		tries := seen()
-		plan := names.PublicationPlan{Number: "T-1, publication 1"}
-		for _, d := range []names.DeliveryPlan{{DeliveryID: "plain", Destination: "a"}, {DeliveryID: "down", Destination: "b"}, {DeliveryID: "report", Destination: "c", NeedsReport: true}} {
+		plan := protocol.PublicationPlan{Number: "T-1, publication 1"}
+		for _, d := range []protocol.DeliveryPlan{{DeliveryID: "plain", Destination: "a"}, {DeliveryID: "down", Destination: "b"}, {DeliveryID: "report", Destination: "c", NeedsReport: true}} {
 			if d.DeliveryID != "down" && tries[d.DeliveryID] > 0 || d.DeliveryID == "down" && tries["down"] >= 4 {
 				continue
 			}
@@ -258,7 +258,7 @@ func TestDeliveriesGoTheirOwnWays(t *testing.T) {
 		}
 		return plan, nil
 	})
-	as(names.RenderReport, func(string) error {
+	as(protocol.RenderReport, func(string) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if reports++; reports < 3 {
@@ -266,27 +266,27 @@ func TestDeliveriesGoTheirOwnWays(t *testing.T) {
 		}
 		return nil
 	})
-	as(names.Deliver, func(id string) (names.DeliverResult, error) {
+	as(protocol.Deliver, func(id string) (protocol.DeliverResult, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if id == "report" {
 			assert.Equal(t, 3, reports, "the report comes first")
 		}
 		if tries[id]++; id == "down" && tries[id] < 4 {
-			return names.DeliverResult{State: models.DeliveryRetrying, RetrySeconds: 3600}, nil
+			return protocol.DeliverResult{State: models.DeliveryRetrying, RetrySeconds: 3600}, nil
 		}
-		return names.DeliverResult{State: models.DeliveryDelivered}, nil
+		return protocol.DeliverResult{State: models.DeliveryDelivered}, nil
 	})
-	as(names.EndPublication, func(names.PublicationInput) (names.PublicationEnd, error) {
+	as(protocol.EndPublication, func(protocol.PublicationInput) (protocol.PublicationEnd, error) {
 		ended++
-		return names.PublicationEnd{}, nil
+		return protocol.PublicationEnd{}, nil
 	})
 	e.RegisterDelayedCallback(func() {
 		require.Equal(t, map[string]int{"plain": 1, "down": 1, "report": 1}, seen(), "the one that is down held back no other")
-		e.SignalWorkflow(names.Bell, nil) // a retry by hand
+		e.SignalWorkflow(protocol.Bell, nil) // a retry by hand
 	}, 10*time.Minute)
 	e.RegisterDelayedCallback(func() { require.Equal(t, 2, seen()["down"]) }, 11*time.Minute)
-	e.ExecuteWorkflow(workflows.Publication, names.PublicationInput{PublicationID: "p"})
+	e.ExecuteWorkflow(workflows.Publication, protocol.PublicationInput{PublicationID: "p"})
 	require.NoError(t, e.GetWorkflowError())
 	require.Equal(t, 4, seen()["down"])
 	require.Equal(t, 1, ended)
@@ -296,16 +296,16 @@ func TestAnEndpointRestsAndEnds(t *testing.T) {
 	var suite testsuite.WorkflowTestSuite
 	e := suite.NewTestWorkflowEnvironment()
 	passes := 0
-	e.RegisterActivityWithOptions(func(string) (names.WebhookResult, error) { return names.WebhookResult{}, nil }, activity.RegisterOptions{Name: names.SendWebhooks})
-	e.OnActivity(names.SendWebhooks, mock.Anything).Return(func(string) (names.WebhookResult, error) {
+	e.RegisterActivityWithOptions(func(string) (protocol.WebhookResult, error) { return protocol.WebhookResult{}, nil }, activity.RegisterOptions{Name: protocol.SendWebhooks})
+	e.OnActivity(protocol.SendWebhooks, mock.Anything).Return(func(string) (protocol.WebhookResult, error) {
 		if passes++; passes == 1 {
-			return names.WebhookResult{NextSeconds: 7200, LastError: "down"}, nil
+			return protocol.WebhookResult{NextSeconds: 7200, LastError: "down"}, nil
 		}
-		return names.WebhookResult{Sent: 1}, nil
+		return protocol.WebhookResult{Sent: 1}, nil
 	})
-	e.RegisterDelayedCallback(func() { e.SignalWorkflow(names.Bell, nil) }, time.Hour)
+	e.RegisterDelayedCallback(func() { e.SignalWorkflow(protocol.Bell, nil) }, time.Hour)
 	start := e.Now()
-	e.ExecuteWorkflow(workflows.WebhookEndpoint, names.WebhookInput{DestinationID: "d"})
+	e.ExecuteWorkflow(workflows.WebhookEndpoint, protocol.WebhookInput{DestinationID: "d"})
 	require.NoError(t, e.GetWorkflowError())
 	require.Equal(t, 2, passes, "a bell cuts the rest short")
 	require.Less(t, e.Now().Sub(start), 2*time.Hour)

@@ -11,13 +11,13 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fieldproof/models"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 // workOrder is one run of an order's workflow: it owns the order's state.
 type workOrder struct {
 	id        string
-	card      names.OrderCard
+	card      protocol.OrderCard
 	loaded    bool
 	turn      workflow.Mutex // one action or look at a time: handlers interleave at every await
 	bells     workflow.ReceiveChannel
@@ -35,12 +35,12 @@ type shown struct {
 
 // WorkOrder is one order's workflow: office actions arrive as updates, everything else by bells. It ends when the order
 // is closed or deleted; reopening starts a new run, which continues from the row.
-func WorkOrder(ctx workflow.Context, in names.WorkOrderInput) error {
-	o := &workOrder{id: in.OrderID, turn: workflow.NewMutex(ctx), bells: workflow.GetSignalChannel(ctx, names.Bell)}
+func WorkOrder(ctx workflow.Context, in protocol.WorkOrderInput) error {
+	o := &workOrder{id: in.OrderID, turn: workflow.NewMutex(ctx), bells: workflow.GetSignalChannel(ctx, protocol.Bell)}
 	if in.Carried != nil {
 		o.card = *in.Carried
 	}
-	err := workflow.SetUpdateHandlerWithOptions(ctx, names.Act, o.act, workflow.UpdateHandlerOptions{
+	err := workflow.SetUpdateHandlerWithOptions(ctx, protocol.Act, o.act, workflow.UpdateHandlerOptions{
 		Validator: o.validate, Description: "An action of somebody who waits for the answer: assign, complete, approve, publish …"})
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (o *workOrder) leave(ctx workflow.Context) (bool, error) {
 		return true, nil
 	}
 	card := o.card
-	return true, workflow.NewContinueAsNewError(ctx, names.WorkOrder, names.WorkOrderInput{OrderID: o.id, Carried: &card})
+	return true, workflow.NewContinueAsNewError(ctx, protocol.WorkOrder, protocol.WorkOrderInput{OrderID: o.id, Carried: &card})
 }
 
 // drain takes the bells that rang: one look answers them all.
@@ -122,13 +122,13 @@ func (o *workOrder) lookOnce(ctx workflow.Context) (again bool, err error) {
 		return false, err
 	}
 	defer o.turn.Unlock()
-	in := names.CatchUpInput{OrderID: o.id}
+	in := protocol.CatchUpInput{OrderID: o.id}
 	if o.card.Lifecycle.Version > 0 {
 		known := o.card.Lifecycle
 		in.Lifecycle = &known
 	}
-	var card names.OrderCard
-	if err := workflow.ExecuteActivity(onMain(ctx, 15*time.Second, 2*time.Minute), names.CatchUp, in).Get(ctx, &card); err != nil {
+	var card protocol.OrderCard
+	if err := workflow.ExecuteActivity(onMain(ctx, 15*time.Second, 2*time.Minute), protocol.CatchUp, in).Get(ctx, &card); err != nil {
 		var told *temporal.ApplicationError
 		if temporal.IsCanceledError(err) || (errors.As(err, &told) && told.Type() == string(models.NotFound)) {
 			return false, err
@@ -149,7 +149,7 @@ func onMain(ctx workflow.Context, once, inAll time.Duration) workflow.Context {
 	})
 }
 
-func (o *workOrder) learn(ctx workflow.Context, card names.OrderCard) {
+func (o *workOrder) learn(ctx workflow.Context, card protocol.OrderCard) {
 	if o.loaded && card.Lifecycle.Version < o.card.Lifecycle.Version {
 		card.Lifecycle = o.card.Lifecycle
 	}
@@ -159,7 +159,7 @@ func (o *workOrder) learn(ctx workflow.Context, card names.OrderCard) {
 
 // validate refuses what no fact could make legal, before it enters history. A run that knows less than the sender
 // can't judge, and lets the handler find out.
-func (o *workOrder) validate(in names.ActInput) error {
+func (o *workOrder) validate(in protocol.ActInput) error {
 	known := o.card.Lifecycle
 	if !o.loaded || in.Version > known.Version || known.MayBeLegal(in.Event) {
 		return nil
@@ -167,24 +167,24 @@ func (o *workOrder) validate(in names.ActInput) error {
 	_, err := known.After(in.Event, models.Facts{Assigned: o.card.Assignee != ""})
 	var refused *models.Error
 	errors.As(err, &refused)
-	return temporal.NewNonRetryableApplicationError(refused.Message, names.RefusedType, nil, names.Refuse(refused))
+	return temporal.NewNonRetryableApplicationError(refused.Message, protocol.RefusedType, nil, protocol.Refuse(refused))
 }
 
 // act performs one action. What only the database knows is asked there, in the transaction that writes the outcome, so
 // the state moves here only once it has moved there.
-func (o *workOrder) act(ctx workflow.Context, in names.ActInput) (names.Outcome, error) {
+func (o *workOrder) act(ctx workflow.Context, in protocol.ActInput) (protocol.Outcome, error) {
 	if err := workflow.Await(ctx, func() bool { return o.loaded }); err != nil {
-		return names.Outcome{}, err
+		return protocol.Outcome{}, err
 	}
 	if err := o.turn.Lock(ctx); err != nil {
-		return names.Outcome{}, err
+		return protocol.Outcome{}, err
 	}
 	defer o.turn.Unlock()
-	var result names.ApplyResult
-	err := workflow.ExecuteActivity(onMain(ctx, 5*time.Second, 30*time.Second), names.ApplyAction,
-		names.ApplyInput{AccountID: o.card.AccountID, OrderID: o.id, ActionID: in.ActionID, Lifecycle: o.card.Lifecycle}).Get(ctx, &result)
+	var result protocol.ApplyResult
+	err := workflow.ExecuteActivity(onMain(ctx, 5*time.Second, 30*time.Second), protocol.ApplyAction,
+		protocol.ApplyInput{AccountID: o.card.AccountID, OrderID: o.id, ActionID: in.ActionID, Lifecycle: o.card.Lifecycle}).Get(ctx, &result)
 	if err != nil {
-		return names.Outcome{}, err
+		return protocol.Outcome{}, err
 	}
 	result.Card.Unrendered = o.card.Unrendered // an action brings no photos
 	o.learn(ctx, result.Card)
@@ -200,7 +200,7 @@ func (o *workOrder) renderPhotos(ctx workflow.Context) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		defer func() { o.rendering = false }()
 		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-			TaskQueue:           names.MediaQueue,
+			TaskQueue:           protocol.MediaQueue,
 			StartToCloseTimeout: 30 * time.Minute,
 			HeartbeatTimeout:    time.Minute,
 			RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 5 * time.Minute},
@@ -208,7 +208,7 @@ func (o *workOrder) renderPhotos(ctx workflow.Context) {
 		})
 		for o.card.Unrendered && ctx.Err() == nil {
 			o.card.Unrendered = false // a look meanwhile may find more
-			if err := workflow.ExecuteActivity(ctx, names.MakeRenditions, o.id).Get(ctx, nil); err != nil {
+			if err := workflow.ExecuteActivity(ctx, protocol.MakeRenditions, o.id).Get(ctx, nil); err != nil {
 				workflow.GetLogger(ctx).Error("renditions were not made", "error", err)
 			}
 		}
@@ -235,24 +235,24 @@ func (o *workOrder) show(ctx workflow.Context) {
 	}
 	o.shown = now
 	updates := []temporal.SearchAttributeUpdate{
-		temporal.NewSearchAttributeKeyKeyword(names.AttributeAccount).ValueSet(c.AccountID),
-		temporal.NewSearchAttributeKeyKeyword(names.AttributeState).ValueSet(string(now.state)),
-		temporal.NewSearchAttributeKeyKeyword(names.AttributeNumber).ValueSet(now.number),
+		temporal.NewSearchAttributeKeyKeyword(protocol.AttributeAccount).ValueSet(c.AccountID),
+		temporal.NewSearchAttributeKeyKeyword(protocol.AttributeState).ValueSet(string(now.state)),
+		temporal.NewSearchAttributeKeyKeyword(protocol.AttributeNumber).ValueSet(now.number),
 	}
 	if now.assignee != "" {
-		updates = append(updates, temporal.NewSearchAttributeKeyKeyword(names.AttributeAssignee).ValueSet(now.assignee))
+		updates = append(updates, temporal.NewSearchAttributeKeyKeyword(protocol.AttributeAssignee).ValueSet(now.assignee))
 	} else {
-		updates = append(updates, temporal.NewSearchAttributeKeyKeyword(names.AttributeAssignee).ValueUnset())
+		updates = append(updates, temporal.NewSearchAttributeKeyKeyword(protocol.AttributeAssignee).ValueUnset())
 	}
 	if c.Due != nil {
-		updates = append(updates, temporal.NewSearchAttributeKeyTime(names.AttributeDue).ValueSet(now.due.Time))
+		updates = append(updates, temporal.NewSearchAttributeKeyTime(protocol.AttributeDue).ValueSet(now.due.Time))
 	}
 	if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {
 		workflow.GetLogger(ctx).Error("search attributes were not set", "error", err)
 	}
 }
 
-func waitsFor(c names.OrderCard) string {
+func waitsFor(c protocol.OrderCard) string {
 	switch c.Lifecycle.State {
 	case models.Created:
 		return "Waits for the office to assign it."

@@ -16,12 +16,12 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"fieldproof/activities/integrations"
-	"fieldproof/activities/media"
 	"fieldproof/guard"
+	"fieldproof/media"
 	"fieldproof/models"
 	"fieldproof/storage"
 	"fieldproof/wire"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 // Clients sends to clients.
@@ -54,8 +54,8 @@ const (
 )
 
 // SendToClient sends what is due of one order to one client, in sequence, until nothing is or the first has to wait.
-func (c *Clients) SendToClient(ctx context.Context, subject string) (names.WebhookResult, error) {
-	var pass names.WebhookResult
+func (c *Clients) SendToClient(ctx context.Context, subject string) (protocol.WebhookResult, error) {
+	var pass protocol.WebhookResult
 	destinationID, orderID, _ := cutSubject(subject)
 	d, err := models.One[models.Destination](c.Store.Read(models.AcrossAccounts(ctx)).Where("id = ?", destinationID), "destination")
 	if models.KindOf(err) == models.NotFound {

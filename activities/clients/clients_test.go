@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/activities/clients"
-	"fieldproof/activities/media"
 	"fieldproof/guard"
+	"fieldproof/media"
 	"fieldproof/models"
 	"fieldproof/tests/house"
 	"fieldproof/tests/rig"

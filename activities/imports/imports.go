@@ -17,7 +17,7 @@ import (
 	"fieldproof/sheets"
 	"fieldproof/storage"
 	"fieldproof/wire"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 // Imports runs imports.
@@ -31,23 +31,23 @@ type Imports struct {
 // RunImport brings in the rows of an import that are not in yet, some in each transaction, which notes them as done: a
 // run that is killed goes on where it was, and no row comes in twice. It ends when all are in, when somebody cancels, or
 // when the file can't be read.
-func (im *Imports) RunImport(ctx context.Context, in names.ImportInput) (names.ImportResult, error) {
+func (im *Imports) RunImport(ctx context.Context, in protocol.ImportInput) (protocol.ImportResult, error) {
 	i, err := models.One[models.Import](im.Store.Read(models.AcrossAccounts(ctx)).Where("id = ?", in.ImportID), "import")
 	if models.KindOf(err) == models.NotFound {
-		return names.ImportResult{}, temporal.NewNonRetryableApplicationError("the import's row is missing", "missing", err)
+		return protocol.ImportResult{}, temporal.NewNonRetryableApplicationError("the import's row is missing", "missing", err)
 	}
 	if err != nil {
-		return names.ImportResult{}, err
+		return protocol.ImportResult{}, err
 	}
 	if i.Over() {
-		return names.ImportResult{State: i.State, Processed: i.Processed}, nil
+		return protocol.ImportResult{State: i.State, Processed: i.Processed}, nil
 	}
 	defer Alive(ctx)()
 	r := &run{Imports: im, i: i}
 	if err := r.all(models.InAccount(ctx, i.AccountID)); err != nil {
-		return names.ImportResult{State: i.State, Processed: i.Processed}, err
+		return protocol.ImportResult{State: i.State, Processed: i.Processed}, err
 	}
-	return names.ImportResult{State: i.State, Processed: i.Processed}, nil
+	return protocol.ImportResult{State: i.State, Processed: i.Processed}, nil
 }
 
 // run is one run of an import.

@@ -22,7 +22,7 @@ import (
 	"fieldproof/models"
 	"fieldproof/remotes"
 	"fieldproof/wire"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 // Integrations does what integrations do by themselves.
@@ -56,7 +56,7 @@ func (a *Integrations) PushURL(key string) string { return a.PublicURL + "/push/
 var retries = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
 
 // AskFetch asks for what changed, as the schedule does.
-func (a *Integrations) AskFetch(ctx context.Context, in names.IntegrationInput) error {
+func (a *Integrations) AskFetch(ctx context.Context, in protocol.IntegrationInput) error {
 	err := a.Store.Write(models.AcrossAccounts(ctx), func(tx *models.Tx) error {
 		i, err := models.One[models.Integration](tx.Where("id = ?", in.IntegrationID), "integration")
 		if models.KindOf(err) == models.NotFound || (err == nil && (i.DeletedAt != nil || !i.Enabled || i.Asked != "")) {
@@ -72,18 +72,18 @@ func (a *Integrations) AskFetch(ctx context.Context, in names.IntegrationInput) 
 }
 
 // PlanIntegration brings the integration's schedule up to its row and tells what is to be done now.
-func (a *Integrations) PlanIntegration(ctx context.Context, in names.IntegrationInput) (names.IntegrationPlan, error) {
+func (a *Integrations) PlanIntegration(ctx context.Context, in protocol.IntegrationInput) (protocol.IntegrationPlan, error) {
 	i, err := models.One[models.Integration](a.Store.Read(models.AcrossAccounts(ctx)).Where("id = ?", in.IntegrationID), "integration")
 	if models.KindOf(err) == models.NotFound {
-		return names.IntegrationPlan{}, nil
+		return protocol.IntegrationPlan{}, nil
 	}
 	if err != nil {
-		return names.IntegrationPlan{}, err
+		return protocol.IntegrationPlan{}, err
 	}
 	if err := a.schedule(ctx, i); err != nil {
-		return names.IntegrationPlan{}, err
+		return protocol.IntegrationPlan{}, err
 	}
-	plan := names.IntegrationPlan{Name: i.ClientCode}
+	plan := protocol.IntegrationPlan{Name: i.ClientCode}
 	if i.DeletedAt != nil || !i.Enabled || !i.Fetches() {
 		return plan, a.forget(ctx, i)
 	}
@@ -116,7 +116,7 @@ func (a *Integrations) forget(ctx context.Context, i *models.Integration) error 
 
 // schedule makes, changes or deletes the Temporal Schedule of an integration, so that it is as its row says.
 func (a *Integrations) schedule(ctx context.Context, i *models.Integration) error {
-	id := names.ScheduleID(i.ID)
+	id := protocol.ScheduleID(i.ID)
 	handle := a.Temporal.ScheduleClient().GetHandle(ctx, id)
 	wanted := i.DeletedAt == nil && i.Enabled && i.Fetches() && i.Settings.EveryMinutes > 0
 	if !wanted {
@@ -135,7 +135,7 @@ func (a *Integrations) schedule(ctx context.Context, i *models.Integration) erro
 	case errors.As(err, &missing):
 		_, err := a.Temporal.ScheduleClient().Create(ctx, client.ScheduleOptions{ID: id, Spec: spec, Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, CatchupWindow: time.Minute,
 			Note: "Fetches of integration " + i.ClientCode,
-			Action: &client.ScheduleWorkflowAction{ID: "scheduled-fetch/" + i.ID, Workflow: names.ScheduledFetch, TaskQueue: names.MainQueue, Args: []any{names.IntegrationInput{IntegrationID: i.ID}},
+			Action: &client.ScheduleWorkflowAction{ID: "scheduled-fetch/" + i.ID, Workflow: protocol.ScheduledFetch, TaskQueue: protocol.MainQueue, Args: []any{protocol.IntegrationInput{IntegrationID: i.ID}},
 				StaticSummary: "scheduled fetch of " + i.ClientCode}})
 		if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
 			return nil
@@ -155,7 +155,7 @@ func (a *Integrations) schedule(ctx context.Context, i *models.Integration) erro
 
 // Fetch fetches once. What fails is told in the integration's row, and when it is tried again; only a database that does
 // not answer is an error of the activity.
-func (a *Integrations) Fetch(ctx context.Context, in names.IntegrationInput) error {
+func (a *Integrations) Fetch(ctx context.Context, in protocol.IntegrationInput) error {
 	i, err := models.One[models.Integration](a.Store.Read(models.AcrossAccounts(ctx)).Where("id = ?", in.IntegrationID), "integration")
 	if err != nil {
 		return err

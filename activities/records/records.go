@@ -11,7 +11,7 @@ import (
 
 	"fieldproof/intake"
 	"fieldproof/models"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 // Records are the activities.
@@ -26,18 +26,18 @@ const transactionTime = 4 * time.Second
 
 // ApplyAction performs one action in one transaction and answers applied or refused. It may run any number of times:
 // an action that is already in the history is applied.
-func (r *Records) ApplyAction(ctx context.Context, in names.ApplyInput) (names.ApplyResult, error) {
+func (r *Records) ApplyAction(ctx context.Context, in protocol.ApplyInput) (protocol.ApplyResult, error) {
 	order, refused, err := r.apply(ctx, in.AccountID, in.OrderID, in.ActionID, in.Lifecycle)
 	if err != nil {
-		return names.ApplyResult{}, lasting(err)
+		return protocol.ApplyResult{}, lasting(err)
 	}
 	card, err := r.card(ctx, order)
 	if err != nil {
-		return names.ApplyResult{}, err
+		return protocol.ApplyResult{}, err
 	}
-	result := names.ApplyResult{Card: card, Outcome: names.Outcome{Applied: refused == nil}}
+	result := protocol.ApplyResult{Card: card, Outcome: protocol.Outcome{Applied: refused == nil}}
 	if refused != nil {
-		result.Outcome.Refusal = names.Refuse(refused)
+		result.Outcome.Refusal = protocol.Refuse(refused)
 	}
 	return result, nil
 }
@@ -83,11 +83,11 @@ func lasting(err error) error {
 
 // CatchUp brings the order up to what its rows tell: remote and automatic wishes in its inbox, then items that came in.
 // When nothing did it only reads.
-func (r *Records) CatchUp(ctx context.Context, in names.CatchUpInput) (names.OrderCard, error) {
+func (r *Records) CatchUp(ctx context.Context, in protocol.CatchUpInput) (protocol.OrderCard, error) {
 	across := models.AcrossAccounts(ctx)
 	order, err := models.One[models.WorkOrder](r.Store.Read(across).Where("id = ?", in.OrderID), "work order")
 	if err != nil {
-		return names.OrderCard{}, lasting(err)
+		return protocol.OrderCard{}, lasting(err)
 	}
 	known := order.Lifecycle
 	if in.Lifecycle != nil && in.Lifecycle.Version > known.Version {
@@ -95,14 +95,14 @@ func (r *Records) CatchUp(ctx context.Context, in names.CatchUpInput) (names.Ord
 	}
 	scoped := models.InAccount(ctx, order.AccountID)
 	if err := r.emptyInbox(scoped, order, known); err != nil {
-		return names.OrderCard{}, lasting(err)
+		return protocol.OrderCard{}, lasting(err)
 	}
 	more, err := r.notice(scoped, order, known)
 	if err != nil {
-		return names.OrderCard{}, lasting(err)
+		return protocol.OrderCard{}, lasting(err)
 	}
 	if order, err = models.One[models.WorkOrder](r.Store.Read(scoped).Where("id = ?", in.OrderID), "work order"); err != nil {
-		return names.OrderCard{}, lasting(err)
+		return protocol.OrderCard{}, lasting(err)
 	}
 	card, err := r.card(ctx, order)
 	if err != nil {
@@ -178,9 +178,9 @@ func (r *Records) notice(ctx context.Context, order *models.WorkOrder, known mod
 }
 
 // card is what the workflow keeps of an order.
-func (r *Records) card(ctx context.Context, o *models.WorkOrder) (names.OrderCard, error) {
+func (r *Records) card(ctx context.Context, o *models.WorkOrder) (protocol.OrderCard, error) {
 	db := r.Store.Read(models.InAccount(ctx, o.AccountID))
-	c := names.OrderCard{AccountID: o.AccountID, Number: o.DisplayNumber(), Address: o.Address.Line(), Lifecycle: o.Lifecycle}
+	c := protocol.OrderCard{AccountID: o.AccountID, Number: o.DisplayNumber(), Address: o.Address.Line(), Lifecycle: o.Lifecycle}
 	if o.AssignedToAll {
 		c.Assignee = models.AssignToAll
 	} else if o.AssigneeID != nil {

@@ -25,7 +25,7 @@ import (
 	"fieldproof/guard"
 	"fieldproof/models"
 	"fieldproof/storage"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 // Webhooks sends messages.
@@ -60,8 +60,8 @@ func restAfter(failures int64) time.Duration {
 
 // SendWebhooks sends what is due at an endpoint, many at once, until nothing is. When every message of a batch fails
 // the endpoint rests as a whole, and then a single message probes whether it is back.
-func (w *Webhooks) SendWebhooks(ctx context.Context, destinationID string) (names.WebhookResult, error) {
-	var pass names.WebhookResult
+func (w *Webhooks) SendWebhooks(ctx context.Context, destinationID string) (protocol.WebhookResult, error) {
+	var pass protocol.WebhookResult
 	until := time.Now().Add(passTime)
 	for time.Now().Before(until) {
 		if activity.IsActivity(ctx) {

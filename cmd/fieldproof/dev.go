@@ -19,7 +19,7 @@ import (
 	"fieldproof/guard"
 	"fieldproof/models"
 	"fieldproof/worker"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 type devCommand struct {
@@ -69,7 +69,7 @@ func (d devCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer child.stop()
-	s, err := wire(ctx, c, log)
+	s, err := assemble(ctx, c, log)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (d devCommand) Run(ctx context.Context) error {
 		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.work(ctx, names.Queues) })
+	group.Go(func() error { return s.work(ctx, protocol.Queues) })
 	group.Go(func() error { return s.serve(ctx, l) })
 	d.greet(c.PublicURL, dir, logins)
 	return group.Wait()

@@ -23,7 +23,7 @@ func (serverCommand) Run(ctx context.Context) error {
 		return err
 	}
 	log := newLog(slog.LevelInfo)
-	s, err := wire(ctx, c, log)
+	s, err := assemble(ctx, c, log)
 	if err != nil {
 		return err
 	}

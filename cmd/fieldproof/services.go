@@ -15,22 +15,21 @@ import (
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
-	"fieldproof/activities/archives"
-	"fieldproof/activities/backups"
 	"fieldproof/activities/clients"
+	"fieldproof/activities/deliveries"
 	"fieldproof/activities/imports"
 	"fieldproof/activities/integrations"
-	"fieldproof/activities/media"
 	"fieldproof/activities/records"
-	"fieldproof/activities/reports"
-	"fieldproof/activities/stamps"
 	"fieldproof/activities/webhooks"
 	"fieldproof/api"
+	"fieldproof/archives"
 	"fieldproof/guard"
 	"fieldproof/intake"
 	"fieldproof/mails"
+	"fieldproof/media"
 	"fieldproof/models"
 	"fieldproof/remotes"
+	"fieldproof/reports"
 	"fieldproof/storage"
 	"fieldproof/worker"
 )
@@ -49,29 +48,29 @@ const stampsEvery = 5 * time.Second
 
 // services is everything that a role is made of, wired by hand.
 type services struct {
-	config   *parsed
-	log      *slog.Logger
-	store    *models.Store
-	blobs    *storage.Store
-	temporal client.Client
-	bells    *intake.Bells
-	intake   *intake.Intake
-	media    *media.Media
-	reports  *reports.Reports
-	clouds   *remotes.Clouds
-	archives *archives.Archives
-	mails    *mails.Server
-	backups  *backups.Backups
-	webhooks *webhooks.Webhooks
-	clients  *clients.Clients
-	imports  *imports.Imports
-	metrics  *prometheus.Registry
+	config     *parsed
+	log        *slog.Logger
+	store      *models.Store
+	blobs      *storage.Store
+	temporal   client.Client
+	bells      *intake.Bells
+	intake     *intake.Intake
+	media      *media.Media
+	reports    *reports.Reports
+	clouds     *remotes.Clouds
+	archives   *archives.Archives
+	mails      *mails.Server
+	deliveries *deliveries.Deliveries
+	webhooks   *webhooks.Webhooks
+	clients    *clients.Clients
+	imports    *imports.Imports
+	metrics    *prometheus.Registry
 
 	integrations *integrations.Integrations
 }
 
-// wire opens what the configuration names. Temporal is reached when it is first needed.
-func wire(ctx context.Context, c *parsed, log *slog.Logger) (*services, error) {
+// assemble opens what the configuration names. Temporal is reached when it is first needed.
+func assemble(ctx context.Context, c *parsed, log *slog.Logger) (*services, error) {
 	s := &services{config: c, log: log, metrics: prometheus.NewRegistry()}
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	var err error
@@ -105,8 +104,8 @@ func wire(ctx context.Context, c *parsed, log *slog.Logger) (*services, error) {
 	places.Apps = c.apps
 	s.clouds = &remotes.Clouds{Apps: c.apps, HTTP: network.Client(30 * time.Second), Back: c.PublicURL + api.ConnectedPath}
 	s.mails = &mails.Server{URL: c.smtp, PublicURL: c.PublicURL}
-	s.backups = &backups.Backups{Store: s.store, Blobs: s.blobs, Archives: s.archives, Sealer: c.sealer, Folders: folders, Remotes: places,
-		Mail: &backups.Post{Server: s.mails, PublicURL: c.PublicURL}, Log: log}
+	s.deliveries = &deliveries.Deliveries{Store: s.store, Blobs: s.blobs, Archives: s.archives, Sealer: c.sealer, Folders: folders, Remotes: places,
+		Mail: &deliveries.Post{Server: s.mails, PublicURL: c.PublicURL}, Log: log}
 	s.clients = clients.New(s.store, s.blobs, s.media, c.sealer, network, c.PublicURL, log)
 	s.imports = &imports.Imports{Store: s.store, Blobs: s.blobs, Intake: s.intake, Log: log}
 	s.integrations = integrations.New(s.store, s.intake, c.sealer, places, network, s.temporal, c.PublicURL, log)
@@ -144,7 +143,7 @@ func (s *services) serve(ctx context.Context, l net.Listener) error {
 	server := &api.Server{
 		Store: s.store, Blobs: s.blobs, Sealer: s.config.sealer, Temporal: s.temporal, Intake: s.intake,
 		Actions: &intake.Actions{Store: s.store, Temporal: s.temporal, Patience: 10 * time.Second},
-		Media:   s.media, Reports: s.reports, Archives: s.archives, Backups: s.backups, Webhooks: s.webhooks, Clients: s.clients, Integrations: s.integrations, Clouds: s.clouds, Log: s.log,
+		Media:   s.media, Reports: s.reports, Archives: s.archives, Deliveries: s.deliveries, Webhooks: s.webhooks, Clients: s.clients, Integrations: s.integrations, Clouds: s.clouds, Log: s.log,
 		PublicURL: s.config.PublicURL, SignUp: s.config.SignUp == "open", TrustedProxies: s.config.proxies, Metrics: s.metrics,
 	}
 	handler, err := server.Handler(ctx)
@@ -172,7 +171,7 @@ func serveHTTP(ctx context.Context, l net.Listener, handler http.Handler) error 
 // work runs workers and sweeper until ctx ends.
 func (s *services) work(ctx context.Context, queues []string) error {
 	stop, err := worker.Start(s.temporal, worker.Activities{
-		Records: &records.Records{Store: s.store, Bells: s.bells}, Media: s.media, Reports: s.reports, Backups: s.backups, Webhooks: s.webhooks, Clients: s.clients,
+		Records: &records.Records{Store: s.store, Bells: s.bells}, Media: s.media, Reports: s.reports, Deliveries: s.deliveries, Webhooks: s.webhooks, Clients: s.clients,
 		Imports: s.imports, Integrations: s.integrations,
 	}, queues, s.log)
 	if err != nil {
@@ -181,7 +180,7 @@ func (s *services) work(ctx context.Context, queues []string) error {
 	defer stop()
 	go s.bells.Run(ctx)
 	go (&worker.Mailer{Store: s.store, Log: s.log, PublicURL: s.config.PublicURL, Server: s.mails}).Run(ctx, mailsEvery)
-	go (&stamps.Stamps{Store: s.store, Log: s.log, URL: s.config.TimestampURL, Client: &http.Client{Timeout: time.Minute}}).Run(ctx, stampsEvery)
+	go (&worker.Stamper{Store: s.store, Log: s.log, URL: s.config.TimestampURL, Client: &http.Client{Timeout: time.Minute}}).Run(ctx, stampsEvery)
 	(&worker.Sweeper{Store: s.store, Blobs: s.blobs, Bells: s.bells, Temporal: s.temporal, Log: s.log}).Run(ctx)
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 // temporalChild is the embedded Temporal: a child process that is started again when it dies, and that dies with us,
@@ -44,7 +44,7 @@ func (d devCommand) startTemporal(ctx context.Context, dir string, log *slog.Log
 	}
 	t := &temporalChild{binary: binary, logFile: filepath.Join(dir, "temporal.log"), log: log, ended: make(chan struct{})}
 	t.args = []string{"--db", filepath.Join(dir, "temporal.db"), "--addr", d.TemporalAddr, "--ui-addr", d.TemporalUIAddr, "--synchronous", d.TemporalSync, "--watch-stdin"}
-	for name, kind := range names.SearchAttributes {
+	for name, kind := range protocol.SearchAttributes {
 		t.args = append(t.args, "--search-attribute", name+"="+kind)
 	}
 	// Our end comes first: the child is told to stop only once nobody needs it.

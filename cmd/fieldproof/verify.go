@@ -8,7 +8,7 @@ import (
 	"io"
 	"os"
 
-	"fieldproof/activities/archives"
+	"fieldproof/archives"
 )
 
 type verifyCommand struct {

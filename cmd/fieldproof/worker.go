@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"time"
 
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 type workerCommand struct {
@@ -19,7 +19,7 @@ func (w workerCommand) Run(ctx context.Context) error {
 		return err
 	}
 	log := newLog(slog.LevelInfo)
-	s, err := wire(ctx, c, log)
+	s, err := assemble(ctx, c, log)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (w workerCommand) Run(ctx context.Context) error {
 	}
 	queues := w.Queues
 	if len(queues) == 0 {
-		queues = names.Queues
+		queues = protocol.Queues
 	}
 	log.Info("the worker works", "queues", queues)
 	return s.work(ctx, queues)

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
 // Root is the folder of the repository.
@@ -202,7 +202,7 @@ func production(binary, dir string, pg *Postgres, withWorker bool) (*Installatio
 		DatabaseURL: database, Folders: filepath.Join(dir, "folders"), Blobs: filepath.Join(dir, "blobs"), Dir: dir}
 	env := i.Environment()
 	args := []string{"--db", filepath.Join(dir, "temporal.db"), "--addr", i.TemporalURL, "--ui-addr", "", "--synchronous", "NORMAL"}
-	for name, kind := range names.SearchAttributes {
+	for name, kind := range protocol.SearchAttributes {
 		args = append(args, "--search-attribute", name+"="+kind) // or a cluster takes a minute to know them
 	}
 	i.outside, err = Start(nil, temporal, args...)

@@ -1,4 +1,4 @@
-package backups_test
+package deliveries_test
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
 
-	"fieldproof/activities/backups"
+	"fieldproof/activities/deliveries"
 	"fieldproof/guard"
 	"fieldproof/models"
 	"fieldproof/remotes"
@@ -47,10 +47,10 @@ func TestMain(m *testing.M) {
 // drive is an account whose order is published to one cloud drive.
 type drive struct {
 	*house.House
-	backups  *backups.Backups
-	clouds   *remotes.Clouds
-	place    *models.Destination
-	delivery string
+	deliveries *deliveries.Deliveries
+	clouds     *remotes.Clouds
+	place      *models.Destination
+	delivery   string
 }
 
 var apps = map[string]remotes.App{"drive": {ID: "app-id", Secret: "app-secret"}, "dropbox": {ID: "app-id", Secret: "app-secret"}}
@@ -62,7 +62,7 @@ func newDrive(t *testing.T) *drive {
 	places := remotes.New(folders, &guard.Proxy{URL: sky.Proxy})
 	places.Apps = apps
 	h.clouds = &remotes.Clouds{Apps: apps, HTTP: sky.Client(), Back: "https://fieldproof.example.com/oauth/connected"}
-	h.backups = &backups.Backups{Store: h.Store, Blobs: h.Blobs, Sealer: h.Store.Sealer, Folders: folders, Remotes: places, Log: slog.New(slog.DiscardHandler)}
+	h.deliveries = &deliveries.Deliveries{Store: h.Store, Blobs: h.Blobs, Sealer: h.Store.Sealer, Folders: folders, Remotes: places, Log: slog.New(slog.DiscardHandler)}
 	return h
 }
 
@@ -83,7 +83,7 @@ func (h *drive) publish() {
 
 // deliver tries the delivery once and returns its row.
 func (h *drive) deliver() *models.Delivery {
-	_, err := h.backups.Deliver(h.Ctx, h.delivery)
+	_, err := h.deliveries.Deliver(h.Ctx, h.delivery)
 	require.NoError(h.T, err)
 	d, err := models.One[models.Delivery](h.Store.Read(h.Ctx).Where("id = ?", h.delivery), "delivery")
 	require.NoError(h.T, err)
@@ -140,7 +140,7 @@ func TestCloudDrivesGetEachItemOnce(t *testing.T) {
 			service.Files["root-id"] = &clouds.File{ID: "root-id", Name: "My Drive", Folder: true}
 			h := newDrive(t)
 			h.destination(kind, map[string]string{"token": h.connect(string(kind))})
-			require.NoError(t, h.backups.Test(h.Ctx, h.place), "the probe is written, read and deleted")
+			require.NoError(t, h.deliveries.Test(h.Ctx, h.place), "the probe is written, read and deleted")
 			require.Zero(t, service.Count())
 			for n := range 5 {
 				h.photo(n)
@@ -252,7 +252,7 @@ func TestCloudDrivesGetEachItemOnce(t *testing.T) {
 			// Disconnecting gives the permission back.
 			require.NoError(t, h.clouds.Revoke(h.Ctx, string(kind), nil, h.secrets().Options["token"]))
 			require.NoError(t, h.clouds.Revoke(h.Ctx, string(kind), nil, h.secrets().Options["token"]), "one that has ended already")
-			require.ErrorContains(t, h.backups.Test(h.Ctx, h.again()), "connect the destination again")
+			require.ErrorContains(t, h.deliveries.Test(h.Ctx, h.again()), "connect the destination again")
 		})
 	}
 }

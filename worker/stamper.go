@@ -1,6 +1,4 @@
-// Package stamps gets time stamps (RFC 3161) over the heads of chains of proof: an authority that we don't control says
-// that a head was there at a time.
-package stamps
+package worker
 
 import (
 	"bytes"
@@ -22,8 +20,9 @@ import (
 	"fieldproof/models"
 )
 
-// Stamps asks one authority.
-type Stamps struct {
+// Stamper gets time stamps (RFC 3161) over the heads of chains of proof from one authority: somebody whom we don't
+// control says that a head was there at a time.
+type Stamper struct {
 	Store *models.Store
 	Log   *slog.Logger
 	// URL is the authority's; "" is none.
@@ -33,7 +32,7 @@ type Stamps struct {
 }
 
 // Ask gets a stamp over a hash, DER as the authority sent the token.
-func (s *Stamps) Ask(ctx context.Context, hash []byte) ([]byte, error) {
+func (s *Stamper) Ask(ctx context.Context, hash []byte) ([]byte, error) {
 	var random [8]byte
 	_, _ = rand.Read(random[:])
 	random[0] &= 0x7f
@@ -72,7 +71,7 @@ func (s *Stamps) Ask(ctx context.Context, hash []byte) ([]byte, error) {
 }
 
 // Run stamps until ctx ends.
-func (s *Stamps) Run(ctx context.Context, every time.Duration) {
+func (s *Stamper) Run(ctx context.Context, every time.Duration) {
 	if s.URL == "" {
 		return
 	}
@@ -90,23 +89,23 @@ func (s *Stamps) Run(ctx context.Context, every time.Duration) {
 	}
 }
 
-// atOnce is how many chains one round stamps, and lease for how long they are this process's.
+// stampedAtOnce is how many chains one round stamps, and stampLease for how long they are this process's.
 const (
-	atOnce = 100
-	lease  = 2 * time.Minute
+	stampedAtOnce = 100
+	stampLease    = 2 * time.Minute
 )
 
 // StampDue stamps the head of each chain that has grown: one stamp covers everything before it.
-func (s *Stamps) StampDue(ctx context.Context) error {
+func (s *Stamper) StampDue(ctx context.Context) error {
 	across := models.AcrossAccounts(ctx)
 	var due []models.Chain
 	err := s.Store.Write(across, func(tx *models.Tx) error {
 		now := models.Now()
-		if err := tx.Locked().Where("stamp_due_at <= ?", now).Order("stamp_due_at").Limit(atOnce).Find(&due).Error; err != nil {
+		if err := tx.Locked().Where("stamp_due_at <= ?", now).Order("stamp_due_at").Limit(stampedAtOnce).Find(&due).Error; err != nil {
 			return err
 		}
 		for _, c := range due {
-			if err := tx.Model(&models.Chain{}).Where("account_id = ?", c.AccountID).Update("stamp_due_at", models.At(now.Add(lease))).Error; err != nil {
+			if err := tx.Model(&models.Chain{}).Where("account_id = ?", c.AccountID).Update("stamp_due_at", models.At(now.Add(stampLease))).Error; err != nil {
 				return err
 			}
 		}
@@ -124,7 +123,7 @@ func (s *Stamps) StampDue(ctx context.Context) error {
 	return errors.Join(failures...)
 }
 
-func (s *Stamps) stamp(ctx context.Context, c models.Chain) error {
+func (s *Stamper) stamp(ctx context.Context, c models.Chain) error {
 	hash, err := hex.DecodeString(c.Head)
 	if err != nil {
 		return err

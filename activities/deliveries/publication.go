@@ -1,6 +1,6 @@
-// Package backups brings publications to the account's own places: a folder of the server, a cloud drive, an
+// Package deliveries brings publications to the account's own places: a folder of the server, a cloud drive, an
 // S3-compatible store, an SFTP or WebDAV server; and by mail.
-package backups
+package deliveries
 
 import (
 	"bytes"
@@ -18,16 +18,16 @@ import (
 	"go.temporal.io/sdk/activity"
 	"golang.org/x/sync/errgroup"
 
-	"fieldproof/activities/archives"
+	"fieldproof/archives"
 	"fieldproof/guard"
 	"fieldproof/models"
 	"fieldproof/remotes"
 	"fieldproof/storage"
-	"fieldproof/workflows/names"
+	"fieldproof/workflows/protocol"
 )
 
-// Backups delivers publications.
-type Backups struct {
+// Deliveries delivers publications.
+type Deliveries struct {
 	Store    *models.Store
 	Blobs    *storage.Store
 	Archives *archives.Archives
@@ -39,9 +39,9 @@ type Backups struct {
 }
 
 // PlanPublication lists the deliveries of a publication that are not over.
-func (b *Backups) PlanPublication(ctx context.Context, in names.PublicationInput) (names.PublicationPlan, error) {
+func (b *Deliveries) PlanPublication(ctx context.Context, in protocol.PublicationInput) (protocol.PublicationPlan, error) {
 	db := b.Store.Read(models.AcrossAccounts(ctx))
-	var plan names.PublicationPlan
+	var plan protocol.PublicationPlan
 	publication, err := models.One[models.Publication](db.Where("id = ?", in.PublicationID), "publication")
 	if err != nil {
 		return plan, err
@@ -60,7 +60,7 @@ func (b *Backups) PlanPublication(ctx context.Context, in names.PublicationInput
 		if err != nil {
 			return plan, err
 		}
-		p := names.DeliveryPlan{DeliveryID: d.ID, Destination: destination.Name, NeedsReport: d.TakesReport && !publication.Relay}
+		p := protocol.DeliveryPlan{DeliveryID: d.ID, Destination: destination.Name, NeedsReport: d.TakesReport && !publication.Relay}
 		if d.NextAttemptAt != nil {
 			p.WaitSeconds = max(0, int64(time.Until(d.NextAttemptAt.Time).Seconds()))
 		}
@@ -70,8 +70,8 @@ func (b *Backups) PlanPublication(ctx context.Context, in names.PublicationInput
 }
 
 // EndPublication notes that every delivery is over, unless some are open again, which it counts.
-func (b *Backups) EndPublication(ctx context.Context, in names.PublicationInput) (names.PublicationEnd, error) {
-	var end names.PublicationEnd
+func (b *Deliveries) EndPublication(ctx context.Context, in protocol.PublicationInput) (protocol.PublicationEnd, error) {
+	var end protocol.PublicationEnd
 	err := b.Store.Write(models.AcrossAccounts(ctx), func(tx *models.Tx) error {
 		if err := tx.Model(&models.Delivery{}).Joins(joinKinds, queuedKinds).Where(openCondition, in.PublicationID, openStates).Count(&end.Open).Error; err != nil || end.Open > 0 {
 			return err
@@ -86,13 +86,13 @@ var retries = []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 5 
 
 // Deliver tries one delivery once. What fails is told in the delivery's row; only a database that does not answer is
 // an error of the activity.
-func (b *Backups) Deliver(ctx context.Context, deliveryID string) (names.DeliverResult, error) {
+func (b *Deliveries) Deliver(ctx context.Context, deliveryID string) (protocol.DeliverResult, error) {
 	d, err := models.One[models.Delivery](b.Store.Read(models.AcrossAccounts(ctx)).Where("id = ?", deliveryID), "delivery")
 	if err != nil {
-		return names.DeliverResult{}, err
+		return protocol.DeliverResult{}, err
 	}
 	if d.State == models.DeliveryDelivered {
-		return names.DeliverResult{State: d.State}, nil
+		return protocol.DeliverResult{State: d.State}, nil
 	}
 	ctx = models.InAccount(ctx, d.AccountID)
 	began := models.Now()
@@ -100,7 +100,7 @@ func (b *Backups) Deliver(ctx context.Context, deliveryID string) (names.Deliver
 	relayed, failure := b.deliver(ctx, d)
 	stop()
 	if ctx.Err() != nil {
-		return names.DeliverResult{}, ctx.Err()
+		return protocol.DeliverResult{}, ctx.Err()
 	}
 	attempt := &models.Attempt{AccountID: d.AccountID, DeliveryID: &d.ID, At: began, Milliseconds: time.Since(began.Time).Milliseconds()}
 	d.Attempts++
@@ -140,7 +140,7 @@ func (b *Backups) Deliver(ctx context.Context, deliveryID string) (names.Deliver
 		}
 		return tx.Announce(d.AccountID, "delivery."+d.State, d.ID, d.WorkOrderID)
 	})
-	return names.DeliverResult{State: d.State, RetrySeconds: int64(rest / time.Second)}, err
+	return protocol.DeliverResult{State: d.State, RetrySeconds: int64(rest / time.Second)}, err
 }
 
 // moreCame finds out whether an open publication took more items during the try, or was closed and now has a report:
@@ -196,7 +196,7 @@ type finalError struct{ cause error }
 func (e *finalError) Error() string { return e.cause.Error() }
 
 // deliver tries a delivery. relayed tells that its publication was open when the try began.
-func (b *Backups) deliver(ctx context.Context, d *models.Delivery) (relayed bool, err error) {
+func (b *Deliveries) deliver(ctx context.Context, d *models.Delivery) (relayed bool, err error) {
 	db := b.Store.Read(ctx)
 	destination, err := models.One[models.Destination](db.Where("id = ?", d.DestinationID), "destination")
 	if err != nil {
@@ -234,7 +234,7 @@ func (b *Backups) deliver(ctx context.Context, d *models.Delivery) (relayed bool
 	for _, r := range rows {
 		wanted[r.ItemID] = true
 	}
-	t := &transfer{Backups: b, delivery: d, proof: proof, publication: publication, settings: destination.Settings, arrived: map[string]string{}}
+	t := &transfer{Deliveries: b, delivery: d, proof: proof, publication: publication, settings: destination.Settings, arrived: map[string]string{}}
 	for _, f := range destination.Settings.Paths() {
 		place, err := b.open(ctx, destination, secrets, f.Path)
 		if err != nil {
@@ -291,7 +291,7 @@ type place interface {
 	close() error
 }
 
-func (b *Backups) open(ctx context.Context, d *models.Destination, secrets models.DestinationSecrets, at string) (place, error) {
+func (b *Deliveries) open(ctx context.Context, d *models.Destination, secrets models.DestinationSecrets, at string) (place, error) {
 	if d.Kind == models.FolderDestination {
 		root, err := b.Folders.Root()
 		if err != nil {
@@ -316,7 +316,7 @@ func (b *Backups) open(ctx context.Context, d *models.Destination, secrets model
 }
 
 // keepToken keeps the token that a cloud drive gave for an ended one, unless the destination was connected anew.
-func (b *Backups) keepToken(ctx context.Context, destinationID, before, token string) error {
+func (b *Deliveries) keepToken(ctx context.Context, destinationID, before, token string) error {
 	return b.Store.Write(ctx, func(tx *models.Tx) error {
 		d, err := models.One[models.Destination](tx.Locked().Where("id = ?", destinationID), "destination")
 		if err != nil {
@@ -349,7 +349,7 @@ const (
 
 // transfer is one try of a delivery.
 type transfer struct {
-	*Backups
+	*Deliveries
 	delivery    *models.Delivery
 	proof       *models.Proof
 	publication *models.Publication
@@ -482,7 +482,7 @@ func (t *transfer) note(ctx context.Context) error {
 }
 
 // Test writes, reads and deletes a small file in each folder of a place, as a delivery would; of a mail it sends one.
-func (b *Backups) Test(ctx context.Context, d *models.Destination) error {
+func (b *Deliveries) Test(ctx context.Context, d *models.Destination) error {
 	var secrets models.DestinationSecrets
 	if err := b.Sealer.Open("destination/"+d.ID, d.Secrets, &secrets); err != nil {
 		return err

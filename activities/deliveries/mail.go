@@ -1,4 +1,4 @@
-package backups
+package deliveries
 
 import (
 	"context"
@@ -25,7 +25,7 @@ const maxAttached = 20 << 20
 
 // send mails a publication. The Message-ID is the delivery's own, because a mail server that took a mail and whose answer
 // got lost gets it again.
-func (p *Post) send(ctx context.Context, b *Backups, d *models.Delivery, destination *models.Destination, publication *models.Publication, proof *models.Proof) error {
+func (p *Post) send(ctx context.Context, b *Deliveries, d *models.Delivery, destination *models.Destination, publication *models.Publication, proof *models.Proof) error {
 	s := destination.Settings
 	letter := mails.Letter{To: s.To, Subject: s.Subject, ID: d.ID, Sender: oneLine(proof.Account.Name)}
 	if letter.Subject == "" {
@@ -72,7 +72,7 @@ func (p *Post) send(ctx context.Context, b *Backups, d *models.Delivery, destina
 }
 
 // link makes the link of the delivery. Its token follows from the delivery, so that a retry mails the same one.
-func (p *Post) link(ctx context.Context, b *Backups, d *models.Delivery, proof *models.Proof) (string, error) {
+func (p *Post) link(ctx context.Context, b *Deliveries, d *models.Delivery, proof *models.Proof) (string, error) {
 	signer, err := b.Store.Signer(ctx, d.AccountID)
 	if err != nil {
 		return "", err

@@ -1,4 +1,4 @@
-package backups_test
+package deliveries_test
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"fieldproof/activities/backups"
+	"fieldproof/activities/deliveries"
 	"fieldproof/mails"
 	"fieldproof/models"
 	"fieldproof/tests/house"
@@ -28,7 +28,7 @@ func letters(t *testing.T, attach string) (*drive, *postbox.Postbox) {
 	box := postbox.New(t)
 	h := &drive{House: house.New(t)}
 	server := &mails.Server{URL: &url.URL{Scheme: "smtp", Host: box.Addr().String(), RawQuery: "from=results@example.com"}, PublicURL: "https://fieldproof.example.com"}
-	h.backups = &backups.Backups{Store: h.Store, Blobs: h.Blobs, Sealer: h.Store.Sealer, Mail: &backups.Post{Server: server, PublicURL: "https://fieldproof.example.com"}, Log: slog.New(slog.DiscardHandler)}
+	h.deliveries = &deliveries.Deliveries{Store: h.Store, Blobs: h.Blobs, Sealer: h.Store.Sealer, Mail: &deliveries.Post{Server: server, PublicURL: "https://fieldproof.example.com"}, Log: slog.New(slog.DiscardHandler)}
 	h.place = &models.Destination{Kind: models.MailDestination, Settings: models.DestinationSettings{To: []string{"Client <client@example.com>"}, Message: "Dear client,\nhere it is.", Attach: attach}}
 	h.Destination(h.place, models.DestinationSecrets{})
 	return h, box
@@ -42,7 +42,7 @@ func (h *drive) report(content string) {
 
 func TestAReportIsMailedAsADelivery(t *testing.T) {
 	h, box := letters(t, models.MailBoth)
-	require.NoError(t, h.backups.Test(h.Ctx, h.place))
+	require.NoError(t, h.deliveries.Test(h.Ctx, h.place))
 	require.Len(t, box.Mails(), 1)
 	h.photo(1)
 	h.publish()
@@ -105,7 +105,7 @@ func TestALinkAloneIsMailedWithoutAReport(t *testing.T) {
 	require.Contains(t, text, "https://fieldproof.example.com/s/")
 	require.Empty(t, files)
 
-	none := &backups.Backups{Store: h.Store, Blobs: h.Blobs, Sealer: h.Store.Sealer, Mail: &backups.Post{Server: &mails.Server{}}, Log: slog.New(slog.DiscardHandler)}
+	none := &deliveries.Deliveries{Store: h.Store, Blobs: h.Blobs, Sealer: h.Store.Sealer, Mail: &deliveries.Post{Server: &mails.Server{}}, Log: slog.New(slog.DiscardHandler)}
 	require.ErrorContains(t, none.Test(h.Ctx, h.place), "FIELDPROOF_SMTP_URL")
 }
 

@@ -10,7 +10,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"golang.org/x/sync/semaphore"
 
-	"fieldproof/activities/media"
+	"fieldproof/media"
 	"fieldproof/models"
 	"fieldproof/storage"
 )

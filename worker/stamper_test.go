@@ -1,4 +1,4 @@
-package stamps_test
+package worker_test
 
 import (
 	"bytes"
@@ -17,11 +17,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"fieldproof/activities/archives"
-	"fieldproof/activities/stamps"
+	"fieldproof/archives"
 	"fieldproof/models"
 	"fieldproof/tests/house"
 	"fieldproof/tests/tsa"
+	"fieldproof/worker"
 )
 
 func archive(t *testing.T, h *house.House, o *models.WorkOrder) []byte {
@@ -61,7 +61,7 @@ func TestHeadsAreStampedAndStampsAreChecked(t *testing.T) {
 	require.NoError(t, err)
 	defer authority.Close()
 	h := house.New(t)
-	s := &stamps.Stamps{Store: h.Store, URL: authority.URL, Client: http.DefaultClient, Log: slog.New(slog.DiscardHandler)}
+	s := &worker.Stamper{Store: h.Store, URL: authority.URL, Client: http.DefaultClient, Log: slog.New(slog.DiscardHandler)}
 	h.Photo(h.Order, 1)
 	h.Publish(h.Order)
 
@@ -116,7 +116,7 @@ func TestARewrittenChainIsCaught(t *testing.T) {
 	require.NoError(t, err)
 	defer authority.Close()
 	h := house.New(t)
-	s := &stamps.Stamps{Store: h.Store, URL: authority.URL, Client: http.DefaultClient, Log: slog.New(slog.DiscardHandler)}
+	s := &worker.Stamper{Store: h.Store, URL: authority.URL, Client: http.DefaultClient, Log: slog.New(slog.DiscardHandler)}
 	h.Photo(h.Order, 1)
 	h.Publish(h.Order)
 	// The database as it was then is kept aside.

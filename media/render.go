@@ -12,7 +12,7 @@ import (
 
 	"github.com/gen2brain/heic"
 
-	"fieldproof/activities/media/scaledjpeg"
+	"fieldproof/media/scaledjpeg"
 	"fieldproof/models"
 )
 

@@ -20,9 +20,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"fieldproof/activities/media"
-	"fieldproof/activities/reports"
+	"fieldproof/media"
 	"fieldproof/models"
+	"fieldproof/reports"
 	"fieldproof/storage"
 )
 

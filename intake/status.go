@@ -1,0 +1,129 @@
+package intake
+
+import (
+	"fmt"
+	"strings"
+
+	"fieldproof/models"
+)
+
+// asHistory makes an order that was finished elsewhere: closed, and reopening leads to where it was.
+func (t *taking) asHistory(o *models.WorkOrder, status models.WireStatus) {
+	o.ImportedStatus = string(status)
+	o.Lifecycle = models.Lifecycle{State: models.Closed, Version: 1, BeforeClosed: status.Before()}
+	if status == models.WireCanceled {
+		o.Lifecycle.BeforeCancelled = models.Created
+	}
+	if t.in.FieldStatus != nil {
+		if s, ok := models.ParseFieldStatus(*t.in.FieldStatus); ok {
+			o.FieldStatus = s
+		}
+	}
+}
+
+// statusAtCreation reads the status of an order that is new: what it may mean depends on where it comes from.
+func (t *taking) statusAtCreation(fields *models.WorkOrderFields) models.WireStatus {
+	status, known := t.status()
+	if !known {
+		return ""
+	}
+	switch status {
+	case models.WireRush:
+		fields.Priority = models.PriorityRush
+	case models.WireRework:
+		fields.Priority = models.PriorityRework
+	case models.WireCanceled, models.WireInvoiced:
+	case models.WireUnassigned, models.WireAssigned:
+		if !t.src.File {
+			t.ineffective(status)
+		}
+	default:
+		if !t.src.File {
+			t.ineffective(status)
+		}
+	}
+	return status
+}
+
+func (t *taking) ineffective(status models.WireStatus) {
+	t.warn("status", "The status %s changes nothing here: only RUSH, REWORK and CANCELED do.", status)
+}
+
+// status reads what the order says of its status; false when it says nothing that is known.
+func (t *taking) status() (models.WireStatus, bool) {
+	if t.in.Status == nil || strings.TrimSpace(*t.in.Status) == "" {
+		return "", false
+	}
+	status, known := models.ParseWireStatus(*t.in.Status)
+	if !known {
+		t.warn("status", "%q is no status that is known here: it changes nothing.", *t.in.Status)
+	}
+	return status, known
+}
+
+// act is an action that a status asks for.
+type act struct {
+	event      models.Event
+	parameters models.ActionParameters
+}
+
+// takeStatus finds out what a status does: it acts only when it differs from the one that the source sent last, so that a
+// pull which says REWORK every night reopens nothing.
+func (t *taking) takeStatus(o *models.WorkOrder, memory *models.ReceivedOrder, shared bool) ([]act, error) {
+	status, known := t.status()
+	if !known {
+		return nil, nil
+	}
+	if memory != nil {
+		last, _ := models.ParseWireStatus(memory.Status)
+		if last == status {
+			return nil, nil
+		}
+	}
+	if t.src.Integration == nil && status == o.WireStatus() {
+		return nil, nil
+	}
+	state := o.Lifecycle.State
+	switch status {
+	case models.WireInvoiced:
+		if !o.Invoiced && shared {
+			o.Invoiced = true
+		}
+		if t.src.Integration != nil {
+			t.warn("status", "Invoiced is kept as a mark and changes no state.")
+		}
+		return nil, nil
+	case models.WireRush, models.WireRework, models.WireCanceled:
+	default:
+		t.ineffective(status)
+		return nil, nil
+	}
+	if state == models.Closed || state == models.Cancelled {
+		if status != models.WireCanceled {
+			t.warn("status", "The order is %s: its fields are updated, its state is not.", state)
+		}
+		return nil, nil
+	}
+	if !shared {
+		t.warn("status", "Auto-admin is off: the status %s is not applied.", status)
+		if t.src.DryRun {
+			return nil, nil
+		}
+		return nil, t.tx.Raise(&models.Alert{AccountID: o.AccountID, Kind: models.AlertStatusIgnored, WorkOrderID: &o.ID, Subject: o.ID + "/" + string(status),
+			Title:  fmt.Sprintf("%s wants %s to be %s", t.src.Actor(), o.DisplayNumber(), status),
+			Detail: "Auto-admin of the integration is off, so the status was not applied.",
+			Remedy: "Apply it by hand if it is right, or switch auto-admin on."})
+	}
+	if status == models.WireCanceled {
+		return []act{{models.Cancel, models.ActionParameters{Reason: "Cancelled by " + t.src.Actor()}}}, nil
+	}
+	if status == models.WireRush {
+		o.Priority = models.PriorityRush
+		return nil, nil
+	}
+	if state == models.Completed || state == models.Approved || state == models.Published {
+		return []act{{models.Reject, models.ActionParameters{Reason: "Sent back for rework by " + t.src.Actor()}}}, nil
+	}
+	o.Priority = models.PriorityRework
+	return nil, nil
+}

@@ -1,0 +1,541 @@
+package intake
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"strings"
+	"time"
+
+	"gorm.io/gorm/clause"
+
+	"fieldproof/models"
+)
+
+// taking is one incoming order on its way in.
+type taking struct {
+	*receiver
+	in       *models.Incoming
+	result   models.Received
+	problems models.Problems
+	warnings models.Problems
+	repeated bool // its number stood in the file before
+}
+
+func (t *taking) warn(field, format string, args ...any) { t.warnings.Add(field, format, args...) }
+
+func (t *taking) take() error {
+	in := t.in
+	if in.Number == "" {
+		t.problems.Add("work_order_number", "Give the order a number.")
+	} else if first, again := t.seen[keyOf(in.ClientCode, in.Number)]; again && t.src.File {
+		t.repeated = true
+		if len(t.problems) == 0 {
+			t.problems.Add("work_order_number", "The number stands in row %d already: one row a number.", first)
+		}
+	} else {
+		t.seen[keyOf(in.ClientCode, in.Number)] = in.Line
+	}
+	if in.Number == "" || t.repeated {
+		return nil
+	}
+	// What can't be read is told together with what is missing, so that one look mends it all.
+	t.dropRepeatedTasks()
+	prints := in.Fingerprint()
+	memory := t.memory[in.Number]
+	if o := t.have[keyOf(in.ClientCode, in.Number)]; o != nil {
+		return t.update(o, memory, prints)
+	}
+	if memory != nil && t.hidden[memory.WorkOrderID] && memory.Knows(prints) {
+		t.result.Result = models.ResultUnchanged
+		t.warn("work_order_number", "The order was deleted here, and this says nothing new of it: it stays deleted.")
+		return nil
+	}
+	if t.takenAway() {
+		t.result.Result = models.ResultUnchanged
+		return nil
+	}
+	return t.create(prints)
+}
+
+// takenAway tells whether a delegator says of an order that it was taken from us, and it never was here.
+func (t *taking) takenAway() bool {
+	in := t.in
+	return t.src.Integration != nil && t.src.Integration.Peer() && in.ClientStatus != nil && in.Address1 == nil && in.Tasks == nil &&
+		(strings.EqualFold(*in.ClientStatus, "Cancelled") || strings.EqualFold(*in.ClientStatus, "Deleted"))
+}
+
+func (t *taking) dropRepeatedTasks() {
+	seen := map[string]bool{}
+	kept := t.in.Tasks[:0:0]
+	for i, task := range t.in.Tasks {
+		name := strings.ToLower(models.CleanTaskName(task.Name))
+		if seen[name] {
+			t.warn(fmt.Sprintf("tasks[%d].name", i), "The order has the task %q already: this one is left out.", task.Name)
+			continue
+		}
+		seen[name] = true
+		kept = append(kept, task)
+	}
+	if len(kept) < len(t.in.Tasks) {
+		t.in.Tasks = kept
+	}
+}
+
+// assignee is whom the order says it is for, if they exist; said is false when it says nothing.
+func (t *taking) assignee() (name string, said bool, err error) {
+	if t.in.Assignee == nil || strings.TrimSpace(*t.in.Assignee) == "" {
+		return "", false, nil
+	}
+	if t.src.Integration != nil && t.src.Integration.Kind == models.ShareIntegration {
+		return "", false, nil // a delegator's users are not ours
+	}
+	name = strings.TrimSpace(*t.in.Assignee)
+	if strings.EqualFold(name, models.AssignToAll) {
+		return models.AssignToAll, true, nil
+	}
+	u, err := t.user(name)
+	if err != nil {
+		return "", true, err
+	}
+	if u == nil {
+		t.warn("assignee", "The account has no active user %q: the order is not assigned by this.", name)
+		return "", true, nil
+	}
+	return u.Username, true, nil
+}
+
+// workType is the work type that fills a new order; nil for none.
+func (t *taking) workType(fields *models.WorkOrderFields) (*models.WorkType, error) {
+	find := func(name string) (*models.WorkType, error) {
+		if w, known := t.named[name]; known {
+			return w, nil
+		}
+		w, err := models.WorkTypeNamed(t.tx.DB, name)
+		if models.KindOf(err) == models.Invalid {
+			t.named[name] = nil
+			return nil, nil
+		}
+		if err == nil {
+			t.named[name] = w
+		}
+		return w, err
+	}
+	if t.in.WorkType != nil && *t.in.WorkType != "" {
+		w, err := find(*t.in.WorkType)
+		if err != nil || w != nil {
+			return w, err
+		}
+		t.warn("work_type", "The account has no work type %q.", *t.in.WorkType)
+	}
+	if t.src.Integration != nil && t.src.Integration.DefaultWorkType != "" {
+		w, err := find(t.src.Integration.DefaultWorkType)
+		if err != nil || w != nil {
+			return w, err
+		}
+		t.warn("work_type", "The integration's default work type %q is no more.", t.src.Integration.DefaultWorkType)
+	}
+	return models.BestWorkType(t.types, fields, !t.src.File), nil
+}
+
+func (t *taking) create(prints map[string]string) error {
+	in := t.in
+	fields := models.WorkOrderFields{WorkOrderNumber: in.Number, ClientCode: in.ClientCode}
+	fields.Take(in, models.Rights{Owned: true, Shared: true})
+	tasks := make([]models.TaskFields, len(in.Tasks))
+	for i := range in.Tasks {
+		tasks[i] = in.Tasks[i].Fields()
+		t.knownSurvey(&tasks[i], i)
+	}
+	assignee, said, err := t.assignee()
+	if err != nil {
+		return err
+	}
+	today := models.Date(models.Now().In(t.src.Account.Location()).Format(time.DateOnly))
+	w, err := t.workType(&fields)
+	if err != nil {
+		return err
+	}
+	filledBy, fallback := "", assignee
+	if w != nil {
+		filledBy = w.Name
+		tasks, fallback = w.Fill(&fields, tasks, assignee, today)
+	}
+	if !said && fallback == "" && t.src.Integration != nil {
+		fallback = t.src.Integration.DefaultAssignee
+	}
+	if !said && fallback != "" {
+		if assignee, err = t.defaultAssignee(fallback); err != nil {
+			return err
+		}
+	}
+	if fields.DueDate == nil && !t.src.File {
+		fields.DueDate = &today
+	}
+	status := t.statusAtCreation(&fields)
+	fields.Normalise()
+	fields.Check(&t.problems)
+	for i := range tasks {
+		tasks[i].Normalise()
+	}
+	models.CheckTasks(&t.problems, tasks)
+	if len(t.problems) > 0 {
+		return nil
+	}
+	t.result.Result = models.ResultCreated
+	o := &models.WorkOrder{ID: models.NewID(), AccountID: t.src.Account.ID, WorkOrderFields: fields, WorkType: filledBy, CreatedBy: t.src.actorID(), Invoiced: status == models.WireInvoiced}
+	if t.src.Integration != nil {
+		o.IntegrationID = &t.src.Integration.ID
+	}
+	history := t.src.File && status.Finished()
+	if history {
+		t.asHistory(o, status)
+	}
+	if t.src.DryRun {
+		return t.checkSurveys(tasks)
+	}
+	if err := t.insert(o, tasks, prints, history, assignee); err != nil {
+		return err
+	}
+	if status == models.WireCanceled && !history {
+		return t.wish(o, models.Cancel, models.ActionParameters{Reason: "Cancelled by " + t.src.Actor()})
+	}
+	return nil
+}
+
+// knownSurvey lets a task go without a template that the account lacks, and says so.
+func (t *taking) knownSurvey(f *models.TaskFields, i int) {
+	if f.SurveyID == "" || len(f.Survey) > 0 {
+		return
+	}
+	_, _, exact, err := models.FindSurvey(t.tx.DB, f.SurveyID)
+	switch {
+	case models.KindOf(err) == models.NotFound:
+		t.warn(fmt.Sprintf("tasks[%d].survey_id", i), "The account has no survey %q: the task %q is kept as a survey task without questions. Make the survey, or import its template.", f.SurveyID, f.Name)
+		if f.Options == nil {
+			f.Options = map[string]any{}
+		}
+		f.Options["missing_survey"] = f.SurveyID
+		f.SurveyID = ""
+	case err == nil && !exact:
+		t.warn(fmt.Sprintf("tasks[%d].survey_id", i), "The account lacks that revision of the survey %q: its newest stands in.", f.SurveyID)
+	}
+}
+
+// checkSurveys finds in a dry run what keeping the templates would find.
+func (t *taking) checkSurveys(tasks []models.TaskFields) error {
+	for i, f := range tasks {
+		if len(f.Survey) > 0 {
+			if err := models.CheckInlineSurvey(f.Survey, fmt.Sprintf("tasks[%d].", i)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *taking) defaultAssignee(name string) (string, error) {
+	if name == models.AssignToAll {
+		return name, nil
+	}
+	u, err := t.user(name)
+	if err != nil {
+		return "", err
+	}
+	if u == nil {
+		t.warn("assignee", "The default assignee %q is no active user: the order is not assigned.", name)
+		return "", nil
+	}
+	return u.Username, nil
+}
+
+func (t *taking) insert(o *models.WorkOrder, tasks []models.TaskFields, prints map[string]string, history bool, assignee string) error {
+	e := &models.HistoryEvent{Type: models.TypeCreated, ToState: models.Created, ActorID: t.src.actorID(), Actor: t.src.Actor()}
+	if history {
+		e.ToState, e.Reason = models.Closed, "Imported as history, with the status "+o.ImportedStatus
+	}
+	if err := t.tx.CreateOrder(o, tasks, e); err != nil {
+		return err
+	}
+	t.result.ID = o.ID
+	t.have[keyOf(o.ClientCode, o.WorkOrderNumber)] = o
+	if err := t.keepMemory(nil, o.ID, prints); err != nil || history {
+		return err
+	}
+	if assignee != "" {
+		if err := t.wish(o, models.Assign, models.ActionParameters{Assignee: assignee}); err != nil {
+			return err
+		}
+	}
+	return t.ring(o.ID)
+}
+
+func (t *taking) ring(orderID string) error {
+	t.rang = true
+	if t.src.Bulk {
+		return t.tx.RingInBulk(models.OrderBell, orderID)
+	}
+	return t.tx.Ring(models.OrderBell, orderID)
+}
+
+// wish puts an action into the order's inbox.
+func (t *taking) wish(o *models.WorkOrder, event models.Event, p models.ActionParameters) error {
+	p.Actor = t.src.Actor()
+	a := &models.Action{ID: models.NewID(), AccountID: o.AccountID, WorkOrderID: o.ID, Event: event, ActorID: t.src.actorID(), Inbox: true, Parameters: p}
+	if err := t.tx.SaveAction(a); err != nil {
+		return err
+	}
+	return t.ring(o.ID)
+}
+
+// keepMemory keeps what the source said, over what it said before.
+func (t *taking) keepMemory(before *models.ReceivedOrder, orderID string, prints map[string]string) error {
+	if t.src.Integration == nil || t.src.DryRun {
+		return nil
+	}
+	m := &models.ReceivedOrder{IntegrationID: t.src.Integration.ID, Number: t.in.Number, AccountID: t.src.Account.ID, Fields: map[string]string{}, WorkOrderID: orderID, At: models.Now()}
+	if before != nil {
+		if before.WorkOrderID == orderID && before.Knows(prints) {
+			return nil
+		}
+		if before.WorkOrderID == orderID {
+			maps.Copy(m.Fields, before.Fields)
+			m.Status, m.Assignee = before.Status, before.Assignee
+		}
+	}
+	maps.Copy(m.Fields, prints)
+	if t.in.Status != nil {
+		m.Status = strings.ToLower(strings.TrimSpace(*t.in.Status))
+	}
+	if t.in.Assignee != nil {
+		m.Assignee = models.UsernameKey(*t.in.Assignee)
+	}
+	t.memory[t.in.Number] = m
+	return t.tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(m).Error
+}
+
+// update changes an order that exists, as far as the source may.
+func (t *taking) update(o *models.WorkOrder, memory *models.ReceivedOrder, prints map[string]string) error {
+	in := t.in
+	t.result.ID = o.ID
+	rights := models.Rights{Owned: t.src.Integration != nil || o.IntegrationID == nil, Shared: t.src.autoAdmin()}
+	copied := *o
+	before := copied.Address
+	changed := copied.WorkOrderFields.Take(in, rights)
+	if !rights.Owned {
+		probe := o.WorkOrderFields
+		if len(probe.Take(&models.Incoming{ClientStatus: in.ClientStatus, ClientDueDate: in.ClientDueDate, ClientInstructions: in.ClientInstructions}, models.Rights{Owned: true})) > 0 {
+			t.warn("client_status", "Client status, client due date and client instructions belong to the integration of this order and stay.")
+		}
+	}
+	adopts := t.src.Integration != nil && (o.IntegrationID == nil || *o.IntegrationID != t.src.Integration.ID)
+	if adopts {
+		copied.IntegrationID = &t.src.Integration.ID
+	}
+	copied.Normalise()
+	copied.Check(&t.problems)
+	if len(t.problems) > 0 {
+		return nil
+	}
+	acts, err := t.takeStatus(&copied, memory, rights.Shared)
+	if err != nil {
+		return err
+	}
+	if copied.Priority != o.Priority {
+		changed = append(changed, "priority")
+	}
+	if copied.Invoiced != o.Invoiced {
+		changed = append(changed, "invoiced")
+	}
+	tasks, err := t.takeTasks(o, rights.Shared)
+	if err != nil || len(t.problems) > 0 {
+		return err
+	}
+	if len(tasks) > 0 {
+		changed = append(changed, "tasks")
+	}
+	reassign, err := t.takeAssignee(o, memory)
+	if err != nil {
+		return err
+	}
+	t.result.Result = models.ResultUnchanged
+	if len(changed) > 0 || len(acts) > 0 || reassign != "" {
+		t.result.Result = models.ResultUpdated
+	}
+	if t.src.DryRun {
+		return nil
+	}
+	if err := t.keepMemory(memory, o.ID, prints); err != nil {
+		return err
+	}
+	if t.result.Result == models.ResultUnchanged && !adopts {
+		return nil
+	}
+	*o = copied
+	if err := t.saveUpdate(o, before, changed, tasks); err != nil {
+		return err
+	}
+	if reassign != "" {
+		acts = append(acts, act{models.Assign, models.ActionParameters{Assignee: reassign}})
+	}
+	for _, a := range acts {
+		if err := t.wish(o, a.event, a.parameters); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *taking) saveUpdate(o *models.WorkOrder, before models.Address, changed []string, tasks []models.Task) error {
+	if o.Address != before {
+		property, err := t.tx.PropertyAt(o.AccountID, o.Address, o.Latitude, o.Longitude)
+		if err != nil {
+			return err
+		}
+		o.PropertyID = property.ID
+	}
+	for i := range tasks {
+		if err := t.tx.Save(&tasks[i]).Error; err != nil {
+			return err
+		}
+	}
+	if len(tasks) > 0 {
+		all, err := models.TasksOf(t.tx.DB, o.ID)
+		if err != nil {
+			return err
+		}
+		t.tasks[o.ID] = all[o.ID]
+	}
+	if o.HasAssignee() && len(changed) > 0 && (o.FieldStatus == models.FieldViewed || o.FieldStatus == models.FieldNew) {
+		o.FieldStatus = models.FieldUpdated
+	}
+	if len(changed) > 0 {
+		e := &models.HistoryEvent{Type: models.TypeUpdated, ActorID: t.src.actorID(), Actor: t.src.Actor(), Details: models.EventDetails{Fields: changed}}
+		if err := t.tx.Record(o, e); err != nil {
+			return err
+		}
+	}
+	return t.tx.SaveOrder(o)
+}
+
+// takeAssignee is whom to assign now, "" for nobody new: an assignee, too, acts only when the source changes it.
+func (t *taking) takeAssignee(o *models.WorkOrder, memory *models.ReceivedOrder) (string, error) {
+	if t.in.Assignee == nil || (memory != nil && memory.Assignee == models.UsernameKey(*t.in.Assignee)) {
+		return "", nil
+	}
+	name, said, err := t.assignee()
+	if err != nil || !said || name == "" {
+		return "", err
+	}
+	if !t.src.autoAdmin() {
+		t.warn("assignee", "Auto-admin is off: the order stays with whom the office assigned.")
+		return "", nil
+	}
+	if name == models.AssignToAll && o.AssignedToAll {
+		return "", nil
+	}
+	if u := t.users[models.UsernameKey(name)]; u != nil && o.AssigneeID != nil && *o.AssigneeID == u.ID {
+		return "", nil
+	}
+	switch o.Lifecycle.State {
+	case models.Created, models.Assigned, models.InProgress:
+		return name, nil
+	}
+	t.warn("assignee", "The order is %s: its assignee stays.", o.Lifecycle.State)
+	return "", nil
+}
+
+// takeTasks merges the tasks by their cleaned names and returns those that are to be written. None is ever taken away.
+func (t *taking) takeTasks(o *models.WorkOrder, shared bool) ([]models.Task, error) {
+	if len(t.in.Tasks) == 0 {
+		return nil, nil
+	}
+	byName := map[string]*models.Task{}
+	have := t.tasks[o.ID]
+	next := int64(0)
+	for i := range have {
+		byName[strings.ToLower(have[i].CleanName)] = &have[i]
+		next = max(next, have[i].Position+1)
+	}
+	var save []models.Task
+	for i := range t.in.Tasks {
+		said := &t.in.Tasks[i]
+		prefix := fmt.Sprintf("tasks[%d].", i)
+		task := models.Task{ID: models.NewID(), AccountID: o.AccountID, WorkOrderID: o.ID, Position: next}
+		if known := byName[strings.ToLower(models.CleanTaskName(said.Name))]; known != nil {
+			task = *known
+			task.RequiredPhotos = maps.Clone(known.RequiredPhotos)
+		} else {
+			next++
+		}
+		wasHash, wasAnswers := task.SurveyHash, task.SurveyAnswers
+		changed, survey := task.Take(said)
+		if !changed {
+			continue
+		}
+		if survey {
+			t.knownSurvey(&task.TaskFields, i)
+		}
+		task.Normalise()
+		task.CleanName = models.CleanTaskName(task.Name)
+		task.Check(&t.problems, prefix)
+		if survey && len(t.problems) == 0 {
+			if t.src.DryRun {
+				if err := t.checkSurveys([]models.TaskFields{task.TaskFields}); err != nil {
+					return nil, err
+				}
+			} else if err := t.tx.SetSurvey(&task, prefix); err != nil {
+				return nil, err
+			}
+			if known := byName[strings.ToLower(task.CleanName)]; known != nil && task.SurveyHash == wasHash && task.SurveyAnswers == wasAnswers && onlySurvey(known, &task) {
+				continue // the same form again
+			}
+		}
+		save = append(save, task)
+	}
+	if len(save) > 0 && !shared {
+		t.warn("tasks", "Auto-admin is off: the tasks stay as they are.")
+		return nil, nil
+	}
+	return save, nil
+}
+
+// onlySurvey tells whether two tasks are the same apart from their surveys.
+func onlySurvey(a, b *models.Task) bool {
+	return a.Name == b.Name && a.Instructions == b.Instructions && a.SourceService == b.SourceService && a.SourceServiceID == b.SourceServiceID &&
+		maps.Equal(a.RequiredPhotos, b.RequiredPhotos) && fmt.Sprint(a.Options) == fmt.Sprint(b.Options)
+}
+
+// wireNames are the names of fields as remote systems write them.
+var wireNames = map[string]string{
+	"work_order_number": "workOrderNumber", "work_order_info": "workOrderInfo", "due_date": "dueDate", "due_time": "dueDate", "start_date": "startDate",
+	"client_due_date": "clientDueDate", "client_status": "clientStatus", "client_instructions": "clientInstructions", "assignee": "assignedTo", "tasks": "services",
+	"latitude": "gpsLatitude", "longitude": "gpsLongitude", "work_type": "workType", "source.work_order_id": "source_wo_id", "source.work_order_number": "source_wo_number",
+	"source.provider": "source_wo_provider",
+}
+
+var taskField = regexp.MustCompile(`^tasks\[(\d+)\](?:\.(.*))?$`)
+
+// outward renames fields to what the sender calls them.
+func (t *taking) outward(problems models.Problems) []models.FieldError {
+	out := make([]models.FieldError, 0, len(problems))
+	for _, p := range problems {
+		p.Field = strings.TrimPrefix(strings.TrimPrefix(p.Field, "address."), "attributes.")
+		if !t.src.File {
+			if name, ok := wireNames[p.Field]; ok {
+				p.Field = name
+			} else if m := taskField.FindStringSubmatch(p.Field); m != nil {
+				inner := map[string]string{"name": "serviceName", "survey_id": "survey", "kind": "survey"}[m[2]]
+				if inner == "" {
+					inner = m[2]
+				}
+				if rest, ok := strings.CutPrefix(m[2], "survey."); ok {
+					inner = "surveyDynamic." + rest
+				}
+				p.Field = strings.TrimSuffix(fmt.Sprintf("services[%s].%s", m[1], inner), ".")
+			}
+		}
+		out = append(out, p)
+	}
+	return out
+}
