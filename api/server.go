@@ -184,16 +184,28 @@ func (s *Server) counted() gin.HandlerFunc {
 	}
 }
 
+// ready tells whether uploads can be taken: the database and the storage answer. Temporal is told of, not required, or
+// a proxy would turn photos away that the rows could keep until it is back.
 func (s *Server) ready(g *gin.Context) {
 	ctx, cancel := context.WithTimeout(g.Request.Context(), 3*time.Second)
 	defer cancel()
+	temporal := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		_, err := s.Temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+		temporal <- err
+	}()
 	state, status := gin.H{"database": "ok", "storage": "ok", "temporal": "ok"}, http.StatusOK
-	_, temporal := s.Temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
-	for part, err := range map[string]error{"database": s.Store.Ping(ctx), "storage": s.Blobs.Ping(ctx), "temporal": temporal} {
+	for part, err := range map[string]error{"database": s.Store.Ping(ctx), "storage": s.Blobs.Ping(ctx)} {
 		if err != nil {
 			s.Log.Debug("not ready", "part", part, "error", err)
 			state[part], status = "does not answer", http.StatusServiceUnavailable
 		}
+	}
+	if err := <-temporal; err != nil {
+		s.Log.Debug("Temporal is away", "error", err)
+		state["temporal"] = "does not answer"
 	}
 	g.JSON(status, state)
 }

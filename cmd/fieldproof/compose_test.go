@@ -45,7 +45,7 @@ func TestTheComposeFileNamesEveryVariable(t *testing.T) {
 			require.NotEmpty(t, fields.Field(i).Tag.Get("example"), name)
 		}
 	}
-	for _, name := range []string{"postgres", "temporal", "objects", "server", "worker"} {
+	for _, name := range []string{"postgres", "temporal", "objects", "server", "worker", "proxy"} {
 		require.NotNil(t, project.Services[name].HealthCheck, name)
 	}
 	text, err := os.ReadFile(file)

@@ -21,7 +21,7 @@ type config struct {
 	DatabaseURL       string `env:"FIELDPROOF_DATABASE_URL" help:"the database" example:"postgres://fieldproof:…@db:5432/fieldproof"`
 	TemporalAddress   string `env:"FIELDPROOF_TEMPORAL_ADDRESS" help:"host and port of Temporal" example:"temporal:7233"`
 	TemporalNamespace string `env:"FIELDPROOF_TEMPORAL_NAMESPACE" envDefault:"default" help:"Temporal's namespace" example:"default"`
-	BlobURL           string `env:"FIELDPROOF_BLOB_URL" help:"where photos are kept" example:"s3://photos?endpoint=http://minio:9000&use_path_style=true&region=us-east-1"`
+	BlobURL           string `env:"FIELDPROOF_BLOB_URL" help:"where photos are kept" example:"s3://photos?endpoint=http://objects:7070&use_path_style=true&region=us-east-1"`
 	Addr              string `env:"FIELDPROOF_ADDR" envDefault:":8080" help:"where the API listens" example:":8080"`
 	MetricsAddr       string `env:"FIELDPROOF_METRICS_ADDR" help:"where /metrics listens; off when empty" example:"127.0.0.1:9090"`
 	PublicURL         string `env:"FIELDPROOF_PUBLIC_URL" help:"what links and push keys begin with" example:"https://fieldproof.example.com"`

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
+	"golang.org/x/sync/errgroup"
 
 	"fieldproof/activities/clients"
 	"fieldproof/activities/deliveries"
@@ -67,13 +69,18 @@ type services struct {
 	metrics    *prometheus.Registry
 
 	integrations *integrations.Integrations
+	ringing      sync.Once
 }
 
 // assemble opens what the configuration names. Temporal is reached when it is first needed.
-func assemble(ctx context.Context, c *parsed, log *slog.Logger) (*services, error) {
+func assemble(ctx context.Context, c *parsed, log *slog.Logger) (_ *services, err error) {
 	s := &services{config: c, log: log, metrics: prometheus.NewRegistry()}
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	var err error
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
 	if s.store, err = models.Open(ctx, c.DatabaseURL); err != nil {
 		return nil, fmt.Errorf("FIELDPROOF_DATABASE_URL: %w", err)
 	}
@@ -112,9 +119,19 @@ func assemble(ctx context.Context, c *parsed, log *slog.Logger) (*services, erro
 	return s, nil
 }
 
+// close closes what was opened.
 func (s *services) close() {
-	s.temporal.Close()
-	if err := errors.Join(s.store.Close(), s.blobs.Close()); err != nil {
+	if s.temporal != nil {
+		s.temporal.Close()
+	}
+	var failures []error
+	if s.store != nil {
+		failures = append(failures, s.store.Close())
+	}
+	if s.blobs != nil {
+		failures = append(failures, s.blobs.Close())
+	}
+	if err := errors.Join(failures...); err != nil {
 		s.log.Warn("closing", "error", err)
 	}
 }
@@ -150,8 +167,16 @@ func (s *services) serve(ctx context.Context, l net.Listener) error {
 	if err != nil {
 		return err
 	}
-	go s.bells.Run(ctx)
-	return serveHTTP(ctx, l, handler)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.ring(ctx) })
+	group.Go(func() error { return serveHTTP(ctx, l, handler) })
+	return group.Wait()
+}
+
+// ring delivers bells until ctx ends: once a process, whatever roles it has.
+func (s *services) ring(ctx context.Context) error {
+	s.ringing.Do(func() { s.bells.Run(ctx) })
+	return nil
 }
 
 func serveHTTP(ctx context.Context, l net.Listener, handler http.Handler) error {
@@ -178,11 +203,23 @@ func (s *services) work(ctx context.Context, queues []string) error {
 		return err
 	}
 	defer stop()
-	go s.bells.Run(ctx)
-	go (&worker.Mailer{Store: s.store, Log: s.log, PublicURL: s.config.PublicURL, Server: s.mails}).Run(ctx, mailsEvery)
-	go (&worker.Stamper{Store: s.store, Log: s.log, URL: s.config.TimestampURL, Client: &http.Client{Timeout: time.Minute}}).Run(ctx, stampsEvery)
-	(&worker.Sweeper{Store: s.store, Blobs: s.blobs, Bells: s.bells, Temporal: s.temporal, Log: s.log}).Run(ctx)
-	return nil
+	// What works on rows is waited for, or it would meet a database that is closed already.
+	loops, ctx := errgroup.WithContext(ctx)
+	loops.Go(func() error { return s.ring(ctx) })
+	for _, run := range []func(){
+		func() {
+			(&worker.Mailer{Store: s.store, Log: s.log, PublicURL: s.config.PublicURL, Server: s.mails}).Run(ctx, mailsEvery)
+		},
+		func() {
+			(&worker.Stamper{Store: s.store, Log: s.log, URL: s.config.TimestampURL, Client: &http.Client{Timeout: time.Minute}}).Run(ctx, stampsEvery)
+		},
+		func() {
+			(&worker.Sweeper{Store: s.store, Blobs: s.blobs, Bells: s.bells, Temporal: s.temporal, Log: s.log}).Run(ctx)
+		},
+	} {
+		loops.Go(func() error { run(); return nil })
+	}
+	return loops.Wait()
 }
 
 // serveMetrics answers /metrics on an address of its own until ctx ends; "" is off.

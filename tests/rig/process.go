@@ -3,6 +3,7 @@ package rig
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -105,12 +106,13 @@ type Installation struct {
 	start       func() error
 }
 
-// AwaitReady waits until the installation answers that it is ready.
+// AwaitReady waits until the installation answers that every part of it is there, Temporal too.
 func (i *Installation) AwaitReady(patience time.Duration) error {
 	for until := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		if r, err := http.Get(i.URL + "/readyz"); err == nil {
+			body, _ := io.ReadAll(r.Body)
 			_ = r.Body.Close()
-			if r.StatusCode == http.StatusOK {
+			if r.StatusCode == http.StatusOK && !bytes.Contains(body, []byte("does not answer")) {
 				return nil
 			}
 		}
