@@ -1,4 +1,4 @@
-# make run, test, bench, lint, release: see README.md.
+# make help lists what there is.
 GO      ?= go
 GOFLAGS ?= -buildvcs=false
 export GOFLAGS
@@ -9,9 +9,16 @@ SOURCES := $(shell find . -name '*.go' -not -path './cmd/temporal-dev/*' -not -p
 # What make release builds; the embedded Temporal is built where it runs.
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 
-.PHONY: run test bench lint release docs clean
+TOOL := $(GO) tool -modfile=lint.mod
+# Everything that needs no installation of Fieldproof.
+QUICK = $(shell $(GO) list ./... | grep -v -e '/tests$$' -e '/tests/soak$$' -e '/bench$$')
 
-run: bin/fieldproof bin/temporal-dev
+.PHONY: help run test test-quick test-one bench lint release docs clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+run: bin/fieldproof bin/temporal-dev ## the whole product at http://127.0.0.1:8080; Ctrl-C stops it
 	@exec bin/fieldproof dev
 
 bin/fieldproof: $(SOURCES)
@@ -22,20 +29,27 @@ bin/temporal-dev: $(wildcard cmd/temporal-dev/*.go) cmd/temporal-dev/go.mod
 	@echo "Building the embedded Temporal; the first time this takes several minutes."
 	cd cmd/temporal-dev && $(GO) build -trimpath -ldflags "-s -w" -o ../../$@ .
 
-test: bin/fieldproof bin/temporal-dev
-	@$(GO) run ./tests/count ./...
+test: bin/fieldproof bin/temporal-dev ## every test, on SQLite and PostgreSQL, with the race detector
+	$(TOOL) gotestsum --format pkgname --hide-summary skipped -- -race -timeout 40m ./...
 
-bench: bin/fieldproof bin/temporal-dev
+test-quick: ## what needs no server: some seconds after the first time
+	$(TOOL) gotestsum --format pkgname --hide-summary skipped -- $(QUICK)
+
+test-one: bin/temporal-dev ## one test of the product by name: make test-one T=TestASecureLink; SHAPES=sqlite spares PostgreSQL
+	FIELDPROOF_TEST_SHAPES=$(SHAPES) $(GO) test ./tests -count=1 -run '$(T)'
+
+bench: bin/fieldproof bin/temporal-dev ## the benchmarks, each beside its yardstick
 	$(GO) run ./bench
 
-lint:
+lint: ## formatting, vet, static analysis, determinism of the workflows
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	cd cmd/temporal-dev && $(GO) vet ./...
-	$(GO) tool -modfile=lint.mod golangci-lint run ./...
+	$(TOOL) golangci-lint run ./...
+	$(TOOL) workflowcheck ./workflows/...
 
 # The product, the downloader in it, for every system, with checksums: sha256sum -c SHA256SUMS.
-release:
+release: ## the product for every system, with checksums, in dist/
 	@rm -rf dist && mkdir -p dist
 	@for platform in $(PLATFORMS); do \
 		system=$${platform%/*} machine=$${platform#*/}; \
@@ -46,8 +60,8 @@ release:
 	done
 	@cd dist && sha256sum fieldproof_* > SHA256SUMS && cat SHA256SUMS
 
-docs:
+docs: ## the parts of docs/ that the code writes
 	$(GO) test ./models -run TestLifecycleDocument -args -write
 
-clean:
+clean: ## removes what was built
 	rm -rf bin dist

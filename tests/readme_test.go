@@ -1,0 +1,73 @@
+package tests
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"fieldproof/tests/rig"
+)
+
+// commandsOf are the shell commands that a section of a document shows.
+func commandsOf(t *testing.T, document, heading string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(rig.Root(), document))
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(text), "\n## "+heading+"\n")
+	require.True(t, found, "%s has no section %q", document, heading)
+	section, _, _ = strings.Cut(section, "\n## ")
+	var commands strings.Builder
+	for {
+		_, rest, more := strings.Cut(section, "```sh\n")
+		if !more {
+			return commands.String()
+		}
+		block, after, _ := strings.Cut(rest, "```")
+		commands.WriteString(block)
+		section = after
+	}
+}
+
+// TestTheWalkOfTheReadme types what the README says, as a newcomer would.
+func TestTheWalkOfTheReadme(t *testing.T) {
+	t.Parallel()
+	hook := rig.NewReceiver()
+	defer hook.Close()
+	dir := t.TempDir()
+	in, err := rig.Dev(product(t), filepath.Join(dir, "data"))
+	require.NoError(t, err)
+	defer in.Stop()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "bin"), 0o755))
+	require.NoError(t, os.Symlink(product(t), filepath.Join(dir, "bin", "fieldproof")))
+	require.NoError(t, os.Symlink(filepath.Join(rig.Root(), "docs"), filepath.Join(dir, "docs")))
+
+	commands := commandsOf(t, "README.md", "One order, from created to published")
+	for address, ours := range map[string]string{"http://127.0.0.1:8080": in.URL, "http://127.0.0.1:9000/": hook.URL} {
+		require.Contains(t, commands, address)
+		commands = strings.ReplaceAll(commands, address, ours)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	walk := exec.CommandContext(ctx, "bash", "-eo", "pipefail", "-c", commands)
+	walk.Dir = dir
+	out, err := walk.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	said := string(out)
+	for _, word := range []string{"needs 1 before photos", "completed\napproved\npublished\n", `"delivered"`, "published by demo-office", "2 fetched", in.URL + "/s/"} {
+		require.Contains(t, said, word)
+	}
+	require.NotContains(t, said, `"failed"`)
+	report, err := os.ReadFile(filepath.Join(dir, "report.pdf"))
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(string(report), "%PDF-"))
+	mirrored, err := filepath.Glob(filepath.Join(dir, "data", "mirror", "*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, mirrored)
+	require.NotContains(t, in.Output(), "level=ERROR")
+}
