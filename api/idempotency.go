@@ -34,13 +34,14 @@ func (c *call) once(key string) {
 		c.fail(models.Errorf(models.Malformed, "An Idempotency-Key has at most %d characters.", maxKeyLength))
 		return
 	}
-	user := ""
-	if c.member != nil {
-		user = c.member.ID
-	}
-	c.repeatable = models.DerivedID("idempotency key", user, c.Request.URL.Path, key)
 	sum := sha256.Sum256(c.body)
 	hash := hex.EncodeToString(sum[:])
+	// Strangers share no keys: without a session a key is known together with its body.
+	who := "body " + hash
+	if c.member != nil {
+		who = c.member.ID
+	}
+	c.repeatable = models.DerivedID("idempotency key", who, c.Request.URL.Path, key)
 	deadline := time.Now().Add(awaitKey)
 	for {
 		claimed, have, err := c.server.Store.ClaimKey(c.Request.Context(), c.repeatable, hash, holdKey)
@@ -49,6 +50,7 @@ func (c *call) once(key string) {
 			c.fail(err)
 			return
 		case claimed:
+			c.seed = have.Seed
 			c.runAndKeep()
 			return
 		case have.RequestHash != hash:
@@ -94,7 +96,7 @@ func (c *call) runAndKeep() {
 	status := held.status
 	ctx := c.Request.Context()
 	if !keeps(status) {
-		if err := c.server.Store.AnswerKey(detached(ctx), c.repeatable, 0, ""); err != nil {
+		if err := c.server.Store.FreeKey(detached(ctx), c.repeatable); err != nil {
 			c.server.Log.Warn("an idempotency key was not freed", "error", err)
 		}
 	} else {

@@ -101,9 +101,12 @@ type call struct {
 	token  *models.Token
 	body   []byte
 	status int
-	// repeatable is derived from the Idempotency-Key, "" without one: ids made from it are the same on every repeat.
+	// repeatable is derived from who asks, the route and the Idempotency-Key; "" without one. An action keeps it with its
+	// event, so that a repeat weeks later finds it.
 	repeatable string
-	written    bool
+	// seed is that of the key's claim: ids made from it are the same on every try of this very request.
+	seed    string
+	written bool
 }
 
 // ctx is the request's context, scoped to the member's account.
@@ -117,10 +120,18 @@ func (c *call) ctx() context.Context {
 
 // newID returns an id for something that this request makes: the same on a repeat under the same key.
 func (c *call) newID(what string) string {
+	if c.seed == "" {
+		return models.NewID()
+	}
+	return models.DerivedID(c.seed, what)
+}
+
+// actionID is the message id of the action that this request asks for.
+func (c *call) actionID() string {
 	if c.repeatable == "" {
 		return models.NewID()
 	}
-	return models.DerivedID(c.repeatable, what)
+	return models.DerivedID(c.repeatable, "action")
 }
 
 // may returns a [models.Forbidden] error when the member lacks a privilege.

@@ -80,7 +80,7 @@ func (c *call) act(o *models.WorkOrder, event models.Event, p models.ActionParam
 	if len(p.ItemIDs) > 10_000 || len(p.DestinationIDs) > 1000 {
 		return models.InvalidField("item_ids", "At most 10000 items and 1000 destinations at once.")
 	}
-	a := &models.Action{ID: c.newID("action"), AccountID: o.AccountID, WorkOrderID: o.ID, Event: event, Parameters: p, ActorID: c.member.ID}
+	a := &models.Action{ID: c.actionID(), AccountID: o.AccountID, WorkOrderID: o.ID, Event: event, Parameters: p, ActorID: c.member.ID}
 	return c.server.Actions.Act(c.ctx(), o, a)
 }
 

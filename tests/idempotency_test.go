@@ -1,0 +1,74 @@
+package tests
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"fieldproof/models"
+	"fieldproof/tests/rig"
+)
+
+// forget deletes what is kept of a key, as time does after a day.
+func forget(t *testing.T, in *rig.Installation, who, path, key string) {
+	t.Helper()
+	store := storeOf(t, in)
+	require.NoError(t, store.Write(models.AcrossAccounts(context.Background()), func(tx *models.Tx) error {
+		r := tx.Where("id = ?", models.DerivedID("idempotency key", who, "/api/v1"+path, key)).Delete(&models.IdempotencyKey{})
+		require.EqualValues(t, 1, r.RowsAffected, "the key is kept as this test takes it to be")
+		return r.Error
+	}))
+}
+
+func TestAKeyOpensNobodyElsesAccount(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		stranger := &rig.User{T: t, URL: in.URL}
+		key := uuid.NewString()
+		signUp := func(name string) (rig.JSON, rig.Answer) {
+			body := rig.JSON{"name": "Account of " + name, "username": name + "-" + uuid.NewString()[:8], "password": "correct horse"}
+			return body, stranger.Want(201, "POST", "/accounts", body, "Idempotency-Key", key)
+		}
+		body, first := signUp("first")
+		require.Equal(t, first.Text("token"), stranger.Want(201, "POST", "/accounts", body, "Idempotency-Key", key).Text("token"), "the same request again")
+		_, second := signUp("second")
+		require.NotEqual(t, first.Text("account", "id"), second.Text("account", "id"), "strangers share no keys")
+
+		text, err := json.Marshal(body)
+		require.NoError(t, err)
+		sum := sha256.Sum256(text)
+		forget(t, in, "body "+hex.EncodeToString(sum[:]), "/accounts", key)
+		again := stranger.Do("POST", "/accounts", body, "Idempotency-Key", key)
+		require.Equal(t, 409, again.Status, "a forgotten key is a new one, and the username is taken: %s", again.Body)
+		require.NotContains(t, string(again.Body), "token")
+	})
+}
+
+func TestAForgottenKeyMakesSomethingNew(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		for path, body := range map[string]func(name string) rig.JSON{
+			"/users": func(name string) rig.JSON {
+				return rig.JSON{"username": name, "password": "correct horse", "role": "crew"}
+			},
+			"/destinations": func(name string) rig.JSON {
+				return rig.JSON{"name": name, "kind": "folder", "settings": rig.JSON{"path": name}}
+			},
+			"/integrations": func(name string) rig.JSON { return rig.JSON{"name": name, "kind": "push", "client_code": name} },
+			"/work-types":   func(name string) rig.JSON { return rig.JSON{"name": name} },
+			"/work-orders": func(name string) rig.JSON {
+				return rig.JSON{"work_order_number": name, "address": rig.JSON{"address1": "1 A St", "city": "Austin", "state": "TX", "zip": "78701"}, "tasks": []rig.JSON{{"name": "x"}}}
+			},
+		} {
+			key := uuid.NewString()
+			first := office.Want(201, "POST", path, body("a"+uuid.NewString()[:12]), "Idempotency-Key", key).Text("id")
+			forget(t, in, office.ID, path, key)
+			second := office.Want(201, "POST", path, body("b"+uuid.NewString()[:12]), "Idempotency-Key", key).Text("id")
+			require.NotEqual(t, first, second, path)
+		}
+	})
+}
