@@ -475,7 +475,7 @@ func (s *Server) previewFolders(c *call) (FolderPreview, error) {
 	if err != nil {
 		return v, err
 	}
-	proof, err := models.ProofOf(db, o.ID, nil)
+	proof, err := models.ProofOf(db, o.ID, nil, models.ForClient)
 	if err != nil {
 		return v, err
 	}

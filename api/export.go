@@ -75,7 +75,6 @@ func (c *call) exportPage(w sheets.Writer, orders []*models.WorkOrder) error {
 	if err != nil {
 		return err
 	}
-	office := c.member.May(models.ViewOfficeFields)
 	for _, o := range orders {
 		assignee := ""
 		switch {
@@ -84,7 +83,7 @@ func (c *call) exportPage(w sheets.Writer, orders []*models.WorkOrder) error {
 		case o.AssigneeID != nil:
 			assignee = users[*o.AssigneeID]
 		}
-		line, err := sheets.Line(o, assignee, tasks[o.ID], office)
+		line, err := sheets.Line(o.For(c.member.Audience()), assignee, tasks[o.ID])
 		if err != nil {
 			return err
 		}

@@ -136,10 +136,9 @@ func (c *call) visits(limit int, before int64) (*models.Property, []*models.Proo
 	}
 	proofs := make([]*models.Proof, len(orders))
 	for i, o := range orders {
-		if proofs[i], err = models.ProofOf(db, o.ID, nil); err != nil {
+		if proofs[i], err = models.ProofOf(db, o.ID, nil, c.member.Audience()); err != nil {
 			return nil, nil, err
 		}
-		proofs[i].View = c.trim(proofs[i].View)
 	}
 	return p, proofs, nil
 }

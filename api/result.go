@@ -29,10 +29,7 @@ func (c *call) proof() (*models.Proof, error) {
 	if err != nil {
 		return nil, err
 	}
-	proof, err := models.ProofOf(c.server.Store.Read(c.ctx()), o.ID, nil)
-	if err == nil {
-		proof.View = c.trim(proof.View)
-	}
+	proof, err := models.ProofOf(c.server.Store.Read(c.ctx()), o.ID, nil, c.member.Audience())
 	return proof, err
 }
 

@@ -84,7 +84,7 @@ func (c *call) show(o *models.WorkOrder) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
-	return Order{c.trim(views[0])}, nil
+	return Order{views[0].For(c.member.Audience())}, nil
 }
 
 // reread shows the order as it stands now.
@@ -94,13 +94,6 @@ func (c *call) reread(id string) (Order, error) {
 		return Order{}, err
 	}
 	return c.show(o)
-}
-
-func (c *call) trim(v models.WorkOrderView) models.WorkOrderView {
-	if c.member.May(models.ViewOfficeFields) {
-		return v
-	}
-	return v.ForField()
 }
 
 func (s *Server) listOrders(c *call) (list[models.WorkOrderView], error) {
@@ -129,7 +122,7 @@ func (s *Server) listOrders(c *call) (list[models.WorkOrderView], error) {
 	}
 	views, err := models.ViewOrders(db, orders...)
 	for _, v := range views {
-		page.Items = append(page.Items, c.trim(v))
+		page.Items = append(page.Items, v.For(c.member.Audience()))
 	}
 	return page, err
 }

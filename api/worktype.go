@@ -19,7 +19,7 @@ func (s *Server) workTypeRoutes() []route {
 			if err != nil {
 				return models.WorkType{}, err
 			}
-			return c.trimWorkType(*w), nil
+			return w.For(c.member.Audience()), nil
 		}),
 		patch[models.WorkTypeFields]("/work-types/:id", edit, "Change a work type; orders that it filled stay as they are", s.patchWorkType),
 		remove("/work-types/:id", edit, "Delete a work type; orders that it filled stay as they are", s.deleteWorkType),
@@ -29,13 +29,6 @@ func (s *Server) workTypeRoutes() []route {
 
 func (c *call) workType() (*models.WorkType, error) {
 	return models.One[models.WorkType](c.server.Store.Read(c.ctx()).Where("id = ?", c.Param("id")), "work type")
-}
-
-func (c *call) trimWorkType(w models.WorkType) models.WorkType {
-	if c.member.May(models.ViewOfficeFields) {
-		return w
-	}
-	return w.ForField()
 }
 
 func (c *call) saveWorkType(w *models.WorkType) (models.WorkType, error) {
@@ -54,7 +47,7 @@ func (s *Server) listWorkTypes(c *call) (list[models.WorkType], error) {
 	}
 	var rows []models.WorkType
 	err = q.Find(&rows).Error
-	return pageByID(rows, limit, at, func(w models.WorkType) string { return w.ID }, c.trimWorkType), err
+	return pageByID(rows, limit, at, func(w models.WorkType) string { return w.ID }, func(w models.WorkType) models.WorkType { return w.For(c.member.Audience()) }), err
 }
 
 func (s *Server) patchWorkType(c *call, patch mergePatch) (models.WorkType, error) {

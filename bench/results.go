@@ -103,7 +103,7 @@ func zips(dir string) error {
 				return err
 			}
 			began := time.Now()
-			proof, err := models.ProofOf(h.Store.Read(h.Ctx), h.Order.ID, nil)
+			proof, err := models.ProofOf(h.Store.Read(h.Ctx), h.Order.ID, nil, models.ForOffice)
 			if err != nil {
 				return err
 			}

@@ -231,14 +231,13 @@ func (s *Store) Looked(ctx context.Context, l *Link, what, address, agent string
 // PublishedProof is what a link shows: the published items of its order, less those that were deleted or rejected since,
 // and nothing that is only for the office or the crew.
 func PublishedProof(db *gorm.DB, orderID string, itemIDs []string) (*Proof, error) {
-	p, err := ProofOf(db, orderID, &Publication{Number: 1 << 62})
+	p, err := ProofOf(db, orderID, &Publication{Number: 1 << 62}, ForClient)
 	if err != nil {
 		return nil, err
 	}
 	if len(itemIDs) > 0 {
 		p.Items = slices.DeleteFunc(p.Items, func(i *Item) bool { return !slices.Contains(itemIDs, i.ID) })
 	}
-	p.View = p.View.ForClient()
 	return p, nil
 }
 
@@ -253,16 +252,4 @@ func PublishedItem(db *gorm.DB, id string) (*Item, error) {
 // Shows tells whether the link shows an item of its order, when that is published.
 func (l *Link) Shows(i *Item) bool {
 	return i.WorkOrderID == l.WorkOrderID && (len(l.ItemIDs) == 0 || slices.Contains(l.ItemIDs, i.ID))
-}
-
-// ForClient leaves out what is for the office and the crew alone: notes, door codes, instructions.
-func (v WorkOrderView) ForClient() WorkOrderView {
-	v = v.ForField()
-	v.WorkOrderInfo, v.Instructions, v.Assignee, v.Options = "", "", nil, nil
-	tasks := slices.Clone(v.Tasks)
-	for i := range tasks {
-		tasks[i].Instructions, tasks[i].Options = "", nil
-	}
-	v.Tasks = tasks
-	return v
 }

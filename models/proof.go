@@ -6,18 +6,19 @@ import (
 	"gorm.io/gorm"
 )
 
-// Proof is an order with the items that a report, an archive or a delivery shows.
+// Proof is an order with the items that a report, an archive or a delivery shows, as its audience may see it.
 type Proof struct {
-	Account *Account
-	Order   *WorkOrder
-	View    WorkOrderView
-	Items   []*Item
-	Users   map[string]string // user id → username
+	Audience Audience
+	Account  *Account
+	Order    *WorkOrder
+	View     WorkOrderView
+	Items    []*Item
+	Users    map[string]string // user id → username
 }
 
 // ProofOf reads an order with its items that are neither deleted nor rejected, oldest first. With a publication only
 // those that it or an earlier one released.
-func ProofOf(db *gorm.DB, orderID string, upTo *Publication) (*Proof, error) {
+func ProofOf(db *gorm.DB, orderID string, upTo *Publication, audience Audience) (*Proof, error) {
 	order, err := One[WorkOrder](db.Where("id = ?", orderID), "work order")
 	if err != nil {
 		return nil, err
@@ -30,7 +31,7 @@ func ProofOf(db *gorm.DB, orderID string, upTo *Publication) (*Proof, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proof{Account: account, Order: order, View: views[0]}
+	p := &Proof{Audience: audience, Account: account, Order: order.For(audience), View: views[0].For(audience)}
 	q := db.Where("work_order_id = ? AND deleted_at IS NULL AND review <> ?", orderID, ReviewRejected)
 	if upTo != nil {
 		q = q.Where("id IN (?)", db.Session(&gorm.Session{NewDB: true, Context: db.Statement.Context}).Model(&PublicationItem{}).Select("item_id").

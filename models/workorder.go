@@ -441,12 +441,6 @@ type WorkOrderView struct {
 	UpdatedAt     Time       `json:"updated_at"`
 }
 
-// ForField returns the view without what only the office may see.
-func (v WorkOrderView) ForField() WorkOrderView {
-	v.Description, v.Reference = nil, nil
-	return v
-}
-
 // ViewOrders makes the views of orders in a handful of queries, however many they are.
 func ViewOrders(db *gorm.DB, orders ...*WorkOrder) ([]WorkOrderView, error) {
 	if len(orders) == 0 {

@@ -58,9 +58,11 @@ type WorkType struct {
 	UpdatedAt      Time `json:"updated_at"`
 }
 
-// ForField returns the work type without what only the office may see.
-func (w WorkType) ForField() WorkType {
-	w.Description, w.Reference = nil, nil
+// For is the work type as an audience may see it.
+func (w WorkType) For(a Audience) WorkType {
+	if a != ForOffice {
+		w.Description, w.Reference = nil, nil
+	}
 	return w
 }
 

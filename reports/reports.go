@@ -112,7 +112,7 @@ func (r *Reports) RenderReport(ctx context.Context, publicationID string) error 
 }
 
 func (r *Reports) render(ctx context.Context, publication *models.Publication) error {
-	proof, err := models.ProofOf(r.Store.Read(ctx), publication.WorkOrderID, publication)
+	proof, err := models.ProofOf(r.Store.Read(ctx), publication.WorkOrderID, publication, models.ForClient)
 	if err != nil {
 		return err
 	}

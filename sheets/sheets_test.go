@@ -53,7 +53,7 @@ func TestAnyTextComesBackThroughBothFormats(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		description, city, info := printable.Draw(r, "description"), printable.Draw(r, "city"), printable.Draw(r, "info")
 		o := &models.WorkOrder{WorkOrderFields: models.WorkOrderFields{WorkOrderNumber: "N-1", ClientCode: "C", Description: &description, WorkOrderInfo: info, Address: models.Address{City: city}}}
-		line, err := sheets.Line(o, "", []models.Task{{TaskFields: models.TaskFields{Name: "T"}}}, true)
+		line, err := sheets.Line(o, "", []models.Task{{TaskFields: models.TaskFields{Name: "T"}}})
 		require.NoError(t, err)
 		for name, open := range map[string]func(io.Writer) (sheets.Writer, error){"csv": sheets.NewCSV, "xlsx": sheets.NewXLSX} {
 			var b bytes.Buffer

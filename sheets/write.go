@@ -23,16 +23,12 @@ var Columns = []string{"Project Number", "Due Date", "Start Date", "Client Due D
 // coordinator is the attribute that keeps the incumbent's column of that name.
 const coordinator = "coordinator"
 
-// Line writes one order as an export has it. officeFields tells whether reference and description are shown.
-func Line(o *models.WorkOrder, assignee string, tasks []models.Task, officeFields bool) ([]string, error) {
+// Line writes one order as an export has it, what its audience may see: see [models.WorkOrder.For].
+func Line(o *models.WorkOrder, assignee string, tasks []models.Task) ([]string, error) {
 	number, priority := o.DisplayNumber(), o.Priority
 	services, err := json.Marshal(wire.Services(tasks))
 	if err != nil {
 		return nil, err
-	}
-	reference, description := "", ""
-	if officeFields {
-		reference, description = text(o.Reference), text(o.Description)
 	}
 	attributes := map[string]string{}
 	for k, v := range o.Attributes {
@@ -45,7 +41,7 @@ func Line(o *models.WorkOrder, assignee string, tasks []models.Task, officeField
 		policy = string(*o.QAPolicy)
 	}
 	return []string{number, day(o.DueDate, o.DueTime), day(o.StartDate, nil), day(o.ClientDueDate, nil), o.Address.Address1, o.Address.Address2, o.Address.City, o.Address.State, o.Address.Zip,
-		o.WorkOrderInfo, string(o.WireStatus()), models.WireFieldStatus(o.FieldStatus), o.ClientStatus, string(services), assignee, o.Attributes[coordinator], o.ClientCode, reference, description,
+		o.WorkOrderInfo, string(o.WireStatus()), models.WireFieldStatus(o.FieldStatus), o.ClientStatus, string(services), assignee, o.Attributes[coordinator], o.ClientCode, text(o.Reference), text(o.Description),
 		o.Source.Provider, o.Source.WorkOrderID, o.Source.WorkOrderNumber, object(o.Options), text(o.DueTime), o.Address.Country, float(o.Latitude), float(o.Longitude), priority,
 		o.Instructions, o.ClientInstructions, text(o.PublishTo), policy, object(attributes)}, nil
 }

@@ -26,7 +26,7 @@ import (
 
 func archive(t *testing.T, h *house.House, o *models.WorkOrder) []byte {
 	t.Helper()
-	proof, err := models.ProofOf(h.Store.Read(h.Ctx), o.ID, nil)
+	proof, err := models.ProofOf(h.Store.Read(h.Ctx), o.ID, nil, models.ForOffice)
 	require.NoError(t, err)
 	file, err := (&archives.Archives{Store: h.Store, Blobs: h.Blobs}).Of(h.Ctx, proof, "")
 	require.NoError(t, err)

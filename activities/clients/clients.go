@@ -209,7 +209,7 @@ func (c *Clients) send(ctx context.Context, d *models.Destination, m *models.Cli
 		said, err = p.Tell(ctx, "status", nil, wire.StatusMember(o, status))
 		return said, "", explain(err)
 	}
-	proof, err := models.ProofOf(db, m.WorkOrderID, nil)
+	proof, err := models.ProofOf(db, m.WorkOrderID, nil, models.ForClient)
 	if err != nil {
 		return "", "", err
 	}

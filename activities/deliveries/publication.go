@@ -215,7 +215,7 @@ func (b *Deliveries) deliver(ctx context.Context, d *models.Delivery) (relayed b
 		return false, err
 	}
 	relayed = publication.Relay
-	proof, err := models.ProofOf(db, d.WorkOrderID, publication)
+	proof, err := models.ProofOf(db, d.WorkOrderID, publication, models.ForClient)
 	if err != nil {
 		return relayed, err
 	}
