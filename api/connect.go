@@ -98,22 +98,18 @@ func (s *Server) connected(c *call) error {
 		return c.html(http.StatusBadGateway, "connected.html", connectedView{d.Name, "The service did not give its permission. Begin again at the destination."})
 	}
 	err = s.Store.Write(ctx, func(tx *models.Tx) error {
-		locked, err := models.One[models.Destination](tx.Locked().Where("id = ?", d.ID), "destination")
-		if err != nil {
-			return err
-		}
-		if secrets, err = c.secrets(locked); err != nil {
-			return err
-		}
-		if secrets.Options == nil {
-			secrets.Options = map[string]string{}
-		}
-		secrets.Options["token"] = token
-		if err := c.seal(locked, secrets); err != nil {
-			return err
-		}
-		locked.FailingSince, locked.LastError, locked.UpdatedAt = nil, "", models.Now()
-		return tx.Select("secrets", "failing_since", "last_error", "updated_at").Updates(locked).Error
+		_, err := models.Edit(tx, "destination", func(locked *models.Destination) error {
+			if secrets, err = c.secrets(locked); err != nil {
+				return err
+			}
+			if secrets.Options == nil {
+				secrets.Options = map[string]string{}
+			}
+			secrets.Options["token"] = token
+			locked.FailingSince, locked.LastError, locked.UpdatedAt = nil, "", models.Now()
+			return c.seal(locked, secrets)
+		}, destinationStands, d.ID)
+		return err
 	})
 	if err != nil {
 		return err
@@ -126,20 +122,24 @@ func (s *Server) disconnectDestination(c *call) error {
 	if err != nil {
 		return err
 	}
-	secrets, err := c.secrets(d)
+	var options map[string]string
+	var token string
+	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+		_, err := models.Edit(tx, "destination", func(d *models.Destination) error {
+			secrets, err := c.secrets(d)
+			if err != nil {
+				return err
+			}
+			if token = secrets.Options["token"]; token == "" || !remotes.Connectable(string(d.Kind)) {
+				return models.Errorf(models.Conflict, "This destination is not connected.")
+			}
+			options = allOptions(d, secrets)
+			delete(secrets.Options, "token")
+			return c.seal(d, secrets)
+		}, destinationStands, d.ID)
+		return err
+	})
 	if err != nil {
-		return err
-	}
-	token := secrets.Options["token"]
-	if token == "" || !remotes.Connectable(string(d.Kind)) {
-		return models.Errorf(models.Conflict, "This destination is not connected.")
-	}
-	options := allOptions(d, secrets)
-	delete(secrets.Options, "token")
-	if err := c.seal(d, secrets); err != nil {
-		return err
-	}
-	if err := s.Store.Write(c.ctx(), func(tx *models.Tx) error { return tx.Select("secrets").Updates(d).Error }); err != nil {
 		return err
 	}
 	// The token is gone here whatever the service says; a service that does not answer keeps its permission for now.

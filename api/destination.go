@@ -251,49 +251,19 @@ func (s *Server) createDestination(c *call, in DestinationFields) (models.Destin
 	return c.showDestination(d, secrets.Signing)
 }
 
+// destinationStands finds the address's destination unless it is deleted.
+const destinationStands = "id = ? AND deleted_at IS NULL"
+
 func (s *Server) patchDestination(c *call, patch mergePatch) (models.DestinationView, error) {
-	d, err := c.destination()
-	if err != nil {
-		return models.DestinationView{}, err
-	}
-	secrets, err := c.secrets(d)
-	if err != nil {
-		return models.DestinationView{}, err
-	}
-	settings, err := json.Marshal(d.Settings)
-	if err != nil {
-		return models.DestinationView{}, err
-	}
-	fields := DestinationFields{Name: d.Name, Kind: d.Kind, Enabled: &d.Enabled, Settings: settings, Scope: models.DestinationScope{IntegrationID: d.IntegrationID, WorkOrderID: d.WorkOrderID}}
-	if err := merge(&fields, patch); err != nil {
-		return models.DestinationView{}, err
-	}
-	if fields.Kind != d.Kind {
-		return models.DestinationView{}, models.InvalidField("kind", "A destination keeps its kind: make a new one.")
-	}
-	if forgets(patch, "authorization") {
-		secrets.Authorization = ""
-	}
-	if forgets(patch, "password") {
-		secrets.Password = ""
-	}
-	if forgets(patch, "token") {
-		secrets.Token = ""
-	}
-	if err := c.setFields(d, fields, &secrets); err != nil {
-		return models.DestinationView{}, err
-	}
-	if err := c.seal(d, secrets); err != nil {
-		return models.DestinationView{}, err
-	}
-	d.UpdatedAt = models.Now()
-	// Whoever mended it does not want to wait for the next probe.
-	d.ProbeAt = nil
-	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		if err := c.checkScope(tx, d); err != nil {
-			return err
-		}
-		if err := tx.Select("*").Updates(d).Error; err != nil || d.Kind != models.WebhookDestination {
+	var d *models.Destination
+	err := s.Store.Write(c.ctx(), func(tx *models.Tx) (err error) {
+		d, err = models.Edit(tx, "destination", func(d *models.Destination) error {
+			if err := c.mergeDestination(d, patch); err != nil {
+				return err
+			}
+			return c.checkScope(tx, d)
+		}, destinationStands, c.Param("id"))
+		if err != nil || d.Kind != models.WebhookDestination {
 			return err
 		}
 		return tx.Ring(models.WebhookBell, d.ID)
@@ -305,22 +275,47 @@ func (s *Server) patchDestination(c *call, patch mergePatch) (models.Destination
 	return c.showDestination(d, "")
 }
 
-func (s *Server) deleteDestination(c *call) error {
-	d, err := c.destination()
+func (c *call) mergeDestination(d *models.Destination, patch mergePatch) error {
+	secrets, err := c.secrets(d)
 	if err != nil {
 		return err
 	}
+	settings, err := json.Marshal(d.Settings)
+	if err != nil {
+		return err
+	}
+	fields := DestinationFields{Name: d.Name, Kind: d.Kind, Enabled: &d.Enabled, Settings: settings, Scope: models.DestinationScope{IntegrationID: d.IntegrationID, WorkOrderID: d.WorkOrderID}}
+	if err := merge(&fields, patch); err != nil {
+		return err
+	}
+	if fields.Kind != d.Kind {
+		return models.InvalidField("kind", "A destination keeps its kind: make a new one.")
+	}
+	for name, secret := range map[string]*string{"authorization": &secrets.Authorization, "password": &secrets.Password, "token": &secrets.Token} {
+		if forgets(patch, name) {
+			*secret = ""
+		}
+	}
+	if err := c.setFields(d, fields, &secrets); err != nil {
+		return err
+	}
+	d.UpdatedAt = models.Now()
+	d.ProbeAt = nil // whoever mended it does not want to wait for the next probe
+	return c.seal(d, secrets)
+}
+
+func (s *Server) deleteDestination(c *call) error {
 	defer s.Intake.Bells.Poke()
 	return s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		now := models.Now()
-		d.DeletedAt, d.Enabled, d.Secrets = &now, false, ""
-		if err := tx.Select("deleted_at", "enabled", "secrets").Updates(d).Error; err != nil {
+		d, err := models.Edit(tx, "destination", func(d *models.Destination) error {
+			now := models.Now()
+			d.DeletedAt, d.Enabled, d.Secrets = &now, false, ""
+			return nil
+		}, destinationStands, c.Param("id"))
+		if err != nil || d.Kind != models.WebhookDestination {
 			return err
 		}
-		if d.Kind == models.WebhookDestination {
-			return tx.Ring(models.WebhookBell, d.ID)
-		}
-		return nil
+		return tx.Ring(models.WebhookBell, d.ID)
 	})
 }
 
@@ -495,17 +490,20 @@ func (s *Server) rotateSecret(c *call, _ nothing) (models.DestinationView, error
 	if err != nil {
 		return models.DestinationView{}, err
 	}
-	secrets, err := c.secrets(d)
+	var secrets models.DestinationSecrets
+	err = s.Store.Write(c.ctx(), func(tx *models.Tx) (err error) {
+		d, err = models.Edit(tx, "destination", func(d *models.Destination) error {
+			if secrets, err = c.secrets(d); err != nil {
+				return err
+			}
+			until := models.At(time.Now().Add(oldSecretSigns))
+			secrets.OldSigning, secrets.OldUntil, secrets.Signing = secrets.Signing, &until, newSecret()
+			d.UpdatedAt = models.Now()
+			return c.seal(d, secrets)
+		}, destinationStands, d.ID)
+		return err
+	})
 	if err != nil {
-		return models.DestinationView{}, err
-	}
-	until := models.At(time.Now().Add(oldSecretSigns))
-	secrets.OldSigning, secrets.OldUntil, secrets.Signing = secrets.Signing, &until, newSecret()
-	if err := c.seal(d, secrets); err != nil {
-		return models.DestinationView{}, err
-	}
-	d.UpdatedAt = models.Now()
-	if err := s.Store.Write(c.ctx(), func(tx *models.Tx) error { return tx.Select("secrets", "updated_at").Updates(d).Error }); err != nil {
 		return models.DestinationView{}, err
 	}
 	return c.showDestination(d, secrets.Signing)

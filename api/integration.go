@@ -219,28 +219,45 @@ func (s *Server) createIntegration(c *call, in IntegrationFields) (models.Integr
 }
 
 func (s *Server) patchIntegration(c *call, patch mergePatch) (models.IntegrationView, error) {
-	i, err := c.integration()
+	var i *models.Integration
+	err := s.Store.Write(c.ctx(), func(tx *models.Tx) (err error) {
+		i, err = models.Edit(tx, "integration", func(i *models.Integration) error {
+			if err := c.mergeIntegration(i, patch); err != nil {
+				return err
+			}
+			return c.checkIntegration(tx, i)
+		}, "id = ? AND deleted_at IS NULL", c.Param("id"))
+		if err != nil {
+			return err
+		}
+		return tx.Ring(models.IntegrationBell, i.ID)
+	})
 	if err != nil {
 		return models.IntegrationView{}, err
 	}
-	secrets, err := s.Integrations.SecretsOf(i)
+	s.Intake.Bells.Poke()
+	return c.showIntegration(i, "")
+}
+
+func (c *call) mergeIntegration(i *models.Integration, patch mergePatch) error {
+	secrets, err := c.server.Integrations.SecretsOf(i)
 	if err != nil {
-		return models.IntegrationView{}, err
+		return err
 	}
 	settings, err := json.Marshal(i.Settings)
 	if err != nil {
-		return models.IntegrationView{}, err
+		return err
 	}
 	fields := IntegrationFields{ClientCode: i.ClientCode, Name: i.Name, Kind: i.Kind, Enabled: &i.Enabled, AutoAdmin: &i.AutoAdmin, DefaultWorkType: &i.DefaultWorkType,
 		DefaultAssignee: &i.DefaultAssignee, PublishTo: i.PublishTo, QAPolicy: i.QAPolicy, Settings: settings}
 	if err := merge(&fields, patch); err != nil {
-		return models.IntegrationView{}, err
+		return err
 	}
 	if fields.Kind != i.Kind {
-		return models.IntegrationView{}, models.InvalidField("kind", "An integration keeps its kind: make a new one.")
+		return models.InvalidField("kind", "An integration keeps its kind: make a new one.")
 	}
 	if !strings.EqualFold(strings.TrimSpace(fields.ClientCode), i.ClientCode) {
-		return models.IntegrationView{}, models.InvalidField("client_code", "An integration keeps its client code, which stands before the numbers of its orders: make a new one.")
+		return models.InvalidField("client_code", "An integration keeps its client code, which stands before the numbers of its orders: make a new one.")
 	}
 	fields.ClientCode = i.ClientCode
 	for name, secret := range map[string]*string{"password": &secrets.Password, "token": &secrets.Token} {
@@ -249,22 +266,10 @@ func (s *Server) patchIntegration(c *call, patch mergePatch) (models.Integration
 		}
 	}
 	if err := c.setIntegration(i, fields, &secrets); err != nil {
-		return models.IntegrationView{}, err
+		return err
 	}
-	if err := c.sealIntegration(i, secrets); err != nil {
-		return models.IntegrationView{}, err
-	}
-	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		if err := c.checkIntegration(tx, i); err != nil {
-			return err
-		}
-		return tx.SaveIntegration(i)
-	})
-	if err != nil {
-		return models.IntegrationView{}, err
-	}
-	s.Intake.Bells.Poke()
-	return c.showIntegration(i, "")
+	i.UpdatedAt = models.Now()
+	return c.sealIntegration(i, secrets)
 }
 
 // forgets tells whether a patch sets a setting to null or "".
@@ -301,27 +306,24 @@ func (s *Server) rotateKey(c *call, in Rotation) (models.IntegrationView, error)
 	if in.KeepOldFor < 0 || in.KeepOldFor > longestRotation {
 		return models.IntegrationView{}, models.InvalidField("keep_old_for", "Give seconds from 0 to %d.", longestRotation)
 	}
-	i, err := c.integration()
-	if err != nil {
-		return models.IntegrationView{}, err
-	}
-	secrets, err := s.Integrations.SecretsOf(i)
-	if err != nil {
-		return models.IntegrationView{}, err
-	}
 	var ends *models.Time
 	if in.KeepOldFor > 0 {
 		ends = ptr(models.At(time.Now().Add(time.Duration(in.KeepOldFor) * time.Second)))
 	}
-	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		if secrets.PushKey, err = tx.NewPushKey(i, ends); err != nil {
-			return err
-		}
-		if err := c.sealIntegration(i, secrets); err != nil {
-			return err
-		}
-		i.UpdatedAt = models.Now()
-		return tx.Select("secrets", "updated_at").Updates(i).Error
+	var secrets models.IntegrationSecrets
+	var i *models.Integration
+	err := s.Store.Write(c.ctx(), func(tx *models.Tx) (err error) {
+		i, err = models.Edit(tx, "integration", func(i *models.Integration) error {
+			if secrets, err = s.Integrations.SecretsOf(i); err != nil {
+				return err
+			}
+			if secrets.PushKey, err = tx.NewPushKey(i, ends); err != nil {
+				return err
+			}
+			i.UpdatedAt = models.Now()
+			return c.sealIntegration(i, secrets)
+		}, "id = ? AND deleted_at IS NULL", c.Param("id"))
+		return err
 	})
 	if err != nil {
 		return models.IntegrationView{}, err

@@ -14,12 +14,14 @@ func CreateAccount(ctx context.Context, store *models.Store, in *intake.Intake, 
 	if err := user.Check(); err != nil {
 		return nil, nil, err
 	}
-	if err := user.SetPassword(ctx, n.Password); err != nil {
+	password, err := models.HashPassword(ctx, n.Password)
+	if err != nil {
 		return nil, nil, err
 	}
+	user.SetPassword(password)
 	var account *models.Account
 	scoped := models.InAccount(ctx, id)
-	err := store.Write(scoped, func(tx *models.Tx) error {
+	err = store.Write(scoped, func(tx *models.Tx) error {
 		have, err := models.One[models.Account](tx.Where("id = ?", id), "account")
 		if err == nil {
 			account = have

@@ -194,6 +194,10 @@ func (s *Server) takePhoto(c *call) (any, error) {
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
+	if err := c.authorise(); err != nil {
+		return nil, err // the session ended while the bytes came
+	}
+	n.By = c.member
 	accepted = true // from here on AcceptItem looks after the bytes
 	item, made, err := s.Intake.AcceptItem(ctx, n, stored)
 	if err != nil {
@@ -310,7 +314,20 @@ func (c *call) mayEdit(item *models.Item) error {
 	return c.may(models.EditAllItems)
 }
 
-func (s *Server) patchPhoto(c *call, patch mergePatch) (models.PhotoView, error) {
+// errPhotoMoved says that somebody else changed a photo between reading and writing it.
+var errPhotoMoved = errors.New("the photo was changed meanwhile")
+
+func (s *Server) patchPhoto(c *call, patch mergePatch) (view models.PhotoView, err error) {
+	for range 10 {
+		if view, err = c.tryPatchPhoto(patch); !errors.Is(err, errPhotoMoved) {
+			break
+		}
+	}
+	return view, err
+}
+
+func (c *call) tryPatchPhoto(patch mergePatch) (models.PhotoView, error) {
+	s := c.server
 	item, err := c.photo()
 	if err != nil {
 		return models.PhotoView{}, err
@@ -369,6 +386,13 @@ func (c *call) savePhoto(item *models.Item, before, fields PhotoFields, relabell
 		if err != nil || !c.sees(target) {
 			return models.InvalidField("work_order_id", "There is no such work order.")
 		}
+		have, err := models.One[models.Item](tx.Locked().Where("id = ?", item.ID), "photo")
+		if err != nil {
+			return err
+		}
+		if have.Revision != item.Revision || have.Review != item.Review || have.WorkOrderID != item.WorkOrderID || (have.DeletedAt == nil) != (item.DeletedAt == nil) {
+			return errPhotoMoved // decided anew on what stands now
+		}
 		if fields.WorkOrderID != before.WorkOrderID && same(fields.TaskID, before.TaskID) {
 			fields.TaskID = nil // its task belongs to the order that it leaves
 		}
@@ -423,19 +447,24 @@ func (c *call) setDeleted(deleted bool) error {
 	if (item.DeletedAt != nil) == deleted {
 		return nil
 	}
-	item.DeletedAt = nil
 	reason := "photo restored"
 	if deleted {
-		item.DeletedAt, reason = ptr(models.Now()), "photo deleted"
+		reason = "photo deleted"
 	}
-	item.Revision++
 	defer c.server.Intake.Bells.Poke()
 	return c.server.Store.Write(c.ctx(), func(tx *models.Tx) error {
 		o, err := tx.OrderForUpdate(item.WorkOrderID)
 		if err != nil {
 			return err
 		}
-		if err := tx.Select("deleted_at", "revision").Updates(item).Error; err != nil {
+		item, err = models.Edit(tx, "photo", func(i *models.Item) error {
+			if i.DeletedAt = nil; deleted {
+				i.DeletedAt = ptr(models.Now())
+			}
+			i.Revision++
+			return nil
+		}, "id = ?", item.ID)
+		if err != nil {
 			return err
 		}
 		return c.tellItems(tx, o, item, reason)

@@ -68,16 +68,18 @@ func (s *Server) patchProperty(c *call, patch mergePatch) (*models.Property, err
 	if err != nil {
 		return nil, err
 	}
-	fields := PropertyFields{p.Address, p.Latitude, p.Longitude, p.Notes}
-	if err := merge(&fields, patch); err != nil {
-		return nil, err
-	}
-	p.Address, p.Latitude, p.Longitude, p.Notes = fields.Address, fields.Latitude, fields.Longitude, fields.Notes
-	p.AddressKey, p.UpdatedAt = p.Address.Key(), models.Now()
-	if err := p.Check(); err != nil {
-		return nil, err
-	}
-	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error { return tx.Select("*").Updates(p).Error })
+	err = s.Store.Write(c.ctx(), func(tx *models.Tx) (err error) {
+		p, err = models.Edit(tx, "property", func(p *models.Property) error {
+			fields := PropertyFields{p.Address, p.Latitude, p.Longitude, p.Notes}
+			if err := merge(&fields, patch); err != nil {
+				return err
+			}
+			p.Address, p.Latitude, p.Longitude, p.Notes = fields.Address, fields.Latitude, fields.Longitude, fields.Notes
+			p.AddressKey, p.UpdatedAt = p.Address.Key(), models.Now()
+			return p.Check()
+		}, "id = ?", p.ID)
+		return err
+	})
 	if models.IsUnique(err) {
 		return nil, errSameAddress
 	}

@@ -53,22 +53,22 @@ func (s *Server) patchRole(c *call, patch mergePatch) (*models.Role, error) {
 	if err != nil {
 		return nil, err
 	}
-	fields := roleFields{role.Name, role.Privileges}
-	if err := merge(&fields, patch); err != nil {
-		return nil, err
-	}
-	if fields.Name != role.Name {
-		return nil, models.InvalidField("name", "A role keeps its name: make a new one.")
-	}
-	role.Privileges, role.UpdatedAt = fields.Privileges, models.Now()
-	if role.Privileges == nil {
-		role.Privileges = []models.Privilege{}
-	}
-	if err := role.Check(); err != nil {
-		return nil, err
-	}
-	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		if err := tx.Model(role).Select("privileges", "updated_at").Where("name = ?", role.Name).Updates(role).Error; err != nil {
+	err = s.Store.Write(c.ctx(), func(tx *models.Tx) (err error) {
+		role, err = models.Edit(tx, "role", func(role *models.Role) error {
+			fields := roleFields{role.Name, role.Privileges}
+			if err := merge(&fields, patch); err != nil {
+				return err
+			}
+			if fields.Name != role.Name {
+				return models.InvalidField("name", "A role keeps its name: make a new one.")
+			}
+			role.Privileges, role.UpdatedAt = fields.Privileges, models.Now()
+			if role.Privileges == nil {
+				role.Privileges = []models.Privilege{}
+			}
+			return role.Check()
+		}, "name = ?", role.Name)
+		if err != nil {
 			return err
 		}
 		return keepAnAdmin(tx)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -185,6 +186,9 @@ func (c *call) run() {
 			return
 		}
 	}
+	if c.route.raw && c.route.method == http.MethodGet && !c.route.access.public {
+		c.Writer = &watchedWriter{ResponseWriter: c.Writer, c: c, asked: time.Now()}
+	}
 	out, err := c.route.handle(c)
 	switch {
 	case c.written:
@@ -203,6 +207,29 @@ func (c *call) run() {
 		c.JSON(c.status, out)
 	}
 }
+
+// asksAgain is how often a download under way asks whether whoever gets it still may.
+const asksAgain = time.Second
+
+// watchedWriter breaks an answer off when the session that asked for it has ended.
+type watchedWriter struct {
+	gin.ResponseWriter
+	c     *call
+	asked time.Time
+}
+
+func (w *watchedWriter) Write(b []byte) (int, error) {
+	if now := time.Now(); now.Sub(w.asked) > asksAgain {
+		if err := w.c.authorise(); err != nil {
+			panic(http.ErrAbortHandler) // so that the other side sees that it is not whole
+		}
+		w.asked = now
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets a response controller reach the connection.
+func (w *watchedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // versioned is an answer with an ETag.
 type versioned interface{ etag() string }

@@ -184,11 +184,12 @@ func (s *Server) acceptInvitation(c *call, in NewPassword) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	user := member.User
-	if err := user.SetPassword(ctx, in.Password); err != nil {
+	password, err := models.HashPassword(ctx, in.Password)
+	if err != nil {
 		return nil, err
 	}
-	err = s.Store.Write(models.InAccount(ctx, user.AccountID), func(tx *models.Tx) error {
+	var user *models.User
+	err = s.Store.Write(models.InAccount(ctx, member.AccountID), func(tx *models.Tx) error {
 		done := tx.Where("id = ?", token.ID).Delete(&models.Token{})
 		if done.Error == nil && done.RowsAffected == 0 {
 			return models.Errorf(models.Gone, "The invitation was used: ask the office for a new one.")
@@ -196,12 +197,20 @@ func (s *Server) acceptInvitation(c *call, in NewPassword) (*Session, error) {
 		if done.Error != nil {
 			return done.Error
 		}
-		return tx.SaveUser(&user)
+		var err error
+		user, err = tx.EditUser(member.ID, func(u *models.User) error {
+			if !u.Active || u.CredentialVersion != token.CredentialVersion {
+				return models.Errorf(models.Gone, "The invitation has ended: ask the office for a new one.")
+			}
+			u.SetPassword(password)
+			return nil
+		})
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return c.newSession(&user)
+	return c.newSession(user)
 }
 
 func originOf(address string) string {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -91,6 +92,7 @@ type watcher struct {
 	floor  int64 // nothing at or below it is shown
 	newest int64
 	seen   map[int64]bool
+	sees   map[string]bool // orders of the entries at hand that the member sees
 }
 
 func (w *watcher) forward(ctx context.Context) error {
@@ -98,6 +100,15 @@ func (w *watcher) forward(ctx context.Context) error {
 		entries, err := w.c.server.Store.FeedSince(ctx, max(w.floor, w.newest-overlap), 500)
 		if err != nil {
 			return err
+		}
+		if slices.ContainsFunc(entries, func(e models.FeedEntry) bool { return !w.seen[e.ID] }) {
+			// Asked after the entries were read: what happened after a revocation's answer is never shown.
+			if err := w.c.authorise(); err != nil {
+				return err
+			}
+			if err := w.look(ctx, entries); err != nil {
+				return err
+			}
 		}
 		fresh := 0
 		for _, e := range entries {
@@ -107,11 +118,7 @@ func (w *watcher) forward(ctx context.Context) error {
 			fresh++
 			w.seen[e.ID] = true
 			w.newest = max(w.newest, e.ID)
-			shown, err := w.visible(ctx, e)
-			if err != nil {
-				return err
-			}
-			if !shown {
+			if !w.visible(e) {
 				continue
 			}
 			data, err := json.Marshal(StreamEvent{Type: e.Type, ID: e.Subject, WorkOrderID: e.WorkOrderID})
@@ -133,20 +140,29 @@ func (w *watcher) forward(ctx context.Context) error {
 	}
 }
 
-// visible tells whether the member may know of an entry: the field hears of the orders assigned to it only.
-func (w *watcher) visible(ctx context.Context, e models.FeedEntry) (bool, error) {
+// look finds out, in one query, which orders of the entries the member sees.
+func (w *watcher) look(ctx context.Context, entries []models.FeedEntry) error {
 	if w.c.member.Office() {
-		return true, nil
+		return nil
 	}
-	if e.WorkOrderID == "" {
-		return false, nil
+	w.sees = map[string]bool{}
+	var ids []string
+	for _, e := range entries {
+		if e.WorkOrderID != "" && !w.seen[e.ID] {
+			ids = append(ids, e.WorkOrderID)
+		}
 	}
-	o, err := models.One[models.WorkOrder](w.c.server.Store.Read(ctx).Where("id = ?", e.WorkOrderID), "work order")
-	if models.KindOf(err) == models.NotFound {
-		return false, nil
+	var orders []*models.WorkOrder
+	if err := w.c.server.Store.Read(ctx).Where("id IN ?", ids).Find(&orders).Error; err != nil {
+		return err
 	}
-	if err != nil {
-		return false, err
+	for _, o := range orders {
+		w.sees[o.ID] = w.c.sees(o)
 	}
-	return w.c.sees(o), nil
+	return nil
+}
+
+// visible tells whether the member may know of an entry: the field hears of the orders assigned to it only.
+func (w *watcher) visible(e models.FeedEntry) bool {
+	return w.c.member.Office() || w.sees[e.WorkOrderID]
 }

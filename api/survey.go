@@ -112,7 +112,20 @@ func (s *Server) patchSurvey(c *call, patch mergePatch) (models.SurveyView, erro
 			return models.SurveyView{}, &models.Error{Kind: models.Malformed, Message: "The body is not a JSON object: " + err.Error() + "."}
 		}
 	}
-	return c.saveSurvey(sv, template)
+	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+		at := sv.Revision
+		if sv, err = models.One[models.Survey](tx.Locked().Where("id = ? AND deleted_at IS NULL", sv.ID), "survey"); err != nil {
+			return err
+		}
+		if sv.Revision != at {
+			return models.Errorf(models.Conflict, "Somebody else has just changed this survey: it is revision %d now. Look at it, and change it again.", sv.Revision)
+		}
+		return tx.SaveSurvey(sv, template)
+	})
+	if err != nil {
+		return models.SurveyView{}, err
+	}
+	return c.showSurvey(sv)
 }
 
 func (s *Server) deleteSurvey(c *call) error {

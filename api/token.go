@@ -95,20 +95,22 @@ func (s *Server) createToken(c *call, in NewToken) (TokenView, error) {
 }
 
 func (s *Server) patchToken(c *call, patch mergePatch) (TokenView, error) {
-	t, err := c.ownToken()
+	var t *models.Token
+	err := s.Store.Write(c.ctx(), func(tx *models.Tx) (err error) {
+		t, err = models.Edit(tx, "token", func(t *models.Token) error {
+			fields := tokenFields{t.Name, t.ExpiresAt}
+			if err := merge(&fields, patch); err != nil {
+				return err
+			}
+			t.Name, t.ExpiresAt = fields.Name, fields.ExpiresAt
+			return checkToken(t.Name, t.ExpiresAt)
+		}, "id = ? AND user_id = ? AND kind = ?", c.Param("id"), c.member.ID, models.APIToken)
+		return err
+	})
 	if err != nil {
 		return TokenView{}, err
 	}
-	fields := tokenFields{t.Name, t.ExpiresAt}
-	if err := merge(&fields, patch); err != nil {
-		return TokenView{}, err
-	}
-	if err := checkToken(fields.Name, fields.ExpiresAt); err != nil {
-		return TokenView{}, err
-	}
-	t.Name, t.ExpiresAt = fields.Name, fields.ExpiresAt
-	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error { return tx.Select("name", "expires_at").Updates(t).Error })
-	return viewToken(*t), err
+	return viewToken(*t), nil
 }
 
 func (s *Server) deleteToken(c *call) error {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"time"
@@ -109,9 +110,11 @@ func (s *Server) createUser(c *call, in UserFields) (UserView, error) {
 		return UserView{}, err
 	}
 	if in.Password != nil {
-		if err := user.SetPassword(c.ctx(), *in.Password); err != nil {
+		password, err := models.HashPassword(c.ctx(), *in.Password)
+		if err != nil {
 			return UserView{}, err
 		}
+		user.SetPassword(password)
 	}
 	err := s.Store.Write(c.ctx(), func(tx *models.Tx) error {
 		if have, err := models.One[models.User](tx.Where("id = ?", user.ID), "user"); err == nil {
@@ -129,37 +132,41 @@ func (s *Server) createUser(c *call, in UserFields) (UserView, error) {
 func ptr[T any](v T) *T { return &v }
 
 func (s *Server) patchUser(c *call, patch mergePatch) (UserView, error) {
-	user, err := c.user()
-	if err != nil {
-		return UserView{}, err
+	var given struct {
+		Password *string `json:"password"`
 	}
-	before := *user
-	fields := UserFields{Username: user.Username, Name: user.Name, Email: user.Email, Role: user.Role, Active: &user.Active}
-	if err := merge(&fields, patch); err != nil {
-		return UserView{}, err
-	}
-	user.Username, user.Name, user.Email, user.Role = fields.Username, fields.Name, fields.Email, fields.Role
-	user.Active = fields.Active != nil && *fields.Active
-	if fields.Password != nil {
-		if err := user.SetPassword(c.ctx(), *fields.Password); err != nil {
+	var password *models.Password
+	if json.Unmarshal(patch, &given) == nil && given.Password != nil {
+		var err error
+		if password, err = models.HashPassword(c.ctx(), *given.Password); err != nil {
 			return UserView{}, err
 		}
-	} else if user.Role != before.Role || !user.Active {
-		user.CredentialVersion++ // what was signed in is signed out
 	}
-	if user.Role != models.Subcontractor {
-		user.WireHash = ""
-	}
-	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		if err := c.mayGrant(tx, before.Role, user.Role); err != nil {
-			return err
-		}
-		if err := tx.SaveUser(user); err != nil {
+	var user *models.User
+	err := s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+		var err error
+		user, err = tx.EditUser(c.Param("id"), func(u *models.User) error {
+			before := u.Role
+			fields := UserFields{Username: u.Username, Name: u.Name, Email: u.Email, Role: u.Role, Active: &u.Active}
+			if err := merge(&fields, patch); err != nil {
+				return err
+			}
+			u.Username, u.Name, u.Email, u.Role = fields.Username, fields.Name, fields.Email, fields.Role
+			u.Active = fields.Active != nil && *fields.Active
+			if password != nil {
+				u.SetPassword(password)
+			}
+			return c.mayGrant(tx, before, u.Role)
+		})
+		if err != nil {
 			return err
 		}
 		return keepAnAdmin(tx)
 	})
-	return viewUser(*user), err
+	if err != nil {
+		return UserView{}, err
+	}
+	return viewUser(*user), nil
 }
 
 // keepAnAdmin refuses to leave the account without anybody who could manage it.
@@ -185,18 +192,13 @@ func keepAnAdmin(tx *models.Tx) error {
 }
 
 func (s *Server) deleteUser(c *call) error {
-	user, err := c.user()
-	if err != nil {
-		return err
-	}
 	return s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		if err := c.mayGrant(tx, user.Role); err != nil {
-			return err
-		}
-		now := models.Now()
-		user.DeletedAt, user.Active, user.UpdatedAt = &now, false, now
-		user.CredentialVersion++
-		if err := tx.Select("deleted_at", "active", "updated_at", "credential_version").Updates(user).Error; err != nil {
+		user, err := tx.EditUser(c.Param("id"), func(u *models.User) error {
+			now := models.Now()
+			u.DeletedAt, u.Active = &now, false
+			return c.mayGrant(tx, u.Role)
+		})
+		if err != nil {
 			return err
 		}
 		if err := tx.Where("user_id = ?", user.ID).Delete(&models.Token{}).Error; err != nil {
@@ -207,23 +209,22 @@ func (s *Server) deleteUser(c *call) error {
 }
 
 func (s *Server) invite(c *call, _ nothing) (Invitation, error) {
-	user, err := c.user()
-	if err != nil {
-		return Invitation{}, err
-	}
-	if !user.Active {
-		return Invitation{}, models.Errorf(models.Conflict, "%s is switched off: switch them on first.", user.Username)
-	}
 	expires := models.At(time.Now().Add(invitationLasts))
 	var secret string
-	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+	err := s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+		user, err := models.One[models.User](tx.Locked().Where("id = ? AND deleted_at IS NULL", c.Param("id")), "user")
+		if err != nil {
+			return err
+		}
+		if !user.Active {
+			return models.Errorf(models.Conflict, "%s is switched off: switch them on first.", user.Username)
+		}
 		if err := c.mayGrant(tx, user.Role); err != nil {
 			return err
 		}
 		if err := tx.Where("user_id = ? AND kind = ?", user.ID, models.InviteToken).Delete(&models.Token{}).Error; err != nil {
 			return err
 		}
-		var err error
 		_, secret, err = tx.NewToken(user, models.InviteToken, "invitation", &expires)
 		return err
 	})

@@ -51,14 +51,20 @@ func (s *Server) listWorkTypes(c *call) (list[models.WorkType], error) {
 }
 
 func (s *Server) patchWorkType(c *call, patch mergePatch) (models.WorkType, error) {
-	w, err := c.workType()
+	var w *models.WorkType
+	err := s.Store.Write(c.ctx(), func(tx *models.Tx) (err error) {
+		if w, err = models.One[models.WorkType](tx.Locked().Where("id = ?", c.Param("id")), "work type"); err != nil {
+			return err
+		}
+		if err := merge(&w.WorkTypeFields, patch); err != nil {
+			return err
+		}
+		return tx.SaveWorkType(w)
+	})
 	if err != nil {
 		return models.WorkType{}, err
 	}
-	if err := merge(&w.WorkTypeFields, patch); err != nil {
-		return models.WorkType{}, err
-	}
-	return c.saveWorkType(w)
+	return *w, nil
 }
 
 func (s *Server) deleteWorkType(c *call) error {

@@ -172,6 +172,9 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 		if err != nil || item != nil {
 			return err
 		}
+		if err := tx.Stands(n.By); err != nil {
+			return err
+		}
 		order, err := tx.OrderForUpdate(n.OrderID)
 		if err != nil {
 			return err

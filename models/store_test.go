@@ -62,7 +62,9 @@ func open(t *testing.T, url string) *models.Store {
 func account(t *testing.T, store *models.Store, name string) (*models.Account, *models.Member) {
 	id := models.NewID()
 	user := &models.User{ID: models.NewID(), AccountID: id, Username: name, Role: models.Admin, Active: true}
-	require.NoError(t, user.SetPassword(ctx, "correct horse"))
+	password, err := models.HashPassword(ctx, "correct horse")
+	require.NoError(t, err)
+	user.SetPassword(password)
 	var a *models.Account
 	require.NoError(t, store.Write(models.InAccount(ctx, id), func(tx *models.Tx) error {
 		var err error

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/mail"
 	"regexp"
@@ -17,6 +16,7 @@ import (
 	"github.com/alexedwards/argon2id"
 	"golang.org/x/sync/semaphore"
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 )
 
 // User is a person's login in one account, with one role. Usernames are unique over the installation.
@@ -88,25 +88,34 @@ func hashPassword(ctx context.Context, password string) (string, error) {
 	return argon2id.CreateHash(password, passwordParams)
 }
 
-// SetPassword hashes password into u and ends what was signed in with the old one. It takes tens of milliseconds: call
-// it outside a transaction.
-func (u *User) SetPassword(ctx context.Context, password string) error {
+// Password is a password as it is kept: hashed, and hashed once more as the wire carries it. See [User.SetPassword].
+type Password struct{ hash, wire string }
+
+// HashPassword checks and hashes a new password. It takes tens of milliseconds: call it outside a transaction. [Invalid]
+// when it can't be taken.
+func HashPassword(ctx context.Context, password string) (*Password, error) {
 	if err := CheckPassword(password); err != nil {
-		return err
+		return nil, err
 	}
 	hash, err := hashPassword(ctx, password)
 	if err != nil {
-		return fmt.Errorf("models: hash a password: %w", err)
+		return nil, fmt.Errorf("models: hash a password: %w", err)
 	}
-	u.PasswordHash, u.WireHash = hash, ""
+	digest := sha1.Sum([]byte(password))
+	wire, err := hashPassword(ctx, hex.EncodeToString(digest[:]))
+	if err != nil {
+		return nil, fmt.Errorf("models: hash a wire password: %w", err)
+	}
+	return &Password{hash, wire}, nil
+}
+
+// SetPassword gives u a password, and ends what was signed in with the old one.
+func (u *User) SetPassword(p *Password) {
+	u.PasswordHash, u.WireHash = p.hash, ""
 	u.CredentialVersion++
 	if u.Role == Subcontractor {
-		digest := sha1.Sum([]byte(password))
-		if u.WireHash, err = hashPassword(ctx, hex.EncodeToString(digest[:])); err != nil {
-			return fmt.Errorf("models: hash a wire password: %w", err)
-		}
+		u.WireHash = p.wire
 	}
-	return nil
 }
 
 // nobodysHash is compared when there is no such user, so that the time of the answer tells nothing.
@@ -156,22 +165,34 @@ func (tx *Tx) NewUser(u *User) error {
 	return err
 }
 
-// SaveUser writes the changed fields of a user.
-func (tx *Tx) SaveUser(u *User) error {
-	u.UpdatedAt = Now()
-	u.UsernameKey = UsernameKey(u.Username)
-	if err := u.Check(); err != nil {
-		return err
-	}
-	if err := tx.checkRole(u.Role); err != nil {
-		return err
-	}
-	err := tx.Select("*").Updates(u).Error
+// EditUser changes a user that is not deleted, as the row stands: see [Edit]. What is signed in ends with a change of
+// role and with switching off. Errors: as of [Tx.NewUser], and [NotFound].
+func (tx *Tx) EditUser(id string, apply func(*User) error) (*User, error) {
+	user, err := Edit(tx, "user", func(u *User) error {
+		before := *u
+		if err := apply(u); err != nil {
+			return err
+		}
+		u.UsernameKey, u.UpdatedAt = UsernameKey(u.Username), Now()
+		if u.CredentialVersion == before.CredentialVersion && (u.Role != before.Role || (before.Active && !u.Active)) {
+			u.CredentialVersion++
+		}
+		if u.Role != Subcontractor {
+			u.WireHash = ""
+		}
+		if err := u.Check(); err != nil {
+			return err
+		}
+		if u.Role == before.Role {
+			return nil
+		}
+		return tx.checkRole(u.Role)
+	}, "id = ? AND deleted_at IS NULL", id)
 	if IsUnique(err) {
-		return &Error{Kind: Conflict, Message: fmt.Sprintf("The username %s is taken.", u.Username),
+		return nil, &Error{Kind: Conflict, Message: "The username is taken.",
 			Fields: []FieldError{{"username", "Choose another: usernames are unique over the whole installation."}}}
 	}
-	return err
+	return user, err
 }
 
 func (tx *Tx) checkRole(name string) error {
@@ -259,6 +280,20 @@ func (s *Store) MemberByToken(ctx context.Context, secret string, kinds ...Token
 	return member, token, err
 }
 
+// Stands refuses what a member asked for before they were switched off, deleted or given other credentials: an
+// [Unauthorized] error. Their row is held until the transaction ends, so that a revocation's answer comes after it.
+func (tx *Tx) Stands(m *Member) error {
+	q := tx.Where("id = ? AND deleted_at IS NULL AND active AND credential_version = ?", m.ID, m.CredentialVersion)
+	if tx.Dialect() == Postgres {
+		q = q.Clauses(clause.Locking{Strength: "SHARE"})
+	}
+	_, err := One[User](q, "user")
+	if KindOf(err) == NotFound {
+		return Errorf(Unauthorized, "The session is not valid any more: sign in again.")
+	}
+	return err
+}
+
 // MemberByID returns an undeleted user with their privileges.
 func (s *Store) MemberByID(ctx context.Context, userID string) (*Member, error) {
 	return memberByID(s.Read(AcrossAccounts(ctx)), userID)
@@ -301,6 +336,3 @@ func Usernames(db *gorm.DB, ids []string) (map[string]string, error) {
 	}
 	return names, nil
 }
-
-// ErrLastAdmin says that an account would be left without anyone who can manage it.
-var ErrLastAdmin = errors.New("the last admin")

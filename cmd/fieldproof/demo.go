@@ -68,14 +68,17 @@ func setDemoUser(ctx context.Context, store *models.Store, accountID string, l d
 	if isNew {
 		user = &models.User{ID: models.NewID(), AccountID: accountID, Username: l.Username, Role: l.Role, Active: true}
 	}
-	if err := user.SetPassword(ctx, l.Password); err != nil {
+	password, err := models.HashPassword(ctx, l.Password)
+	if err != nil {
 		return err
 	}
 	return store.Write(ctx, func(tx *models.Tx) error {
 		if isNew {
+			user.SetPassword(password)
 			return tx.NewUser(user)
 		}
-		return tx.SaveUser(user)
+		_, err := tx.EditUser(user.ID, func(u *models.User) error { u.SetPassword(password); return nil })
+		return err
 	})
 }
 

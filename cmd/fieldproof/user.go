@@ -54,9 +54,11 @@ func (u userCreate) Run(ctx context.Context) error {
 		return err
 	}
 	user := &models.User{ID: models.NewID(), AccountID: account.ID, Username: u.Username, Role: u.Role, Active: true}
-	if err := user.SetPassword(ctx, password); err != nil {
+	hashed, err := models.HashPassword(ctx, password)
+	if err != nil {
 		return err
 	}
+	user.SetPassword(hashed)
 	if err := store.Write(models.InAccount(ctx, account.ID), func(tx *models.Tx) error { return tx.NewUser(user) }); err != nil {
 		return err
 	}
@@ -79,10 +81,15 @@ func (u userPassword) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := user.SetPassword(ctx, password); err != nil {
+	hashed, err := models.HashPassword(ctx, password)
+	if err != nil {
 		return err
 	}
-	if err := store.Write(models.InAccount(ctx, user.AccountID), func(tx *models.Tx) error { return tx.SaveUser(user) }); err != nil {
+	err = store.Write(models.InAccount(ctx, user.AccountID), func(tx *models.Tx) error {
+		_, err := tx.EditUser(user.ID, func(u *models.User) error { u.SetPassword(hashed); return nil })
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	fmt.Println(user.ID)

@@ -119,7 +119,7 @@ func (u *User) Try(method, path string, body any, headers ...string) (Answer, er
 	case []byte:
 		reader, contentType = bytes.NewReader(b), "application/json"
 	case *Form:
-		reader, contentType = bytes.NewReader(b.bytes()), b.contentType()
+		reader, contentType = bytes.NewReader(b.Bytes()), b.Type()
 	default:
 		text, err := json.Marshal(b)
 		if err != nil {
@@ -276,9 +276,11 @@ type Part struct {
 
 const boundary = "fieldproof-test-boundary"
 
-func (f *Form) contentType() string { return "multipart/form-data; boundary=" + boundary }
+// Type is the content type of the form.
+func (f *Form) Type() string { return "multipart/form-data; boundary=" + boundary }
 
-func (f *Form) bytes() []byte {
+// Bytes is the form as it is sent.
+func (f *Form) Bytes() []byte {
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
 	_ = w.SetBoundary(boundary)
