@@ -117,11 +117,7 @@ func (s *Server) signUp(c *call, in SignUp) (*SignedUp, error) {
 		return nil, models.Errorf(models.Forbidden, "Sign-up is closed on this installation: ask its operator for an account.")
 	}
 	ctx := c.Request.Context()
-	key := "signup/" + c.ClientIP()
-	if err := c.spent(ctx, key, mostSignUps); err != nil {
-		return nil, err
-	}
-	if err := s.Store.Spend(ctx, signUpsWindow, key); err != nil {
+	if err := c.limited(ctx, models.Limit{Key: "signup/" + models.Network(c.ClientIP()), Most: mostSignUps, Window: signUpsWindow}); err != nil {
 		return nil, err
 	}
 	account, user, err := CreateAccount(ctx, s.Store, s.Intake, c.newID("account"), in)

@@ -254,26 +254,14 @@ func (n *nextFile) Read(b []byte) (int, error) {
 func (h *hostedCall) authorise() error {
 	ctx := h.g.Request.Context()
 	creds := wire.CredentialsOf(h.payload)
-	address, name := h.g.ClientIP(), models.UsernameKey(creds.Username)
-	keys := []string{"peer/" + address + "/" + name, "peer/" + address}
-	for i, most := range []int64{mostOfBoth, mostOfAddress} {
-		wait, err := h.Store.Spent(ctx, keys[i], most)
-		if err != nil {
-			return err
-		}
-		if wait > 0 {
-			h.g.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-			return models.Errorf(models.TooMany, "Too many tries: wait %d seconds.", int(math.Ceil(wait.Seconds())))
-		}
-	}
-	user, err := h.verified(ctx, creds)
-	if models.KindOf(err) == models.Unauthorized {
-		if err := h.Store.Spend(ctx, failuresWindow, keys...); err != nil {
-			return err
-		}
-	}
+	user, err := h.remembered(ctx, creds)
 	if err != nil {
 		return err
+	}
+	if user == nil {
+		if user, err = h.judged(ctx, creds); err != nil {
+			return err
+		}
 	}
 	if h.member, err = h.Store.MemberByID(ctx, user.ID); err != nil {
 		return err
@@ -282,22 +270,50 @@ func (h *hostedCall) authorise() error {
 	return err
 }
 
-func (h *hostedCall) verified(ctx context.Context, creds wire.Credentials) (*models.User, error) {
-	name := h.peers.name(creds)
-	if p, there := h.peers.get(name); there {
-		m, err := h.Store.MemberByID(ctx, p.userID)
-		if err != nil && models.KindOf(err) != models.NotFound {
-			return nil, err
-		}
-		if err == nil && m.Active && m.Role == models.Subcontractor && m.CredentialVersion == p.version {
-			return &m.User, nil
-		}
+// remembered is the user of credentials that need no judging: a token of ours, which nobody guesses, or what was judged
+// a moment ago. Nil for all others.
+func (h *hostedCall) remembered(ctx context.Context, creds wire.Credentials) (*models.User, error) {
+	user, err := h.Store.PeerByToken(ctx, creds.Username, creds.Token)
+	if err != nil || user != nil {
+		return user, err
 	}
-	user, lasting, err := h.Store.PeerByCredentials(ctx, creds.Username, creds.Password, creds.Token)
-	if err == nil && lasting {
-		h.peers.put(name, user)
+	p, there := h.peers.get(h.peers.name(creds))
+	if !there {
+		return nil, nil
 	}
-	return user, err
+	m, err := h.Store.MemberByID(ctx, p.userID)
+	if models.KindOf(err) == models.NotFound {
+		return nil, nil
+	}
+	if err == nil && m.Active && m.Role == models.Subcontractor && m.CredentialVersion == p.version {
+		return &m.User, nil
+	}
+	return nil, err
+}
+
+// judged counts a try of credentials, and judges them.
+func (h *hostedCall) judged(ctx context.Context, creds wire.Credentials) (*models.User, error) {
+	limits, err := h.Store.PasswordLimits(ctx, "peer", creds.Username, h.g.ClientIP())
+	if err != nil {
+		return nil, err
+	}
+	wait, err := h.Store.Try(ctx, limits...)
+	if err != nil {
+		return nil, err
+	}
+	if wait > 0 {
+		h.g.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		return nil, tooMany(wait)
+	}
+	user, err := h.Store.PeerByPassword(ctx, creds.Username, creds.Password, creds.Token)
+	if err != nil {
+		return nil, err
+	}
+	h.peers.put(h.peers.name(creds), user)
+	if err := h.Store.Forgive(ctx, limits...); err != nil {
+		return nil, err
+	}
+	return user, h.Store.Write(models.InAccount(ctx, user.AccountID), func(tx *models.Tx) error { return tx.RememberNetwork(user, h.g.ClientIP()) })
 }
 
 // answer writes what a service answers. A failure of ours is a 503 that the peer repeats; everything else is a 200 that

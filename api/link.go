@@ -337,8 +337,8 @@ const mostWrongPasswords = 10
 func (s *Server) sharedPassword(c *call, l *models.Link) error {
 	ctx := c.Request.Context()
 	base := "/s/" + c.Param("token")
-	key := "link/" + l.ID + "/" + c.ClientIP()
-	if err := c.spent(ctx, key, mostWrongPasswords); err != nil {
+	limit := models.Limit{Key: "link/" + l.ID + "/" + models.Network(c.ClientIP()), Most: mostWrongPasswords, Window: models.PasswordWindow}
+	if err := c.limited(ctx, limit); err != nil {
 		return err
 	}
 	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 4096)
@@ -351,13 +351,13 @@ func (s *Server) sharedPassword(c *call, l *models.Link) error {
 		}
 	}
 	if !fits {
-		if err := s.Store.Spend(ctx, failuresWindow, key); err != nil {
-			return err
-		}
 		if err := s.Store.Looked(ctx, l, "wrong_password", c.ClientIP(), c.Request.UserAgent()); err != nil {
 			return err
 		}
 		return c.html(http.StatusForbidden, "password.html", sharedView{Base: base, Link: l, Problem: "This is not the password. Ask whoever sent you the link."})
+	}
+	if err := s.Store.Forgive(ctx, limit); err != nil {
+		return err
 	}
 	http.SetCookie(c.Writer, &http.Cookie{Name: passCookie(l), Value: l.Pass(), Path: base, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(s.PublicURL, "https:")})
 	c.Redirect(http.StatusSeeOther, base)
@@ -372,8 +372,7 @@ func (s *Server) sharedComment(c *call, l *models.Link) error {
 		return models.Errorf(models.Forbidden, "This link takes no comments.")
 	}
 	ctx := c.Request.Context()
-	key := "comments/" + l.ID + "/" + c.ClientIP()
-	if err := c.spent(ctx, key, commentsAtMost); err != nil {
+	if err := c.limited(ctx, models.Limit{Key: "comments/" + l.ID + "/" + models.Network(c.ClientIP()), Most: commentsAtMost, Window: models.PasswordWindow}); err != nil {
 		return err
 	}
 	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 64<<10)
@@ -391,9 +390,6 @@ func (s *Server) sharedComment(c *call, l *models.Link) error {
 		return s.showShared(c, l, problemOf(err).Errors[0].Message, http.StatusUnprocessableEntity)
 	}
 	if err != nil {
-		return err
-	}
-	if err := s.Store.Spend(ctx, failuresWindow, key); err != nil {
 		return err
 	}
 	if err := s.Store.Looked(ctx, l, "comment", c.ClientIP(), c.Request.UserAgent()); err != nil {

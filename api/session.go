@@ -13,11 +13,10 @@ import (
 )
 
 const (
-	cookieName     = "fieldproof_session"
-	sessionLasts   = 90 * 24 * time.Hour
-	failuresWindow = 5 * time.Minute
-	// The most wrong passwords in a window: of one address for one username, of one address, for one username.
-	mostOfBoth, mostOfAddress, mostOfUsername = 10, 50, 100
+	cookieName   = "fieldproof_session"
+	sessionLasts = 90 * 24 * time.Hour
+	// wrongInvitations is how many tokens of invitations one network may guess at in a window.
+	wrongInvitations = 50
 )
 
 // Session is a sign-in.
@@ -79,34 +78,34 @@ func (s *Server) signIn(c *call, in Credentials) (*Session, error) {
 	if in.Username == "" || in.Password == "" {
 		return nil, models.InvalidField("username", "Give username and password.")
 	}
-	limits := []struct {
-		key  string
-		most int64
-	}{{"login/" + address + "/" + name, mostOfBoth}, {"login/" + address, mostOfAddress}, {"login-name/" + name, mostOfUsername}}
-	for _, l := range limits {
-		if err := c.spent(ctx, l.key, l.most); err != nil {
-			return nil, err
-		}
+	limits, err := s.Store.PasswordLimits(ctx, "login", name, address)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.limited(ctx, limits...); err != nil {
+		return nil, err
 	}
 	user, err := s.Store.UserByPassword(ctx, in.Username, in.Password)
-	if models.KindOf(err) == models.Unauthorized {
-		if err := s.Store.Spend(ctx, failuresWindow, limits[0].key, limits[1].key, limits[2].key); err != nil {
-			return nil, err
-		}
-	}
 	if err != nil {
+		return nil, err
+	}
+	if err := s.Store.Forgive(ctx, limits...); err != nil {
 		return nil, err
 	}
 	return c.newSession(user)
 }
 
-// spent refuses who has done too much, and says when to come back.
-func (c *call) spent(ctx context.Context, key string, most int64) error {
-	wait, err := c.server.Store.Spent(ctx, key, most)
+// limited counts a try, and refuses it when a limit is spent, saying when to come back.
+func (c *call) limited(ctx context.Context, limits ...models.Limit) error {
+	wait, err := c.server.Store.Try(ctx, limits...)
 	if err != nil || wait <= 0 {
 		return err
 	}
 	c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	return tooMany(wait)
+}
+
+func tooMany(wait time.Duration) error {
 	return models.Errorf(models.TooMany, "Too many tries: wait %d seconds.", int(math.Ceil(wait.Seconds())))
 }
 
@@ -117,8 +116,10 @@ func (c *call) newSession(user *models.User) (*Session, error) {
 	var secret string
 	err := c.server.Store.Write(ctx, func(tx *models.Tx) error {
 		var err error
-		_, secret, err = tx.NewToken(user, models.SessionToken, "session", &expires)
-		return err
+		if _, secret, err = tx.NewToken(user, models.SessionToken, "session", &expires); err != nil {
+			return err
+		}
+		return tx.RememberNetwork(user, c.ClientIP())
 	})
 	if err != nil {
 		return nil, err
@@ -169,19 +170,19 @@ type NewPassword struct {
 
 func (s *Server) acceptInvitation(c *call, in NewPassword) (*Session, error) {
 	ctx := c.Request.Context()
-	key := "invite/" + c.ClientIP()
-	if err := c.spent(ctx, key, mostOfAddress); err != nil {
+	limit := models.Limit{Key: "invite/" + models.Network(c.ClientIP()), Most: wrongInvitations, Window: models.PasswordWindow}
+	if err := c.limited(ctx, limit); err != nil {
 		return nil, err
 	}
 	// An invited user may have no password yet, but must be active.
 	member, token, err := s.Store.MemberByToken(ctx, in.Token, models.InviteToken)
 	if models.KindOf(err) == models.Unauthorized {
-		if err := s.Store.Spend(ctx, failuresWindow, key); err != nil {
-			return nil, err
-		}
 		return nil, models.Errorf(models.Gone, "The invitation was used or has ended: ask the office for a new one.")
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := s.Store.Forgive(ctx, limit); err != nil {
 		return nil, err
 	}
 	password, err := models.HashPassword(ctx, in.Password)

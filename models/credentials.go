@@ -13,30 +13,32 @@ import (
 
 var sha1Hex = regexp.MustCompile(`^[0-9a-fA-F]{40}$`)
 
-// PeerByCredentials returns the active subcontractor that credentials of the wire are good for: the SHA-1 of the password
-// in hex, the password itself, or a token, which is an API token or, as some peers send it, the password. lasting tells
-// whether the answer may be remembered for a while as long as the credential version stays. An [Unauthorized] error does
-// not tell what is wrong.
-func (s *Store) PeerByCredentials(ctx context.Context, username, password, token string) (user *User, lasting bool, err error) {
+// PeerByToken returns the active subcontractor of a token of ours; nil when it is none, or of somebody else.
+func (s *Store) PeerByToken(ctx context.Context, username, token string) (*User, error) {
+	if !strings.HasPrefix(token, "fp_") {
+		return nil, nil
+	}
+	m, _, err := s.MemberByToken(ctx, token, APIToken)
+	if KindOf(err) == Unauthorized {
+		return nil, nil
+	}
+	if err != nil || m.Role != Subcontractor || (username != "" && UsernameKey(username) != m.UsernameKey) {
+		return nil, err
+	}
+	return &m.User, nil
+}
+
+// PeerByPassword returns the active subcontractor that credentials of the wire are good for: the SHA-1 of the password in
+// hex, the password itself, or, as some peers send it, the password as token. It may be remembered for a while as long as
+// the credential version stays. An [Unauthorized] error does not tell what is wrong.
+func (s *Store) PeerByPassword(ctx context.Context, username, password, token string) (*User, error) {
 	refused := Errorf(Unauthorized, "The username, the password or the token is wrong.")
-	if strings.HasPrefix(token, "fp_") {
-		m, _, err := s.MemberByToken(ctx, token, APIToken)
-		if err == nil && m.Role == Subcontractor && (username == "" || UsernameKey(username) == m.UsernameKey) {
-			return &m.User, false, nil
-		}
-		if err != nil && KindOf(err) != Unauthorized {
-			return nil, false, err
-		}
-		if password == "" {
-			return nil, false, refused
-		}
-	}
 	if username == "" {
-		return nil, false, refused
+		return nil, refused
 	}
-	user, err = One[User](s.Read(AcrossAccounts(ctx)).Where("username_key = ? AND deleted_at IS NULL", UsernameKey(username)), "user")
+	user, err := One[User](s.Read(AcrossAccounts(ctx)).Where("username_key = ? AND deleted_at IS NULL", UsernameKey(username)), "user")
 	if err != nil && KindOf(err) != NotFound {
-		return nil, false, err
+		return nil, err
 	}
 	good := user != nil && user.Active && user.Role == Subcontractor
 	type candidate struct{ text, hash string }
@@ -63,13 +65,13 @@ func (s *Store) PeerByCredentials(ctx context.Context, username, password, token
 	for _, c := range tries {
 		match, err := comparePassword(ctx, c.text, c.hash)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		if match && good && c.hash != nobodysHash {
-			return user, true, nil
+			return user, nil
 		}
 	}
-	return nil, false, refused
+	return nil, refused
 }
 
 func comparePassword(ctx context.Context, text, hash string) (bool, error) {

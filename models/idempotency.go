@@ -82,6 +82,7 @@ func (s *Store) ForgetOld(ctx context.Context) error {
 			{&FeedEntry{}, "at < ?", day(2)},
 			{&Token{}, "expires_at < ?", day(1)},
 			{&RateLimit{}, "ends_at < ?", Now()},
+			{&SignedInFrom{}, "at < ?", day(signedInFromDays)},
 			{&Action{}, "NOT inbox AND created_at < ?", day(7)},
 			{&LogEntry{}, "at < ?", day(90)},
 		} {

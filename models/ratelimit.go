@@ -2,6 +2,10 @@ package models
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/netip"
 	"time"
 
 	"gorm.io/gorm"
@@ -15,33 +19,114 @@ type RateLimit struct {
 	EndsAt Time
 }
 
-// Spent returns how long key must wait because it has done most or more in its window; 0 when it may go on.
-func (s *Store) Spent(ctx context.Context, key string, most int64) (time.Duration, error) {
-	var rows []RateLimit
-	err := s.Read(ctx).Where("id = ? AND ends_at > ?", key, Now()).Limit(1).Find(&rows).Error
-	if err != nil || len(rows) == 0 || rows[0].Count < most {
-		return 0, err
-	}
-	return time.Until(rows[0].EndsAt.Time), nil
+// Limit is how often something may be done in a window that begins with its first time.
+type Limit struct {
+	Key    string
+	Most   int64
+	Window time.Duration
 }
 
-// Spend counts one for each of keys, in a window that begins with its first.
-func (s *Store) Spend(ctx context.Context, window time.Duration, keys ...string) error {
-	return s.Write(ctx, func(tx *Tx) error {
+// errSpent takes back what a try counted.
+var errSpent = errors.New("a limit is spent")
+
+// Try counts one for each limit, all or none. wait is how long to wait when one of them is spent, and then nothing is
+// counted: so what is refused by one limit wears out no other. It is called before what it limits is done, or tries at
+// once would all be judged before any is counted.
+func (s *Store) Try(ctx context.Context, limits ...Limit) (wait time.Duration, err error) {
+	err = s.Write(ctx, func(tx *Tx) error {
 		now := Now()
-		ends := At(now.Add(window))
-		for _, key := range keys {
+		for _, l := range limits {
+			ends := At(now.Add(l.Window))
 			err := tx.Clauses(clause.OnConflict{
 				Columns: []clause.Column{{Name: "id"}},
 				DoUpdates: clause.Assignments(map[string]any{
 					"count":   gorm.Expr("CASE WHEN rate_limits.ends_at > ? THEN rate_limits.count + 1 ELSE 1 END", now),
 					"ends_at": gorm.Expr("CASE WHEN rate_limits.ends_at > ? THEN rate_limits.ends_at ELSE ? END", now, ends),
 				}),
-			}).Create(&RateLimit{ID: key, Count: 1, EndsAt: ends}).Error
+			}).Create(&RateLimit{ID: l.Key, Count: 1, EndsAt: ends}).Error
 			if err != nil {
+				return err
+			}
+			row, err := One[RateLimit](tx.Where("id = ?", l.Key), "limit") // our own write holds it until the end
+			if err != nil {
+				return err
+			}
+			if row.Count > l.Most {
+				wait = max(time.Until(row.EndsAt.Time), time.Second)
+				return errSpent
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, errSpent) {
+		return wait, nil
+	}
+	return 0, err
+}
+
+// Forgive takes a try back that was none: a right password counts for nobody.
+func (s *Store) Forgive(ctx context.Context, limits ...Limit) error {
+	return s.Write(ctx, func(tx *Tx) error {
+		for _, l := range limits { // in the sequence in which tries take them, or two could wait for each other
+			if err := tx.Model(&RateLimit{}).Where("id = ? AND count > 0 AND ends_at > ?", l.Key, Now()).Update("count", gorm.Expr("count - 1")).Error; err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// Network is what an address is counted as: an IPv4 address, or the /64 that a line is given of IPv6.
+func Network(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return "unknown"
+	}
+	a = a.Unmap().WithZone("")
+	if a.Is4() {
+		return a.String()
+	}
+	p, _ := a.Prefix(64)
+	return p.String()
+}
+
+// How many tries of passwords are judged in PasswordWindow.
+const (
+	PasswordWindow   = 5 * time.Minute
+	triesOfBoth      = 10  // of one name from one network
+	triesOfNetwork   = 50  // of any names from one network
+	triesOfName      = 100 // of one name from all networks from which it never signed in
+	signedInFromDays = 90
+)
+
+// SignedInFrom is a network from which a user has signed in: tries from elsewhere do not lock it out.
+type SignedInFrom struct {
+	UserID    string `gorm:"primaryKey"`
+	Network   string `gorm:"primaryKey"`
+	AccountID string
+	At        Time
+}
+
+// TableName is the table of networks.
+func (SignedInFrom) TableName() string { return "signed_in_from" }
+
+// PasswordLimits are what a try of a password counts against. kind keeps the doors apart: login, peer, link.
+func (s *Store) PasswordLimits(ctx context.Context, kind, name, address string) ([]Limit, error) {
+	network := Network(address)
+	sum := sha256.Sum256([]byte(UsernameKey(name))) // however long what was typed
+	who := hex.EncodeToString(sum[:16])
+	limits := []Limit{{kind + "/" + network + "/" + who, triesOfBoth, PasswordWindow}, {kind + "/" + network, triesOfNetwork, PasswordWindow}}
+	var known int64
+	err := s.Read(AcrossAccounts(ctx)).Model(&SignedInFrom{}).Joins("JOIN users ON users.id = signed_in_from.user_id AND users.deleted_at IS NULL").
+		Where("users.username_key = ? AND signed_in_from.network = ?", UsernameKey(name), network).Limit(1).Count(&known).Error
+	if err == nil && known == 0 {
+		limits = append(limits, Limit{kind + "-name/" + who, triesOfName, PasswordWindow})
+	}
+	return limits, err
+}
+
+// RememberNetwork notes from where a user signed in.
+func (tx *Tx) RememberNetwork(u *User, address string) error {
+	return tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "user_id"}, {Name: "network"}}, DoUpdates: clause.AssignmentColumns([]string{"at"})}).
+		Create(&SignedInFrom{UserID: u.ID, AccountID: u.AccountID, Network: Network(address), At: Now()}).Error
 }

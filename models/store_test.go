@@ -8,9 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -81,7 +83,7 @@ func account(t *testing.T, store *models.Store, name string) (*models.Account, *
 // every is one of each model.
 var every = []any{&models.Link{}, &models.LinkViewRow{}, &models.Comment{}, &models.ClientMessage{}, &models.Connection{}, &models.Chain{}, &models.ChainEntry{}, &models.SigningKey{}, &models.Account{}, &models.Role{}, &models.User{}, &models.Token{}, &models.Property{}, &models.WorkType{}, &models.WorkOrder{}, &models.Task{}, &models.Assignment{},
 	&models.Item{}, &models.HistoryEvent{}, &models.Action{}, &models.Destination{}, &models.Publication{}, &models.PublicationItem{}, &models.Delivery{},
-	&models.DeliveryItem{}, &models.WebhookMessage{}, &models.Attempt{}, &models.Alert{}, &models.Bell{}, &models.FeedEntry{}, &models.IdempotencyKey{}, &models.RateLimit{},
+	&models.DeliveryItem{}, &models.WebhookMessage{}, &models.Attempt{}, &models.Alert{}, &models.Bell{}, &models.FeedEntry{}, &models.IdempotencyKey{}, &models.RateLimit{}, models.SignedInFrom{}, &models.SignedInFrom{},
 	&models.Integration{}, &models.PushKey{}, &models.ReceivedOrder{}, &models.LogEntry{}, &models.Import{}, &models.ImportRow{}, &models.ImportMapping{}, &models.WatchedFile{},
 	&models.Survey{}, &models.SurveyRevision{}, &models.SurveyContent{}, &models.PeerPushKey{}}
 
@@ -230,21 +232,38 @@ func TestAKeyIsClaimedOnce(t *testing.T) {
 		claimed, have = claim("other", time.Minute)
 		require.False(t, claimed)
 		require.Equal(t, "outcome", have.Outcome)
-		require.NoError(t, store.AnswerKey(ctx, "k2", 0, ""))
+		require.NoError(t, store.FreeKey(ctx, "k2"))
 	})
 }
 
 func TestLimitsCountOverReplicas(t *testing.T) {
 	both(t, func(t *testing.T, store *models.Store) {
-		for range 3 {
-			require.NoError(t, store.Spend(ctx, time.Minute, "a", "b"))
+		few, many := models.Limit{Key: "few", Most: 10, Window: time.Minute}, models.Limit{Key: "many", Most: 100, Window: time.Minute}
+		var passed atomic.Int64
+		var all sync.WaitGroup
+		for range 60 {
+			all.Go(func() {
+				wait, err := store.Try(ctx, few, many)
+				assert.NoError(t, err)
+				if wait == 0 {
+					passed.Add(1)
+				}
+			})
 		}
-		wait, err := store.Spent(ctx, "a", 3)
-		require.NoError(t, err)
-		require.Positive(t, wait)
-		wait, err = store.Spent(ctx, "a", 4)
+		all.Wait()
+		require.EqualValues(t, 10, passed.Load(), "however many at once")
+		require.NoError(t, store.Forgive(ctx, few))
+		wait, err := store.Try(ctx, few)
 		require.NoError(t, err)
 		require.Zero(t, wait)
+		for range 90 { // those that few refused have not worn it out
+			wait, err = store.Try(ctx, many)
+			require.NoError(t, err)
+			require.Zero(t, wait)
+		}
+		wait, err = store.Try(ctx, many)
+		require.NoError(t, err)
+		require.Positive(t, wait)
 	})
 }
 

@@ -1,0 +1,139 @@
+package tests
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"fieldproof/tests/rig"
+)
+
+// from is a client whose connections come from an address of its own, as those of another network do.
+func from(t *testing.T, address string) *http.Client {
+	transport := &http.Transport{DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}).DialContext, MaxIdleConnsPerHost: 200}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+func signInFrom(t *testing.T, client *http.Client, in *rig.Installation, username, password string) int {
+	body, err := json.Marshal(rig.JSON{"username": username, "password": password})
+	require.NoError(t, err)
+	response, err := client.Post(in.URL+"/api/v1/sessions", "application/json", bytes.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, response.Body)
+	return response.StatusCode
+}
+
+// atOnce counts the answers of n tries side by side.
+func atOnce(n int, try func() int) map[int]int {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	answers := map[int]int{}
+	for range n {
+		all.Go(func() {
+			status := try()
+			mu.Lock()
+			defer mu.Unlock()
+			answers[status]++
+		})
+	}
+	all.Wait()
+	return answers
+}
+
+func TestPasswordsAreNotGuessedSideBySide(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		vendor := office.Colleague("subcontractor")
+		order, _ := released(t, office, 1)
+		link := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{"password": "open sesame"}).Text("url")
+		n := uuid.New()
+		attacker := from(t, net.IPv4(127, 9, n[0], n[1]).String())
+		form := func(address string, values url.Values) int {
+			response, err := attacker.PostForm(address, values)
+			if err != nil {
+				t.Error(err)
+				return 0
+			}
+			defer response.Body.Close()
+			_, _ = io.Copy(io.Discard, response.Body)
+			return response.StatusCode
+		}
+		for door, try := range map[string]func() int{
+			"login": func() int { return signInFrom(t, attacker, in, office.Username, "wrong "+uuid.NewString()) },
+			"peer": func() int {
+				payload, _ := json.Marshal(rig.JSON{"username": vendor.Username, "password": uuid.NewString(), "token": ""})
+				return form(in.URL+"/integration/v2/getWorkOrders", url.Values{"payload": {string(payload)}})
+			},
+			"link": func() int { return form(link+"/password", url.Values{"password": {uuid.NewString()}}) },
+		} {
+			answers := atOnce(150, try)
+			judged := 0
+			for status, count := range answers {
+				if status != 429 {
+					judged += count
+				}
+			}
+			require.LessOrEqual(t, judged, 10, "%s: %v", door, answers)
+			require.Equal(t, 150, judged+answers[429], "%s: %v", door, answers)
+		}
+		// Whoever tries from one network, the owner gets in from every other.
+		require.Equal(t, 201, signInFrom(t, from(t, net.IPv4(127, 8, n[2], n[3]).String()), in, office.Username, "correct horse"))
+		require.Equal(t, 429, signInFrom(t, attacker, in, office.Username, "correct horse"))
+	})
+}
+
+func TestManyAttackersLockNobodyOutFromWhereTheyWere(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		n := uuid.New()
+		home, elsewhere := from(t, net.IPv4(127, 7, n[0], n[1]).String()), from(t, net.IPv4(127, 7, n[2], n[3]).String())
+		require.Equal(t, 201, signInFrom(t, home, in, office.Username, "correct horse"))
+		refused := false
+		for network := byte(1); network <= 12; network++ {
+			attacker := from(t, net.IPv4(127, 6, n[4], network).String())
+			answers := atOnce(10, func() int { return signInFrom(t, attacker, in, office.Username, "wrong") })
+			refused = refused || answers[429] > 0
+		}
+		require.True(t, refused, "a name has its limit over all networks")
+		require.Equal(t, 429, signInFrom(t, elsewhere, in, office.Username, "correct horse"), "a network from which the owner never came")
+		require.Equal(t, 201, signInFrom(t, home, in, office.Username, "correct horse"), "the owner's own")
+	})
+}
+
+func TestACrewBehindOneRouterSignsIn(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		n := uuid.New()
+		router := from(t, net.IPv4(127, 5, n[0], n[1]).String())
+		names := make(chan string, 30)
+		for range cap(names) {
+			names <- office.Colleague("crew").Username
+		}
+		for range 3 {
+			again := make(chan string, cap(names))
+			answers := atOnce(cap(names), func() int {
+				name := <-names
+				again <- name
+				return signInFrom(t, router, in, name, "correct horse")
+			})
+			require.Equal(t, map[int]int{201: cap(names)}, answers, "right passwords wear nothing out")
+			names = again
+		}
+		long := strings.Repeat("n", 200_000)
+		require.Contains(t, []int{401, 413, 422}, signInFrom(t, router, in, long, "x"))
+	})
+}
