@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
@@ -23,7 +24,8 @@ var keptHeaders = []string{"Content-Type", "ETag", "Location"}
 
 const (
 	holdKey      = 30 * time.Second // how long a request may be at work under a key
-	awaitKey     = 10 * time.Second // how long a repeat waits for the first
+	awaitKey     = 8 * time.Second  // how long a repeat waits for the first
+	keepsWithin  = 2 * time.Second  // how long keeping an outcome may take
 	maxKeyLength = 255
 )
 
@@ -66,6 +68,7 @@ func (c *call) once(key string) {
 		}
 		select {
 		case <-c.Request.Context().Done():
+			c.fail(c.Request.Context().Err())
 			return
 		case <-time.After(100 * time.Millisecond):
 		}
@@ -94,9 +97,11 @@ func (c *call) runAndKeep() {
 	c.run()
 	c.Writer = real
 	status := held.status
-	ctx := c.Request.Context()
+	// Kept whether or not whoever asked still waits, and told even when the database does not answer.
+	ctx, cancel := context.WithTimeout(detached(c.Request.Context()), keepsWithin)
+	defer cancel()
 	if !keeps(status) {
-		if err := c.server.Store.FreeKey(detached(ctx), c.repeatable); err != nil {
+		if err := c.server.Store.FreeKey(ctx, c.repeatable); err != nil {
 			c.server.Log.Warn("an idempotency key was not freed", "error", err)
 		}
 	} else {
@@ -108,7 +113,7 @@ func (c *call) runAndKeep() {
 		}
 		sealed, err := c.server.Sealer.Seal("idempotency/"+c.repeatable, outcome)
 		if err == nil {
-			err = c.server.Store.AnswerKey(detached(ctx), c.repeatable, status, sealed)
+			err = c.server.Store.AnswerKey(ctx, c.repeatable, status, sealed)
 		}
 		if err != nil {
 			c.fail(err)

@@ -194,6 +194,8 @@ func (s *Server) takePhoto(c *call) (any, error) {
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
+	defer c.within(answersWithin)()
+	ctx = c.ctx()
 	if err := c.authorise(); err != nil {
 		return nil, err // the session ended while the bytes came
 	}

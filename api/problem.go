@@ -7,7 +7,10 @@ import (
 	"net/http"
 	"strconv"
 
+	"go.temporal.io/api/serviceerror"
+
 	"fieldproof/models"
+	"fieldproof/storage"
 )
 
 // Problem is the body of every refusal (RFC 9457).
@@ -24,13 +27,13 @@ type Problem struct {
 
 var statusOf = map[models.Kind]int{
 	models.Invalid: 422, models.NotFound: 404, models.Forbidden: 403, models.Unauthorized: 401, models.Conflict: 409, models.Stale: 412,
-	models.Malformed: 400, models.TooLarge: 413, models.Unsupported: 415, models.TooMany: 429, models.Unavailable: 503, models.NoRoom: 507, models.Gone: 410,
+	models.Malformed: 400, models.TooLarge: 413, models.Unsupported: 415, models.TooMany: 429, models.Unavailable: 503, models.NoRoom: 507, models.Gone: 410, models.Overtaken: 409,
 }
 
 var titleOf = map[models.Kind]string{
 	models.Invalid: "A field is wrong", models.NotFound: "Not found", models.Forbidden: "Not allowed", models.Unauthorized: "Sign in first",
 	models.Conflict: "Not possible now", models.Stale: "Changed meanwhile", models.Malformed: "The request can't be read", models.TooLarge: "Too large",
-	models.Unsupported: "Not a kind of file we take", models.TooMany: "Slow down", models.Unavailable: "No answer in time", models.NoRoom: "No room left", models.Gone: "Gone",
+	models.Unsupported: "Not a kind of file we take", models.TooMany: "Slow down", models.Unavailable: "No answer in time", models.NoRoom: "No room left", models.Gone: "Gone", models.Overtaken: "Changed meanwhile",
 }
 
 // retryAfter is what a client waits after an answer that did not come in time, in seconds.
@@ -43,8 +46,14 @@ func problemOf(err error) Problem {
 		return Problem{Type: "urn:fieldproof:problem:" + string(known.Kind), Title: titleOf[known.Kind], Status: statusOf[known.Kind],
 			Detail: known.Message, Errors: known.Fields, State: known.State, Allowed: known.Allowed}
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	var temporal serviceerror.ServiceError
+	switch {
+	case models.IsFull(err) || storage.IsFull(err):
+		return problemOf(models.Errorf(models.NoRoom, "The server has no room left; nothing was taken. Send it again later."))
+	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
 		return problemOf(models.Errorf(models.Unavailable, "The answer took too long. The request is safe to repeat with the same Idempotency-Key."))
+	case models.IsAway(err) || storage.IsAway(err) || errors.As(err, &temporal):
+		return problemOf(models.Errorf(models.Unavailable, "A part of the server does not answer now. The request is safe to repeat with the same Idempotency-Key."))
 	}
 	return Problem{Type: "urn:fieldproof:problem:internal", Title: "Something went wrong on our side", Status: http.StatusInternalServerError,
 		Detail: "The request could not be completed. The log of the server says why; try again, and tell the operator if it stays so."}
@@ -53,11 +62,14 @@ func problemOf(err error) Problem {
 // fail answers with a problem.
 func (c *call) fail(err error) {
 	p := problemOf(err)
-	if p.Status >= 500 && c.Request.Context().Err() == nil {
+	switch {
+	case p.Status == http.StatusServiceUnavailable || p.Status == http.StatusInsufficientStorage:
+		c.server.Log.Warn("a request can't be answered now", "method", c.Request.Method, "route", c.FullPath(), "error", err)
+	case p.Status >= 500 && c.Request.Context().Err() == nil:
 		c.server.Log.Error("a request failed", "method", c.Request.Method, "route", c.FullPath(), "error", err)
 	}
 	switch p.Status {
-	case http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable, http.StatusInsufficientStorage:
 		c.Header("Retry-After", strconv.Itoa(retryAfter))
 	case http.StatusUnauthorized:
 		c.Header("WWW-Authenticate", `Bearer realm="fieldproof"`)

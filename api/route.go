@@ -158,10 +158,15 @@ func (r *route) pathOf() string {
 func (s *Server) serve(r *route) gin.HandlerFunc {
 	return func(g *gin.Context) {
 		c := &call{Context: g, server: s, route: r, status: r.status}
-		if err := c.authorise(); err != nil {
+		began := time.Now()
+		done := c.within(asksAtMost)
+		err := c.authorise()
+		done()
+		if err != nil {
 			c.fail(err)
 			return
 		}
+		asking := time.Since(began)
 		if !r.raw && r.method != http.MethodGet {
 			body, err := readBody(g.Request)
 			if err != nil {
@@ -169,12 +174,33 @@ func (s *Server) serve(r *route) gin.HandlerFunc {
 				return
 			}
 			c.body = body
+		}
+		if !r.raw {
+			defer c.within(answersWithin - asking)()
 			if key := g.GetHeader("Idempotency-Key"); key != "" && r.method == http.MethodPost {
 				c.once(key)
 				return
 			}
 		}
 		c.run()
+	}
+}
+
+const (
+	// answersWithin is how long an answer may take from the last byte of its request. After it the answer is a 503.
+	answersWithin = 9500 * time.Millisecond
+	// asksAtMost is how long the question who asks may take of that.
+	asksAtMost = 4 * time.Second
+)
+
+// within bounds what the request does from now on; the function that it returns ends the bound.
+func (c *call) within(time time.Duration) func() {
+	before := c.Request
+	ctx, cancel := context.WithTimeout(before.Context(), time)
+	c.Request = before.WithContext(ctx)
+	return func() {
+		cancel()
+		c.Request = before
 	}
 }
 
@@ -187,7 +213,13 @@ func (c *call) run() {
 		}
 	}
 	if c.route.raw && c.route.method == http.MethodGet && !c.route.access.public {
-		c.Writer = &watchedWriter{ResponseWriter: c.Writer, c: c, asked: time.Now()}
+		// What streams may take as long as it likes, once it has begun.
+		ctx, cancel := context.WithCancel(c.Request.Context())
+		defer cancel()
+		c.Request = c.Request.WithContext(ctx)
+		late := time.AfterFunc(answersWithin, cancel)
+		defer late.Stop()
+		c.Writer = &watchedWriter{ResponseWriter: c.Writer, c: c, asked: time.Now(), begun: late.Stop}
 	}
 	out, err := c.route.handle(c)
 	switch {
@@ -216,9 +248,11 @@ type watchedWriter struct {
 	gin.ResponseWriter
 	c     *call
 	asked time.Time
+	begun func() bool
 }
 
 func (w *watchedWriter) Write(b []byte) (int, error) {
+	w.begun()
 	if now := time.Now(); now.Sub(w.asked) > asksAgain {
 		if err := w.c.authorise(); err != nil {
 			panic(http.ErrAbortHandler) // so that the other side sees that it is not whole

@@ -45,6 +45,7 @@ func (s *Server) transitionRoutes() []route {
 		because(models.Unassign, models.AssignOrders, "Take it from its assignee"),
 		because(models.Complete, models.CompleteOrders, "Complete it; refused with a list of what is missing"),
 		because(models.Approve, models.ReviewOrders, "Approve it with every item that is there"),
+		because(models.Unapprove, models.ReviewOrders, "Take the approval back, while nothing of it was published"),
 		define(http.MethodPost, "/work-orders/:id/reject", with(models.ReviewOrders), http.StatusOK, "Send it back for rework", func(c *call, in Rejection) (Order, error) {
 			return c.transition(models.Reject, models.ActionParameters{Reason: in.Reason, ItemIDs: in.ItemIDs})
 		}),

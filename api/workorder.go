@@ -211,11 +211,25 @@ func (c *call) makeOrder(n intake.NewOrder) (Order, error) {
 }
 
 func (s *Server) deleteOrder(c *call) error {
-	o, err := c.order()
+	o, err := models.One[models.WorkOrder](s.Store.Read(c.ctx()).Where("id = ?", c.Param("id")), "work order")
 	if err != nil {
 		return err
 	}
-	return c.act(o, models.Delete, models.ActionParameters{})
+	if o.Lifecycle.Hidden {
+		return nil // asked again
+	}
+	if !c.sees(o) {
+		return models.Errorf(models.NotFound, "There is no such work order.")
+	}
+	refused := c.act(o, models.Delete, models.ActionParameters{})
+	if models.KindOf(refused) != models.Conflict {
+		return refused
+	}
+	// Another try of the same was first?
+	if o, err = models.One[models.WorkOrder](s.Store.Read(c.ctx()).Where("id = ?", o.ID), "work order"); err != nil || o.Lifecycle.Hidden {
+		return err
+	}
+	return refused
 }
 
 func (s *Server) viewOrder(c *call, _ nothing) (Order, error) {

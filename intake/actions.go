@@ -33,25 +33,57 @@ func (a *Actions) Act(ctx context.Context, order *models.WorkOrder, action *mode
 	if done, err := a.happened(ctx, action); err != nil || done {
 		return err
 	}
-	err := a.Store.Write(ctx, func(tx *models.Tx) error { return tx.SaveAction(action) })
+	var asked *models.Action
+	err := a.Store.Write(ctx, func(tx *models.Tx) (err error) {
+		if err := tx.SaveAction(action); err != nil {
+			return err
+		}
+		if asked, err = models.One[models.Action](tx.Where("id = ?", action.ID), "action"); err != nil || asked.Number == action.Number {
+			return err
+		}
+		return tx.TryAgain(asked) // kept by a request that had no answer: this one wants it now
+	})
 	if err != nil {
 		return err
 	}
 	waiting, cancel := context.WithTimeout(ctx, a.Patience)
 	defer cancel()
-	err = a.send(waiting, order, action)
-	if err == nil {
-		return nil
+	for {
+		err = a.send(waiting, order, asked)
+		if err == nil {
+			return nil
+		}
+		// The workflow may have acted all the same: a run that ended meanwhile forgets what it was asked.
+		looking, done := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+		happened, looked := a.happened(looking, asked)
+		done()
+		if looked == nil && happened {
+			return nil
+		}
+		var refused *models.Error
+		if waiting.Err() == nil && (models.KindOf(err) == models.Overtaken || failedTry(err)) {
+			if again := a.Store.Write(waiting, func(tx *models.Tx) error { return tx.TryAgain(asked) }); again == nil {
+				continue
+			}
+		}
+		if errors.As(err, &refused) {
+			return err
+		}
+		return &models.Error{Kind: models.Unavailable, Message: noAnswer, Cause: err}
 	}
-	// The workflow may have acted all the same: a run that ended meanwhile forgets what it was asked.
-	if done, looked := a.happened(context.WithoutCancel(ctx), action); looked == nil && done {
-		return nil
-	}
-	var refused *models.Error
-	if errors.As(err, &refused) || ctx.Err() != nil {
-		return err
-	}
-	return &models.Error{Kind: models.Unavailable, Message: noAnswer, Cause: err}
+}
+
+// lookTime is how long the last look at the history may take, when no answer came.
+const lookTime = time.Second
+
+// failedTry tells whether the workflow tried and failed: an outage that lasted as long as its patience. That is no
+// outcome, though its history keeps it under the name of the update.
+func failedTry(err error) bool {
+	var activity *temporal.ActivityError
+	var application *temporal.ApplicationError
+	var timeout *temporal.TimeoutError
+	var cancelled *temporal.CanceledError
+	return errors.As(err, &activity) || errors.As(err, &application) || errors.As(err, &timeout) || errors.As(err, &cancelled)
 }
 
 func (a *Actions) happened(ctx context.Context, action *models.Action) (bool, error) {
@@ -101,11 +133,19 @@ func (a *Actions) updateWithStart(ctx context.Context, order *models.WorkOrder, 
 func updateOptions(order *models.WorkOrder, action *models.Action) client.UpdateWorkflowOptions {
 	return client.UpdateWorkflowOptions{
 		WorkflowID:   protocol.WorkOrderID(order.ID),
-		UpdateID:     action.ID,
+		UpdateID:     updateID(action),
 		UpdateName:   protocol.Act,
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 		Args:         []any{protocol.ActInput{ActionID: action.ID, Event: action.Event, Version: order.Lifecycle.Version}},
 	}
+}
+
+// updateID names a try of an action: an update that ended failed keeps its name for ever.
+func updateID(a *models.Action) string {
+	if a.Tries == 0 {
+		return a.ID
+	}
+	return fmt.Sprintf("%s/%d", a.ID, a.Tries)
 }
 
 func outcome(ctx context.Context, handle client.WorkflowUpdateHandle, err error) error {

@@ -198,7 +198,8 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 		if err := tx.Create(item).Error; err != nil {
 			return fmt.Errorf("intake: insert an item: %w", err)
 		}
-		if !order.HasNewItems {
+		awaited := order.AwaitsPeer == n.By.ID && order.Lifecycle.State == models.Completed
+		if !order.HasNewItems && !awaited {
 			order.HasNewItems = true
 			if err := tx.SaveOrder(order); err != nil {
 				return err

@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"time"
 
 	"gorm.io/gorm/clause"
 )
@@ -36,15 +37,61 @@ type Action struct {
 	Inbox       bool
 	Outcome     string // "" while it waits
 	Refusal     string
+	Tries       int64 // how often it was sent to the workflow anew
 	CreatedAt   Time
 }
 
 // SaveAction keeps an action; the same id again is the same action.
 func (tx *Tx) SaveAction(a *Action) error {
 	a.CreatedAt = Now()
-	a.Number = a.CreatedAt.UnixMicro()
+	var err error
+	if a.Number, err = tx.nextAction(a.WorkOrderID); err != nil {
+		return err
+	}
 	if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(a).Error; err != nil {
 		return fmt.Errorf("models: keep an action: %w", err)
 	}
 	return nil
+}
+
+// nextAction numbers an action behind all that the order has, whatever the clocks of the replicas say.
+func (tx *Tx) nextAction(orderID string) (int64, error) {
+	var newest *int64
+	err := tx.Model(&Action{}).Where("work_order_id = ?", orderID).Select("MAX(number)").Scan(&newest).Error
+	number := time.Now().UnixMicro()
+	if newest != nil {
+		number = max(number, *newest+1)
+	}
+	return number, err
+}
+
+// TryAgain prepares an action to be sent anew, as what whoever waits for it wants now: behind everything that was asked
+// since. A try that an outage ended stays in the workflow's history as failed; the next has a name of its own.
+func (tx *Tx) TryAgain(a *Action) error {
+	number, err := tx.nextAction(a.WorkOrderID)
+	if err != nil {
+		return err
+	}
+	updated, err := Edit(tx, "action", func(row *Action) error {
+		row.Number, row.Tries = number, row.Tries+1
+		return nil
+	}, "id = ?", a.ID)
+	if err == nil {
+		*a = *updated
+	}
+	return err
+}
+
+// overtaken refuses an action when one that was asked later was applied: whoever asked for it has stopped waiting, or asks
+// again. What lies in the inbox is read in sequence and overtakes nothing.
+func (tx *Tx) overtaken(a *Action) error {
+	if a.Inbox {
+		return nil
+	}
+	var newer int64
+	err := tx.Model(&Action{}).Where("work_order_id = ? AND outcome = ? AND number > ?", a.WorkOrderID, ActionApplied, a.Number).Count(&newer).Error
+	if err != nil || newer == 0 {
+		return err
+	}
+	return Errorf(Overtaken, "Something newer was done to the work order meanwhile. Look at it, and ask again.")
 }

@@ -24,6 +24,7 @@ const (
 	Unavailable  Kind = "unavailable"  // no answer in time, safe to repeat: 503
 	NoRoom       Kind = "no_room"      // the disk is full, nothing was taken: 507
 	Gone         Kind = "gone"         // was there, is revoked or expired: 410
+	Overtaken    Kind = "overtaken"    // a newer action of the order was applied first: 409, or asked again by whoever still waits
 )
 
 // FieldError says what is wrong with one field of the input and what to do about it.

@@ -35,12 +35,14 @@ const (
 	Complete Event = "complete"
 	Reject   Event = "reject"
 	Approve  Event = "approve"
-	Publish  Event = "publish"
-	Cancel   Event = "cancel"
-	Reopen   Event = "reopen"
-	Close    Event = "close"
-	Delete   Event = "delete"
-	Restore  Event = "restore"
+	// Unapprove takes an approval back while nothing of it was published.
+	Unapprove Event = "unapprove"
+	Publish   Event = "publish"
+	Cancel    Event = "cancel"
+	Reopen    Event = "reopen"
+	Close     Event = "close"
+	Delete    Event = "delete"
+	Restore   Event = "restore"
 )
 
 // Guard is a condition on the facts of an order under which a transition applies.
@@ -93,6 +95,7 @@ var Transitions = []Transition{
 	{Event: Reject, From: []State{Completed, Approved, Published}, To: To(Assigned), When: IfAssigned, By: "office; an integration's REWORK; the delegator"},
 	{Event: Reject, From: []State{Completed, Approved, Published}, To: To(Created), When: IfNobody, By: "office; an integration's REWORK; the delegator"},
 	{Event: Approve, From: []State{Completed}, To: To(Approved), By: "office"},
+	{Event: Unapprove, From: []State{Approved}, To: To(Completed), By: "office, while nothing of this approval was published"},
 	{Event: Publish, From: []State{Approved, Published}, To: To(Published), By: "office, or automatically"},
 	{Event: Publish, From: []State{Completed}, To: To(Published), When: IfAutomatic, By: "office, or automatically"},
 	{Event: Cancel, From: []State{Created, Assigned, InProgress, Completed, Approved, Published}, To: To(Cancelled), By: "office; integration"},
@@ -235,6 +238,7 @@ const (
 	TypeCompleted  EventType = "completed"
 	TypeRejected   EventType = "rejected"
 	TypeApproved   EventType = "approved"
+	TypeUnapproved EventType = "unapproved"
 	TypePublished  EventType = "published"
 	TypeCancelled  EventType = "cancelled"
 	TypeRelayed    EventType = "relayed" // items go out as they come, from here on
@@ -246,7 +250,7 @@ const (
 
 var eventTypes = map[Event]EventType{
 	Assign: TypeAssigned, Unassign: TypeUnassigned, Start: TypeInProgress, Complete: TypeCompleted, Reject: TypeRejected,
-	Approve: TypeApproved, Publish: TypePublished, Cancel: TypeCancelled, Reopen: TypeReopened, Close: TypeClosed,
+	Approve: TypeApproved, Unapprove: TypeUnapproved, Publish: TypePublished, Cancel: TypeCancelled, Reopen: TypeReopened, Close: TypeClosed,
 	Delete: TypeDeleted, Restore: TypeRestored,
 }
 

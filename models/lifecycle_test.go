@@ -24,7 +24,7 @@ func TestLifecycleDocument(t *testing.T) {
 	require.Equal(t, models.LifecycleDocument(), string(have), "run `make docs`")
 }
 
-var events = []models.Event{models.Assign, models.Unassign, models.Start, models.Complete, models.Reject, models.Approve, models.Publish,
+var events = []models.Event{models.Assign, models.Unassign, models.Start, models.Complete, models.Reject, models.Approve, models.Unapprove, models.Publish,
 	models.Cancel, models.Reopen, models.Close, models.Delete, models.Restore}
 
 // TestRandomEventsNeverReachAnIllegalState walks random sequences and compares each step with the table.

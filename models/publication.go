@@ -163,6 +163,13 @@ func (tx *Tx) PublishItems(o *WorkOrder, e *HistoryEvent, terms Terms, itemIDs, 
 		}
 	}
 	if !first && len(releases) == 0 && len(released) == 0 {
+		if e.FromState == Approved {
+			// Everybody has everything: the order is published, and nothing goes out twice.
+			if o.HasNewItems, err = tx.stillNew(o); err != nil {
+				return nil, err
+			}
+			return nil, tx.Record(o, e)
+		}
 		if relayed, err := tx.relayed(o); err != nil || relayed != nil {
 			return relayed, errors.Join(err, tx.concludeRelay(o, e, relayed, destinations))
 		}

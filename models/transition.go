@@ -23,6 +23,15 @@ func (tx *Tx) Apply(o *WorkOrder, a *Action) error {
 	if want := a.Parameters.IfMatch; want != nil && *want != o.Version {
 		return Errorf(Stale, "The work order has changed since you read it: it is at version %d. Read it again and repeat.", o.Version)
 	}
+	if err := tx.overtaken(a); err != nil {
+		return err
+	}
+	// What lies there was here before: an item acknowledged a moment ago is not late, and has begun the work.
+	for more := true; more; {
+		if more, err = tx.NoticeItems(o); err != nil {
+			return err
+		}
+	}
 	account, err := One[Account](tx.Where("id = ?", o.AccountID), "account")
 	if err != nil {
 		return err
@@ -93,6 +102,15 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 				State: e.FromState, Allowed: Lifecycle{State: e.FromState}.Allowed(Facts{Assigned: o.HasAssignee()})}
 		}
 		o.FieldStatus, o.HasNewItems = FieldCompleted, false
+		empty := false
+		if a.Parameters.FromPeer {
+			o.AwaitsPeer = a.ActorID
+			var items int64
+			if err := tx.Model(&Item{}).Where("work_order_id = ? AND deleted_at IS NULL AND review <> ?", o.ID, ReviewRejected).Count(&items).Error; err != nil {
+				return err
+			}
+			empty = items == 0
+		}
 		if terms.QAPolicy == AutoRelay {
 			if err := tx.relayRest(o, terms); err != nil {
 				return err
@@ -101,14 +119,20 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 		if err := tx.closeRelay(o); err != nil {
 			return err
 		}
-		if terms.QAPolicy.Automatic() {
+		if terms.QAPolicy.Automatic() && !empty { // its first item publishes it
 			return tx.PublishByItself(o, a.ID)
 		}
 	case Start:
 		o.FieldStatus = FieldInProcess
-	case Cancel:
-		return tx.closeRelay(o)
+	case Cancel, Delete:
+		o.AwaitsPeer = ""
+		if a.Event == Cancel {
+			return tx.closeRelay(o)
+		}
+	case Close, Publish:
+		o.AwaitsPeer = ""
 	case Reject:
+		o.AwaitsPeer = ""
 		if strings.TrimSpace(a.Parameters.Reason) == "" {
 			return InvalidField("reason", "Say what is to be done again: the crew reads it.")
 		}
@@ -116,7 +140,7 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 		e.Details.ItemIDs = a.Parameters.ItemIDs
 		return tx.rejectItems(o, a.Parameters.ItemIDs, a.Parameters.Reason)
 	case Approve:
-		o.HasNewItems = false
+		o.HasNewItems, o.AwaitsPeer = false, ""
 		return tx.Model(&Item{}).Where("work_order_id = ? AND deleted_at IS NULL AND review = ?", o.ID, ReviewPending).Update("review", ReviewApproved).Error
 	}
 	return nil
@@ -276,6 +300,9 @@ func (tx *Tx) NoticeItems(o *WorkOrder) (more bool, err error) {
 		}
 		return len(items) == noticeAtOnce, tx.SaveOrder(o)
 	}
+	if o.awaits(items) && !terms.QAPolicy.Automatic() {
+		return len(items) == noticeAtOnce, nil
+	}
 	if s := o.Lifecycle.State; (s == Completed || s == Published) && terms.QAPolicy.Automatic() {
 		return len(items) == noticeAtOnce, tx.PublishByItself(o, items[len(items)-1].ID)
 	}
@@ -283,6 +310,11 @@ func (tx *Tx) NoticeItems(o *WorkOrder) (more bool, err error) {
 		Title:  "Late items on " + o.DisplayNumber(),
 		Detail: fmt.Sprintf("Items arrived after the work order was %s. They are kept, and wait for a look.", o.Lifecycle.State),
 		Remedy: "Look at the new items, approve or reject them, and publish again."})
+}
+
+// awaits tells whether the order still waits for the peer that brought all of these items.
+func (o *WorkOrder) awaits(items []*Item) bool {
+	return o.AwaitsPeer != "" && o.Lifecycle.State == Completed && !slices.ContainsFunc(items, func(i *Item) bool { return i.UploadedBy != o.AwaitsPeer })
 }
 
 // Reconcile brings row and workflow together after a restore from backups: the copy that knows more changes is the

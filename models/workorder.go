@@ -83,6 +83,7 @@ type WorkOrder struct {
 	AssigneeID       *string
 	AssignedToAll    bool
 	HasNewItems      bool
+	AwaitsPeer       string // the user of the peer that completed it: what they still send is awaited, not late
 	CreatedBy        string
 	SearchText       string
 	CreatedAt        Time

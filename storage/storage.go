@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -198,3 +199,21 @@ func (s *Store) Keys(ctx context.Context, prefix string, each func(key string) e
 
 // IsFull tells whether err says that there is no room left.
 func IsFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
+// IsAway tells whether an error says that the storage can't be reached or does not answer now: the same is worth trying
+// again. Errors of a local folder count, but for bytes that are not there.
+func IsAway(err error) bool {
+	var path *os.PathError
+	var network net.Error
+	if errors.Is(err, ErrNotFound) {
+		return false
+	}
+	if errors.As(err, &path) || errors.As(err, &network) {
+		return true
+	}
+	switch gcerrors.Code(err) {
+	case gcerrors.Internal, gcerrors.ResourceExhausted, gcerrors.DeadlineExceeded, gcerrors.PermissionDenied:
+		return true
+	}
+	return false
+}

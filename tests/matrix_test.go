@@ -40,6 +40,7 @@ var matrix = map[string]string{
 	"POST /work-orders/{id}/unassign":         "..333341",
 	"POST /work-orders/{id}/complete":         ".....441",
 	"POST /work-orders/{id}/approve":          "..333341",
+	"POST /work-orders/{id}/unapprove":        "..333341",
 	"POST /work-orders/{id}/reject":           "..333341",
 	"POST /work-orders/{id}/publish":          "..333341",
 	"POST /work-orders/{id}/cancel":           "..333341",

@@ -39,7 +39,7 @@ func TestBytesThatNoItemNamesAreSwept(t *testing.T) {
 		s, ctx := sweeperOf(t, in), models.AcrossAccounts(context.Background())
 		now := time.Now()
 		at := func(age time.Duration) string { return intake.OriginalsPrefix(now.Add(-age)) + models.NewID() }
-		orphan, young, old := at(30*time.Hour), at(20*time.Hour), at(30*time.Hour)
+		orphan, young, old := at(31*24*time.Hour), at(29*24*time.Hour), at(31*24*time.Hour)
 		for _, key := range []string{orphan, orphan + ".thumbnail.jpg", young, old, old + ".display.jpg"} {
 			require.NoError(t, s.Blobs.Put(ctx, key, "image/jpeg", strings.NewReader(string(photo))))
 		}

@@ -54,7 +54,7 @@ func TestADeletedOrderIsGoneUntilItIsRestored(t *testing.T) {
 			u.Want(404, "GET", "/work-orders/"+id, nil)
 			require.NotContains(t, string(u.Want(200, "GET", "/work-orders", nil).Body), id)
 		}
-		office.Want(404, "DELETE", "/work-orders/"+id, nil)
+		office.Want(204, "DELETE", "/work-orders/"+id, nil)
 		late := crew.Upload(id, rig.JPEG(100, 80, 2)) // a phone two days offline
 		taken := office.Order(rig.JSON{"client_code": "C", "work_order_number": order.Text("work_order_number")})
 		office.WantField(409, "work_order_number", "POST", "/work-orders/"+id+"/restore", nil)

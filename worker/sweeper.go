@@ -176,8 +176,9 @@ func (s *Sweeper) RetainedOrders(ctx context.Context, now time.Time) error {
 	return err
 }
 
-// orphanAge is how old bytes without a row must be: no upload takes that long.
-const orphanAge = 24 * time.Hour
+// orphanAge is how old bytes without a row must be: after a restore of the database they may be the last copy of a photo
+// that was acknowledged.
+const orphanAge = 30 * 24 * time.Hour
 
 // OrphanedBytes deletes photos' bytes that no row names and that are older than before, an hour's folder at a time.
 func (s *Sweeper) OrphanedBytes(ctx context.Context, before time.Time) error {

@@ -22,6 +22,7 @@ type workOrder struct {
 	turn      workflow.Mutex // one action or look at a time: handlers interleave at every await
 	bells     workflow.ReceiveChannel
 	rendering bool
+	again     bool // an activity failed: the rows may know more
 	shown     shown
 	trouble   string
 }
@@ -61,7 +62,7 @@ func (o *workOrder) run(ctx workflow.Context) error {
 			continue
 		}
 		err := workflow.Await(ctx, func() bool {
-			return o.bells.Len() > 0 || o.card.Lifecycle.Over() || workflow.GetInfo(ctx).GetContinueAsNewSuggested()
+			return o.bells.Len() > 0 || o.again || o.card.Lifecycle.Over() || workflow.GetInfo(ctx).GetContinueAsNewSuggested()
 		})
 		if err != nil {
 			return err
@@ -78,7 +79,7 @@ func (o *workOrder) leave(ctx workflow.Context) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	if o.drain() || o.card.Lifecycle.Over() != over {
+	if o.drain() || o.again || o.card.Lifecycle.Over() != over {
 		return false, nil
 	}
 	if over {
@@ -90,7 +91,8 @@ func (o *workOrder) leave(ctx workflow.Context) (bool, error) {
 
 // drain takes the bells that rang: one look answers them all.
 func (o *workOrder) drain() bool {
-	rang := false
+	rang := o.again
+	o.again = false
 	for o.bells.ReceiveAsync(nil) {
 		rang = true
 	}
@@ -158,10 +160,10 @@ func (o *workOrder) learn(ctx workflow.Context, card protocol.OrderCard) {
 }
 
 // validate refuses what no fact could make legal, before it enters history. A run that knows less than the sender
-// can't judge, and lets the handler find out.
+// can't judge, and one that knows more has to tell the row first: the handler does both.
 func (o *workOrder) validate(in protocol.ActInput) error {
 	known := o.card.Lifecycle
-	if !o.loaded || in.Version > known.Version || known.MayBeLegal(in.Event) {
+	if !o.loaded || in.Version != known.Version || known.MayBeLegal(in.Event) {
 		return nil
 	}
 	_, err := known.After(in.Event, models.Facts{Assigned: o.card.Assignee != ""})
@@ -184,6 +186,10 @@ func (o *workOrder) act(ctx workflow.Context, in protocol.ActInput) (protocol.Ou
 	err := workflow.ExecuteActivity(onMain(ctx, 5*time.Second, 30*time.Second), protocol.ApplyAction,
 		protocol.ApplyInput{AccountID: o.card.AccountID, OrderID: o.id, ActionID: in.ActionID, Lifecycle: o.card.Lifecycle}).Get(ctx, &result)
 	if err != nil {
+		// The transaction may have committed before its answer was lost.
+		if workflow.GetVersion(ctx, "look after a failure", workflow.DefaultVersion, 1) == 1 {
+			o.again = true
+		}
 		return protocol.Outcome{}, err
 	}
 	result.Card.Unrendered = o.card.Unrendered // an action brings no photos

@@ -47,12 +47,13 @@ func (r *Records) apply(ctx context.Context, accountID, orderID, actionID string
 	ctx, cancel := context.WithTimeout(ctx, transactionTime)
 	defer cancel()
 	var order, before *models.WorkOrder
+	behind := false
 	err := r.Store.Write(models.InAccount(ctx, accountID), func(tx *models.Tx) error {
 		var err error
 		if order, err = tx.OrderForUpdate(orderID); err != nil {
 			return temporal.NewNonRetryableApplicationError("the order's row is missing", "missing", err)
 		}
-		if _, err := tx.Reconcile(order, known); err != nil {
+		if behind, err = tx.Reconcile(order, known); err != nil {
 			return err
 		}
 		copied := *order
@@ -65,6 +66,18 @@ func (r *Records) apply(ctx context.Context, accountID, orderID, actionID string
 	})
 	var refused *models.Error
 	if errors.As(err, &refused) && before != nil {
+		if behind {
+			// The refusal took back what brought the two together: that stays, or the row would say another state than the refusal.
+			err := r.Store.Write(models.InAccount(ctx, accountID), func(tx *models.Tx) (err error) {
+				if before, err = tx.OrderForUpdate(orderID); err == nil {
+					_, err = tx.Reconcile(before, known)
+				}
+				return err
+			})
+			if err != nil {
+				return nil, nil, err
+			}
+		}
 		return before, refused, nil
 	}
 	if err == nil {

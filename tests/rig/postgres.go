@@ -92,6 +92,12 @@ func (p *Postgres) Database() (string, error) {
 	return fmt.Sprintf("postgres://fieldproof@127.0.0.1:%d/%s?sslmode=disable", p.port, name), nil
 }
 
+// Freeze stops every process of the cluster where it stands, as a machine does that sleeps; Thaw lets them go on.
+func (p *Postgres) Freeze() { signalTree(p.cmd.Process.Pid, syscall.SIGSTOP) }
+
+// Thaw ends a Freeze.
+func (p *Postgres) Thaw() { signalTree(p.cmd.Process.Pid, syscall.SIGCONT) }
+
 // Stop ends the cluster and removes it.
 func (p *Postgres) Stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGINT)

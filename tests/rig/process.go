@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -257,3 +258,44 @@ func ServerOnly(binary, dir string, pg *Postgres) (*Installation, error) {
 
 // ServerPID is the process of the server.
 func (i *Installation) ServerPID() int { return i.parts[0].Cmd.Process.Pid }
+
+// signalTree signals a process and all that it started, directly or not.
+func signalTree(pid int, signal syscall.Signal) {
+	_ = syscall.Kill(pid, signal)
+	children, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, file := range children {
+		text, _ := os.ReadFile(file)
+		for _, child := range strings.Fields(string(text)) {
+			if id, err := strconv.Atoi(child); err == nil {
+				signalTree(id, signal)
+			}
+		}
+	}
+}
+
+// Freeze stops all processes of the installation and its Temporal where they stand, as a machine does that sleeps.
+func (i *Installation) Freeze() { i.signal(syscall.SIGSTOP) }
+
+// Thaw ends a Freeze.
+func (i *Installation) Thaw() { i.signal(syscall.SIGCONT) }
+
+func (i *Installation) signal(signal syscall.Signal) {
+	for _, p := range i.parts {
+		signalTree(p.Cmd.Process.Pid, signal)
+	}
+	if i.outside != nil {
+		signalTree(i.outside.Cmd.Process.Pid, signal)
+	}
+}
+
+// FreezeTemporal stops Temporal alone; the function that it returns lets it go on.
+func (i *Installation) FreezeTemporal() (thaw func()) {
+	if i.outside != nil {
+		signalTree(i.outside.Cmd.Process.Pid, syscall.SIGSTOP)
+		return func() { signalTree(i.outside.Cmd.Process.Pid, syscall.SIGCONT) }
+	}
+	_ = syscall.Kill(i.parts[0].Cmd.Process.Pid, syscall.SIGSTOP) // with its child, and goes on at once
+	signalTree(i.parts[0].Cmd.Process.Pid, syscall.SIGSTOP)
+	_ = syscall.Kill(i.parts[0].Cmd.Process.Pid, syscall.SIGCONT)
+	return func() { signalTree(i.parts[0].Cmd.Process.Pid, syscall.SIGCONT) }
+}
