@@ -176,7 +176,7 @@ func (c *call) planOf(u *upload) (*sheets.File, map[string]string, *sheets.Plan,
 			return nil, nil, nil, errors.Join(err, f.Close())
 		}
 		if mapping = sheets.Guess(f.Columns); remembered != nil {
-			mapping = remembered.Mapping
+			mapping = sheets.ForColumns(remembered.Mapping, f.Columns)
 		}
 	}
 	plan, err := sheets.NewPlan(f, mapping, account.Location(), u.clientCode)

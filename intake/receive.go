@@ -155,6 +155,7 @@ func (r *receiver) prepare(orders []models.Incoming) error {
 		if r.src.Integration != nil {
 			o.ClientCode = r.src.Integration.ClientCode
 		}
+		o.Number, o.ClientCode = models.Composed(o.Number), models.Composed(o.ClientCode)
 		if o.Number != "" {
 			byCode[o.ClientCode] = append(byCode[o.ClientCode], o.Number)
 			numbers = append(numbers, o.Number)

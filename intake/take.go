@@ -27,6 +27,9 @@ func (t *taking) warn(field, format string, args ...any) { t.warnings.Add(field,
 func (t *taking) take() error {
 	in := t.in
 	if in.Number == "" {
+		if len(t.problems) > 0 {
+			return nil // it could not be read, its number neither
+		}
 		t.problems.Add("work_order_number", "Give the order a number.")
 	} else if first, again := t.seen[keyOf(in.ClientCode, in.Number)]; again && t.src.File {
 		t.repeated = true
@@ -44,6 +47,13 @@ func (t *taking) take() error {
 	prints := in.Fingerprint()
 	memory := t.memory[in.Number]
 	if o := t.have[keyOf(in.ClientCode, in.Number)]; o != nil {
+		if _, read := t.tasks[o.ID]; !read { // made a moment ago, by an order of the same batch
+			all, err := models.TasksOf(t.tx.DB, o.ID)
+			if err != nil {
+				return err
+			}
+			t.tasks[o.ID] = all[o.ID]
+		}
 		return t.update(o, memory, prints)
 	}
 	if memory != nil && t.hidden[memory.WorkOrderID] && memory.Knows(prints) {

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/text/unicode/norm"
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 )
 
@@ -28,10 +30,22 @@ func (a Address) Line() string {
 	return strings.Join(parts, ", ")
 }
 
-// Key returns the form in which addresses are compared: letters and digits in lower case.
+// Key returns the form in which addresses are compared: letters and digits in lower case, composed, and in the United
+// States the code of the state and the five digits of the zip code.
 func (a Address) Key() string {
+	if state := usState(a.State); state != "" && isUS(a.Country) {
+		a.State, a.Country = state, ""
+		if zip, _, plus4 := strings.Cut(a.Zip, "-"); plus4 && len(strings.TrimSpace(zip)) == 5 {
+			a.Zip = zip
+		}
+	}
+	return a.keyAsWritten()
+}
+
+// keyAsWritten is the key that properties had before states and zip codes were compared by what they mean.
+func (a Address) keyAsWritten() string {
 	fold := func(s string) string {
-		return strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), " ")
+		return strings.Join(strings.FieldsFunc(strings.ToLower(norm.NFC.String(s)), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), " ")
 	}
 	return strings.Join([]string{fold(a.Address1), fold(a.Address2), fold(a.City), fold(a.State), fold(a.Zip), fold(a.Country)}, "|")
 }
@@ -88,12 +102,19 @@ func checkPosition(p *Problems, latitude, longitude *float64) {
 // PropertyAt returns the property at an address, made when it is the first time the account meets it. A position is
 // kept when the property had none.
 func (tx *Tx) PropertyAt(accountID string, address Address, latitude, longitude *float64) (*Property, error) {
-	fresh := &Property{ID: NewID(), AccountID: accountID, AddressKey: address.Key(), Address: address,
+	key := address.Key()
+	if before := address.keyAsWritten(); before != key {
+		known := tx.DB.Session(&gorm.Session{NewDB: true, Context: tx.Statement.Context}).Model(&Property{}).Select("1").Where("address_key = ?", key)
+		if err := tx.Model(&Property{}).Where("address_key = ? AND NOT EXISTS (?)", before, known).Update("address_key", key).Error; err != nil {
+			return nil, err
+		}
+	}
+	fresh := &Property{ID: NewID(), AccountID: accountID, AddressKey: key, Address: address,
 		Latitude: latitude, Longitude: longitude, CreatedAt: Now(), UpdatedAt: Now()}
 	if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(fresh).Error; err != nil {
 		return nil, err
 	}
-	have, err := One[Property](tx.Where("address_key = ?", address.Key()), "property")
+	have, err := One[Property](tx.Where("address_key = ?", key), "property")
 	if err != nil || have.Latitude != nil || latitude == nil {
 		return have, err
 	}

@@ -26,7 +26,7 @@ func (f *WorkOrderFields) Take(in *Incoming, rights Rights) []string {
 		from     *string
 		required bool
 	}{{"address.address1", &a.Address1, in.Address1, true}, {"address.address2", &a.Address2, in.Address2, false}, {"address.city", &a.City, in.City, true},
-		{"address.state", &a.State, in.State, true}, {"address.zip", &a.Zip, in.restoredZip(a.Zip), true}, {"address.country", &a.Country, in.Country, false},
+		{"address.state", &a.State, in.State, true}, {"address.zip", &a.Zip, in.restoredZip(*a), true}, {"address.country", &a.Country, in.Country, false},
 		{"source.work_order_id", &f.Source.WorkOrderID, in.SourceID, false}, {"source.work_order_number", &f.Source.WorkOrderNumber, in.SourceNumber, false},
 		{"source.provider", &f.Source.Provider, in.SourceProvider, false}} {
 		if s.required && s.from != nil && strings.TrimSpace(*s.from) == "" && *s.to != "" {
@@ -163,13 +163,19 @@ func take[T any](t *taker, name string, to **T, from *T) {
 	t.changed = append(t.changed, name)
 }
 
-// restoredZip gives a zip code that came as a number its leading zeros back, in the United States. One that the order
-// already has in this form stays.
-func (in *Incoming) restoredZip(have string) *string {
-	if in.Zip == nil || !in.ZipIsNumber || *in.Zip == have {
+// restoredZip gives a zip code that came as a number its leading zeros back, in a state of the United States. One that the
+// order already has in this form stays.
+func (in *Incoming) restoredZip(have Address) *string {
+	if in.Zip == nil || !in.ZipIsNumber || *in.Zip == have.Zip {
 		return in.Zip
 	}
-	if in.Country != nil && !slices.Contains([]string{"", "us", "usa", "united states"}, strings.ToLower(strings.TrimSpace(*in.Country))) {
+	said := func(now *string, before string) string {
+		if now != nil && strings.TrimSpace(*now) != "" {
+			return *now
+		}
+		return before
+	}
+	if !isUS(said(in.Country, have.Country)) || usState(said(in.State, have.State)) == "" {
 		return in.Zip
 	}
 	if n := len(*in.Zip); n == 3 || n == 4 {

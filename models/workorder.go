@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/microcosm-cc/bluemonday"
+	"golang.org/x/text/unicode/norm"
 	"gorm.io/gorm"
 )
 
@@ -113,8 +114,7 @@ var richText = bluemonday.UGCPolicy()
 
 // Normalise trims what people's typing leaves, sanitises rich text and fills what has a default.
 func (f *WorkOrderFields) Normalise() {
-	f.WorkOrderNumber = strings.TrimSpace(f.WorkOrderNumber)
-	f.ClientCode = strings.TrimSpace(f.ClientCode)
+	f.WorkOrderNumber, f.ClientCode = Composed(f.WorkOrderNumber), Composed(f.ClientCode)
 	if f.Priority == "" {
 		f.Priority = PriorityNormal
 	}
@@ -238,6 +238,9 @@ type Task struct {
 	SurveyAnswers string `json:"-"` // answers to begin from, as JSON
 }
 
+// Composed is a name as it is kept and compared: trimmed, and composed (NFC), since some systems send é as two characters.
+func Composed(name string) string { return norm.NFC.String(strings.TrimSpace(name)) }
+
 // CleanTaskName is the form by which task names are compared and of which folders are made: anything but letters,
 // digits, space, - and _ becomes _ (the incumbent's rule).
 func CleanTaskName(name string) string {
@@ -246,12 +249,12 @@ func CleanTaskName(name string) string {
 			return r
 		}
 		return '_'
-	}, strings.TrimSpace(name))
+	}, Composed(name))
 }
 
 // Normalise fills what has a default.
 func (f *TaskFields) Normalise() {
-	f.Name = strings.TrimSpace(f.Name)
+	f.Name = Composed(f.Name)
 	if f.Kind == "" {
 		f.Kind = PhotoTask
 		if f.SurveyID != "" || len(f.Survey) > 0 {

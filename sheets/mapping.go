@@ -108,6 +108,21 @@ func isAttribute(name string) bool {
 	return err == nil && strings.HasPrefix(name, "attribute") && n >= 1 && n <= wire.LastAttribute
 }
 
+// ForColumns is a mapping made for other files with these headers, however they write them.
+func ForColumns(mapping map[string]string, columns []string) map[string]string {
+	byPlain := map[string]string{}
+	for column, field := range mapping {
+		byPlain[plain(column)] = field
+	}
+	fitting := map[string]string{}
+	for _, c := range columns {
+		if field := byPlain[plain(c)]; field != "" {
+			fitting[c] = field
+		}
+	}
+	return fitting
+}
+
 // canonical is a field as it is called here: dots and the names of shapes that differ are accepted.
 func canonical(field string) string {
 	field = strings.TrimSpace(field)
@@ -136,6 +151,7 @@ type Plan struct {
 	setters    []func(in *models.Incoming, cell string)
 	zone       *time.Location
 	epoch04    bool
+	raw        bool // numbers come as Excel keeps them, not as they were typed
 	clientCode string
 	moments    map[string]moment
 	services   map[string]services
@@ -155,7 +171,7 @@ type services struct {
 
 // NewPlan checks a mapping of a file's columns. Errors are [models.Invalid] and name mapping.{column}.
 func NewPlan(f *File, mapping map[string]string, zone *time.Location, clientCode string) (*Plan, error) {
-	p := &Plan{columns: f.Columns, zone: zone, epoch04: f.epoch04, clientCode: clientCode, moments: map[string]moment{}, services: map[string]services{}}
+	p := &Plan{columns: f.Columns, zone: zone, epoch04: f.epoch04, raw: f.Format == models.FormatXLSX, clientCode: clientCode, moments: map[string]moment{}, services: map[string]services{}}
 	var problems models.Problems
 	byField := map[string]string{}
 	seen := map[string]bool{}
@@ -199,6 +215,10 @@ func NewPlan(f *File, mapping map[string]string, zone *time.Location, clientCode
 // Order reads one row.
 func (p *Plan) Order(row Row) models.Incoming {
 	in := models.Incoming{Line: row.Line, ClientCode: p.clientCode}
+	if row.Problem != "" {
+		in.Problems.Add("row", "%s", row.Problem)
+		return in
+	}
 	for i, cell := range row.Cells {
 		if i >= len(p.setters) {
 			if strings.TrimSpace(cell) != "" {
@@ -245,9 +265,9 @@ func (p *Plan) setter(field string) func(*models.Incoming, string) {
 	}
 	switch field {
 	case "work_order_number":
-		return func(in *models.Incoming, cell string) { in.Number = whole(cell) }
+		return func(in *models.Incoming, cell string) { in.Number = p.whole(cell) }
 	case "client_code":
-		return func(in *models.Incoming, cell string) { in.ClientCode = whole(cell) }
+		return func(in *models.Incoming, cell string) { in.ClientCode = p.whole(cell) }
 	case "due_date":
 		return func(in *models.Incoming, cell string) {
 			if m := p.moment(in, field, cell); m != nil {
@@ -273,7 +293,7 @@ func (p *Plan) setter(field string) func(*models.Incoming, string) {
 		return text(func(in *models.Incoming) **string { return &in.State })
 	case "zip":
 		return func(in *models.Incoming, cell string) {
-			zip := whole(cell)
+			zip := p.whole(cell)
 			_, err := strconv.Atoi(zip)
 			in.Zip, in.ZipIsNumber = &zip, err == nil
 		}
@@ -356,9 +376,9 @@ func setAttribute(in *models.Incoming, name, value string) {
 	in.Attributes[name] = value
 }
 
-// whole writes a number as Excel keeps it, 1002.0 or 7.8664E4, as people mean it.
-func whole(cell string) string {
-	if strings.ContainsAny(cell, ".eE") {
+// whole writes a number as Excel keeps it, 1002.0 or 7.8664E4, as people mean it. In a CSV it stands as they wrote it.
+func (p *Plan) whole(cell string) string {
+	if p.raw && strings.ContainsAny(cell, ".eE") {
 		if f, err := strconv.ParseFloat(cell, 64); err == nil && f == math.Trunc(f) && math.Abs(f) < 1e15 {
 			return strconv.FormatFloat(f, 'f', -1, 64)
 		}
@@ -395,7 +415,7 @@ func (p *Plan) moment(in *models.Incoming, field, cell string) *wire.Moment {
 		if serial, err := strconv.ParseFloat(strings.TrimSpace(cell), 64); err == nil && serial >= 1 && serial < lastSerial {
 			var t time.Time
 			if t, read.err = excelize.ExcelDateToTime(serial, p.epoch04); read.err == nil {
-				t = t.Round(time.Minute)
+				t = t.Round(time.Second).Truncate(time.Minute) // fractions of a day are never exact; a minute has begun or not
 				read.m = &wire.Moment{Date: models.Date(t.Format(time.DateOnly))}
 				if t.Hour() != 0 || t.Minute() != 0 {
 					read.m.Time = t.Format("15:04")

@@ -6,7 +6,6 @@ import (
 	"archive/zip"
 	"bufio"
 	"bytes"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -35,8 +34,10 @@ const (
 
 // Row is one row of a file.
 type Row struct {
-	Line  int64 // the headers are row 1
+	Line  int64 // as a spreadsheet counts them: the first row is 1, blank ones count
 	Cells []string
+	// Problem is why the row can't be taken, "" when it can.
+	Problem string
 }
 
 // File is an open spreadsheet; its rows come one after another.
@@ -102,6 +103,10 @@ func (f *File) readHeaders() error {
 		if errors.Is(err, io.EOF) {
 			return wrong("The file has no rows: its first row names the columns.")
 		}
+		var bad *badRow
+		if errors.As(err, &bad) {
+			return wrong("The first row, which names the columns, can't be read. %s", bad.message)
+		}
 		if err != nil {
 			return err
 		}
@@ -136,32 +141,21 @@ func blank(cells []string) bool {
 func (f *File) Next() (Row, error) {
 	for {
 		cells, err := f.next()
-		if err != nil {
+		var bad *badRow
+		if err != nil && !errors.As(err, &bad) {
 			return Row{}, err
 		}
 		f.line++
+		if bad != nil {
+			return Row{Line: f.line, Problem: bad.message}, nil
+		}
 		if !blank(cells) {
-			return Row{f.line, cells}, nil
+			return Row{Line: f.line, Cells: cells}, nil
 		}
 	}
 }
 
-// rowMeter bounds what one row may read.
-type rowMeter struct {
-	r    io.Reader
-	left int
-}
-
 var errRow = fmt.Errorf("a row is larger than %d MB", maxRow>>20)
-
-func (m *rowMeter) Read(b []byte) (int, error) {
-	if m.left <= 0 {
-		return 0, errRow
-	}
-	n, err := m.r.Read(b[:min(len(b), m.left)])
-	m.left -= n
-	return n, err
-}
 
 func openCSV(path string) (*File, error) {
 	file, err := os.Open(path)
@@ -180,19 +174,16 @@ func openCSV(path string) (*File, error) {
 	if _, err := buffered.Discard(skip); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	meter := &rowMeter{r: buffered, left: maxRow}
-	rows := csv.NewReader(meter)
-	rows.Comma, rows.LazyQuotes, rows.FieldsPerRecord, rows.ReuseRecord = delimiter, true, -1, true
+	head, err := buffered.Peek(buffered.Size())
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, errors.Join(err, file.Close())
+	}
+	rows := &csvReader{r: buffered, delimiter: string(delimiter), cr: bytes.IndexByte(head, '\n') < 0 && bytes.IndexByte(head, '\r') >= 0}
 	f := &File{Format: models.FormatCSV, close: file.Close}
 	f.next = func() ([]string, error) {
-		meter.left = maxRow
-		cells, err := rows.Read()
+		cells, err := rows.row()
 		if errors.Is(err, errRow) {
-			return nil, wrong("Row %d is larger than %d MB: perhaps a quotation mark is never closed.", f.line+1, maxRow>>20)
-		}
-		var parse *csv.ParseError
-		if errors.As(err, &parse) {
-			return nil, wrong("Row %d can't be read: %v.", f.line+1, parse.Err)
+			return nil, wrong("Row %d is larger than %d MB.", f.line+1, maxRow>>20)
 		}
 		for i := range cells {
 			cells[i] = unguard(cells[i])

@@ -46,7 +46,7 @@ func TestBytesThatNoItemNamesAreSwept(t *testing.T) {
 		require.NoError(t, s.Store.Write(ctx, func(tx *models.Tx) error {
 			return tx.Model(&models.Item{}).Where("id = ?", id).Update("blob_key", old).Error
 		}))
-		require.NoError(t, s.OrphanedBytes(ctx, now.Add(-24*time.Hour)))
+		require.NoError(t, s.OrphanedBytes(ctx, now.Add(-30*24*time.Hour)))
 		for key, kept := range map[string]bool{orphan: false, orphan + ".thumbnail.jpg": false, young: true, old: true, old + ".display.jpg": true} {
 			has, err := s.Blobs.Has(ctx, key)
 			require.NoError(t, err)
