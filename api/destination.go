@@ -200,15 +200,12 @@ func (c *call) checkScope(tx *models.Tx, d *models.Destination) error {
 			return models.InvalidField("scope.work_order_id", "The account has no work order %s.", *d.WorkOrderID)
 		}
 	}
-	if d.Kind != models.FolderDestination {
-		return nil
-	}
-	for i, f := range d.Settings.Paths() {
+	for i, folder := range d.LocalFolders() {
 		field := "settings.path"
 		if i > 0 {
 			field = fmt.Sprintf("settings.more_paths[%d].path", i-1)
 		}
-		if err := c.folderIsFree(tx, f.Path, field); err != nil {
+		if err := tx.ClaimFolder(d.AccountID, folder, field); err != nil {
 			return err
 		}
 	}

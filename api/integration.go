@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -177,8 +176,10 @@ func (c *call) checkIntegration(tx *models.Tx, i *models.Integration) error {
 			return err
 		}
 	}
-	if i.Kind == models.WatchedFolder && i.Settings.Backend == "local" {
-		return c.folderIsFree(tx, i.Settings.Path, "settings.path")
+	for _, folder := range i.LocalFolders() {
+		if err := tx.ClaimFolder(i.AccountID, folder, "settings.path"); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -398,34 +399,4 @@ func (s *Server) integrationLog(c *call) (list[models.LogEntryView], error) {
 		page.Items = append(page.Items, rows[n].View())
 	}
 	return page, err
-}
-
-// folderIsFree refuses a local folder that another account writes to or watches, or one above or below it.
-func (c *call) folderIsFree(tx *models.Tx, path, field string) error {
-	everywhere := tx.WithContext(models.AcrossAccounts(tx.Statement.Context))
-	var destinations []models.Destination
-	if err := everywhere.Where("kind = ? AND account_id <> ? AND deleted_at IS NULL", models.FolderDestination, c.member.AccountID).Find(&destinations).Error; err != nil {
-		return err
-	}
-	var integrations []models.Integration
-	if err := everywhere.Where("kind = ? AND account_id <> ? AND deleted_at IS NULL", models.WatchedFolder, c.member.AccountID).Find(&integrations).Error; err != nil {
-		return err
-	}
-	var taken []string
-	for _, d := range destinations {
-		taken = append(taken, d.Settings.Path)
-	}
-	for _, i := range integrations {
-		if i.Settings.Backend == "local" {
-			taken = append(taken, i.Settings.Path)
-		}
-	}
-	path = strings.Trim(path, "/") + "/"
-	if slices.ContainsFunc(taken, func(other string) bool {
-		other = strings.Trim(other, "/") + "/"
-		return strings.HasPrefix(other, path) || strings.HasPrefix(path, other)
-	}) {
-		return &models.Error{Kind: models.Conflict, Message: "This folder is taken.", Fields: []models.FieldError{{Field: field, Message: "Choose another folder: this one, or one above or below it, is in use elsewhere on this installation."}}}
-	}
-	return nil
 }

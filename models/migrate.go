@@ -76,7 +76,7 @@ func (s *Store) Migrate(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("models: migrate: %w", err)
 	}
-	return len(results), nil
+	return len(results), s.claimUsedFolders(ctx)
 }
 
 // Migrations lists every version with whether it is applied.

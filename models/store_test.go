@@ -83,7 +83,7 @@ func account(t *testing.T, store *models.Store, name string) (*models.Account, *
 // every is one of each model.
 var every = []any{&models.Link{}, &models.LinkViewRow{}, &models.Comment{}, &models.ClientMessage{}, &models.Connection{}, &models.Chain{}, &models.ChainEntry{}, &models.SigningKey{}, &models.Account{}, &models.Role{}, &models.User{}, &models.Token{}, &models.Property{}, &models.WorkType{}, &models.WorkOrder{}, &models.Task{}, &models.Assignment{},
 	&models.Item{}, &models.HistoryEvent{}, &models.Action{}, &models.Destination{}, &models.Publication{}, &models.PublicationItem{}, &models.Delivery{},
-	&models.DeliveryItem{}, &models.WebhookMessage{}, &models.Attempt{}, &models.Alert{}, &models.Bell{}, &models.FeedEntry{}, &models.IdempotencyKey{}, &models.RateLimit{}, models.SignedInFrom{}, &models.SignedInFrom{},
+	&models.DeliveryItem{}, &models.WebhookMessage{}, &models.Attempt{}, &models.Alert{}, &models.Bell{}, &models.FeedEntry{}, &models.IdempotencyKey{}, &models.RateLimit{}, models.SignedInFrom{}, &models.SignedInFrom{}, &models.FolderClaim{},
 	&models.Integration{}, &models.PushKey{}, &models.ReceivedOrder{}, &models.LogEntry{}, &models.Import{}, &models.ImportRow{}, &models.ImportMapping{}, &models.WatchedFile{},
 	&models.Survey{}, &models.SurveyRevision{}, &models.SurveyContent{}, &models.PeerPushKey{}}
 

@@ -42,6 +42,8 @@ type backend struct {
 	secret   []string
 	obscured []string // of the secret ones: those that rclone wants obscured
 	required []string
+	// choices are the values of an option that are offered, where others lead around the guard or were never tried.
+	choices map[string][]string
 	// fixed options are ours: what could run a command, read a file of the server or take its credentials is off.
 	fixed map[string]string
 }
@@ -53,15 +55,20 @@ var backends = map[string]backend{
 	"sftp": {plain: []string{"host", "port", "user", "host_key"}, secret: []string{"pass", "key_pem", "key_file_pass"}, obscured: []string{"pass", "key_file_pass"}, required: []string{"host", "user"},
 		fixed: map[string]string{"shell_type": "none", "disable_hashcheck": "true", "skip_links": "true", "idle_timeout": "30s"}},
 	"s3": {plain: []string{"provider", "access_key_id", "region", "endpoint", "force_path_style"}, secret: []string{"secret_access_key"}, required: []string{"access_key_id"},
-		fixed: map[string]string{"env_auth": "false", "no_check_bucket": "true"}},
-	"webdav": {plain: []string{"url", "vendor", "user"}, secret: []string{"pass", "bearer_token"}, obscured: []string{"pass"}, required: []string{"url"}},
-	"drive":  {plain: []string{"client_id", "root_folder_id", "team_drive"}, secret: []string{"client_secret", "token", "service_account_credentials"}, fixed: map[string]string{"scope": "drive", "env_auth": "false"}},
+		choices: map[string][]string{"provider": {"AWS", "Ceph", "Cloudflare", "DigitalOcean", "GCS", "Hetzner", "IONOS", "Linode", "Minio", "OVHcloud", "Other", "Scaleway", "Storj", "Synology", "Wasabi"}},
+		fixed:   map[string]string{"env_auth": "false", "no_check_bucket": "true"}},
+	"webdav": {plain: []string{"url", "vendor", "user"}, secret: []string{"pass", "bearer_token"}, obscured: []string{"pass"}, required: []string{"url"},
+		choices: map[string][]string{"vendor": {"fastmail", "infinitescale", "nextcloud", "other", "owncloud"}}},
+	"drive": {plain: []string{"client_id", "root_folder_id", "team_drive"}, secret: []string{"client_secret", "token", "service_account_credentials"}, fixed: map[string]string{"scope": "drive", "env_auth": "false"}},
 	"dropbox": {plain: []string{"client_id"}, secret: []string{"client_secret", "token"}, required: []string{},
 		fixed: map[string]string{"batch_mode": "off"}},
 }
 
 // Kinds lists the backends.
 func Kinds() []string { return slices.Sorted(maps.Keys(backends)) }
+
+// Choices are the values that an option of a backend may have; none: any text.
+func Choices(kind, option string) []string { return backends[kind].choices[option] }
 
 // Spec is a folder somewhere.
 type Spec struct {
@@ -92,6 +99,8 @@ func (s Spec) Check(prefix string) error {
 			} else {
 				p.Add(prefix+"options."+name, "There is no such option here; choose from %s.", strings.Join(allowed, ", "))
 			}
+		case len(b.choices[name]) > 0 && s.Options[name] != "" && !slices.Contains(b.choices[name], s.Options[name]):
+			p.Add(prefix+"options."+name, "Choose one of %s.", strings.Join(b.choices[name], ", "))
 		case len(s.Options[name]) > 20_000 || strings.ContainsRune(s.Options[name], 0):
 			p.Add(prefix+"options."+name, "At most 20000 characters.")
 		}

@@ -2,10 +2,13 @@ package remotes_test
 
 import (
 	"context"
+	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -30,6 +33,22 @@ func TestNoBackendReachesWhatTheGuardForbids(t *testing.T) {
 	defer proxy.Close()
 	r := remotes.New(folders, proxy)
 	host, port, _ := strings.Cut(strings.TrimPrefix(private.URL, "http://"), ":")
+	// What goes around the proxy takes the default transport.
+	direct := http.DefaultTransport.(*http.Transport)
+	dial := direct.DialContext
+	direct.DialContext = func(_ context.Context, _, address string) (net.Conn, error) {
+		t.Errorf("%s is asked around the guard", address)
+		return nil, errors.New("around the guard")
+	}
+	defer func() { direct.DialContext = dial }()
+	for _, vendor := range append(remotes.Choices("webdav", "vendor"), "sharepoint", "sharepoint-ntlm", "rclone", "x") {
+		offered(t, r, remotes.Spec{Backend: "webdav", Options: map[string]string{"url": private.URL + "/remote.php/dav/files/u", "vendor": vendor, "user": "u@example.com", "pass": "p"}},
+			slices.Contains(remotes.Choices("webdav", "vendor"), vendor))
+	}
+	for _, provider := range append(remotes.Choices("s3", "provider"), "IDrive", "IBMCOS", "Rclone", "x") {
+		offered(t, r, remotes.Spec{Backend: "s3", Path: "b/c", Options: map[string]string{"endpoint": private.URL, "access_key_id": "a", "secret_access_key": "b", "provider": provider}},
+			slices.Contains(remotes.Choices("s3", "provider"), provider))
+	}
 	for name, s := range map[string]remotes.Spec{
 		"webdav":         {Backend: "webdav", Options: map[string]string{"url": private.URL}},
 		"webdav by name": {Backend: "webdav", Options: map[string]string{"url": "http://localhost:" + port}},
@@ -44,6 +63,7 @@ func TestNoBackendReachesWhatTheGuardForbids(t *testing.T) {
 		require.ErrorIs(t, err, guard.ErrAddress, name)
 	}
 	require.Zero(t, reached.Load(), "nothing arrived")
+	direct.DialContext = dial
 
 	response, err := http.Get(strings.Replace(proxy.URL, "fieldproof:", "other:", 1))
 	require.NoError(t, err)
@@ -57,6 +77,21 @@ func TestNoBackendReachesWhatTheGuardForbids(t *testing.T) {
 	}
 	_, err = r.Open(context.Background(), remotes.Spec{Backend: "local", Path: "in/here"})
 	require.NoError(t, err)
+}
+
+// offered opens a folder on a private network, and sees that the guard refuses it, or that it is not offered at all.
+func offered(t *testing.T, r *remotes.Remotes, s remotes.Spec, is bool) {
+	t.Helper()
+	f, err := r.Open(context.Background(), s)
+	if !is {
+		require.Equal(t, models.Invalid, models.KindOf(err), "%v", s.Options)
+		return
+	}
+	if err == nil {
+		_, err = f.List(context.Background(), "")
+		err = r.Explain(s, err)
+	}
+	require.ErrorIs(t, err, guard.ErrAddress, "%v", s.Options)
 }
 
 func TestOnlyOptionsOfTheListAreTaken(t *testing.T) {
