@@ -18,6 +18,7 @@ func (s *Server) resultRoutes() []route {
 		stream(http.MethodGet, "/work-orders/:id/report.pdf", anyMember, "The report as PDF, as the order stands now; long ones come in parts", "application/pdf", s.report, "layout", "part"),
 		stream(http.MethodGet, "/work-orders/:id/archive.zip", anyMember, "Every original in folders, with a manifest", "application/zip", s.archive),
 		get("/work-orders/:id/publications", with(models.ViewPublications), "The publications of a work order with their deliveries, newest first", s.listPublications),
+		get("/work-orders/:id/messages", with(models.ViewPublications), "What goes and went to the systems of clients, newest first", s.listClientMessages),
 		get("/deliveries/:id", with(models.ViewPublications), "A delivery with its attempts", s.readDelivery),
 		define(http.MethodPost, "/deliveries/:id/retry", with(models.RetryDeliveries), http.StatusAccepted, "Try a delivery again now", s.retryDelivery),
 	}
@@ -193,4 +194,59 @@ func (s *Server) retryDelivery(c *call, _ nothing) (DeliveryDetail, error) {
 	s.Intake.Bells.Poke()
 	c.Header("Location", "/api/v1/deliveries/"+d.ID)
 	return c.showDelivery(d)
+}
+
+// ClientMessageView is an item or a status on its way to a client's system.
+type ClientMessageView struct {
+	ID            string                `json:"id"`
+	Kind          string                `json:"kind"` // item, status
+	Destination   models.DestinationRef `json:"destination"`
+	ItemID        string                `json:"item_id"`
+	DeliveryID    *string               `json:"delivery_id"` // of the publication that released it
+	State         string                `json:"state"`
+	Attempts      int64                 `json:"attempts"`
+	LastError     string                `json:"last_error"` // in the peer's words
+	NextAttemptAt *models.Time          `json:"next_attempt_at"`
+	DeliveredAt   *models.Time          `json:"delivered_at"`
+	CreatedAt     models.Time           `json:"created_at"`
+}
+
+func (s *Server) listClientMessages(c *call) (list[ClientMessageView], error) {
+	page := list[ClientMessageView]{Items: []ClientMessageView{}}
+	o, err := c.order()
+	if err != nil {
+		return page, err
+	}
+	limit, at, err := c.page()
+	if err != nil {
+		return page, err
+	}
+	db := s.Store.Read(c.ctx())
+	q := db.Where("work_order_id = ?", o.ID).Order("seq DESC").Limit(limit + 1)
+	if at.Before > 0 {
+		q = q.Where("seq < ?", at.Before)
+	}
+	var rows []models.ClientMessage
+	if err := q.Find(&rows).Error; err != nil {
+		return page, err
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		at.Before = rows[limit-1].Seq
+		page.NextCursor = at.text()
+	}
+	named := map[string]models.DestinationRef{}
+	for _, m := range rows {
+		ref, known := named[m.DestinationID]
+		if !known {
+			d, err := models.One[models.Destination](db.Where("id = ?", m.DestinationID), "destination")
+			if err != nil {
+				return page, err
+			}
+			ref = models.DestinationRef{ID: d.ID, Name: d.Name, Kind: d.Kind}
+			named[m.DestinationID] = ref
+		}
+		page.Items = append(page.Items, ClientMessageView{m.ID, m.Kind, ref, m.ItemID, m.DeliveryID, m.State, m.Attempts, m.LastError, m.NextAttemptAt, m.DeliveredAt, m.CreatedAt})
+	}
+	return page, nil
 }

@@ -92,7 +92,8 @@ type Destination struct {
 	Secrets       string              // sealed: [DestinationSecrets]
 	FailingSince  *Time
 	Failures      int64
-	ProbeAt       *Time // a failing web-hook endpoint rests until then
+	ProbeAt       *Time  // a failing web-hook endpoint, or a client's system, rests until then
+	Probed        string // the message by which a client's system was last probed
 	LastError     string
 	CreatedAt     Time
 	UpdatedAt     Time

@@ -223,9 +223,10 @@ func (tx *Tx) missingAnswers(missing *Problems, field string, t *Task, response 
 func (tx *Tx) SetSurvey(t *Task, prefix string) error {
 	switch {
 	case len(t.Survey) > 0 && string(t.Survey) != "null":
+		t.SurveyNamed = t.SurveyID
 		return tx.setInlineSurvey(t, prefix)
 	case t.SurveyID == "":
-		t.SurveyHash, t.SurveyAnswers = "", ""
+		t.SurveyHash, t.SurveyAnswers, t.SurveyNamed = "", "", ""
 		return nil
 	}
 	s, hash, _, err := FindSurvey(tx.DB, t.SurveyID)
@@ -237,6 +238,9 @@ func (tx *Tx) SetSurvey(t *Task, prefix string) error {
 	}
 	if t.Kind != SurveyTask {
 		return InvalidField(prefix+"kind", "A task with a survey is of kind survey.")
+	}
+	if hash != t.SurveyHash || t.SurveyNamed == "" {
+		t.SurveyNamed = t.SurveyID
 	}
 	if hash == s.Hash {
 		t.SurveyID = s.Reference()
@@ -255,6 +259,9 @@ func (tx *Tx) setInlineSurvey(t *Task, prefix string) error {
 	}
 	if err := json.Unmarshal(t.Survey, &given); err != nil {
 		return InvalidField(prefix+"survey", "Want a survey template as an object: %v.", err)
+	}
+	if t.SurveyNamed == "" {
+		t.SurveyNamed = given.Meta.SurveyTemplateID
 	}
 	raw := []byte(t.Survey)
 	t.Survey, t.SurveyAnswers, t.Kind = nil, "", SurveyTask

@@ -235,6 +235,7 @@ type Task struct {
 	CleanName     string `json:"-"`
 	TaskFields    `gorm:"embedded"`
 	SurveyHash    string `json:"-"` // of the template that the task keeps
+	SurveyNamed   string `json:"-"` // the survey as its sender named it
 	SurveyAnswers string `json:"-"` // answers to begin from, as JSON
 }
 

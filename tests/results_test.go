@@ -121,7 +121,7 @@ func TestAClientGetsItemsInSequence(t *testing.T) {
 			}
 		}
 		require.Equal(t, items[0].Text("uuid"), calls[0].Payload["uuid"])
-		require.Equal(t, calls[0].Raw, calls[1].Raw, "a retry is the same")
+		require.Equal(t, calls[0].Raw, calls[3].Raw, "a retry is the same")
 		statuses := peer.Calls("status")
 		require.NotEmpty(t, statuses)
 		require.Contains(t, statuses[len(statuses)-1].Raw, `"complete"`)
@@ -234,5 +234,39 @@ func TestEveryKindOfPlaceGetsWhatIsPublished(t *testing.T) {
 		require.Contains(t, begun.Header.Get("Set-Cookie"), "HttpOnly")
 		private := office.Want(201, "POST", "/destinations", rig.JSON{"name": "x", "kind": "webdav", "settings": rig.JSON{"path": "x" + uuid.NewString(), "options": rig.JSON{"url": "http://10.0.0.1/"}}})
 		require.Contains(t, office.Want(200, "POST", "/destinations/"+private.Text("id")+"/test", nil).Text("error"), "FIELDPROOF_ALLOWED_NETWORKS")
+	})
+}
+
+func TestASurveyGoesBackUnderTheNameThatItsSenderGave(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		peer := rig.NewPeer("open sesame")
+		defer peer.Close()
+		peer.On("uploadPictures", func(w http.ResponseWriter, _ rig.JSON) { rig.Say(w, `{"status":true,"error":""}`) })
+		peer.On("status", func(w http.ResponseWriter, _ rig.JSON) { rig.Say(w, `{"status":true,"error":null}`) })
+		office := rig.SignUp(t, in.URL)
+		office.Want(201, "POST", "/surveys", rig.JSON{"meta": rig.JSON{"surveyTemplateId": "hpirFull", "version": 1, "name": "PCR"}, "questions": []rig.JSON{{"id": "vacant", "answerType": "text"}}})
+		office.Want(201, "POST", "/destinations", rig.JSON{"name": "client", "kind": "client", "settings": rig.JSON{"url": peer.URL + "/api", "extension": "php", "username": "me", "password": "open sesame"}})
+		push, _ := integrate(t, office, nil)
+		for number, named := range map[string]string{"S-1": "hpirFull", "S-2": "hpirFull-v1"} {
+			push.one(rig.JSON{"workOrderNumber": number, "address1": "1 Oak", "city": "Austin", "state": "TX", "zip": "78701", "services": []rig.JSON{{"serviceName": "PCR", "survey": named}}})
+			order := byNumber(office, number)
+			id := order.Text("id")
+			require.Equal(t, "hpirFull-v1", order.Text("tasks", 0, "survey_id"))
+			office.Want(201, "POST", "/work-orders/"+id+"/survey-responses", rig.JSON{"uuid": uuid.NewString(), "task_id": order.Text("tasks", 0, "id"), "answers": []rig.JSON{answer("vacant", "yes")}})
+			office.Want(200, "POST", "/work-orders/"+id+"/assign", rig.JSON{"assignee": "~all~"})
+			for _, action := range []string{"complete", "approve", "publish"} {
+				office.Want(200, "POST", "/work-orders/"+id+"/"+action, nil)
+			}
+			owner := office.Want(200, "GET", "/account", nil).Text("name")
+			office.Await("the survey", func() bool {
+				for _, c := range peer.Calls("uploadPictures") {
+					if c.Payload["key2"] == number {
+						require.Equal(t, owner+"::"+named, c.Payload["template"])
+						return true
+					}
+				}
+				return false
+			})
+		}
 	})
 }

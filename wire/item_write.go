@@ -73,7 +73,7 @@ func ItemMembers(out ItemOut) []Member {
 	)
 	survey, template := "", ""
 	if i.Kind == models.SurveyResponse {
-		survey, template = surveyText(i), i.SurveyID
+		survey, template = surveyText(i), templateOf(p, i)
 	}
 	return append(members, text("survey", survey), text("surveyId", i.SurveyID), text("template", template), text("status", string(o.WireStatus())), text("parameters", ""))
 }
@@ -134,4 +134,20 @@ func StatusMember(o *models.WorkOrder, s models.ClientStatusData) Member {
 	text, _ := json.Marshal([]map[string]string{{"workOrderNumber": o.WorkOrderNumber, "status": string(s.Status), "fieldStatus": s.FieldStatus, "clientStatus": s.ClientStatus,
 		"source_wo_id": o.Source.WorkOrderID, "source_wo_number": o.Source.WorkOrderNumber, "source_wo_provider": o.Source.Provider}})
 	return Member{Name: "workOrders", Value: json.RawMessage(text)}
+}
+
+// templateOf names the survey of a response as {owner}::{survey} (domain: 8): the survey as the order's sender named it, or
+// by our own id where it named none.
+func templateOf(p *models.Proof, i *models.Item) string {
+	name := i.SurveyID
+	for _, t := range p.View.Tasks {
+		if t.SurveyNamed != "" && ((i.TaskID != nil && t.ID == *i.TaskID) || (i.TaskID == nil && t.SurveyID == i.SurveyID)) {
+			name = t.SurveyNamed
+			break
+		}
+	}
+	if _, named, owned := strings.Cut(name, "::"); owned {
+		name = named
+	}
+	return strings.ReplaceAll(p.Account.Name, "::", " ") + "::" + name
 }

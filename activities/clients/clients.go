@@ -53,7 +53,8 @@ const (
 	largest = 64 << 20
 )
 
-// SendToClient sends what is due of one order to one client, in sequence, until nothing is or the first has to wait.
+// SendToClient sends what is due of one order to one client, statuses and items in a lane each, until nothing is, or the
+// client's system rests.
 func (c *Clients) SendToClient(ctx context.Context, subject string) (protocol.WebhookResult, error) {
 	var pass protocol.WebhookResult
 	destinationID, orderID, _ := cutSubject(subject)
@@ -69,20 +70,39 @@ func (c *Clients) SendToClient(ctx context.Context, subject string) (protocol.We
 		if activity.IsActivity(ctx) {
 			activity.RecordHeartbeat(ctx, pass.Sent)
 		}
-		var next []*models.ClientMessage
-		err := c.Store.Read(ctx).Where("destination_id = ? AND work_order_id = ? AND state IN ('pending', 'retrying')", d.ID, orderID).Order("seq").Limit(1).Find(&next).Error
-		if err != nil || len(next) == 0 {
+		l := lanes{destination: destinationID, order: orderID}
+		if err := c.Store.Write(ctx, func(tx *models.Tx) error { return l.read(tx) }); err != nil {
 			return pass, err
 		}
-		m := next[0]
-		if m.NextAttemptAt != nil && m.NextAttemptAt.After(time.Now()) {
-			pass.NextSeconds, pass.LastError = max(1, int64(time.Until(m.NextAttemptAt.Time).Seconds()+0.999)), m.LastError
+		if l.next == nil {
+			pass.NextSeconds, pass.LastError = l.wait(), l.trouble
 			return pass, nil
 		}
-		if err := c.try(ctx, d.ID, m); err != nil {
+		last := l.next
+		answered, err := c.try(ctx, d.ID, last)
+		if err != nil {
 			return pass, err
 		}
-		if m.State == models.DeliveryDelivered {
+		if !answered && !l.probing {
+			// The failure was this entry's own if another goes through.
+			other := lanes{destination: destinationID, order: orderID, but: l.next.ID}
+			if err := c.Store.Write(ctx, func(tx *models.Tx) error { return other.read(tx) }); err != nil {
+				return pass, err
+			}
+			if other.next != nil {
+				last = other.next
+				if answered, err = c.try(ctx, d.ID, last); err != nil {
+					return pass, err
+				}
+				if other.next.State == models.DeliveryDelivered {
+					pass.Sent++
+				}
+			}
+		}
+		if err := c.Store.Write(ctx, func(tx *models.Tx) error { return judge(tx, d.ID, last, answered) }); err != nil {
+			return pass, err
+		}
+		if l.next.State == models.DeliveryDelivered {
 			pass.Sent++
 		}
 	}
@@ -102,49 +122,65 @@ func cutSubject(subject string) (destinationID, orderID string, ok bool) {
 // finalError is a failure that no retry mends.
 type finalError struct{ error }
 
-// try sends one message once and writes down what became of it.
-func (c *Clients) try(ctx context.Context, destinationID string, m *models.ClientMessage) error {
+// givesUpAfter is how long a message is tried that gets no answer at all: a system that is down is waited for.
+const givesUpAfter = 3 * 24 * time.Hour
+
+// alertsAfter is the failed try of a message after which somebody is told, while it goes on.
+const alertsAfter = 3
+
+// try sends one message once and writes down what became of it. It reports whether the peer answered: what it refuses is
+// the message's own trouble, silence may be everybody's.
+func (c *Clients) try(ctx context.Context, destinationID string, m *models.ClientMessage) (answered bool, err error) {
 	began := models.Now()
 	d, err := models.One[models.Destination](c.Store.Read(ctx).Where("id = ?", destinationID), "destination")
 	if err != nil {
-		return err
+		return false, err
 	}
 	said, note, failure := c.send(ctx, d, m)
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return false, ctx.Err()
 	}
 	now := models.Now()
 	m.Attempts++
 	m.NextAttemptAt = nil
 	var final *finalError
+	var refused *integrations.Refused
+	answered = failure == nil || errors.As(failure, &final) ||
+		(errors.As(failure, &refused) && refused.Status != http.StatusTooManyRequests && refused.Status < http.StatusInternalServerError)
 	switch {
 	case failure == nil:
 		m.State, m.LastError, m.DeliveredAt = models.DeliveryDelivered, note, &now
-	case errors.As(failure, &final) || int(m.Attempts) > len(retries):
+	case errors.As(failure, &final) || (answered && int(m.Attempts) > len(retries)) || (!answered && now.Sub(m.CreatedAt.Time) > givesUpAfter):
 		m.State, m.LastError = models.DeliveryFailed, failure.Error()
 	default:
-		next := models.At(now.Add(retries[m.Attempts-1]))
+		next := models.At(now.Add(retries[min(int(m.Attempts), len(retries))-1]))
 		m.State, m.LastError, m.NextAttemptAt = models.DeliveryRetrying, failure.Error(), &next
 	}
 	attempt := &models.Attempt{AccountID: d.AccountID, DeliveryID: m.DeliveryID, MessageID: &m.ID, At: began, Milliseconds: time.Since(began.Time).Milliseconds(), Answer: said,
 		Request: m.Kind + " " + m.ItemID}
 	if failure != nil {
 		attempt.Error = failure.Error()
-		var refused *integrations.Refused
-		if errors.As(failure, &refused) {
+		if refused != nil {
 			attempt.Status = int64(refused.Status)
 		}
 	}
-	return c.Store.Write(ctx, func(tx *models.Tx) error {
+	return answered, c.Store.Write(ctx, func(tx *models.Tx) error {
 		if err := tx.Create(attempt).Error; err != nil {
 			return err
 		}
 		if err := tx.Select("state", "attempts", "last_error", "next_attempt_at", "delivered_at").Updates(m).Error; err != nil {
 			return err
 		}
-		if m.State == models.DeliveryFailed {
-			alert := &models.Alert{AccountID: d.AccountID, Kind: models.AlertFailedDelivery, Subject: m.ID, WorkOrderID: &m.WorkOrderID,
-				Title: "Something did not reach the client's system " + d.Name, Detail: m.LastError, Remedy: "Ask the client what their words mean, then retry the delivery. What came behind it has gone on."}
+		alert := &models.Alert{AccountID: d.AccountID, Kind: models.AlertFailedDelivery, Subject: m.ID, WorkOrderID: &m.WorkOrderID, Detail: m.LastError}
+		switch {
+		case m.State == models.DeliveryFailed:
+			alert.Title = "Something did not reach the client's system " + d.Name
+			alert.Remedy = "Ask the client what their words mean, then retry the delivery. What came behind it has gone on."
+		case m.State == models.DeliveryRetrying && m.Attempts == alertsAfter:
+			alert.Title = "The client's system " + d.Name + " has refused something three times"
+			alert.Remedy = "It is tried again by itself. Ask the client what their words mean if it stays so; everything else goes on."
+		}
+		if alert.Title != "" {
 			if err := tx.Raise(alert); err != nil {
 				return err
 			}

@@ -45,6 +45,9 @@ func newClient(t *testing.T) *client {
 func (c *client) pass() {
 	c.T.Helper()
 	c.Write(func(tx *models.Tx) error {
+		if err := tx.Model(&models.Destination{}).Where("id = ? AND probe_at IS NOT NULL", c.place.ID).Update("probe_at", models.Now()).Error; err != nil {
+			return err
+		}
 		return tx.Model(&models.ClientMessage{}).Where("destination_id = ? AND next_attempt_at IS NOT NULL", c.place.ID).Update("next_attempt_at", models.Now()).Error
 	})
 	_, err := c.clients.SendToClient(c.Ctx, models.ClientSubject(c.place.ID, c.Order.ID))
@@ -78,15 +81,20 @@ func TestWhatFailsForGoodHoldsBackNothing(t *testing.T) {
 		rig.Say(w, `{"status":true,"error":""}`)
 	})
 	c.pass()
-	require.Equal(t, "item retrying, item pending, status pending", states(c.messages()), "in sequence: the second waits for the first")
-	for range 5 {
+	require.Equal(t, "item retrying, item delivered, status delivered", states(c.messages()), "what is refused rests by its own clock")
+	alerted := func() []models.Alert {
+		var alerts []models.Alert
+		require.NoError(t, c.Store.Read(c.Ctx).Find(&alerts).Error)
+		return alerts
+	}
+	for n := range 5 {
+		require.Equal(t, n >= 2, len(alerted()) == 1, "somebody is told after the third try")
 		c.pass()
 	}
 	require.Equal(t, "item failed, item delivered, status delivered", states(c.messages()))
 	require.Equal(t, "The peer said: no such order here", c.messages()[0].LastError)
 	require.EqualValues(t, 6, c.messages()[0].Attempts, "bounded")
-	var alerts []models.Alert
-	require.NoError(t, c.Store.Read(c.Ctx).Find(&alerts).Error)
+	alerts := alerted()
 	require.Len(t, alerts, 1)
 	require.Contains(t, alerts[0].Detail, "no such order here")
 
@@ -116,12 +124,12 @@ func TestALostAnswerRepeatsTheSame(t *testing.T) {
 		rig.Say(w, `{"status":true,"error":""}`)
 	})
 	c.pass()
-	require.Equal(t, "item retrying, item pending, status pending", states(c.messages()))
+	require.Equal(t, "item retrying, item delivered, status delivered", states(c.messages()), "another went through: the failure was the first one's own")
 	c.pass()
 	require.Equal(t, "item delivered, item delivered, status delivered", states(c.messages()))
 	calls := c.peer.Calls("uploadPictures")
 	require.Len(t, calls, 3)
-	require.Equal(t, calls[0].Raw, calls[1].Raw, "the retry is the same, so that the peer can tell")
+	require.Equal(t, calls[0].Raw, calls[2].Raw, "the retry is the same, so that the peer can tell")
 	require.Len(t, filed, 2, "two files, whatever was said twice")
 }
 
@@ -153,4 +161,58 @@ func TestALargeFileThatIsRefusedGoesSmaller(t *testing.T) {
 	calls := c.peer.Calls("uploadPictures")
 	require.Contains(t, calls[1].Raw, item.SHA256, "with the original's hash")
 	require.Equal(t, calls[0].Payload["fileName"], calls[1].Payload["fileName"])
+}
+
+func TestAStatusThatIsRefusedHoldsNoPhotoBack(t *testing.T) {
+	c := newClient(t)
+	c.peer.On("status", func(w http.ResponseWriter, _ rig.JSON) { rig.Say(w, `{"status":false,"error":"always"}`) })
+	c.peer.On("uploadPictures", func(w http.ResponseWriter, _ rig.JSON) { rig.Say(w, `{"status":true,"error":""}`) })
+	c.Write(func(tx *models.Tx) error { // that work began was told, and is refused
+		return tx.Create(&models.ClientMessage{ID: models.NewID(), AccountID: c.Account.ID, DestinationID: c.place.ID, WorkOrderID: c.Order.ID, Kind: models.ClientStatus,
+			Data: `{"status":"Assigned","fieldStatus":"In Process","clientStatus":""}`, State: models.DeliveryPending, CreatedAt: models.Now()}).Error
+	})
+	c.pass()
+	c.Photo(c.Order, 1)
+	c.Photo(c.Order, 2)
+	c.Publish(c.Order)
+	c.pass()
+	require.Equal(t, "status delivered, item delivered, item delivered, status retrying", states(c.messages()), "of the statuses the newest is tried alone")
+	require.Len(t, c.peer.Calls("uploadPictures"), 2)
+	d, err := models.One[models.Delivery](c.Store.Read(c.Ctx).Where("destination_id = ?", c.place.ID), "delivery")
+	require.NoError(t, err)
+	views, err := models.ViewDeliveries(c.Store.Read(c.Ctx), []models.Delivery{*d})
+	require.NoError(t, err)
+	require.Equal(t, "The peer said: always", views[0].LastError, "what waits shows, with the peer's words")
+}
+
+func TestASystemThatIsDownRestsBehindOneProbeThatChanges(t *testing.T) {
+	c := newClient(t)
+	var tried []any
+	down := true
+	c.peer.On("uploadPictures", func(w http.ResponseWriter, payload rig.JSON) {
+		tried = append(tried, payload["uuid"])
+		if down {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		rig.Say(w, `{"status":true,"error":""}`)
+	})
+	for n := range 5 {
+		c.Photo(c.Order, n+1)
+	}
+	c.Publish(c.Order)
+	c.pass()
+	require.Len(t, tried, 2, "one, and another to see whether it was the first one's own")
+	for range 3 {
+		before := len(tried)
+		c.pass()
+		require.Len(t, tried, before+1, "one probe a rest")
+		require.NotEqual(t, tried[before-1], tried[before], "never the same twice running")
+	}
+	_, err := c.clients.SendToClient(c.Ctx, models.ClientSubject(c.place.ID, c.Order.ID))
+	require.NoError(t, err)
+	require.Len(t, tried, 5, "it rests")
+	down = false
+	c.pass()
+	require.Equal(t, "item delivered, item delivered, item delivered, item delivered, item delivered, status delivered", states(c.messages()))
 }
