@@ -23,6 +23,9 @@ func readBody(r *http.Request) ([]byte, error) {
 		return nil, models.Errorf(models.Unsupported, "Send JSON, with the header Content-Type: application/json.")
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if large := tooLarge(err); large != nil {
+		return nil, large
+	}
 	if err != nil {
 		return nil, &models.Error{Kind: models.Malformed, Message: "The request broke off before it was whole: send it again.", Cause: err}
 	}
@@ -32,7 +35,7 @@ func readBody(r *http.Request) ([]byte, error) {
 	if bytes.Contains(body, []byte(`\u0000`)) {
 		return nil, models.InvalidField("", "A text holds the character NUL, which can't be kept: leave it out.")
 	}
-	return body, nil
+	return body, models.CheckJSON(body)
 }
 
 var (

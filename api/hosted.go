@@ -18,10 +18,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/hashicorp/golang-lru/v2/expirable"
 
 	"fieldproof/intake"
 	"fieldproof/models"
@@ -41,18 +41,16 @@ const (
 // for: hashing a password for every picture would be the bottleneck. User and version are read on every request.
 type peerMemory struct {
 	key  [32]byte
-	mu   sync.Mutex
-	seen map[string]rememberedPeer
+	seen *expirable.LRU[string, rememberedPeer]
 }
 
 type rememberedPeer struct {
 	userID  string
 	version int64
-	until   time.Time
 }
 
 func newPeerMemory() *peerMemory {
-	m := &peerMemory{seen: map[string]rememberedPeer{}}
+	m := &peerMemory{seen: expirable.NewLRU[string, rememberedPeer](maxThrottled, nil, peerRemember)}
 	_, _ = rand.Read(m.key[:])
 	return m
 }
@@ -65,20 +63,10 @@ func (m *peerMemory) name(c wire.Credentials) string {
 	return string(h.Sum(nil))
 }
 
-func (m *peerMemory) get(name string) (rememberedPeer, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	p, there := m.seen[name]
-	return p, there && time.Now().Before(p.until)
-}
+func (m *peerMemory) get(name string) (rememberedPeer, bool) { return m.seen.Get(name) }
 
 func (m *peerMemory) put(name string, u *models.User) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.seen) > maxThrottled {
-		clear(m.seen)
-	}
-	m.seen[name] = rememberedPeer{u.ID, u.CredentialVersion, time.Now().Add(peerRemember)}
+	m.seen.Add(name, rememberedPeer{u.ID, u.CredentialVersion})
 }
 
 func (s *Server) hostedRoutes(g *gin.Engine) {
@@ -119,6 +107,22 @@ type hostedCall struct {
 	member  *models.Member
 	account *models.Account
 	done    bool // the answer is written
+	body    *strangersBody
+	room    *asideReader
+}
+
+// strangersBody is a body whose time is bounded until its credentials are good; then it has time as long as it moves.
+type strangersBody struct {
+	r       io.ReadCloser
+	control *http.ResponseController
+	patient *patientReader
+}
+
+func (b *strangersBody) Read(p []byte) (int, error) {
+	if b.patient != nil {
+		return b.patient.Read(p)
+	}
+	return b.r.Read(p)
 }
 
 func (h *hostedCall) ctx() context.Context {
@@ -129,12 +133,14 @@ func (h *hostedCall) close() {
 	if h.aside != nil {
 		_ = h.aside.Close()
 		_ = os.Remove(h.aside.Name())
+		h.room.close()
 	}
 }
 
 // read finds the payload: a form field, url-encoded or multipart, or the body itself as JSON.
 func (h *hostedCall) read() error {
-	body := bufio.NewReaderSize(&patientReader{r: h.g.Request.Body, control: http.NewResponseController(h.g.Writer)}, 128<<10)
+	h.body = &strangersBody{r: h.g.Request.Body, control: http.NewResponseController(h.g.Writer)}
+	body := bufio.NewReaderSize(h.body, 128<<10)
 	kind, params, _ := mime.ParseMediaType(h.g.GetHeader("Content-Type"))
 	var text []byte
 	var err error
@@ -154,6 +160,9 @@ func (h *hostedCall) read() error {
 		return models.Errorf(models.Malformed, "This request is not properly formatted: %s", no.Reason)
 	}
 	if err != nil {
+		return err
+	}
+	if err := models.CheckJSON(text); err != nil {
 		return err
 	}
 	if h.payload, err = wire.Members(text); err != nil {
@@ -214,7 +223,8 @@ func (h *hostedCall) putAside(part io.Reader) error {
 	if h.aside, err = os.CreateTemp("", "fieldproof-upload-"); err != nil {
 		return err
 	}
-	n, err := io.Copy(h.aside, io.LimitReader(part, h.Intake.Limits.MaxBytes+1))
+	h.room = &asideReader{Reader: io.LimitReader(part, h.Intake.Limits.MaxBytes+1), room: h.bounds.aside}
+	n, err := io.Copy(h.aside, h.room)
 	if err != nil {
 		return brokenOff(err)
 	}
@@ -263,6 +273,8 @@ func (h *hostedCall) authorise() error {
 			return err
 		}
 	}
+	known(h.g)
+	h.body.patient = &patientReader{r: h.body.r, control: h.body.control}
 	if h.member, err = h.Store.MemberByID(ctx, user.ID); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -214,7 +215,10 @@ func (s *Server) takePhoto(c *call) (any, error) {
 
 // brokenOff tells an upload that ended early from a failure of ours.
 func brokenOff(err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, multipart.ErrMessageTooLarge) {
+	if large := tooLarge(err); large != nil {
+		return large
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, multipart.ErrMessageTooLarge) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return &models.Error{Kind: models.Malformed, Message: "The upload broke off before it was whole: send it again.", Cause: err}
 	}
 	return err
@@ -296,14 +300,17 @@ type patientReader struct {
 	r       io.ReadCloser
 	control *http.ResponseController
 	until   time.Time
+	came    int64 // since the deadline was last moved
 }
 
 func (p *patientReader) Read(b []byte) (int, error) {
-	if now := time.Now(); p.until.Sub(now) < stallsFor/2 {
-		p.until = now.Add(stallsFor)
+	if now := time.Now(); p.until.IsZero() || (p.until.Sub(now) < stallsFor/2 && p.came >= movesAtLeast) {
+		p.until, p.came = now.Add(stallsFor), 0
 		_ = p.control.SetReadDeadline(p.until)
 	}
-	return p.r.Read(b)
+	n, err := p.r.Read(b)
+	p.came += int64(n)
+	return n, err
 }
 
 func (p *patientReader) Close() error { return p.r.Close() }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/hashicorp/golang-lru/v2/expirable"
 	"golang.org/x/time/rate"
 
 	"fieldproof/intake"
@@ -44,25 +45,29 @@ const (
 	strangerBurst, strangeRate = 60, 1
 )
 
-// throttle limits how often somebody may come.
+// throttle limits how often somebody may come. What it remembers is bounded: who was not seen for longest begins anew.
 type throttle struct {
+	seen *expirable.LRU[string, *rate.Limiter]
 	mu   sync.Mutex
-	seen map[string]*rate.Limiter
 }
 
-// maxThrottled bounds what a throttle remembers; whoever is forgotten begins anew.
-const maxThrottled = 20_000
+// maxThrottled is how many a throttle remembers, and throttledFor for how long: until each of its bursts is full again.
+const (
+	maxThrottled = 20_000
+	throttledFor = 5 * time.Minute
+)
+
+func newThrottle() *throttle {
+	return &throttle{seen: expirable.NewLRU[string, *rate.Limiter](maxThrottled, nil, throttledFor)}
+}
 
 // wait takes one for key and returns how long it must wait, 0 when it may go on.
 func (t *throttle) wait(key string, perSecond rate.Limit, burst int) time.Duration {
 	t.mu.Lock()
-	if len(t.seen) > maxThrottled {
-		clear(t.seen)
-	}
-	l := t.seen[key]
-	if l == nil {
+	l, there := t.seen.Get(key)
+	if !there {
 		l = rate.NewLimiter(perSecond, burst)
-		t.seen[key] = l
+		t.seen.Add(key, l)
 	}
 	t.mu.Unlock()
 	r := l.Reserve()
@@ -74,7 +79,7 @@ func (t *throttle) wait(key string, perSecond rate.Limit, burst int) time.Durati
 }
 
 func (s *Server) pushRoutes(g *gin.Engine) {
-	s.pushing = &throttle{seen: map[string]*rate.Limiter{}}
+	s.pushing = newThrottle()
 	g.GET("/push/:key", s.withPushKey(s.pushRefresh))
 	g.POST("/push/:key", s.withPushKey(s.push))
 	g.GET("/push/:key/imports/:id", s.withPushKey(s.pushImport))
@@ -87,7 +92,7 @@ func (s *Server) withPushKey(fn func(g *gin.Context, i *models.Integration)) gin
 		i, err := s.Store.IntegrationByPushKey(g.Request.Context(), key)
 		switch {
 		case models.KindOf(err) == models.NotFound:
-			if s.slowDown(g, "stranger/"+g.ClientIP(), strangeRate, strangerBurst) {
+			if s.slowDown(g, "stranger/"+models.Network(g.ClientIP()), strangeRate, strangerBurst) {
 				return
 			}
 			s.answerPush(g, http.StatusOK, PushAnswer{Error: unknownKey})
@@ -98,6 +103,7 @@ func (s *Server) withPushKey(fn func(g *gin.Context, i *models.Integration)) gin
 		case !i.Enabled:
 			s.answerPush(g, http.StatusOK, PushAnswer{Error: "The integration is switched off."})
 		default:
+			known(g)
 			fn(g, i)
 		}
 	}
@@ -219,15 +225,15 @@ func noField(name string) error {
 // formValue streams the value of one field of a url-encoded form.
 func formValue(body *bufio.Reader, name string) (io.Reader, error) {
 	for {
-		key, err := body.ReadString('=')
-		if len(key) > 1000 || errors.Is(err, io.EOF) {
+		key, err := body.ReadSlice('=') // no longer than the buffer
+		if len(key) > 1000 || errors.Is(err, io.EOF) || errors.Is(err, bufio.ErrBufferFull) {
 			return nil, noField(name)
 		}
 		if err != nil {
 			return nil, err
 		}
 		value := &formReader{r: body}
-		if strings.TrimSpace(strings.TrimSuffix(key, "=")) == name {
+		if strings.TrimSpace(strings.TrimSuffix(string(key), "=")) == name {
 			return value, nil
 		}
 		if _, err := io.Copy(io.Discard, value); err != nil {

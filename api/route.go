@@ -167,6 +167,9 @@ func (s *Server) serve(r *route) gin.HandlerFunc {
 			return
 		}
 		asking := time.Since(began)
+		if !r.access.public {
+			known(g)
+		}
 		if !r.raw && r.method != http.MethodGet {
 			body, err := readBody(g.Request)
 			if err != nil {

@@ -64,6 +64,7 @@ type Server struct {
 	openAPI []byte
 	closing context.Context // ends the streams when the server stops
 	pushing *throttle
+	bounds  *bounds
 	peers   *peerMemory
 }
 
@@ -93,7 +94,8 @@ func (s *Server) Handler(ctx context.Context) (http.Handler, error) {
 	if err := g.SetTrustedProxies(proxies); err != nil {
 		return nil, err
 	}
-	g.Use(s.recovered, s.counted(), headers, s.plainAddress)
+	s.bounds = newBounds()
+	g.Use(s.recovered, s.counted(), headers, s.bounded, s.plainAddress)
 	g.NoRoute(s.refuse(models.NotFound, "There is nothing at this address; the routes are listed in /api/docs."))
 	g.NoMethod(func(g *gin.Context) {
 		(&call{Context: g, server: s}).problem(http.StatusMethodNotAllowed, "This address does not take "+g.Request.Method+"; the routes are listed in /api/docs.")

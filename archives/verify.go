@@ -59,8 +59,14 @@ func (r *Report) checked(format string, args ...any) {
 	r.Checked = append(r.Checked, fmt.Sprintf(format, args...))
 }
 
-// maxOwnEntry bounds what of an archive's own entries is read into memory.
-const maxOwnEntry = 512 << 20
+// What of an archive's own entries is read into memory: some 100,000 items, or as many entries of a chain as an archive
+// holds.
+const (
+	maxOwnEntry = 64 << 20
+	// leastMember is how short the members of real entries are on the average: more of them in less text take memory out of
+	// proportion, and are nobody's proof.
+	leastMember = 24
+)
 
 // Verify checks an archive offline: every byte of every item, every signature, the chain, and what is held against it.
 // The error is of reading; what is wrong with the archive is in the report.
@@ -104,7 +110,14 @@ func content(f *zip.File) ([]byte, error) {
 		return nil, err
 	}
 	defer reader.Close()
-	return io.ReadAll(io.LimitReader(reader, maxOwnEntry))
+	text, err := io.ReadAll(io.LimitReader(reader, maxOwnEntry+1))
+	if err == nil && len(text) > maxOwnEntry {
+		err = errors.New("it is too large")
+	}
+	if err == nil && bytes.Count(text, []byte("{")) > 1000+len(text)/leastMember {
+		err = errors.New("it holds too many empty parts")
+	}
+	return text, err
 }
 
 // manifest checks the signature of manifest.json.

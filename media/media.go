@@ -35,11 +35,19 @@ func New(store *models.Store, blobs *storage.Store, log *slog.Logger, budget int
 
 // cost estimates the memory of decoding a photo and its copies.
 func (m *Media) cost(item *models.Item) int64 {
-	perPixel := int64(3) // what image/jpeg takes: a progressive photo is decoded in full
-	if item.ContentType != "image/jpeg" {
-		perPixel = 12
+	return item.Width*item.Height*perPixel(item.ContentType) + item.Size + (32 << 20)
+}
+
+// perPixel is what decoding takes a pixel, in bytes: a progressive JPEG is decoded in full; a PNG has up to 16 bits a channel,
+// and a copy.
+func perPixel(contentType string) int64 {
+	switch contentType {
+	case "image/jpeg":
+		return 3
+	case "image/png":
+		return 16
 	}
-	return min(m.budget, item.Width*item.Height*perPixel+item.Size+(32<<20))
+	return 8
 }
 
 // MakeRenditions makes the renditions of every photo of an order that lacks them. A photo that can't be decoded is
@@ -89,6 +97,9 @@ func (e *decodeError) Unwrap() error { return e.cause }
 
 func (m *Media) make(ctx context.Context, item *models.Item) error {
 	cost := m.cost(item)
+	if cost > m.budget {
+		return &decodeError{fmt.Errorf("it has %d million pixels, more than can be made smaller here", item.Width*item.Height/1_000_000)}
+	}
 	if err := m.room.Acquire(ctx, cost); err != nil {
 		return err
 	}

@@ -242,6 +242,9 @@ func ParseSurvey(raw []byte) (*SurveyTemplate, error) {
 	if len(raw) > maxTemplate {
 		return nil, Errorf(TooLarge, "A survey template has at most %d KB.", maxTemplate>>10)
 	}
+	if err := CheckJSON(raw); err != nil {
+		return nil, err
+	}
 	t := &SurveyTemplate{}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()

@@ -27,7 +27,8 @@ const (
 	MaxColumns  = 1000
 	maxRow      = 8 << 20   // bytes of one row of a CSV
 	maxCell     = 1 << 20   // bytes of one cell
-	maxUnzipped = 768 << 20 // of an XLSX in all
+	maxUnzipped = 512 << 20 // of an XLSX in all
+	maxPart     = 16 << 20  // of those parts of an XLSX that are read whole: everything but sheets and shared texts
 	maxZipped   = 128 << 20
 	inMemory    = 4 << 20 // parts of an XLSX that are larger go through the disk
 )
@@ -388,6 +389,10 @@ func checkZip(path string) error {
 	for _, part := range archive.File {
 		if total += part.UncompressedSize64; total > maxUnzipped || part.UncompressedSize64 > maxUnzipped {
 			return wrong("The file unpacks to more than %d MB: save it as CSV, or in parts.", maxUnzipped>>20)
+		}
+		streamed := strings.HasPrefix(part.Name, "xl/worksheets/sheet") || part.Name == "xl/sharedStrings.xml"
+		if !streamed && part.UncompressedSize64 > maxPart && !strings.HasPrefix(part.Name, "xl/media/") {
+			return wrong("The part %s of the file unpacks to more than %d MB, which no list of orders needs: save it as CSV.", strings.ToValidUTF8(part.Name, "?"), maxPart>>20)
 		}
 	}
 	if len(archive.File) > 10_000 {

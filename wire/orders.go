@@ -173,6 +173,10 @@ type reading struct {
 func DecodeOrder(raw json.RawMessage, line int64, zone *time.Location) models.Incoming {
 	in := models.Incoming{Line: line}
 	r := &reading{in: &in, known: map[string]bool{}, zone: zone}
+	if err := models.CheckJSON(raw); err != nil {
+		in.Problems.Add("workOrders", "Element %d can't be read: %v", line, err)
+		return in
+	}
 	if err := json.Unmarshal(raw, &r.fields); err != nil {
 		in.Problems.Add("workOrders", "Element %d is no order: want an object with workOrderNumber.", line)
 		return in
@@ -373,6 +377,10 @@ func (r *reading) services() {
 
 // DecodeServices reads a list of services, one service, or JSON text of either. Problems name tasks[i].
 func DecodeServices(raw json.RawMessage) (tasks []models.IncomingTask, problems models.Problems) {
+	if err := models.CheckJSON(raw); err != nil {
+		problems.Add("services", "They can't be read: %v", err)
+		return nil, problems
+	}
 	if raw[0] == '"' {
 		var s string
 		if json.Unmarshal(raw, &s) != nil || strings.TrimSpace(s) == "" {

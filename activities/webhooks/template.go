@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +25,15 @@ const (
 	maxNesting  = 4
 )
 
+// blockTag is the beginning of a tag that opens, ends or includes, with and without the ~ that trims blanks.
+var blockTag = regexp.MustCompile(`\{\{+~?\s*([#^/>])`)
+
+// What filling a template may cost.
+const (
+	maxRounds = 20_000  // of all its {{#each}} together
+	maxFilled = 8 << 20 // bytes beside the file in line
+)
+
 // CheckTemplate says what is wrong with a template: it must be Handlebars and give valid JSON on a sample.
 func CheckTemplate(template string) error {
 	if template == PruvanTemplate {
@@ -31,13 +43,13 @@ func CheckTemplate(template string) error {
 		return fmt.Errorf("a template has at most %d characters", maxTemplate)
 	}
 	depth := 0
-	for i := 0; i+3 <= len(template); i++ {
-		switch template[i : i+3] {
-		case "{{#", "{{^":
+	for _, tag := range blockTag.FindAllStringSubmatch(template, -1) {
+		switch tag[1] {
+		case "#", "^":
 			depth++
-		case "{{/":
+		case "/":
 			depth--
-		case "{{>":
+		case ">":
 			return errors.New("a template can't include others ({{>…}})")
 		}
 		if depth > maxNesting {
@@ -159,6 +171,41 @@ func render(template string, c content) (body []byte, err error) {
 			return "null"
 		}
 		return raymond.SafeString(text)
+	})
+	// The library's own each has no end when lists are walked inside of lists: this one counts.
+	rounds, filled := 0, 0
+	parsed.RegisterHelper("each", func(over any, options *raymond.Options) raymond.SafeString {
+		var text strings.Builder
+		list := reflect.ValueOf(over)
+		one := func(i, n int, key, value any) {
+			if rounds++; rounds > maxRounds || filled > maxFilled {
+				panic(fmt.Errorf("it walks through more than %d elements", maxRounds))
+			}
+			data := options.NewDataFrame()
+			data.Set("index", i)
+			data.Set("key", key)
+			data.Set("first", i == 0)
+			data.Set("last", i == n-1)
+			part := options.FnCtxData(value, data)
+			filled += len(part)
+			text.WriteString(part)
+		}
+		switch list.Kind() {
+		case reflect.Slice, reflect.Array:
+			for i := range list.Len() {
+				one(i, list.Len(), i, list.Index(i).Interface())
+			}
+		case reflect.Map:
+			keys := list.MapKeys()
+			slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+			for i, key := range keys {
+				one(i, len(keys), key.Interface(), list.MapIndex(key).Interface())
+			}
+		}
+		if text.Len() == 0 {
+			return raymond.SafeString(options.Inverse())
+		}
+		return raymond.SafeString(text.String())
 	})
 	context := map[string]any{"workorder": escaped(c.WorkOrder), "file": raymond.SafeString(c.File), "type": escaped(c.Type), "id": escaped(c.ID), "timestamp": escaped(c.Timestamp)}
 	if c.Item != nil {

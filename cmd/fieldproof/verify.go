@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"unicode"
 
 	"fieldproof/archives"
 )
@@ -83,17 +85,27 @@ func (v verifyCommand) Run() error {
 }
 
 func show(r *archives.Report) {
-	fmt.Printf("Work order %s, %d items, head %s\n", r.Number, r.Items, r.Head)
+	fmt.Printf("Work order %s, %d items, head %s\n", printable(r.Number), r.Items, printable(r.Head))
 	for _, c := range r.Checked {
-		fmt.Println("  good   ", c)
+		fmt.Println("  good   ", printable(c))
 	}
 	for _, n := range r.Notes {
-		fmt.Println("  note   ", n)
+		fmt.Println("  note   ", printable(n))
 	}
 	for _, p := range r.Problems {
-		fmt.Println("  WRONG  ", p)
+		fmt.Println("  WRONG  ", printable(p))
 	}
 	if len(r.Problems) == 0 {
 		fmt.Println("The archive stands the check.")
 	}
+}
+
+// printable keeps what an archive says from writing over the verdict: no control characters, no turns of direction.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsGraphic(r) {
+			return r
+		}
+		return '\uFFFD'
+	}, s)
 }

@@ -299,3 +299,12 @@ func (i *Installation) FreezeTemporal() (thaw func()) {
 	_ = syscall.Kill(i.parts[0].Cmd.Process.Pid, syscall.SIGCONT)
 	return func() { signalTree(i.parts[0].Cmd.Process.Pid, syscall.SIGCONT) }
 }
+
+// Processes are those of Fieldproof itself.
+func (i *Installation) Processes() map[int]bool {
+	all := map[int]bool{}
+	for _, p := range i.parts {
+		all[p.Cmd.Process.Pid] = true
+	}
+	return all
+}
