@@ -331,7 +331,7 @@ func (s *Server) testDestination(c *call, _ nothing) (TestResult, error) {
 		err = s.Deliveries.Test(c.ctx(), d)
 	}
 	if err != nil {
-		result.OK, result.Error = false, err.Error()
+		result.OK, result.Error = false, models.ErrorText(err)
 	}
 	return result, nil
 }

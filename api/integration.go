@@ -369,7 +369,7 @@ func (s *Server) testIntegration(c *call, _ nothing) (TestResult, error) {
 		return TestResult{}, err
 	}
 	if err := s.Integrations.Test(c.ctx(), i); err != nil {
-		return TestResult{Error: err.Error()}, nil //nolint:nilerr // the failure is the answer
+		return TestResult{Error: models.ErrorText(err)}, nil //nolint:nilerr // the failure is the answer
 	}
 	return TestResult{OK: true}, nil
 }

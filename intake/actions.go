@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -67,10 +68,26 @@ func (a *Actions) Act(ctx context.Context, order *models.WorkOrder, action *mode
 			}
 		}
 		if errors.As(err, &refused) {
-			return err
+			return a.told(ctx, asked, refused)
 		}
 		return &models.Error{Kind: models.Unavailable, Message: noAnswer, Cause: err}
 	}
+}
+
+// told is a refusal with its words, which stand in the action's row and never in Temporal.
+func (a *Actions) told(ctx context.Context, action *models.Action, refused *models.Error) error {
+	if refused.Message != "" {
+		return refused
+	}
+	row, err := models.One[models.Action](a.Store.Read(ctx).Where("id = ?", action.ID), "action")
+	if err != nil {
+		return err
+	}
+	var why protocol.Refusal
+	if err := json.Unmarshal([]byte(row.Refusal), &why); err != nil {
+		return fmt.Errorf("intake: read why an action was refused: %w", err)
+	}
+	return why.Err()
 }
 
 // lookTime is how long the last look at the history may take, when no answer came.

@@ -101,7 +101,7 @@ func (r *Reports) RenderReport(ctx context.Context, publicationID string) error 
 	if err := r.render(scoped, publication); err != nil {
 		noted := r.Store.Write(scoped, func(tx *models.Tx) error {
 			return tx.Model(&models.Delivery{}).Where("publication_id = ? AND takes_report AND state IN ?", publicationID, []string{models.DeliveryPending, models.DeliveryRetrying}).
-				Updates(map[string]any{"state": models.DeliveryRetrying, "last_error": "the report can't be made: " + err.Error()}).Error
+				Updates(map[string]any{"state": models.DeliveryRetrying, "last_error": "the report can't be made: " + models.ErrorText(err)}).Error
 		})
 		if noted != nil {
 			return fmt.Errorf("%w; and its failure can't be noted: %w", err, noted)

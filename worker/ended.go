@@ -26,7 +26,7 @@ func (e *endedRun) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteA
 	out, err := e.Next.ExecuteActivity(ctx, in)
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		err = temporal.NewApplicationErrorWithOptions("cancelled: its run ended, or its worker stops", "Cancelled",
-			temporal.ApplicationErrorOptions{Cause: err, Category: temporal.ApplicationErrorCategoryBenign})
+			temporal.ApplicationErrorOptions{Category: temporal.ApplicationErrorCategoryBenign})
 	}
 	return out, err
 }

@@ -53,7 +53,7 @@ func Start(c client.Client, a Activities, queues []string, log *slog.Logger) (st
 			stop()
 			return nil, fmt.Errorf("there is no queue %q; the queues are %v", queue, protocol.Queues)
 		}
-		w := worker.New(c, queue, options(queue))
+		w := worker.New(c, queue, options(queue, log))
 		register(w, queue, a)
 		if err := w.Start(); err != nil {
 			stop()
@@ -65,7 +65,7 @@ func Start(c client.Client, a Activities, queues []string, log *slog.Logger) (st
 }
 
 // options size a worker. Heavy work is bounded by memory budgets of its own; these numbers only bound its number.
-func options(queue string) worker.Options {
+func options(queue string, log *slog.Logger) worker.Options {
 	o := worker.Options{
 		WorkerStopTimeout:                       10 * time.Second,
 		MaxConcurrentWorkflowTaskExecutionSize:  100,
@@ -73,7 +73,7 @@ func options(queue string) worker.Options {
 		MaxConcurrentEagerActivityExecutionSize: 100,
 		MaxConcurrentWorkflowTaskPollers:        8,
 		MaxConcurrentActivityTaskPollers:        4,
-		Interceptors:                            []interceptor.WorkerInterceptor{&endedRuns{}},
+		Interceptors:                            []interceptor.WorkerInterceptor{&reasons{log: log}, &endedRuns{}},
 	}
 	switch queue {
 	case protocol.MediaQueue:

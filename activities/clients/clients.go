@@ -75,7 +75,10 @@ func (c *Clients) SendToClient(ctx context.Context, subject string) (protocol.We
 			return pass, err
 		}
 		if l.next == nil {
-			pass.NextSeconds, pass.LastError = l.wait(), l.trouble
+			pass.NextSeconds = l.wait()
+			if l.trouble != "" {
+				pass.LastError = "the client's system refuses something or does not answer; the order's messages say why"
+			}
 			return pass, nil
 		}
 		last := l.next
@@ -151,15 +154,15 @@ func (c *Clients) try(ctx context.Context, destinationID string, m *models.Clien
 	case failure == nil:
 		m.State, m.LastError, m.DeliveredAt = models.DeliveryDelivered, note, &now
 	case errors.As(failure, &final) || (answered && int(m.Attempts) > len(retries)) || (!answered && now.Sub(m.CreatedAt.Time) > givesUpAfter):
-		m.State, m.LastError = models.DeliveryFailed, failure.Error()
+		m.State, m.LastError = models.DeliveryFailed, models.ErrorText(failure)
 	default:
 		next := models.At(now.Add(retries[min(int(m.Attempts), len(retries))-1]))
-		m.State, m.LastError, m.NextAttemptAt = models.DeliveryRetrying, failure.Error(), &next
+		m.State, m.LastError, m.NextAttemptAt = models.DeliveryRetrying, models.ErrorText(failure), &next
 	}
 	attempt := &models.Attempt{AccountID: d.AccountID, DeliveryID: m.DeliveryID, MessageID: &m.ID, At: began, Milliseconds: time.Since(began.Time).Milliseconds(), Answer: said,
 		Request: m.Kind + " " + m.ItemID}
 	if failure != nil {
-		attempt.Error = failure.Error()
+		attempt.Error = models.ErrorText(failure)
 		if refused != nil {
 			attempt.Status = int64(refused.Status)
 		}

@@ -111,11 +111,11 @@ func (b *Deliveries) Deliver(ctx context.Context, deliveryID string) (protocol.D
 	case failure == nil:
 		d.State, d.LastError, d.DeliveredAt = models.DeliveryDelivered, "", &now
 	case errors.As(failure, &final) || now.After(d.GiveUpAt.Time):
-		d.State, d.LastError = models.DeliveryFailed, failure.Error()
+		d.State, d.LastError = models.DeliveryFailed, models.ErrorText(failure)
 	default:
 		rest = retries[min(int(d.Attempts)-1, len(retries)-1)]
 		next := models.At(now.Add(rest))
-		d.State, d.LastError, d.NextAttemptAt = models.DeliveryRetrying, failure.Error(), &next
+		d.State, d.LastError, d.NextAttemptAt = models.DeliveryRetrying, models.ErrorText(failure), &next
 	}
 	attempt.Error = d.LastError
 	err = b.Store.Write(ctx, func(tx *models.Tx) error {

@@ -224,21 +224,21 @@ func (a *Integrations) record(ctx context.Context, i *models.Integration, began 
 			return tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(changed).Error
 		}
 		failures := fresh.Failures + 1
-		changed["status"], changed["last_error"], changed["failures"] = models.IntegrationError, failure.Error(), failures
+		changed["status"], changed["last_error"], changed["failures"] = models.IntegrationError, models.ErrorText(failure), failures
 		changed["asked"] = ""
 		var told *peerError
 		final := errors.As(failure, &told) && failures > 1
 		if n := int(failures) - 1; n < len(retries) && !final {
 			changed["asked"], changed["retry_at"] = fresh.AskAgain(), models.At(now.Add(retries[n]))
 		} else {
-			err := tx.Raise(&models.Alert{AccountID: i.AccountID, Kind: models.AlertPeerTrouble, Subject: i.ID, Title: i.ClientCode + " can't be fetched", Detail: failure.Error(),
+			err := tx.Raise(&models.Alert{AccountID: i.AccountID, Kind: models.AlertPeerTrouble, Subject: i.ID, Title: i.ClientCode + " can't be fetched", Detail: models.ErrorText(failure),
 				Remedy: "Look at the address and the credentials of the integration, test it, and refresh it by hand."})
 			if err != nil {
 				return err
 			}
 		}
 		kind := models.LogRefresh
-		if err := tx.Log(&models.LogEntry{AccountID: i.AccountID, IntegrationID: i.ID, Kind: kind, Outcome: "failed", Summary: failure.Error()}, nil); err != nil {
+		if err := tx.Log(&models.LogEntry{AccountID: i.AccountID, IntegrationID: i.ID, Kind: kind, Outcome: "failed", Summary: models.ErrorText(failure)}, nil); err != nil {
 			return err
 		}
 		return tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(changed).Error

@@ -3,6 +3,7 @@ package records
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -37,9 +38,23 @@ func (r *Records) ApplyAction(ctx context.Context, in protocol.ApplyInput) (prot
 	}
 	result := protocol.ApplyResult{Card: card, Outcome: protocol.Outcome{Applied: refused == nil}}
 	if refused != nil {
-		result.Outcome.Refusal = protocol.Refuse(refused)
+		// What a refusal says may hold what people typed: it stays in the row, where whoever asked reads it.
+		if err := r.keepRefusal(ctx, in, refused); err != nil {
+			return protocol.ApplyResult{}, err
+		}
+		result.Outcome.Refusal = &protocol.Refusal{Kind: refused.Kind, State: refused.State, Allowed: refused.Allowed}
 	}
 	return result, nil
+}
+
+func (r *Records) keepRefusal(ctx context.Context, in protocol.ApplyInput, refused *models.Error) error {
+	text, err := json.Marshal(protocol.Refuse(refused))
+	if err != nil {
+		return err
+	}
+	return r.Store.Write(models.InAccount(ctx, in.AccountID), func(tx *models.Tx) error {
+		return tx.Model(&models.Action{}).Where("id = ?", in.ActionID).Update("refusal", string(text)).Error
+	})
 }
 
 // apply returns the order as it stands after the action, or before it when it is refused.

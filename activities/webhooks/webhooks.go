@@ -78,7 +78,7 @@ func (w *Webhooks) SendWebhooks(ctx context.Context, destinationID string) (prot
 		if d.DeletedAt != nil || !d.Enabled {
 			return pass, w.dropAll(scoped, d)
 		}
-		pass.LastError = d.LastError
+		pass.LastError = "the endpoint takes nothing; its log says why"
 		if d.ProbeAt != nil && d.ProbeAt.After(time.Now()) {
 			pass.NextSeconds = seconds(time.Until(d.ProbeAt.Time))
 			return pass, nil
@@ -190,22 +190,22 @@ func (w *Webhooks) record(ctx context.Context, d *models.Destination, answers []
 			m := a.message
 			m.Attempts++
 			attempts[i] = models.Attempt{AccountID: d.AccountID, DeliveryID: m.DeliveryID, MessageID: &m.ID, At: a.at, Milliseconds: a.took.Milliseconds(), Status: int64(a.status), Answer: a.said,
-				Request: fmt.Sprintf("POST %s, %s, %d bytes", d.Settings.URL, m.Type, a.size)}
+				Request: fmt.Sprintf("POST %s, %s, %d bytes", models.Redact(d.Settings.URL), m.Type, a.size)}
 			m.NextAttemptAt = nil
 			switch {
 			case a.err == nil:
 				m.State, m.LastError, m.DeliveredAt = models.DeliveryDelivered, "", &now
 			case now.After(m.GiveUpAt.Time):
-				m.State, m.LastError = models.DeliveryFailed, a.err.Error()
+				m.State, m.LastError = models.DeliveryFailed, models.ErrorText(a.err)
 			default:
 				next := models.At(now.Add(max(restAfter(m.Attempts), a.rest)))
-				m.State, m.LastError, m.NextAttemptAt = models.DeliveryRetrying, a.err.Error(), &next
+				m.State, m.LastError, m.NextAttemptAt = models.DeliveryRetrying, models.ErrorText(a.err), &next
 			}
 			if a.err == nil {
 				arrived = append(arrived, m.ID)
 				continue
 			}
-			attempts[i].Error, lastError = a.err.Error(), a.err.Error()
+			attempts[i].Error, lastError = models.ErrorText(a.err), models.ErrorText(a.err)
 			gone = gone || a.status == http.StatusGone
 			if err := tx.Select("state", "attempts", "last_error", "next_attempt_at", "delivered_at").Updates(m).Error; err != nil {
 				return err
