@@ -271,7 +271,7 @@ func (s *Server) showShared(c *call, l *models.Link, problem string, status int)
 		case models.Photo:
 			v.Photos++
 			if l.AllowDownloads { // the code opens the original
-				v.Codes[i.ID] = signer.Code(i.ID)
+				v.Codes[i.ID] = signer.LinkCode(l.ID, i.ID)
 			}
 		}
 	}
@@ -456,6 +456,13 @@ func (s *Server) sharedReport(c *call, l *models.Link) error {
 	content, err := s.Reports.Of(ctx, proof, nil)
 	if err != nil {
 		return err
+	}
+	signer, err := s.Store.Signer(ctx, l.AccountID)
+	if err != nil {
+		return err
+	}
+	content.Verify = func(i *models.Item) string {
+		return s.PublicURL + "/verify/" + i.UUID + "?code=" + signer.LinkCode(l.ID, i.ID)
 	}
 	return c.sendReport(ctx, content, models.SafeName(proof.Order.DisplayNumber()))
 }

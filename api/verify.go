@@ -44,8 +44,16 @@ func (s *Server) vouched(c *call) ([]Vouched, error) {
 	ctx := models.AcrossAccounts(c.Request.Context())
 	db := s.Store.Read(ctx)
 	var items []*models.Item
-	if err := db.Where("uuid = ? AND deleted_at IS NULL", uuid).Order("id").Limit(100).Find(&items).Error; err != nil {
+	err := db.Select("items.*").Joins("JOIN work_orders ON work_orders.id = items.work_order_id AND NOT work_orders.hidden").
+		Where("items.uuid = ? AND items.deleted_at IS NULL", uuid).Order("items.id").Limit(100).Find(&items).Error
+	if err != nil {
 		return nil, err
+	}
+	var link *models.Link // whose code it is
+	if id, _, ofLink := strings.Cut(code, "."); ofLink {
+		if link, err = models.One[models.Link](db.Where("id = ? AND revoked_at IS NULL", id), "link"); err != nil && models.KindOf(err) != models.NotFound {
+			return nil, err
+		}
 	}
 	var found []Vouched
 	for _, item := range items {
@@ -75,7 +83,7 @@ func (s *Server) vouched(c *call) ([]Vouched, error) {
 			if err != nil {
 				return nil, err
 			}
-			if !signer.Opens(item.ID, code) {
+			if !signer.Opens(item.ID, code) && (link == nil || !link.Shows(item) || !signer.OpensByLink(link.ID, item.ID, code)) {
 				continue
 			}
 			if item.BlobKey != "" {

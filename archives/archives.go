@@ -69,6 +69,16 @@ type ManifestItem struct {
 	Notes           string               `json:"notes"`
 	SurveyID        string               `json:"survey_id,omitempty"`
 	Answers         json.RawMessage      `json:"answers,omitempty"` // of a survey response
+	// Leaf is what the chain commits to of the item, and Proof where: absent before it is published.
+	Leaf  string     `json:"leaf,omitempty"`
+	Proof *ItemProof `json:"proof,omitempty"`
+}
+
+// ItemProof is the way from a leaf to the root that an entry of the chain names (RFC 6962, 2.1.1).
+type ItemProof struct {
+	Entry int64    `json:"entry"`
+	Index int64    `json:"index"`
+	Path  []string `json:"path"` // hex, from the sibling up
 }
 
 // Describe makes an item's manifest entry.
@@ -161,6 +171,9 @@ func (a *Archives) plan(ctx context.Context, accountID string, property *models.
 			m.Items = append(m.Items, Describe(proof, item, at))
 		}
 	}
+	if err := a.prove(ctx, &m, proofs); err != nil {
+		return nil, err
+	}
 	signer, err := a.Store.Signer(ctx, accountID)
 	if err != nil {
 		return nil, err
@@ -186,6 +199,51 @@ func (a *Archives) plan(ctx context.Context, accountID string, property *models.
 	f.Modified = m.GeneratedAt.Time
 	f.Manifest = m
 	return f, f.end()
+}
+
+// prove gives each published item its leaf and path.
+func (a *Archives) prove(ctx context.Context, m *Manifest, proofs []*models.Proof) error {
+	db := a.Store.Read(ctx)
+	ids := map[string]int{} // item id → its place in the manifest
+	var orders []string
+	n := 0
+	for _, p := range proofs {
+		orders = append(orders, p.Order.ID)
+		for _, i := range p.Items {
+			ids[i.ID] = n
+			n++
+		}
+	}
+	for some := range slices.Chunk(orders, 200) {
+		var rows []models.PublicationItem
+		err := db.Select("publication_items.*").Joins("JOIN publications ON publications.id = publication_items.publication_id").
+			Where("publications.work_order_id IN ?", some).Order("publication_items.sequence, publication_items.leaf_index").Find(&rows).Error
+		if err != nil {
+			return err
+		}
+		for len(rows) > 0 {
+			end := slices.IndexFunc(rows, func(r models.PublicationItem) bool { return r.Sequence != rows[0].Sequence })
+			if end < 0 {
+				end = len(rows)
+			}
+			entry := rows[:end]
+			rows = rows[end:]
+			leaves := make([]string, len(entry))
+			for i, r := range entry {
+				leaves[i] = r.Leaf
+			}
+			if slices.Contains(leaves, "") {
+				continue // an entry with a list
+			}
+			tree := models.NewTree(leaves)
+			for i, r := range entry {
+				if at, here := ids[r.ItemID]; here {
+					m.Items[at].Leaf, m.Items[at].Proof = r.Leaf, &ItemProof{r.Sequence, int64(i), tree.Paths[i]}
+				}
+			}
+		}
+	}
+	return nil
 }
 
 func later(a, b models.Time) models.Time {
@@ -248,30 +306,44 @@ func (a *Archives) chain(ctx context.Context, accountID string, m *Manifest, pro
 	for _, i := range m.Items {
 		held[i.UUID] = true
 	}
-	gone := map[string]bool{}
+	office := !slices.ContainsFunc(proofs, func(p *models.Proof) bool { return p.Audience != models.ForOffice })
+	if office {
+		// Only the office is told what was published once and is not here.
+		for chunk := range slices.Chunk(ids, 500) {
+			var uuids []string
+			err := db.Model(&models.PublicationItem{}).Joins("JOIN publications ON publications.id = publication_items.publication_id").
+				Joins("JOIN items ON items.id = publication_items.item_id").Where("publications.work_order_id IN ?", chunk).
+				Order("publication_items.sequence, publication_items.leaf_index").Pluck("items.uuid", &uuids).Error
+			if err != nil {
+				return nil, err
+			}
+			for _, uuid := range uuids {
+				if !held[uuid] && !slices.Contains(m.Withdrawn, uuid) {
+					m.Withdrawn = append(m.Withdrawn, uuid)
+				}
+			}
+		}
+	}
 	var rows []models.ChainEntry
 	err := db.Where("account_id = ? AND sequence > ? AND sequence <= ?", accountID, upTo-chainAtMost, upTo).Order("sequence").
 		FindInBatches(&rows, 500, func(*gorm.DB, int) error {
 			for i := range rows {
 				e := &rows[i]
-				line, err := json.Marshal(LineOf(e, own[e.WorkOrderID]))
-				if err != nil {
-					return err
-				}
-				text.Write(append(line, '\n'))
-				if own[e.WorkOrderID] {
+				whole := own[e.WorkOrderID]
+				if whole {
 					var released models.EntryManifest
 					if err := json.Unmarshal([]byte(e.Manifest), &released); err != nil {
 						return err
 					}
-					for _, item := range released.Items {
-						if !held[item.UUID] && !gone[item.UUID] {
-							gone[item.UUID] = true
-							m.Withdrawn = append(m.Withdrawn, item.UUID)
-						}
-					}
+					// An entry with a list goes whole only to who may see all that it names.
+					whole = office || !slices.ContainsFunc(released.Items, func(i models.EntryItem) bool { return !held[i.UUID] })
 					m.GeneratedAt = later(m.GeneratedAt, e.SignedAt)
 				}
+				line, err := json.Marshal(LineOf(e, whole))
+				if err != nil {
+					return err
+				}
+				text.Write(append(line, '\n'))
 				if e.Sequence == upTo {
 					m.Proof.Head = &models.ProofHead{Account: e.AccountID, Sequence: e.Sequence, Head: e.Head, KeyID: e.KeyID, SignedAt: e.SignedAt}
 				}

@@ -19,6 +19,8 @@ import (
 
 	"github.com/digitorus/pkcs7"
 	"github.com/digitorus/timestamp"
+	"github.com/transparency-dev/merkle/proof"
+	"github.com/transparency-dev/merkle/rfc6962"
 
 	"fieldproof/models"
 )
@@ -408,6 +410,9 @@ func (r *Report) released(m *Manifest, l *links, sequences []int64) {
 		if !m.about(released.WorkOrder.ID) {
 			continue
 		}
+		if released.ItemsRoot != "" {
+			r.part(n, m, &released, published)
+		}
 		for _, item := range released.Items {
 			published[item.UUID] = true
 			have, there := here[item.UUID]
@@ -434,6 +439,48 @@ func (r *Report) released(m *Manifest, l *links, sequences []int64) {
 		if n > 0 {
 			r.note("%d items are not published yet: only this archive's own signature vouches for them.", n)
 		}
+	}
+}
+
+// part checks the archive's items of an entry that commits by a root.
+func (r *Report) part(n int64, m *Manifest, released *models.EntryManifest, published map[string]bool) {
+	root, err := hex.DecodeString(released.ItemsRoot)
+	if err != nil {
+		r.problem("The root of entry %d can't be read.", n)
+		return
+	}
+	here := int64(0)
+	for _, item := range m.Items {
+		if item.Proof == nil || item.Proof.Entry != n {
+			continue
+		}
+		path := make([][]byte, len(item.Proof.Path))
+		for i, text := range item.Proof.Path {
+			if path[i], err = hex.DecodeString(text); err != nil {
+				path[i] = nil
+			}
+		}
+		var leaf models.Leaf
+		err := errors.New("its place is none")
+		if item.Proof.Index >= 0 && released.ItemCount > 0 {
+			err = proof.VerifyInclusion(rfc6962.DefaultHasher, uint64(item.Proof.Index), uint64(released.ItemCount), rfc6962.DefaultHasher.HashLeaf([]byte(item.Leaf)), path, root)
+		}
+		switch {
+		case err != nil:
+			r.problem("Item %s is not one that entry %d of the chain published: %v.", item.UUID, n, err)
+			continue
+		case json.Unmarshal([]byte(item.Leaf), &leaf) != nil || leaf.UUID != item.UUID || leaf.SHA256 != item.SHA256:
+			r.problem("Item %s is not the one that was published: entry %d of the chain commits to other bytes.", item.UUID, n)
+		case (leaf.TakenAt == nil) != (item.TakenAt == nil), leaf.TakenAt != nil && !leaf.TakenAt.Equal(item.TakenAt.Time), !leaf.ReceivedAt.Equal(item.ReceivedAt.Time):
+			r.problem("Item %s bears other times than those that were published by entry %d.", item.UUID, n)
+		}
+		here++
+		published[item.UUID] = true
+	}
+	if here == released.ItemCount {
+		r.checked("all %d items of publication %d", here, released.Publication.Number)
+	} else {
+		r.note("Publication %d released %d items: %d of them are in this archive as it proves them; the others are not in it, were published again later, or were withdrawn.", released.Publication.Number, released.ItemCount, here)
 	}
 }
 

@@ -150,12 +150,15 @@ type KeyManifest struct {
 	Public string `json:"public_key"`
 }
 
-// EntryManifest is the manifest of a [PublicationEntry]: what was released, as it was taken.
+// EntryManifest is the manifest of a [PublicationEntry]: it commits to what was released by the root of a [Tree], so that a
+// part can be proved without the rest. Entries from before have a list instead, which names everything.
 type EntryManifest struct {
 	Account     EntryAccount     `json:"account"`
 	WorkOrder   EntryOrder       `json:"work_order"`
 	Publication EntryPublication `json:"publication"`
-	Items       []EntryItem      `json:"items"`
+	ItemCount   int64            `json:"item_count,omitempty"`
+	ItemsRoot   string           `json:"items_root,omitempty"` // hex
+	Items       []EntryItem      `json:"items,omitempty"`
 }
 
 // EntryAccount names who vouches.
@@ -192,7 +195,7 @@ type EntryItem struct {
 	ReceivedAt    Time          `json:"received_at"`
 	Position      Position      `json:"position"`
 	Source        ItemSource    `json:"source"`
-	Device        string        `json:"device"`
+	Device        string        `json:"device,omitempty"` // of entries with a list
 	Certification Certification `json:"certification"`
 	UploadedBy    string        `json:"uploaded_by"`
 }
@@ -282,11 +285,11 @@ func (tx *Tx) append(c *Chain, secrets *ChainSecrets, e *ChainEntry, manifest an
 	return e, tx.Model(c).Select("sequence", "head", "signed_at", "stamp_due_at").Updates(c).Error
 }
 
-// prove signs what a publication releases, as the next entry of the account's chain.
-func (tx *Tx) prove(o *WorkOrder, p *Publication, by string, items []*Item) (*ProofHead, error) {
+// prove signs what a publication releases, as the next entry of the account's chain, and returns the leaves of the items.
+func (tx *Tx) prove(o *WorkOrder, p *Publication, by string, items []*Item) (*ProofHead, []string, error) {
 	account, err := One[Account](tx.Where("id = ?", o.AccountID), "account")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var uploaders []string
 	for _, i := range items {
@@ -294,35 +297,39 @@ func (tx *Tx) prove(o *WorkOrder, p *Publication, by string, items []*Item) (*Pr
 	}
 	users, err := Usernames(tx.DB, uploaders)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var tasks []Task
 	if err := tx.Where("work_order_id = ?", o.ID).Find(&tasks).Error; err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	taskNames := map[string]string{}
 	for _, t := range tasks {
 		taskNames[t.ID] = t.Name
 	}
 	m := EntryManifest{Account: EntryAccount{account.ID, account.Name}, WorkOrder: EntryOrder{o.ID, o.DisplayNumber(), o.Address},
-		Publication: EntryPublication{p.ID, p.Number, p.CreatedAt, by}, Items: []EntryItem{}}
-	for _, i := range items {
+		Publication: EntryPublication{p.ID, p.Number, p.CreatedAt, by}, ItemCount: int64(len(items))}
+	leaves := make([]string, len(items))
+	for n, i := range items {
 		e := EntryItem{UUID: i.UUID, Kind: i.Kind, Revision: i.Revision, SHA256: i.ContentHash(), Size: i.Size, EvidenceType: i.EvidenceType, TakenAt: i.TakenAt,
-			ReceivedAt: i.ReceivedAt, Position: i.Position, Source: i.Source, Device: i.Device, Certification: i.Certification, UploadedBy: users[i.UploadedBy]}
+			ReceivedAt: i.ReceivedAt, Position: i.Position, Source: i.Source, Certification: i.Certification, UploadedBy: users[i.UploadedBy]}
 		if i.TaskID != nil {
 			e.Task = taskNames[*i.TaskID]
 		}
-		m.Items = append(m.Items, e)
+		if leaves[n], err = newLeaf(e); err != nil {
+			return nil, nil, err
+		}
 	}
+	m.ItemsRoot = NewTree(leaves).Root
 	c, secrets, err := tx.chain(o.AccountID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	entry, err := tx.append(c, secrets, &ChainEntry{Kind: PublicationEntry, WorkOrderID: o.ID, PublicationID: p.ID}, m)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return entry.proofHead(), nil
+	return entry.proofHead(), leaves, nil
 }
 
 // RotateKey gives the account a new signing key. The old one signs its introduction, so that who trusts the old one
@@ -429,4 +436,17 @@ func (s *Signer) Code(itemID string) string {
 // Opens tells whether code is that of an item.
 func (s *Signer) Opens(itemID, code string) bool {
 	return subtle.ConstantTimeCompare([]byte(s.Code(itemID)), []byte(code)) == 1
+}
+
+// LinkCode is the code of an item on a secure link: it dies when the link is revoked, and not when it merely ends, because
+// it stands in reports that were printed.
+func (s *Signer) LinkCode(linkID, itemID string) string {
+	mac := hmac.New(sha256.New, s.code)
+	mac.Write([]byte("verify/" + linkID + "/" + itemID))
+	return linkID + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:18])
+}
+
+// OpensByLink tells whether code is that of an item on a link.
+func (s *Signer) OpensByLink(linkID, itemID, code string) bool {
+	return subtle.ConstantTimeCompare([]byte(s.LinkCode(linkID, itemID)), []byte(code)) == 1
 }

@@ -241,12 +241,12 @@ func PublishedProof(db *gorm.DB, orderID string, itemIDs []string) (*Proof, erro
 	return p, nil
 }
 
-// PublishedItem is an item that was published, of an order that is not deleted, and neither deleted nor rejected since;
+// PublishedItem is an item that was published with the order in which it lies, of one that is not deleted, and neither deleted nor rejected since;
 // else [NotFound]. It costs the same however many items its order has.
 func PublishedItem(db *gorm.DB, id string) (*Item, error) {
 	return One[Item](db.Select("items.*").Joins("JOIN work_orders ON work_orders.id = items.work_order_id AND NOT work_orders.hidden").
 		Where("items.id = ? AND items.deleted_at IS NULL AND items.review <> ?", id, ReviewRejected).
-		Where("EXISTS (SELECT 1 FROM publication_items WHERE publication_items.item_id = items.id)"), "published item")
+		Where("EXISTS (SELECT 1 FROM publication_items JOIN publications ON publications.id = publication_items.publication_id WHERE publication_items.item_id = items.id AND publications.work_order_id = items.work_order_id)"), "published item")
 }
 
 // Shows tells whether the link shows an item of its order, when that is published.

@@ -41,6 +41,11 @@ func ProofOf(db *gorm.DB, orderID string, upTo *Publication, audience Audience) 
 	if err := q.Order("received_at, id").Find(&p.Items).Error; err != nil {
 		return nil, err
 	}
+	if audience == ForClient {
+		if err := p.publishedWords(db, upTo); err != nil {
+			return nil, err
+		}
+	}
 	uploaders := make([]string, len(p.Items))
 	for i, item := range p.Items {
 		uploaders[i] = item.UploadedBy
@@ -70,6 +75,29 @@ func (p *Proof) TaskName(item *Item) string {
 func (p *Proof) Item(id string) *Item {
 	if at := slices.IndexFunc(p.Items, func(i *Item) bool { return i.ID == id }); at >= 0 {
 		return p.Items[at]
+	}
+	return nil
+}
+
+// publishedWords gives each item the words that it was published with: what was edited since is shown once it is published
+// again.
+func (p *Proof) publishedWords(db *gorm.DB, upTo *Publication) error {
+	var rows []PublicationItem
+	q := db.Joins("JOIN publications ON publications.id = publication_items.publication_id").Where("publications.work_order_id = ?", p.Order.ID)
+	if upTo != nil {
+		q = q.Where("publications.number <= ?", upTo.Number)
+	}
+	if err := q.Select("publication_items.*").Order("publication_items.sequence").Find(&rows).Error; err != nil {
+		return err
+	}
+	words := map[string]PublicationItem{}
+	for _, r := range rows {
+		words[r.ItemID] = r
+	}
+	for _, i := range p.Items {
+		if w, published := words[i.ID]; published {
+			i.TaskID, i.EvidenceType, i.Notes = w.TaskID, w.EvidenceType, w.Notes
+		}
 	}
 	return nil
 }

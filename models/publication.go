@@ -41,7 +41,13 @@ type PublicationItem struct {
 	ItemID        string `gorm:"primaryKey"`
 	AccountID     string
 	Revision      int64
-	Sequence      int64 // of the entry of the account's chain that proves it
+	Sequence      int64  // of the entry of the account's chain that proves it
+	Leaf          string // what the entry commits to, "" where the entry has a list: see [Leaf]
+	LeafIndex     int64
+	// The words that it was published with.
+	TaskID       *string
+	EvidenceType string
+	Notes        string
 }
 
 // Delivery is a publication on its way to one destination. That of a web-hook is computed from its messages.
@@ -225,13 +231,14 @@ func (tx *Tx) PublishItems(o *WorkOrder, e *HistoryEvent, terms Terms, itemIDs, 
 
 // release proves items in the account's chain, as released by a publication.
 func (tx *Tx) release(o *WorkOrder, p *Publication, by string, items []*Item) (*ProofHead, error) {
-	head, err := tx.prove(o, p, by, items)
+	head, leaves, err := tx.prove(o, p, by, items)
 	if err != nil || len(items) == 0 {
 		return head, err
 	}
 	rows := make([]PublicationItem, len(items))
 	for i, item := range items {
-		rows[i] = PublicationItem{PublicationID: p.ID, ItemID: item.ID, AccountID: o.AccountID, Revision: item.Revision, Sequence: head.Sequence}
+		rows[i] = PublicationItem{PublicationID: p.ID, ItemID: item.ID, AccountID: o.AccountID, Revision: item.Revision, Sequence: head.Sequence,
+			Leaf: leaves[i], LeafIndex: int64(i), TaskID: item.TaskID, EvidenceType: item.EvidenceType, Notes: item.Notes}
 	}
 	return head, tx.CreateInBatches(rows, 500).Error
 }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -268,5 +270,50 @@ func TestASurveyGoesBackUnderTheNameThatItsSenderGave(t *testing.T) {
 				return false
 			})
 		}
+	})
+}
+
+func TestCodesOpenOnlyWhatIsPublicNow(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		order, items := released(t, office, 3)
+		nobody := &rig.User{T: t, URL: in.URL}
+		code := regexp.MustCompile(`/verify/([0-9a-fA-F-]+)\?code=([A-Za-z0-9._-]+)`)
+		codesOf := func(page string) map[string]string {
+			found := map[string]string{}
+			for _, m := range code.FindAllStringSubmatch(page, -1) {
+				found[strings.ToLower(m[1])] = m[2]
+			}
+			return found
+		}
+		opens := func(uuid, code string) int {
+			return nobody.Do("GET", in.URL+"/verify/"+uuid+"/original?code="+code, nil).Status
+		}
+		made := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{"allow_downloads": true})
+		soon := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{"allow_downloads": true, "expires_at": time.Now().Add(3 * time.Second)})
+		codes := codesOf(string(nobody.Want(200, "GET", made.Text("url"), nil).Body))
+		printed := codesOf(string(nobody.Want(200, "GET", soon.Text("url"), nil).Body))
+		first, second := strings.ToLower(items[0].Text("uuid")), strings.ToLower(items[1].Text("uuid"))
+		require.Equal(t, 200, opens(first, codes[first]))
+		require.Equal(t, 404, opens(second, codes[first]), "a code names one item")
+		require.Equal(t, 404, opens(first, codes[first]+"x"))
+
+		office.Want(204, "DELETE", "/photos/"+items[0].Text("id"), nil)
+		require.Equal(t, 404, opens(first, codes[first]), "withdrawn")
+		require.Equal(t, 200, opens(second, codes[second]))
+		office.Want(204, "DELETE", "/links/"+made.Text("id"), nil)
+		require.Equal(t, 404, opens(second, codes[second]), "the link was revoked")
+		office.Await("the link's end", func() bool { return nobody.Do("GET", soon.Text("url"), nil).Status == 410 })
+		require.Equal(t, 200, opens(second, printed[second]), "it merely ended, and stands in reports that were printed")
+
+		// What is moved elsewhere is not served by the link of where it went.
+		other, _ := released(t, office, 1)
+		elsewhere := office.Want(201, "POST", "/work-orders/"+other+"/links", rig.JSON{"allow_downloads": true}).Text("url")
+		office.Want(200, "PATCH", "/photos/"+items[2].Text("id"), rig.JSON{"work_order_id": other})
+		require.Equal(t, 404, nobody.Do("GET", elsewhere+"/items/"+items[2].Text("id")+"/display", nil).Status)
+
+		office.Want(204, "DELETE", "/work-orders/"+order, nil)
+		require.Equal(t, 404, opens(second, printed[second]), "the order was deleted")
+		require.Equal(t, 404, nobody.Do("GET", in.URL+"/verify/"+second, nil).Status)
 	})
 }

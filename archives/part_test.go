@@ -1,0 +1,148 @@
+package archives_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/hex"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/transparency-dev/merkle/proof"
+	"github.com/transparency-dev/merkle/rfc6962"
+
+	"fieldproof/archives"
+	"fieldproof/models"
+	"fieldproof/tests/house"
+)
+
+func archiveOf(t *testing.T, h *house.House, p *models.Proof) []byte {
+	t.Helper()
+	file, err := (&archives.Archives{Store: h.Store, Blobs: h.Blobs}).Of(h.Ctx, p, "")
+	require.NoError(t, err)
+	defer file.Close()
+	b, err := io.ReadAll(file)
+	require.NoError(t, err)
+	return b
+}
+
+func verified(t *testing.T, archive []byte) *archives.Report {
+	t.Helper()
+	r, err := archives.Verify(bytes.NewReader(archive), int64(len(archive)), archives.Held{})
+	require.NoError(t, err)
+	return r
+}
+
+// TestArchivesWhoseEntriesHaveListsStillVerify reads an archive of the time before entries committed by a root.
+func TestArchivesWhoseEntriesHaveListsStillVerify(t *testing.T) {
+	old, err := os.ReadFile("testdata/entry-with-list.zip")
+	require.NoError(t, err)
+	r := verified(t, old)
+	require.Empty(t, r.Problems)
+	require.Equal(t, 2, r.Items)
+}
+
+func TestTreesProveEachLeaf(t *testing.T) {
+	for size := range 70 {
+		leaves := make([]string, size)
+		for i := range leaves {
+			leaves[i] = "leaf " + strconv.Itoa(i)
+		}
+		tree := models.NewTree(leaves)
+		root, err := hex.DecodeString(tree.Root)
+		require.NoError(t, err)
+		for i, leaf := range leaves {
+			var path [][]byte
+			for _, step := range tree.Paths[i] {
+				b, err := hex.DecodeString(step)
+				require.NoError(t, err)
+				path = append(path, b)
+			}
+			require.NoError(t, proof.VerifyInclusion(rfc6962.DefaultHasher, uint64(i), uint64(size), rfc6962.DefaultHasher.HashLeaf([]byte(leaf)), path, root))
+		}
+	}
+}
+
+func TestAPartProvesItselfWithoutTheRest(t *testing.T) {
+	h := house.New(t)
+	var items []*models.Item
+	for n := range 5 {
+		item := h.Photo(h.Order, n+1)
+		h.Write(func(tx *models.Tx) error {
+			return tx.Model(item).Updates(map[string]any{"device": "phone of somebody", "notes": "caption " + item.UUID}).Error
+		})
+		items = append(items, item)
+	}
+	h.Publish(h.Order)
+	part, err := models.PublishedProof(h.Store.Read(h.Ctx), h.Order.ID, []string{items[2].ID})
+	require.NoError(t, err)
+	archive := archiveOf(t, h, part)
+	r := verified(t, archive)
+	require.Empty(t, r.Problems)
+	require.Contains(t, strings.Join(r.Notes, "\n"), "released 5 items: 1 of them")
+	require.NotContains(t, strings.Join(r.Notes, "\n"), "deleted or rejected")
+	for n, item := range items {
+		require.Equal(t, n == 2, bytes.Contains(unpacked(t, archive), []byte(item.UUID)), "item %d", n)
+	}
+	require.NotContains(t, string(unpacked(t, archive)), "phone of somebody")
+
+	h.Write(func(tx *models.Tx) error { return tx.Model(items[0]).Update("deleted_at", models.Now()).Error })
+	whole, err := models.ProofOf(h.Store.Read(h.Ctx), h.Order.ID, nil, models.ForOffice)
+	require.NoError(t, err)
+	r = verified(t, archiveOf(t, h, whole))
+	require.Empty(t, r.Problems)
+	require.Contains(t, strings.Join(r.Notes, "\n"), items[0].UUID, "the office is told what was withdrawn")
+	client, err := models.ProofOf(h.Store.Read(h.Ctx), h.Order.ID, &models.Publication{Number: 1}, models.ForClient)
+	require.NoError(t, err)
+	require.NotContains(t, string(unpacked(t, archiveOf(t, h, client))), items[0].UUID, "nobody else is")
+}
+
+func TestAPublicationKeepsItsWords(t *testing.T) {
+	h := house.New(t)
+	item := h.Photo(h.Order, 1)
+	h.Write(func(tx *models.Tx) error { return tx.Model(item).Update("notes", "as published").Error })
+	h.Publish(h.Order)
+	h.Write(func(tx *models.Tx) error {
+		return tx.Model(item).Updates(map[string]any{"notes": "edited since", "evidence_type": "after", "revision": 2}).Error
+	})
+	shown := func() *models.Item {
+		p, err := models.PublishedProof(h.Store.Read(h.Ctx), h.Order.ID, nil)
+		require.NoError(t, err)
+		return p.Items[0]
+	}
+	require.Equal(t, "as published", shown().Notes)
+	require.NotEqual(t, "after", shown().EvidenceType)
+	office, err := models.ProofOf(h.Store.Read(h.Ctx), h.Order.ID, nil, models.ForOffice)
+	require.NoError(t, err)
+	require.Equal(t, "edited since", office.Items[0].Notes)
+	h.Publish(h.Order)
+	require.Equal(t, "edited since", shown().Notes)
+}
+
+// unpacked is every name and byte of an archive.
+func unpacked(t *testing.T, archive []byte) []byte {
+	t.Helper()
+	var all bytes.Buffer
+	for name, content := range entriesOf(t, archive) {
+		all.WriteString(name + "\n")
+		all.Write(content)
+	}
+	return all.Bytes()
+}
+
+func entriesOf(t *testing.T, archive []byte) map[string][]byte {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+	require.NoError(t, err)
+	entries := map[string][]byte{}
+	for _, f := range z.File {
+		r, err := f.Open()
+		require.NoError(t, err)
+		entries[f.Name], err = io.ReadAll(r)
+		require.NoError(t, err)
+	}
+	return entries
+}
