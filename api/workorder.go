@@ -486,7 +486,7 @@ func ownedByIntegration(o *models.WorkOrder, changed []string) error {
 		return nil
 	}
 	var problems models.Problems
-	for _, name := range []string{"client_status", "client_due_date", "client_instructions"} {
+	for _, name := range []string{"client_status", "client_due_date", "client_due_time", "client_instructions"} {
 		if slices.Contains(changed, name) {
 			problems.Add(name, "This belongs to the integration that the order came by: it changes with the client's own system.")
 		}

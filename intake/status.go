@@ -8,7 +8,25 @@ import (
 )
 
 // asHistory makes an order that was finished elsewhere: closed, and reopening leads to where it was.
-func (t *taking) asHistory(o *models.WorkOrder, status models.WireStatus) {
+// finished tells whether the row comes in as history.
+func (t *taking) finished() bool {
+	status, known := t.status()
+	return t.src.File && known && status.Finished()
+}
+
+func (t *taking) asHistory(o *models.WorkOrder, status models.WireStatus, assignee string) error {
+	switch {
+	case assignee == models.AssignToAll:
+		o.AssignedToAll = true
+	case assignee != "":
+		u, err := t.user(assignee)
+		if err != nil {
+			return err
+		}
+		o.AssigneeID = &u.ID
+	case t.in.Assignee != nil:
+		o.AssignedName = strings.TrimSpace(*t.in.Assignee)
+	}
 	o.ImportedStatus = string(status)
 	o.Lifecycle = models.Lifecycle{State: models.Closed, Version: 1, BeforeClosed: status.Before()}
 	if status == models.WireCanceled {
@@ -19,6 +37,7 @@ func (t *taking) asHistory(o *models.WorkOrder, status models.WireStatus) {
 			o.FieldStatus = s
 		}
 	}
+	return nil
 }
 
 // statusAtCreation reads the status of an order that is new: what it may mean depends on where it comes from.

@@ -108,6 +108,9 @@ func (t *taking) assignee() (name string, said bool, err error) {
 	if err != nil {
 		return "", true, err
 	}
+	if u == nil && t.finished() {
+		return "", true, nil // kept as written: who did it may be gone
+	}
 	if u == nil {
 		t.warn("assignee", "The account has no active user %q: the order is not assigned by this.", name)
 		return "", true, nil
@@ -199,7 +202,9 @@ func (t *taking) create(prints map[string]string) error {
 	}
 	history := t.src.File && status.Finished()
 	if history {
-		t.asHistory(o, status)
+		if err := t.asHistory(o, status, assignee); err != nil {
+			return err
+		}
 	}
 	if t.src.DryRun {
 		return t.checkSurveys(tasks)
@@ -226,7 +231,7 @@ func (t *taking) knownSurvey(f *models.TaskFields, i int) {
 			f.Options = map[string]any{}
 		}
 		f.Options["missing_survey"] = f.SurveyID
-		f.SurveyID = ""
+		f.SurveyNamed, f.SurveyID = f.SurveyID, ""
 	case err == nil && !exact:
 		t.warn(fmt.Sprintf("tasks[%d].survey_id", i), "The account lacks that revision of the survey %q: its newest stands in.", f.SurveyID)
 	}
@@ -269,6 +274,13 @@ func (t *taking) insert(o *models.WorkOrder, tasks []models.TaskFields, prints m
 	}
 	t.result.ID = o.ID
 	t.have[keyOf(o.ClientCode, o.WorkOrderNumber)] = o
+	if history && o.HasAssignee() {
+		// Whoever did it has it again when it is reopened. Until then no event tells anybody of it.
+		row := &models.Assignment{ID: models.NewID(), AccountID: o.AccountID, WorkOrderID: o.ID, UserID: o.AssigneeID, AssignedAt: models.Now()}
+		if err := t.tx.Create(row).Error; err != nil {
+			return err
+		}
+	}
 	if err := t.keepMemory(nil, o.ID, prints); err != nil || history {
 		return err
 	}
@@ -334,7 +346,7 @@ func (t *taking) update(o *models.WorkOrder, memory *models.ReceivedOrder, print
 	changed := copied.WorkOrderFields.Take(in, rights)
 	if !rights.Owned {
 		probe := o.WorkOrderFields
-		if len(probe.Take(&models.Incoming{ClientStatus: in.ClientStatus, ClientDueDate: in.ClientDueDate, ClientInstructions: in.ClientInstructions}, models.Rights{Owned: true})) > 0 {
+		if len(probe.Take(&models.Incoming{ClientStatus: in.ClientStatus, ClientDueDate: in.ClientDueDate, ClientDueTime: in.ClientDueTime, ClientInstructions: in.ClientInstructions}, models.Rights{Owned: true})) > 0 {
 			t.warn("client_status", "Client status, client due date and client instructions belong to the integration of this order and stay.")
 		}
 	}
@@ -519,7 +531,7 @@ func onlySurvey(a, b *models.Task) bool {
 // wireNames are the names of fields as remote systems write them.
 var wireNames = map[string]string{
 	"work_order_number": "workOrderNumber", "work_order_info": "workOrderInfo", "due_date": "dueDate", "due_time": "dueDate", "start_date": "startDate",
-	"client_due_date": "clientDueDate", "client_status": "clientStatus", "client_instructions": "clientInstructions", "assignee": "assignedTo", "tasks": "services",
+	"client_due_date": "clientDueDate", "client_due_time": "clientDueDate", "client_status": "clientStatus", "client_instructions": "clientInstructions", "assignee": "assignedTo", "tasks": "services",
 	"latitude": "gpsLatitude", "longitude": "gpsLongitude", "work_type": "workType", "source.work_order_id": "source_wo_id", "source.work_order_number": "source_wo_number",
 	"source.provider": "source_wo_provider",
 }

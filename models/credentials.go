@@ -89,7 +89,8 @@ func comparePassword(ctx context.Context, text, hash string) (bool, error) {
 // AssignedTo lists orders that are assigned to a user, newest first: without a time those that are not closed, with one
 // those that changed since. before pages by seq; 0 is the first page.
 func AssignedTo(db *gorm.DB, userID string, since *Time, before int64, limit int) ([]*WorkOrder, error) {
-	q := db.Where("(assignee_id = ? OR assigned_to_all) AND NOT hidden", userID).Order("seq DESC").Limit(limit)
+	// What came in as history was done long ago: nobody is told of it until it is reopened.
+	q := db.Where("(assignee_id = ? OR assigned_to_all) AND NOT hidden AND NOT (imported_status <> '' AND state = ?)", userID, Closed).Order("seq DESC").Limit(limit)
 	if since == nil {
 		q = q.Where("state <> ?", Closed)
 	} else {

@@ -226,7 +226,7 @@ func (tx *Tx) SetSurvey(t *Task, prefix string) error {
 		t.SurveyNamed = t.SurveyID
 		return tx.setInlineSurvey(t, prefix)
 	case t.SurveyID == "":
-		t.SurveyHash, t.SurveyAnswers, t.SurveyNamed = "", "", ""
+		t.SurveyHash, t.SurveyAnswers = "", ""
 		return nil
 	}
 	s, hash, _, err := FindSurvey(tx.DB, t.SurveyID)

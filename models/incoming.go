@@ -32,6 +32,7 @@ type Incoming struct {
 	DueTime            *string // "" is none
 	StartDate          *Date
 	ClientDueDate      *Date
+	ClientDueTime      *string // "" is none
 	Options            map[string]any
 	Attributes         map[string]string
 	Latitude           *float64

@@ -68,6 +68,12 @@ func (f *WorkOrderFields) Take(in *Incoming, rights Rights) []string {
 		t.html("client_instructions", &f.ClientInstructions, in.ClientInstructions)
 		if in.ClientDueDate != nil {
 			take(&t, "client_due_date", &f.ClientDueDate, in.ClientDueDate)
+			if in.ClientDueTime == nil {
+				take(&t, "client_due_time", &f.ClientDueTime, nil)
+			}
+		}
+		if in.ClientDueTime != nil {
+			take(&t, "client_due_time", &f.ClientDueTime, orNil(*in.ClientDueTime))
 		}
 	}
 	if rights.Shared {

@@ -57,6 +57,7 @@ type WorkOrderFields struct {
 	Reference          *string           `json:"reference,omitempty"`   // office only
 	ClientStatus       string            `json:"client_status"`
 	ClientDueDate      *Date             `json:"client_due_date"`
+	ClientDueTime      *string           `json:"client_due_time"`     // as due_time
 	ClientInstructions string            `json:"client_instructions"` // sanitised HTML
 	PublishTo          *string           `json:"publish_to"`          // none, storage, client, both; null: inherited
 	QAPolicy           *QAPolicy         `gorm:"column:qa_policy" json:"qa_policy"`
@@ -81,6 +82,7 @@ type WorkOrder struct {
 	IntegrationID    *string
 	Invoiced         bool   // a mark of its own: it changes no state
 	ImportedStatus   string // of an order that was imported as history
+	AssignedName     string // who did it, as the file wrote it, where it is no user
 	AssigneeID       *string
 	AssignedToAll    bool
 	HasNewItems      bool
@@ -163,6 +165,11 @@ func (f *WorkOrderFields) Check(p *Problems) {
 			p.Add("due_time", "%q is not a time of day such as 13:00.", *f.DueTime)
 		}
 	}
+	if f.ClientDueTime != nil {
+		if _, err := time.Parse("15:04", *f.ClientDueTime); err != nil {
+			p.Add("client_due_time", "%q is not a time of day such as 13:00.", *f.ClientDueTime)
+		}
+	}
 	checkPublishing(p, f.PublishTo, f.QAPolicy)
 	for name, text := range map[string]string{"instructions": f.Instructions, "work_order_info": f.WorkOrderInfo, "description": *f.Description,
 		"reference": *f.Reference, "client_status": f.ClientStatus, "client_instructions": f.ClientInstructions} {
@@ -222,6 +229,7 @@ type TaskFields struct {
 	SurveyID string `json:"survey_id"`
 	// Survey is a whole template in line, or a returned response to be done again. Write only.
 	Survey          json.RawMessage `gorm:"-" json:"survey,omitempty"`
+	SurveyNamed     string          `json:"-"` // the survey as its sender named it
 	SourceService   string          `json:"source_service"`
 	SourceServiceID string          `json:"source_service_id"`
 }
@@ -235,7 +243,6 @@ type Task struct {
 	CleanName     string `json:"-"`
 	TaskFields    `gorm:"embedded"`
 	SurveyHash    string `json:"-"` // of the template that the task keeps
-	SurveyNamed   string `json:"-"` // the survey as its sender named it
 	SurveyAnswers string `json:"-"` // answers to begin from, as JSON
 }
 
@@ -438,6 +445,7 @@ type WorkOrderView struct {
 	PropertyID    string     `json:"property_id"`
 	WorkType      string     `json:"work_type"` // the name of the one that filled it, or ""
 	IntegrationID *string    `json:"integration_id"`
+	AssignedName  string     `json:"assigned_name"` // who did it, of history whose file named no user
 	Invoiced      bool       `json:"invoiced"`
 	Tasks         []Task     `json:"tasks"`
 	ItemCounts    ItemCounts `json:"item_counts"`
@@ -474,7 +482,7 @@ func ViewOrders(db *gorm.DB, orders ...*WorkOrder) ([]WorkOrderView, error) {
 	views := make([]WorkOrderView, len(orders))
 	for i, o := range orders {
 		v := WorkOrderView{ID: o.ID, Version: o.Version, State: o.Lifecycle.State, WorkOrderFields: o.WorkOrderFields, FieldStatus: o.FieldStatus,
-			AssignedToAll: o.AssignedToAll, PropertyID: o.PropertyID, WorkType: o.WorkType, IntegrationID: o.IntegrationID, Invoiced: o.Invoiced, Tasks: tasks[o.ID], ItemCounts: counts[o.ID],
+			AssignedToAll: o.AssignedToAll, PropertyID: o.PropertyID, WorkType: o.WorkType, IntegrationID: o.IntegrationID, AssignedName: o.AssignedName, Invoiced: o.Invoiced, Tasks: tasks[o.ID], ItemCounts: counts[o.ID],
 			HasNewItems: o.HasNewItems, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt}
 		if v.Tasks == nil {
 			v.Tasks = []Task{}

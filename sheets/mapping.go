@@ -282,7 +282,11 @@ func (p *Plan) setter(field string) func(*models.Incoming, string) {
 	case "start_date":
 		return p.date(field, func(in *models.Incoming) **models.Date { return &in.StartDate })
 	case "client_due_date":
-		return p.date(field, func(in *models.Incoming) **models.Date { return &in.ClientDueDate })
+		return func(in *models.Incoming, cell string) {
+			if m := p.moment(in, field, cell); m != nil {
+				in.ClientDueDate, in.ClientDueTime = &m.Date, &m.Time
+			}
+		}
 	case "address1":
 		return text(func(in *models.Incoming) **string { return &in.Address1 })
 	case "address2":

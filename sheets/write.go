@@ -1,6 +1,7 @@
 package sheets
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"io"
@@ -40,8 +41,8 @@ func Line(o *models.WorkOrder, assignee string, tasks []models.Task) ([]string, 
 	if o.QAPolicy != nil {
 		policy = string(*o.QAPolicy)
 	}
-	return []string{number, day(o.DueDate, o.DueTime), day(o.StartDate, nil), day(o.ClientDueDate, nil), o.Address.Address1, o.Address.Address2, o.Address.City, o.Address.State, o.Address.Zip,
-		o.WorkOrderInfo, string(o.WireStatus()), models.WireFieldStatus(o.FieldStatus), o.ClientStatus, string(services), assignee, o.Attributes[coordinator], o.ClientCode, text(o.Reference), text(o.Description),
+	return []string{number, day(o.DueDate, o.DueTime), day(o.StartDate, nil), day(o.ClientDueDate, o.ClientDueTime), o.Address.Address1, o.Address.Address2, o.Address.City, o.Address.State, o.Address.Zip,
+		o.WorkOrderInfo, string(o.WireStatus()), models.WireFieldStatus(o.FieldStatus), o.ClientStatus, string(services), cmp.Or(assignee, o.AssignedName), o.Attributes[coordinator], o.ClientCode, text(o.Reference), text(o.Description),
 		o.Source.Provider, o.Source.WorkOrderID, o.Source.WorkOrderNumber, object(o.Options), text(o.DueTime), o.Address.Country, float(o.Latitude), float(o.Longitude), priority,
 		o.Instructions, o.ClientInstructions, text(o.PublishTo), policy, object(attributes)}, nil
 }

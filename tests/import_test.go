@@ -327,3 +327,44 @@ func zipBomb(t *testing.T) []byte {
 	require.NoError(t, w.Close())
 	return b.Bytes()
 }
+
+func TestHistoryKeepsWhoDidIt(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		vendor := office.Colleague("subcontractor")
+		office.Want(201, "POST", "/surveys", rig.JSON{"meta": rig.JSON{"surveyTemplateId": "hpirFull", "version": 1, "name": "PCR"}, "questions": []rig.JSON{{"id": "vacant", "answerType": "text"}}})
+		header := []string{"Project Number", "Due Date", "Client Due Date", "Address 1", "City", "State", "ZIP", "Status", "Tasks", "Assigned To"}
+		row := func(number, status, survey, who string) []string {
+			return []string{number, "2026-05-04", "2026-05-05 14:30", "1 Oak St", "Austin", "TX", "78701", status, `[{"serviceName":"PCR","survey":"` + survey + `"}]`, who}
+		}
+		i := imported(office, "history.csv", table(header, row("H-1", "Invoiced", "hpirFull", vendor.Username), row("H-2", "Closed", "goneSince", "Bob's Lawns"), row("H-3", "Canceled", "hpirFull", "~all~")))
+		require.Equal(t, []any{"done", 3.0, 3.0, 0.0, 0.0, 0.0}, counts(i))
+		first, second := byNumber(office, "H-1"), byNumber(office, "H-2")
+		require.Equal(t, []any{"closed", vendor.Username, "2026-05-05", "14:30"}, []any{first.Text("state"), first.Text("assignee"), first.Text("client_due_date"), first.Text("client_due_time")})
+		require.Equal(t, []any{nil, "Bob's Lawns"}, []any{second.Get("assignee"), second.Text("assigned_name")})
+
+		peer := &caller{t, in.URL + "/integration/v2", rig.JSON{"username": vendor.Username, "token": "correct horse"}}
+		require.Empty(t, peer.call("getWorkOrders", rig.JSON{"timestamp": nil}).List("workOrders"), "nobody is told of history")
+		require.Empty(t, peer.call("getWorkOrders", rig.JSON{"timestamp": 1}).List("workOrders"))
+
+		lines, err := csv.NewReader(bytes.NewReader(office.Want(200, "GET", "/work-orders.csv", nil).Body)).ReadAll()
+		require.NoError(t, err)
+		exported := map[string]map[string]string{}
+		for _, line := range lines[1:] {
+			cells := map[string]string{}
+			for n, column := range lines[0] {
+				cells[strings.TrimPrefix(column, "\ufeff")] = line[n]
+			}
+			exported[cells["Project Number"]] = cells
+		}
+		for number, want := range map[string][2]string{"H-1": {vendor.Username, "hpirFull"}, "H-2": {"Bob's Lawns", "goneSince"}, "H-3": {"~all~", "hpirFull"}} {
+			cells := exported[number]
+			require.Equal(t, want[0], cells["Assigned To"], number)
+			require.Contains(t, cells["Client Due Date"], "14:30", number)
+			require.Contains(t, cells["Tasks"], `"survey":"`+want[1]+`"`, number)
+		}
+		reopened := office.Want(200, "POST", "/work-orders/"+first.Text("id")+"/reopen", nil)
+		require.Equal(t, []any{"published", vendor.Username}, []any{reopened.Text("state"), reopened.Text("assignee")})
+		require.Len(t, peer.call("getWorkOrders", rig.JSON{"timestamp": 1}).List("workOrders"), 1, "now it is work again")
+	})
+}

@@ -91,7 +91,7 @@ func TestNothingReachesARevokedUser(t *testing.T) {
 				office, crew, order := crewWithOrder(t, in, nil)
 				id := order.Text("id")
 				// A download and an upload under way, and a stream.
-				large := padded(rig.JPEG(800, 600, 1), 40<<20)
+				large := padded(rig.JPEG(800, 600, 1), 20<<20)
 				photo := crew.Upload(id, large).Text("id")
 				get := func(path string) *http.Response {
 					request, err := http.NewRequestWithContext(t.Context(), "GET", in.URL+"/api/v1"+path, nil)

@@ -201,7 +201,7 @@ func DecodeOrder(raw json.RawMessage, line int64, zone *time.Location) models.In
 		in.StartDate = &m.Date
 	}
 	if m := r.moment("clientDueDate"); m != nil {
-		in.ClientDueDate = &m.Date
+		in.ClientDueDate, in.ClientDueTime = &m.Date, &m.Time
 	}
 	in.Latitude, in.Longitude = r.number("gpsLatitude"), r.number("gpsLongitude")
 	if (in.Latitude == nil) != (in.Longitude == nil) {
