@@ -521,14 +521,14 @@ func (h *hostedCall) orderNumbered(number string) (*models.WorkOrder, error) {
 	}
 	var once *models.WorkOrder
 	for _, o := range found {
-		if !o.Lifecycle.Hidden && o.IsAssignedTo(h.member.ID) {
+		if h.member.Sees(o) {
 			return o, nil
 		}
 		ever, err := models.EverAssigned(h.Store.Read(h.ctx()), o.ID, h.member.ID)
 		if err != nil {
 			return nil, err
 		}
-		if ever && once == nil {
+		if once == nil && h.member.MayAdd(o, ever) {
 			once = o
 		}
 	}
@@ -645,7 +645,7 @@ func (h *hostedCall) takeStatus(u wire.StatusUpdate) error {
 	if err != nil {
 		return err
 	}
-	if found.Lifecycle.Hidden || !found.IsAssignedTo(h.member.ID) {
+	if !h.member.Sees(found) {
 		return models.Errorf(models.NotFound, "The work order %s is not assigned to you any more.", u.Number)
 	}
 	return h.Store.Write(h.ctx(), func(tx *models.Tx) error {

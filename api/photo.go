@@ -69,10 +69,7 @@ func (c *call) photo() (*models.Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.sees(o) && (item.UploadedBy != c.member.ID || o.Lifecycle.Hidden) {
-		return nil, none
-	}
-	if item.DeletedAt != nil && !c.member.May(models.EditAllItems) && item.UploadedBy != c.member.ID {
+	if !c.member.SeesItem(o, item) {
 		return nil, none
 	}
 	return item, nil
@@ -96,10 +93,7 @@ func (c *call) itemsOfOrder(kind models.ItemKind) (items func() ([]*models.Item,
 	if o.Lifecycle.Hidden {
 		return nil, 0, at, models.Errorf(models.NotFound, "There is no such work order.")
 	}
-	q := c.server.Store.Read(c.ctx()).Where("work_order_id = ? AND kind = ?", o.ID, kind).Order("id DESC").Limit(limit + 1)
-	if !c.sees(o) {
-		q = q.Where("uploaded_by = ?", c.member.ID)
-	}
+	q := c.member.ItemsSeen(c.server.Store.Read(c.ctx()).Where("work_order_id = ? AND kind = ?", o.ID, kind)).Order("id DESC").Limit(limit + 1)
 	if at.After != "" {
 		q = q.Where("id < ?", at.After)
 	}
@@ -392,7 +386,7 @@ func (c *call) savePhoto(item *models.Item, before, fields PhotoFields, relabell
 	}
 	return c.server.Store.Write(c.ctx(), func(tx *models.Tx) error {
 		target, err := tx.OrderForUpdate(fields.WorkOrderID)
-		if err != nil || !c.sees(target) {
+		if err != nil || !c.member.Sees(target) {
 			return models.InvalidField("work_order_id", "There is no such work order.")
 		}
 		have, err := models.One[models.Item](tx.Locked().Where("id = ?", item.ID), "photo")

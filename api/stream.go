@@ -157,7 +157,7 @@ func (w *watcher) look(ctx context.Context, entries []models.FeedEntry) error {
 		return err
 	}
 	for _, o := range orders {
-		w.sees[o.ID] = w.c.sees(o)
+		w.sees[o.ID] = w.c.member.Sees(o)
 	}
 	return nil
 }

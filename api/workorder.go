@@ -68,14 +68,10 @@ func (c *call) order() (*models.WorkOrder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.sees(o) {
+	if !c.member.Sees(o) {
 		return nil, models.Errorf(models.NotFound, "There is no such work order.")
 	}
 	return o, nil
-}
-
-func (c *call) sees(o *models.WorkOrder) bool {
-	return !o.Lifecycle.Hidden && (c.member.Office() || o.IsAssignedTo(c.member.ID))
 }
 
 // show makes the view that the member may see.
@@ -218,7 +214,7 @@ func (s *Server) deleteOrder(c *call) error {
 	if o.Lifecycle.Hidden {
 		return nil // asked again
 	}
-	if !c.sees(o) {
+	if !c.member.Sees(o) {
 		return models.Errorf(models.NotFound, "There is no such work order.")
 	}
 	refused := c.act(o, models.Delete, models.ActionParameters{})

@@ -129,14 +129,14 @@ func (in *Intake) MayUpload(ctx context.Context, orderID string, by *models.Memb
 	if err != nil {
 		return nil, err
 	}
-	if by.Office() && !order.Lifecycle.Hidden {
+	if by.MayAdd(order, false) {
 		return order, nil
 	}
 	ever, err := models.EverAssigned(db, orderID, by.ID)
 	if err != nil {
 		return nil, err
 	}
-	if !ever {
+	if !by.MayAdd(order, ever) {
 		return nil, models.Errorf(models.NotFound, "There is no such work order.")
 	}
 	return order, nil

@@ -53,21 +53,18 @@ func ListOrders(db *gorm.DB, f OrderFilter, viewer *Member) ([]*WorkOrder, error
 	list := func(narrow func(*gorm.DB) *gorm.DB) ([]*WorkOrder, error) {
 		return f.find(db, viewer.AccountID, narrow)
 	}
-	if viewer.Office() {
-		return list(func(q *gorm.DB) *gorm.DB { return q })
-	}
-	// Two narrow index scans: one OR over both would scan every order of the account.
-	mine, err := list(func(q *gorm.DB) *gorm.DB { return q.Where("work_orders.assignee_id = ?", viewer.ID) })
-	if err != nil {
-		return nil, err
-	}
-	everybodys, err := list(func(q *gorm.DB) *gorm.DB { return q.Where("work_orders.assigned_to_all") })
-	if err != nil {
-		return nil, err
-	}
 	both := map[int64]*WorkOrder{}
-	for _, o := range append(mine, everybodys...) {
-		both[o.Seq] = o
+	for _, scan := range viewer.scans() {
+		found, err := list(scan)
+		if err != nil {
+			return nil, err
+		}
+		if viewer.Office() {
+			return found, nil
+		}
+		for _, o := range found {
+			both[o.Seq] = o
+		}
 	}
 	seqs := slices.Sorted(maps.Keys(both))
 	slices.Reverse(seqs)

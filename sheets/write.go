@@ -27,7 +27,11 @@ const coordinator = "coordinator"
 // Line writes one order as an export has it, what its audience may see: see [models.WorkOrder.For].
 func Line(o *models.WorkOrder, assignee string, tasks []models.Task) ([]string, error) {
 	number, priority := o.DisplayNumber(), o.Priority
-	services, err := json.Marshal(wire.Services(tasks))
+	listed := wire.Services(tasks)
+	for i, t := range tasks {
+		listed[i].Survey = cmp.Or(t.SurveyNamed, t.SurveyID) // as it came, for whoever it came from
+	}
+	services, err := json.Marshal(listed)
 	if err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ func (o Order) MarshalJSON() ([]byte, error) {
 func Services(tasks []models.Task) []Service {
 	services := make([]Service, len(tasks))
 	for i, t := range tasks {
-		services[i] = Service{ServiceName: t.Name, Instructions: t.Instructions, Survey: cmp.Or(t.SurveyNamed, t.SurveyID), SourceService: t.SourceService, SourceServiceID: t.SourceServiceID}
+		services[i] = Service{ServiceName: t.Name, Instructions: t.Instructions, Survey: cmp.Or(t.SurveyID, t.SurveyNamed), SourceService: t.SourceService, SourceServiceID: t.SourceServiceID}
 		if len(t.Options) > 0 {
 			services[i].Options = t.Options
 		}

@@ -1,0 +1,70 @@
+package models
+
+import "gorm.io/gorm"
+
+// Who may see what, once: each question in Go, for a row at hand, and beside it its twin in SQL, for lists. A test compares
+// the two on random rows. Whatever else asks who may see an order or a thing of it calls these.
+
+// Sees tells whether the member may see an order: office users every one of their account, others those that are assigned
+// to them now. Nobody sees a deleted one.
+func (m *Member) Sees(o *WorkOrder) bool {
+	return o.AccountID == m.AccountID && !o.Lifecycle.Hidden && (m.Office() || o.IsAssignedTo(m.ID))
+}
+
+// OrdersSeen is the twin of [Member.Sees], for queries on work_orders.
+func (m *Member) OrdersSeen(q *gorm.DB) *gorm.DB {
+	q = q.Where("work_orders.account_id = ? AND NOT work_orders.hidden", m.AccountID)
+	if m.Office() {
+		return q
+	}
+	return q.Where("work_orders.assignee_id = ? OR work_orders.assigned_to_all", m.ID)
+}
+
+// scans are queries that together find what [Member.OrdersSeen] finds: one OR over both would scan every order of an
+// account, where each alone has an index.
+func (m *Member) scans() []func(*gorm.DB) *gorm.DB {
+	if m.Office() {
+		return []func(*gorm.DB) *gorm.DB{func(q *gorm.DB) *gorm.DB { return q }}
+	}
+	return []func(*gorm.DB) *gorm.DB{
+		func(q *gorm.DB) *gorm.DB { return q.Where("work_orders.assignee_id = ?", m.ID) },
+		func(q *gorm.DB) *gorm.DB { return q.Where("work_orders.assigned_to_all") },
+	}
+}
+
+// SeesItem tells whether the member may see an item of an order: all that lie on orders which they see, and their own also
+// after the order was taken from them. A deleted item is seen by whoever may bring it back.
+func (m *Member) SeesItem(o *WorkOrder, i *Item) bool {
+	own := i.UploadedBy == m.ID
+	if o.ID != i.WorkOrderID || o.AccountID != m.AccountID || o.Lifecycle.Hidden || (!own && !m.Sees(o)) {
+		return false
+	}
+	return i.DeletedAt == nil || own || m.May(EditAllItems)
+}
+
+// ItemsSeen is the twin of [Member.SeesItem], for queries on items.
+func (m *Member) ItemsSeen(q *gorm.DB) *gorm.DB {
+	orders := q.Session(&gorm.Session{NewDB: true, Context: q.Statement.Context}).Model(&WorkOrder{}).Select("work_orders.id")
+	q = q.Where("items.work_order_id IN (?) OR (items.uploaded_by = ? AND items.work_order_id IN (?))", m.OrdersSeen(orders.Session(&gorm.Session{})), m.ID,
+		orders.Session(&gorm.Session{}).Where("work_orders.account_id = ? AND NOT work_orders.hidden", m.AccountID))
+	if m.May(EditAllItems) {
+		return q
+	}
+	return q.Where("items.deleted_at IS NULL OR items.uploaded_by = ?", m.ID)
+}
+
+// MayAdd tells whether the member may add items to an order: office users to every one that is not deleted, others to those
+// to which they are or ever were assigned, whatever became of them since, for a phone may have been offline.
+func (m *Member) MayAdd(o *WorkOrder, everAssigned bool) bool {
+	return o.AccountID == m.AccountID && ((m.Office() && !o.Lifecycle.Hidden) || everAssigned)
+}
+
+// OrdersAddable is the twin of [Member.MayAdd], for queries on work_orders.
+func (m *Member) OrdersAddable(q *gorm.DB) *gorm.DB {
+	ever := q.Session(&gorm.Session{NewDB: true, Context: q.Statement.Context}).Model(&Assignment{}).Select("work_order_id").Where("user_id = ? OR user_id IS NULL", m.ID)
+	q = q.Where("work_orders.account_id = ?", m.AccountID)
+	if m.Office() {
+		return q.Where("NOT work_orders.hidden OR work_orders.id IN (?)", ever)
+	}
+	return q.Where("work_orders.id IN (?)", ever)
+}
