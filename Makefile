@@ -13,7 +13,7 @@ TOOL := $(GO) tool -modfile=lint.mod
 # Everything that needs no installation of Fieldproof.
 QUICK = $(shell $(GO) list ./... | grep -v -e '/tests$$' -e '/tests/soak$$' -e '/bench$$')
 
-.PHONY: help run test test-quick test-one bench lint release docs clean
+.PHONY: help run test test-quick test-one soak bench lint release docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,9 @@ test-quick: ## what needs no server: some seconds after the first time
 
 test-one: bin/temporal-dev ## one test of the product by name: make test-one T=TestASecureLink; SHAPES=sqlite spares PostgreSQL
 	FIELDPROOF_TEST_SHAPES=$(SHAPES) $(GO) test ./tests -count=1 -run '$(T)'
+
+soak: bin/temporal-dev ## attacks and faults that make test has no time for, some minutes
+	$(TOOL) gotestsum --format testname -- -tags soak -timeout 10m -count=1 -v -run '^TestSoak$$' ./tests
 
 bench: bin/fieldproof bin/temporal-dev ## the benchmarks, each beside its yardstick
 	$(GO) run ./bench

@@ -94,6 +94,54 @@ func hugeXLSX(t *testing.T, part string) []byte {
 	return b.Bytes()
 }
 
+// attacksOn are the small requests that once stopped the house; each returns the status of its answer, 0 for none.
+func attacksOn(t *testing.T, in *rig.Installation, office *rig.User, id string) map[string]func() int {
+	nested := func(open, end string, depth int) string {
+		return strings.Repeat(open, depth) + "1" + strings.Repeat(end, depth)
+	}
+	post := func(path, contentType string, body io.Reader) int {
+		request, err := http.NewRequest("POST", in.URL+path, body)
+		require.NoError(t, err)
+		request.Header.Set("Content-Type", contentType)
+		response, err := (&http.Client{Timeout: 30 * time.Second}).Do(request)
+		if err != nil {
+			return 0 // the server stopped reading
+		}
+		defer response.Body.Close()
+		return response.StatusCode
+	}
+	push, _ := integrate(t, office, nil)
+	styles := hugeXLSX(t, "xl/styles.xml")
+	return map[string]func() int{
+		"a deep merge patch": func() int {
+			return office.Do("PATCH", "/work-orders/"+id, []byte(nested(`{"options":`, `}`, 5000))).Status
+		},
+		"a nested survey": func() int { return office.Do("POST", "/surveys", []byte(nested(`{"questions":[`, `]}`, 9000))).Status },
+		"a body without end": func() int {
+			return post("/integration/v2/validate", "application/x-www-form-urlencoded", io.LimitReader(endless('a'), 1<<30))
+		},
+		"a JSON without end": func() int { return post("/api/v1/sessions", "application/json", io.LimitReader(endless(' '), 1<<30)) },
+		"a push without =": func() int {
+			return post(strings.TrimPrefix(push.url, in.URL), "application/x-www-form-urlencoded", io.LimitReader(endless('a'), 1<<30))
+		},
+		"a deep push": func() int { push.form(`{"workOrders":` + nested("[", "]", 100_000) + `}`); return 400 },
+		"a huge username": func() int {
+			return office.Do("POST", "/sessions", rig.JSON{"username": strings.Repeat("n", 1_900_000), "password": "x"}).Status
+		},
+		"a template of lists": func() int {
+			return office.Do("POST", "/destinations", rig.JSON{"name": "t", "kind": "webhook", "settings": rig.JSON{"url": "https://example.com/",
+				"template": `{"a":"` + strings.Repeat("{{~#each workorder}}", 24) + "x" + strings.Repeat("{{~/each}}", 24) + `"}`}}).Status
+		},
+		"a template of few lists": func() int {
+			return office.Do("POST", "/destinations", rig.JSON{"name": "t", "kind": "webhook", "settings": rig.JSON{"url": "https://example.com/",
+				"template": `{"a":"` + strings.Repeat("{{#each @root.workorder}}", 4) + "x" + strings.Repeat("{{/each}}", 4) + `"}`}}).Status
+		},
+		"styles without end": func() int {
+			return office.Do("POST", "/imports", rig.FileForm("a.xlsx", styles)).Status
+		},
+	}
+}
+
 func TestNoSmallRequestStopsTheHouse(t *testing.T) {
 	t.Parallel()
 	eachOwn(t, func(t *testing.T, start func(dir string) (*rig.Installation, error)) {
@@ -103,50 +151,7 @@ func TestNoSmallRequestStopsTheHouse(t *testing.T) {
 		office := rig.SignUp(t, in.URL)
 		order := office.Order(rig.JSON{"tasks": []rig.JSON{{"name": "T"}}})
 		id := order.Text("id")
-		nested := func(open, end string, depth int) string {
-			return strings.Repeat(open, depth) + "1" + strings.Repeat(end, depth)
-		}
-		post := func(path, contentType string, body io.Reader) int {
-			request, err := http.NewRequest("POST", in.URL+path, body)
-			require.NoError(t, err)
-			request.Header.Set("Content-Type", contentType)
-			response, err := (&http.Client{Timeout: 30 * time.Second}).Do(request)
-			if err != nil {
-				return 0 // the server stopped reading
-			}
-			defer response.Body.Close()
-			return response.StatusCode
-		}
-		push, _ := integrate(t, office, nil)
-		styles := hugeXLSX(t, "xl/styles.xml")
-		for name, attack := range map[string]func() int{
-			"a deep merge patch": func() int {
-				return office.Do("PATCH", "/work-orders/"+id, []byte(nested(`{"options":`, `}`, 5000))).Status
-			},
-			"a nested survey": func() int { return office.Do("POST", "/surveys", []byte(nested(`{"questions":[`, `]}`, 9000))).Status },
-			"a body without end": func() int {
-				return post("/integration/v2/validate", "application/x-www-form-urlencoded", io.LimitReader(endless('a'), 1<<30))
-			},
-			"a JSON without end": func() int { return post("/api/v1/sessions", "application/json", io.LimitReader(endless(' '), 1<<30)) },
-			"a push without =": func() int {
-				return post(strings.TrimPrefix(push.url, in.URL), "application/x-www-form-urlencoded", io.LimitReader(endless('a'), 1<<30))
-			},
-			"a deep push": func() int { push.form(`{"workOrders":` + nested("[", "]", 100_000) + `}`); return 400 },
-			"a huge username": func() int {
-				return office.Do("POST", "/sessions", rig.JSON{"username": strings.Repeat("n", 1_900_000), "password": "x"}).Status
-			},
-			"a template of lists": func() int {
-				return office.Do("POST", "/destinations", rig.JSON{"name": "t", "kind": "webhook", "settings": rig.JSON{"url": "https://example.com/",
-					"template": `{"a":"` + strings.Repeat("{{~#each workorder}}", 24) + "x" + strings.Repeat("{{~/each}}", 24) + `"}`}}).Status
-			},
-			"a template of few lists": func() int {
-				return office.Do("POST", "/destinations", rig.JSON{"name": "t", "kind": "webhook", "settings": rig.JSON{"url": "https://example.com/",
-					"template": `{"a":"` + strings.Repeat("{{#each @root.workorder}}", 4) + "x" + strings.Repeat("{{/each}}", 4) + `"}`}}).Status
-			},
-			"styles without end": func() int {
-				return office.Do("POST", "/imports", rig.FileForm("a.xlsx", styles)).Status
-			},
-		} {
+		for name, attack := range attacksOn(t, in, office, id) {
 			before, began := resident(t, in.ServerPID()), time.Now()
 			status := attack()
 			require.Less(t, status, 500, name) // a peer is told with 200

@@ -2,7 +2,6 @@ package tests
 
 import (
 	"database/sql"
-	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -131,7 +130,7 @@ func TestADatabaseThatIsAwayIsNeverAFaultOfOurs(t *testing.T) {
 		pg.Thaw()
 		happenedOnce(t, office, order, "approve", "approved", key)
 	})
-	require.NotContains(t, in.Output(), "level=ERROR", fmt.Sprint("a part that is away is no fault"))
+	require.NotContains(t, in.Output(), "level=ERROR", "a part that is away is no fault")
 }
 
 func TestPhotosOfAMomentAgoAreNotLate(t *testing.T) {
@@ -170,9 +169,9 @@ func TestNoOrderIsStuckBetweenApprovedAndClosed(t *testing.T) {
 		defer hook.Close()
 		hookAt(office, "hook", hook.URL, nil)
 		crew.Upload(order, rig.JPEG(60, 40, 1))
-		do := func(action string, body any, status int) rig.Answer {
+		do := func(action string, body any, status int) {
 			t.Helper()
-			return office.Want(status, "POST", "/work-orders/"+order+"/"+action, body)
+			office.Want(status, "POST", "/work-orders/"+order+"/"+action, body)
 		}
 		for _, action := range []string{"complete", "approve", "unapprove", "approve", "publish"} {
 			do(action, nil, 200)

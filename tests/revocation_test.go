@@ -3,7 +3,6 @@ package tests
 import (
 	"bufio"
 	"bytes"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -175,7 +174,7 @@ func TestAnInvitationOpensNoAccountThatWasSwitchedOff(t *testing.T) {
 			require.Equal(t, false, office.Want(200, "GET", "/users/"+user, nil).Get("active"))
 			if session.Status == 201 {
 				who := &rig.User{T: t, URL: in.URL, Token: session.Text("token")}
-				require.Equal(t, 401, who.Do("GET", "/sessions/current", nil).Status, fmt.Sprint("a session of somebody who is switched off"))
+				require.Equal(t, 401, who.Do("GET", "/sessions/current", nil).Status, "a session of somebody who is switched off")
 			}
 		}
 	})
