@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 
 	"fieldproof/models"
 )
@@ -30,6 +31,10 @@ type inspector struct {
 	scan bool   // JPEG: inside entropy-coded data
 	meta []byte // HEIC: the meta box
 	want int64  // HEIC: what is still missing of the meta box
+	data bool   // HEIC: there are bytes of a picture
+	left int64  // PNG: what is still to come of a chunk, -1 between chunks
+	sum  uint32 // PNG: the chunk's checksum so far
+	last bool   // PNG: it is the last chunk
 	over bool
 }
 
@@ -101,13 +106,26 @@ func (in *inspector) sniff(data []byte) (int64, bool, error) {
 		in.contentType = jpegType
 		return 2, false, nil
 	case bytes.HasPrefix(data, []byte("\x89PNG\r\n\x1a\n")):
-		in.contentType = pngType
+		in.contentType, in.left = pngType, -1
 		return 8, false, nil
 	case string(data[4:8]) == "ftyp":
-		switch string(data[8:12]) {
-		case "heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1":
-			in.contentType = heicType
-			return 0, false, nil
+		// The major brand may name the container alone; then the compatible ones tell what is in it.
+		length := int64(binary.BigEndian.Uint32(data))
+		if length < 16 || length > 1024 {
+			return 0, false, errNoImage
+		}
+		if int64(len(data)) < length {
+			return 0, true, nil
+		}
+		for at := int64(8); at+4 <= length; at += 4 {
+			if at == 12 {
+				continue // the minor version
+			}
+			switch string(data[at : at+4]) {
+			case "heic", "heix", "heim", "heis", "hevc", "hevx":
+				in.contentType = heicType
+				return 0, false, nil
+			}
 		}
 	}
 	return 0, false, errNoImage
@@ -172,7 +190,25 @@ func (in *inspector) stepJPEG(data []byte) (int64, bool, error) {
 	return 2 + length, false, nil
 }
 
+// stepPNG goes through the chunks and checks their sums: a PNG says itself whether it is damaged.
 func (in *inspector) stepPNG(data []byte) (int64, bool, error) {
+	if in.left > 0 {
+		k := min(in.left, int64(len(data)))
+		in.sum = crc32.Update(in.sum, crc32.IEEETable, data[:k])
+		in.left -= k
+		return k, k == 0, nil
+	}
+	if in.left == 0 {
+		if len(data) < 4 {
+			return 0, true, nil
+		}
+		if binary.BigEndian.Uint32(data) != in.sum {
+			return 0, false, errTruncated
+		}
+		in.left = -1
+		in.whole, in.over = in.last, in.last
+		return 4, false, nil
+	}
 	if len(data) < 8 {
 		return 0, true, nil
 	}
@@ -189,12 +225,10 @@ func (in *inspector) stepPNG(data []byte) (int64, bool, error) {
 			return 0, false, err
 		}
 	case "IEND":
-		if len(data) < 12 {
-			return 0, true, nil
-		}
-		in.whole, in.over = true, true
+		in.last = true
 	}
-	return 12 + length, false, nil
+	in.left, in.sum = length, crc32.ChecksumIEEE(data[4:8])
+	return 8, false, nil
 }
 
 func (in *inspector) stepHEIC(data []byte) (int64, bool, error) {
@@ -212,6 +246,9 @@ func (in *inspector) stepHEIC(data []byte) (int64, bool, error) {
 	length, header := int64(binary.BigEndian.Uint32(data)), int64(8)
 	if length == 1 {
 		length, header = int64(binary.BigEndian.Uint64(data[8:])), 16
+	}
+	if string(data[4:8]) == "mdat" || string(data[4:8]) == "idat" {
+		in.data = length == 0 || length > header
 	}
 	if length == 0 { // to the end of the file
 		in.whole, in.over = in.width > 0, true
@@ -243,6 +280,7 @@ func (in *inspector) sizeFromMeta() error {
 			w, h = a, b
 		}
 	}
+	in.data = in.data || bytes.Contains(in.meta, []byte("idat"))
 	in.meta = nil
 	return in.size(w, h)
 }
@@ -264,12 +302,15 @@ func (in *inspector) finish(size int64) error {
 		if size == 0 {
 			return models.InvalidField("file", "The file is empty.")
 		}
+		if len(in.buf) >= 8 && string(in.buf[4:8]) == "ftyp" {
+			return errTruncated
+		}
 		return errNoImage
 	}
 	if in.contentType == heicType && in.width > 0 && in.skip == 0 && len(in.buf) == 0 && in.want == 0 {
 		in.whole = true
 	}
-	if !in.whole || in.width == 0 {
+	if !in.whole || in.width == 0 || (in.contentType == heicType && !in.data) {
 		return errTruncated
 	}
 	return nil

@@ -62,7 +62,7 @@ func decode(photo io.ReadSeeker, contentType string) (image.Image, error) {
 	case "image/png":
 		img, err = png.Decode(source)
 	case "image/heic":
-		img, err = heic.Decode(source)
+		img, err = heic.Decode(asHEIC(source))
 	default:
 		err = fmt.Errorf("unknown type %q", contentType)
 	}
@@ -73,6 +73,17 @@ func decode(photo io.ReadSeeker, contentType string) (image.Image, error) {
 		return nil, &decodeError{err}
 	}
 	return img, nil
+}
+
+// asHEIC names the brand that the decoder knows. Some phones write the container's alone, mif1, and heic among the
+// compatible ones, which is what they were accepted by.
+func asHEIC(r *watchedReader) io.Reader {
+	head := make([]byte, 12)
+	n, err := io.ReadFull(r, head)
+	if err == nil && string(head[4:8]) == "ftyp" {
+		copy(head[8:], "heic")
+	}
+	return io.MultiReader(bytes.NewReader(head[:n]), r)
 }
 
 // decodeScaled gives nil when the photo is small, or of a kind that only the decoder of full size knows.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/tests/rig"
@@ -92,5 +93,20 @@ func TestOneNameHoweverItIsComposed(t *testing.T) {
 			}
 		}
 		require.Equal(t, 1, places)
+	})
+}
+
+func TestPhotosThatSayWhetherTheyAreWhole(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		_, crew, order := crewWithOrder(t, in, nil)
+		path := "/work-orders/" + order.Text("id") + "/photos"
+		for name, status := range map[string]int{"damaged-idat.png": 422, "no-image-data.heic": 422, "avif-as-mif1.avif": 415, "brand-mif1.heic": 201} {
+			a := crew.Do("POST", path, rig.PhotoForm(small(t, name), uuid.NewString()))
+			require.Equal(t, status, a.Status, "%s: %s", name, a.Body)
+			if status == 201 {
+				shown := crew.Want(200, "GET", "/photos/"+a.Text("id")+"/display", nil)
+				require.Equal(t, "image/jpeg", shown.Header.Get("Content-Type"))
+			}
+		}
 	})
 }
