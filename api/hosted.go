@@ -25,6 +25,7 @@ import (
 
 	"fieldproof/intake"
 	"fieldproof/models"
+	"fieldproof/peers"
 	"fieldproof/wire"
 )
 
@@ -404,17 +405,19 @@ func (h *hostedCall) getWorkOrders() (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, o := range taken {
-			status := "Cancelled"
-			if o.Lifecycle.Hidden {
-				status = "Deleted"
-			}
-			number, err := h.numbers([]*models.WorkOrder{o})
+		for some := range slices.Chunk(taken, maxLimit) {
+			numbers, err := peers.Numbers(h.ctx(), h.Store, h.member, some)
 			if err != nil {
 				return nil, err
 			}
-			if err := out.add(map[string]string{"workOrderNumber": number[o.ID], "clientStatus": status}); err != nil {
-				return nil, err
+			for _, o := range some {
+				status := "Cancelled"
+				if o.Lifecycle.Hidden {
+					status = "Deleted"
+				}
+				if err := out.add(map[string]string{"workOrderNumber": numbers[o.ID], "clientStatus": status}); err != nil {
+					return nil, err
+				}
 			}
 		}
 	}
@@ -468,7 +471,7 @@ func (h *hostedCall) eachAssigned(since *models.Time, each func(any) error) erro
 		if err != nil {
 			return err
 		}
-		numbers, err := h.numbers(orders)
+		numbers, err := peers.Numbers(h.ctx(), h.Store, h.member, orders)
 		if err != nil {
 			return err
 		}
@@ -485,63 +488,10 @@ func (h *hostedCall) eachAssigned(since *models.Time, each func(any) error) erro
 	}
 }
 
-// numbers are what the peer knows orders by: the number alone, with the client code before it when another order has the
-// same number.
-func (h *hostedCall) numbers(orders []*models.WorkOrder) (map[string]string, error) {
-	plain := make([]string, len(orders))
-	for i, o := range orders {
-		plain[i] = o.WorkOrderNumber
-	}
-	var shared []string
-	err := h.Store.Read(h.ctx()).Model(&models.WorkOrder{}).Where("number IN ?", plain).Group("number").Having("COUNT(DISTINCT client_code) > 1").Pluck("number", &shared).Error
-	names := map[string]string{}
-	for _, o := range orders {
-		names[o.ID] = o.WorkOrderNumber
-		if slices.Contains(shared, o.WorkOrderNumber) {
-			names[o.ID] = o.DisplayNumber()
-		}
-	}
-	return names, err
-}
-
-// orderNumbered finds an order that is, or ever was, assigned to the member by the number that they know it by; those
-// assigned now come first.
-func (h *hostedCall) orderNumbered(number string) (*models.WorkOrder, error) {
-	if number == "" {
-		return nil, models.InvalidField("key2", "Name the work order.")
-	}
-	db := h.Store.Read(h.ctx())
-	q := db.Where("number = ?", number)
-	if code, rest, found := strings.Cut(number, "::"); found {
-		q = db.Where("(client_code = ? AND number = ?) OR number = ?", code, rest, number)
-	}
-	var found []*models.WorkOrder
-	if err := q.Order("hidden, seq DESC").Limit(100).Find(&found).Error; err != nil {
-		return nil, err
-	}
-	var once *models.WorkOrder
-	for _, o := range found {
-		if h.member.Sees(o) {
-			return o, nil
-		}
-		ever, err := models.EverAssigned(h.Store.Read(h.ctx()), o.ID, h.member.ID)
-		if err != nil {
-			return nil, err
-		}
-		if once == nil && h.member.MayAdd(o, ever) {
-			once = o
-		}
-	}
-	if once == nil {
-		return nil, models.Errorf(models.NotFound, "There is no work order %s for you.", number)
-	}
-	return once, nil
-}
-
 // uploadPictures takes one item: a photo, a survey, or another file.
 func (h *hostedCall) uploadPictures() (any, error) {
 	in := wire.DecodeItem(h.payload, h.account.Location())
-	o, err := h.orderNumbered(in.Number)
+	o, err := peers.OrderNumbered(h.ctx(), h.Store, h.member, in.Number)
 	if err != nil {
 		return nil, err
 	}
@@ -641,7 +591,7 @@ func (h *hostedCall) status() (any, error) {
 }
 
 func (h *hostedCall) takeStatus(u wire.StatusUpdate) error {
-	found, err := h.orderNumbered(u.Number)
+	found, err := peers.OrderNumbered(h.ctx(), h.Store, h.member, u.Number)
 	if err != nil {
 		return err
 	}

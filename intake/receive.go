@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -136,7 +138,8 @@ type receiver struct {
 	have   map[string]*models.WorkOrder // by display number
 	tasks  map[string][]models.Task
 	memory map[string]*models.ReceivedOrder
-	hidden map[string]bool // ids of deleted orders that the source made
+	hidden map[string]bool   // ids of deleted orders that the source made
+	others map[string]string // by display number: the number by which the source knows the order that bears it now
 	seen   map[string]int64
 	types  []*models.WorkType
 	named  map[string]*models.WorkType
@@ -161,7 +164,7 @@ func (r *receiver) prepare(orders []models.Incoming) error {
 			numbers = append(numbers, o.Number)
 		}
 	}
-	r.have, r.tasks, r.memory, r.hidden, r.seen = map[string]*models.WorkOrder{}, map[string][]models.Task{}, map[string]*models.ReceivedOrder{}, map[string]bool{}, map[string]int64{}
+	r.have, r.tasks, r.memory, r.hidden, r.seen, r.others = map[string]*models.WorkOrder{}, map[string][]models.Task{}, map[string]*models.ReceivedOrder{}, map[string]bool{}, map[string]int64{}, map[string]string{}
 	var ids []string
 	for code, some := range byCode {
 		q := r.tx.DB
@@ -178,13 +181,13 @@ func (r *receiver) prepare(orders []models.Incoming) error {
 		}
 	}
 	var err error
-	if len(ids) > 0 {
-		if r.tasks, err = models.TasksOf(r.tx.DB, ids...); err != nil {
+	if r.src.Integration != nil && len(numbers) > 0 {
+		if ids, err = r.remember(numbers, ids); err != nil {
 			return err
 		}
 	}
-	if r.src.Integration != nil && len(numbers) > 0 {
-		if err := r.remember(numbers); err != nil {
+	if len(ids) > 0 {
+		if r.tasks, err = models.TasksOf(r.tx.DB, ids...); err != nil {
 			return err
 		}
 	}
@@ -192,27 +195,53 @@ func (r *receiver) prepare(orders []models.Incoming) error {
 	return err
 }
 
-func (r *receiver) remember(numbers []string) error {
+// remember reads what the source said before. An order is the one that the source knows by the number, whatever number or
+// client code it got since; one that got the number since is another. It returns the ids of all orders that are met.
+func (r *receiver) remember(numbers, ids []string) ([]string, error) {
 	var rows []*models.ReceivedOrder
-	if err := r.tx.Where("integration_id = ? AND number IN ?", r.src.Integration.ID, numbers).Find(&rows).Error; err != nil {
-		return err
+	if err := r.tx.Where("integration_id = ? AND (number IN ? OR work_order_id IN ?)", r.src.Integration.ID, numbers, ids).Find(&rows).Error; err != nil {
+		return nil, err
 	}
-	var gone []string
+	code := r.src.Integration.ClientCode
+	known := map[string][]string{} // order → the numbers by which the source knows it
 	for _, m := range rows {
-		r.memory[m.Number] = m
-		if r.have[keyOf(r.src.Integration.ClientCode, m.Number)] == nil {
-			gone = append(gone, m.WorkOrderID)
+		known[m.WorkOrderID] = append(known[m.WorkOrderID], m.Number)
+		if slices.Contains(numbers, m.Number) {
+			r.memory[m.Number] = m
+		}
+	}
+	for key, o := range r.have {
+		if as := known[o.ID]; len(as) > 0 && !slices.Contains(as, o.WorkOrderNumber) {
+			r.others[key] = as[0]
+			delete(r.have, key)
+		}
+	}
+	gone := map[string]*models.ReceivedOrder{}
+	for _, m := range r.memory {
+		if r.have[keyOf(code, m.Number)] == nil {
+			gone[m.WorkOrderID] = m
 		}
 	}
 	if len(gone) == 0 {
-		return nil
+		return ids, nil
 	}
-	var hidden []string
-	err := r.tx.Model(&models.WorkOrder{}).Where("id IN ? AND hidden", gone).Pluck("id", &hidden).Error
-	for _, id := range hidden {
-		r.hidden[id] = true
+	q := r.tx.DB
+	if !r.src.DryRun {
+		q = r.tx.Locked()
 	}
-	return err
+	var found []*models.WorkOrder
+	if err := q.Where("id IN ?", slices.Sorted(maps.Keys(gone))).Order("id").Find(&found).Error; err != nil {
+		return nil, err
+	}
+	for _, o := range found {
+		if o.Lifecycle.Hidden {
+			r.hidden[o.ID] = true
+			continue
+		}
+		r.have[keyOf(code, gone[o.ID].Number)] = o
+		ids = append(ids, o.ID)
+	}
+	return ids, nil
 }
 
 func (r *receiver) receive(in *models.Incoming) (models.Received, error) {

@@ -56,6 +56,10 @@ func (t *taking) take() error {
 		}
 		return t.update(o, memory, prints)
 	}
+	if known := t.others[keyOf(in.ClientCode, in.Number)]; known != "" {
+		t.problems.Add("work_order_number", "Here another order got the number %s, which came as %s: give that one another number, then this one comes in.", in.Number, known)
+		return nil
+	}
 	if memory != nil && t.hidden[memory.WorkOrderID] && memory.Knows(prints) {
 		t.result.Result = models.ResultUnchanged
 		t.warn("work_order_number", "The order was deleted here, and this says nothing new of it: it stays deleted.")

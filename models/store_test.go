@@ -85,7 +85,7 @@ var every = []any{&models.Link{}, &models.LinkViewRow{}, &models.Comment{}, &mod
 	&models.Item{}, &models.HistoryEvent{}, &models.Action{}, &models.Destination{}, &models.Publication{}, &models.PublicationItem{}, &models.Delivery{},
 	&models.DeliveryItem{}, &models.WebhookMessage{}, &models.Attempt{}, &models.Alert{}, &models.Bell{}, &models.FeedEntry{}, &models.IdempotencyKey{}, &models.RateLimit{}, models.SignedInFrom{}, &models.SignedInFrom{}, &models.FolderClaim{},
 	&models.Integration{}, &models.PushKey{}, &models.ReceivedOrder{}, &models.LogEntry{}, &models.Import{}, &models.ImportRow{}, &models.ImportMapping{}, &models.WatchedFile{},
-	&models.Survey{}, &models.SurveyRevision{}, &models.SurveyContent{}, &models.PeerPushKey{}}
+	&models.Survey{}, &models.SurveyRevision{}, &models.SurveyContent{}, &models.PeerPushKey{}, &models.PeerNumber{}}
 
 func TestTheMigratedSchemaFitsTheModels(t *testing.T) {
 	both(t, func(t *testing.T, store *models.Store) {
@@ -293,5 +293,52 @@ func TestPasswordsAndTokensAreKeptAsHashes(t *testing.T) {
 		}))
 		_, _, err = store.MemberByToken(ctx, secret, models.APIToken)
 		require.Equal(t, models.Unauthorized, models.KindOf(err), "a new password ends every token at once")
+	})
+}
+
+func TestTheUpgradeFixesTheNumbersThatLoginsWereTold(t *testing.T) {
+	both(t, func(t *testing.T, store *models.Store) {
+		a, _ := account(t, store, "upgraded")
+		scoped := models.InAccount(ctx, a.ID)
+		vendor := &models.User{ID: models.NewID(), AccountID: a.ID, Username: "told", Role: models.Subcontractor, Active: true}
+		names := map[string]string{}
+		require.NoError(t, store.Write(scoped, func(tx *models.Tx) error {
+			if err := tx.NewUser(vendor); err != nil {
+				return err
+			}
+			lawn := []models.TaskFields{{Name: "Lawn"}}
+			lawn[0].Normalise()
+			make := func(code, number, want string, hidden bool) {
+				o := &models.WorkOrder{ID: models.NewID(), AccountID: a.ID, CreatedAt: models.Now(), UpdatedAt: models.Now(), Lifecycle: models.Lifecycle{State: models.Created}, AssigneeID: &vendor.ID}
+				o.ClientCode, o.WorkOrderNumber, o.Address = code, number, models.Address{Address1: "1 Oak", City: "Austin", State: "TX", Zip: "78701"}
+				property, err := tx.PropertyAt(a.ID, o.Address, nil, nil)
+				require.NoError(t, err)
+				o.PropertyID = property.ID
+				o.Normalise()
+				require.NoError(t, tx.CreateOrder(o, lawn, &models.HistoryEvent{Type: models.TypeCreated, ToState: models.Created, Actor: "x"}))
+				require.NoError(t, tx.Create(&models.Assignment{ID: models.NewID(), AccountID: a.ID, WorkOrderID: o.ID, UserID: &vendor.ID, AssignedAt: models.Now()}).Error)
+				if hidden {
+					o.Lifecycle.Hidden = true
+					require.NoError(t, tx.SaveOrder(o))
+				}
+				names[o.ID] = want
+			}
+			make("ACME", "1", "1", false)
+			make("ACME", "77", "ACME::77", false)
+			make("BETA", "77", "BETA::77", false)
+			make("ACME", "5", "5__2", true) // deleted, and its number given again: the peer knows the newer by it
+			make("ACME", "5", "5", false)
+			return nil
+		}))
+		require.NoError(t, store.MigrateDown(ctx, 14))
+		_, err := store.Migrate(ctx)
+		require.NoError(t, err)
+		var rows []models.PeerNumber
+		require.NoError(t, store.Read(scoped).Find(&rows).Error)
+		got := map[string]string{}
+		for _, r := range rows {
+			got[r.WorkOrderID] = r.Number
+		}
+		require.Equal(t, names, got)
 	})
 }

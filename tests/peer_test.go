@@ -317,3 +317,75 @@ func TestWeHostTheExternalIntegrationAPI(t *testing.T) {
 		require.Contains(t, bad.Text("error"), "not properly formatted")
 	})
 }
+
+// orders are the numbers of what getWorkOrders answers.
+func (c *caller) orders(since any) []string {
+	c.t.Helper()
+	var numbers []string
+	for _, o := range c.call("getWorkOrders", rig.JSON{"timestamp": since}).List("workOrders") {
+		numbers = append(numbers, o.(map[string]any)["workOrderNumber"].(string))
+	}
+	return numbers
+}
+
+func TestAPeerKnowsAnOrderByTheNumberThatItWasFirstTold(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		vendor := office.Colleague("subcontractor")
+		c := &caller{t, in.URL + "/integration/v2", rig.JSON{"username": vendor.Username, "password": digest("correct horse")}}
+		first := office.Order(rig.JSON{"work_order_number": "77", "client_code": "ACME", "assignee": vendor.Username}).Text("id")
+		require.Equal(t, []string{"77"}, c.orders(nil))
+		second := office.Order(rig.JSON{"work_order_number": "77", "client_code": "BETA", "assignee": vendor.Username}).Text("id")
+		require.ElementsMatch(t, []string{"77", "BETA::77"}, c.orders(nil), "another client's 77 makes no second order of the first")
+		office.Want(200, "PATCH", "/work-orders/"+first, rig.JSON{"work_order_number": "1000"})
+		require.ElementsMatch(t, []string{"77", "BETA::77"}, c.orders(nil), "nor does a new number")
+		for number, id := range map[string]string{"77": first, "BETA::77": second} {
+			item := rig.JSON{"uuid": uuid.NewString(), "key2": number, "fileType": "picture"}
+			require.Equal(t, true, c.upload(item, rig.JPEG(8, 8, 1), false).Get("status"))
+			require.EqualValues(t, 1, office.Want(200, "GET", "/work-orders/"+id, nil).Get("item_counts", "total"), number)
+			require.Equal(t, true, c.call("status", rig.JSON{"workOrders": []rig.JSON{{"workOrderNumber": number, "fieldStatus": "Viewed"}}}).Get("status"))
+		}
+		office.Want(200, "POST", "/work-orders/"+first+"/unassign", rig.JSON{})
+		require.Contains(t, c.orders(time.Now().Unix()), "77", "that it was taken is told by the same number")
+	})
+}
+
+func TestAClientKnowsAnOrderByTheNumberThatItGave(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		peer := rig.NewPeer("x")
+		defer peer.Close()
+		office := rig.SignUp(t, in.URL)
+		id := external(office, peer, "x")
+		order := func(number, street string) string {
+			return `{"workOrderNumber":"` + number + `","address1":"` + street + `","city":"b","state":"TX","zip":"1","services":[{"serviceName":"S"}],"dueDate":"2030-01-01"}`
+		}
+		peer.Orders(`{"workOrders":[` + order("77", "a") + `]}`)
+		refreshed(office, id, nil)
+		o := office.Want(200, "GET", "/work-orders?client_code=PEER", nil).Text("items", 0, "id")
+		office.Want(200, "PATCH", "/work-orders/"+o, rig.JSON{"work_order_number": "78"})
+		peer.Orders(`{"workOrders":[` + order("77", "a new street") + `,` + order("78", "elsewhere") + `]}`)
+		refreshed(office, id, nil)
+		log := office.Want(200, "GET", "/integrations/"+id+"/log", nil)
+		require.Equal(t, []any{1.0, 1.0}, []any{log.Get("items", 0, "updated"), log.Get("items", 0, "rejected")}, "its next word of 77 makes no second order, and its own 78 goes over no other: %s", log.Body)
+		renumbered := office.Want(200, "GET", "/work-orders/"+o, nil)
+		require.Equal(t, []any{"78", "a new street"}, []any{renumbered.Get("work_order_number"), renumbered.Get("address", "address1")})
+		office.Want(200, "PATCH", "/work-orders/"+o, rig.JSON{"client_code": "OTHER"})
+		refreshed(office, id, nil)
+		require.Equal(t, []any{"78", "elsewhere"}, []any{office.Want(200, "GET", "/work-orders?client_code=PEER", nil).Get("items", 0, "work_order_number"),
+			office.Want(200, "GET", "/work-orders?client_code=PEER", nil).Get("items", 0, "address", "address1")}, "once the number is free it comes in")
+		require.Equal(t, "a new street", office.Want(200, "GET", "/work-orders/"+o, nil).Text("address", "address1"))
+
+		peer.On("status", func(w http.ResponseWriter, _ rig.JSON) { rig.Say(w, `{"status":true,"error":null}`) })
+		peer.On("uploadPictures", func(w http.ResponseWriter, _ rig.JSON) { rig.Say(w, `{"status":true,"error":null}`) })
+		office.Want(201, "POST", "/destinations", rig.JSON{"name": "their system", "kind": "client", "scope": rig.JSON{"integration_id": id}, "settings": rig.JSON{}})
+		office.Want(200, "PATCH", "/work-orders/"+o, rig.JSON{"publish_to": "client"})
+		office.Upload(o, rig.JPEG(8, 8, 1))
+		office.Want(200, "POST", "/work-orders/"+o+"/assign", rig.JSON{"assignee": office.Username})
+		office.AwaitState(o, "in_progress")
+		office.Want(200, "POST", "/work-orders/"+o+"/complete", rig.JSON{})
+		office.Want(200, "POST", "/work-orders/"+o+"/approve", rig.JSON{})
+		office.Want(200, "POST", "/work-orders/"+o+"/publish", rig.JSON{})
+		office.Await("the photo at the client", func() bool { return len(peer.Calls("uploadPictures")) == 1 })
+		require.Equal(t, "77", peer.Calls("uploadPictures")[0].Payload["key2"], "results go out under the number that the client gave")
+	})
+}

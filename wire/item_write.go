@@ -14,6 +14,7 @@ import (
 type ItemOut struct {
 	Proof         *models.Proof
 	Item          *models.Item
+	Number        string // by which the client knows the order
 	PublicationID string
 	FileName      string // unique over everything, and kept under retries
 	Note          string // said of the file, such as that it is a rendition
@@ -52,7 +53,7 @@ func ItemMembers(out ItemOut) []Member {
 	user := p.Users[i.UploadedBy]
 	members := []Member{
 		text("clientCode", o.ClientCode), text("pictureId", i.UUID), text("uuId", i.UUID), text("uuid", i.UUID), text("parentUuid", ""), text("batchId", out.PublicationID),
-		text("key1", o.ClientCode), text("key2", o.WorkOrderNumber), text("key3", i.EvidenceType), text("key4", p.TaskName(i)), text("key5", ""),
+		text("key1", o.ClientCode), text("key2", out.Number), text("key3", i.EvidenceType), text("key4", p.TaskName(i)), text("key5", ""),
 		text("attribute1", o.Address.Address1), text("attribute2", o.Address.Address2), text("attribute3", o.Address.City), text("attribute4", o.Address.State),
 		text("attribute5", o.Address.Zip), text("attribute6", o.Address.Country),
 	}
@@ -128,10 +129,10 @@ func surveyText(i *models.Item) string {
 	return string(text)
 }
 
-// StatusMember writes the one order of a status call. Its braces are the only ones that are not escaped: peers read it as
+// StatusMember writes the one order of a status call, under the number by which the client knows it. Its braces are the only ones that are not escaped: peers read it as
 // the array it is.
-func StatusMember(o *models.WorkOrder, s models.ClientStatusData) Member {
-	text, _ := json.Marshal([]map[string]string{{"workOrderNumber": o.WorkOrderNumber, "status": string(s.Status), "fieldStatus": s.FieldStatus, "clientStatus": s.ClientStatus,
+func StatusMember(o *models.WorkOrder, number string, s models.ClientStatusData) Member {
+	text, _ := json.Marshal([]map[string]string{{"workOrderNumber": number, "status": string(s.Status), "fieldStatus": s.FieldStatus, "clientStatus": s.ClientStatus,
 		"source_wo_id": o.Source.WorkOrderID, "source_wo_number": o.Source.WorkOrderNumber, "source_wo_provider": o.Source.Provider}})
 	return Member{Name: "workOrders", Value: json.RawMessage(text)}
 }

@@ -245,7 +245,11 @@ func (c *Clients) send(ctx context.Context, d *models.Destination, m *models.Cli
 		if err := json.Unmarshal([]byte(m.Data), &status); err != nil {
 			return "", "", &finalError{err}
 		}
-		said, err = p.Tell(ctx, "status", nil, wire.StatusMember(o, status))
+		number, err := models.NumberAtSource(db, o)
+		if err != nil {
+			return "", "", err
+		}
+		said, err = p.Tell(ctx, "status", nil, wire.StatusMember(o, number, status))
 		return said, "", explain(err)
 	}
 	proof, err := models.ProofOf(db, m.WorkOrderID, nil, models.ForClient)
@@ -275,7 +279,11 @@ func (c *Clients) item(ctx context.Context, p *integrations.Peer, proof *models.
 		}
 		publication = d.PublicationID
 	}
-	out := wire.ItemOut{Proof: proof, Item: item, PublicationID: publication, FileName: item.UUID + item.Extension()}
+	number, err := models.NumberAtSource(c.Store.Read(ctx), proof.Order)
+	if err != nil {
+		return "", "", err
+	}
+	out := wire.ItemOut{Proof: proof, Item: item, Number: number, PublicationID: publication, FileName: item.UUID + item.Extension()}
 	var file *integrations.Upload
 	if item.BlobKey != "" {
 		if file, err = c.original(ctx, item); err != nil {

@@ -133,7 +133,7 @@ func contentOf(account *models.Account, data models.WebhookData, messageType, id
 			publication = data.Publication.ID
 		}
 		c.Item = map[string]string{}
-		for _, m := range wire.ItemMembers(wire.ItemOut{Proof: proof, Item: item, PublicationID: publication, FileName: v.UUID + item.Extension()}) {
+		for _, m := range wire.ItemMembers(wire.ItemOut{Proof: proof, Item: item, Number: proof.Order.WorkOrderNumber, PublicationID: publication, FileName: v.UUID + item.Extension()}) {
 			c.Item[m.Name], _ = m.Value.(string)
 		}
 	}
