@@ -68,6 +68,8 @@ const (
 	// leastMember is how short the members of real entries are on the average: more of them in less text take memory out of
 	// proportion, and are nobody's proof.
 	leastMember = 24
+	// leastElement is the same of the elements of lists.
+	leastElement = 64
 )
 
 // Verify checks an archive offline: every byte of every item, every signature, the chain, and what is held against it.
@@ -116,19 +118,36 @@ func content(f *zip.File) ([]byte, error) {
 	if err == nil && len(text) > maxOwnEntry {
 		err = errors.New("it is too large")
 	}
-	if err == nil && bytes.Count(text, []byte("{")) > 1000+len(text)/leastMember {
+	if err == nil && (bytes.Count(text, []byte("{")) > 1000+len(text)/leastMember || elements(text) > 10_000+len(text)/leastElement) {
 		err = errors.New("it holds too many empty parts")
 	}
 	return text, err
 }
 
+// elements counts those of all lists of a JSON, which take memory however short they are.
+func elements(text []byte) int {
+	n, quoted := 0, false
+	var open []byte // what each level is, { or [
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			quoted = !quoted
+		case c == '\\' && quoted:
+			i++
+		case quoted:
+		case c == '{' || c == '[':
+			open = append(open, c)
+		case (c == '}' || c == ']') && len(open) > 0:
+			open = open[:len(open)-1]
+		case c == ',' && len(open) > 0 && open[len(open)-1] == '[':
+			n++
+		}
+	}
+	return n
+}
+
 // manifest checks the signature of manifest.json.
 func (r *Report) manifest(text []byte) *Manifest {
-	var m Manifest
-	if err := json.Unmarshal(text, &m); err != nil {
-		r.problem("%s is no manifest: %v.", ManifestName, err)
-		return nil
-	}
 	at := bytes.LastIndex(text, []byte(signatureMember))
 	if at < 0 {
 		r.problem("%s is not signed.", ManifestName)
@@ -150,6 +169,11 @@ func (r *Report) manifest(text []byte) *Manifest {
 	value, err := decode64(s.Value)
 	if err != nil || !ed25519.Verify(public, text[:at], value) {
 		r.problem("The signature of %s is forged, or the manifest was changed.", ManifestName)
+		return nil
+	}
+	var m Manifest
+	if err := json.Unmarshal(text, &m); err != nil {
+		r.problem("%s is no manifest: %v.", ManifestName, err)
 		return nil
 	}
 	r.Keys = append(r.Keys, s.KeyID)

@@ -7,13 +7,13 @@ import (
 	"fieldproof/models"
 )
 
-// asHistory makes an order that was finished elsewhere: closed, and reopening leads to where it was.
 // finished tells whether the row comes in as history.
 func (t *taking) finished() bool {
 	status, known := t.status()
 	return t.src.File && known && status.Finished()
 }
 
+// asHistory makes an order that was finished elsewhere: closed, and reopening leads to where it was.
 func (t *taking) asHistory(o *models.WorkOrder, status models.WireStatus, assignee string) error {
 	switch {
 	case assignee == models.AssignToAll:

@@ -60,7 +60,7 @@ func (v WorkOrderView) For(a Audience) WorkOrderView {
 	v.hide(a)
 	v.Tasks = hideTasks(v.Tasks, a)
 	if a == ForClient {
-		v.Assignee = nil
+		v.Assignee, v.AssignedName = nil, ""
 	}
 	return v
 }

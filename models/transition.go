@@ -124,6 +124,8 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 		}
 	case Start:
 		o.FieldStatus = FieldInProcess
+	case Reopen:
+		o.ImportedStatus = "" // it is work again: what comes of it now counts
 	case Cancel, Delete:
 		o.AwaitsPeer = ""
 		if a.Event == Cancel {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -16,7 +17,8 @@ type csvReader struct {
 	r         *bufio.Reader
 	delimiter string
 	cr        bool     // lines end with \r alone, as of old Macs
-	waiting   []string // lines that were read already
+	waiting   []string // lines that were read already, the next one last
+	reread    int      // bytes of those so far
 	width     int      // delimiters of the header, 0 until it is known
 	err       error    // what ended the reading
 }
@@ -29,8 +31,9 @@ func (b *badRow) Error() string { return b.message }
 // line returns the next line without its end.
 func (c *csvReader) line() (string, error) {
 	if len(c.waiting) > 0 {
-		l := c.waiting[0]
-		c.waiting = c.waiting[1:]
+		last := len(c.waiting) - 1
+		l := c.waiting[last]
+		c.waiting = c.waiting[:last]
 		return l, nil
 	}
 	if c.err != nil {
@@ -69,8 +72,16 @@ func (c *csvReader) row() ([]string, error) {
 	}
 	var cells []string
 	var held []string // the lines after the first that the row has taken
+	size := len(line)
 	refuse := func(format string, args ...any) ([]string, error) {
-		c.waiting = append(held, c.waiting...)
+		for _, l := range slices.Backward(held) {
+			c.waiting = append(c.waiting, l)
+			c.reread += len(l) + 1
+		}
+		if c.reread > maxReread {
+			c.err, c.waiting = errQuotes, nil
+			return nil, errQuotes
+		}
 		return nil, &badRow{fmt.Sprintf(format, args...)}
 	}
 	for {
@@ -83,14 +94,15 @@ func (c *csvReader) row() ([]string, error) {
 			line = rest
 			continue
 		}
-		cell, rest := "", line[1:]
+		var cell strings.Builder
+		rest := line[1:]
 		for closed := false; !closed; {
 			text, after, found := cutQuote(rest)
 			if len(held) > 0 && c.width > 0 && strings.Count(text, c.delimiter) >= c.width {
 				return refuse("The quoted cell in column %d holds a whole other row: a quotation mark is missing or too many. Write one inside of a quoted cell twice.", len(cells)+1)
 			}
-			cell += text
-			if len(cell) > maxCell {
+			cell.WriteString(text)
+			if cell.Len() > maxCell {
 				return refuse("The quoted cell in column %d is larger than %d MB: perhaps its quotation mark is never closed.", len(cells)+1, maxCell>>20)
 			}
 			if found {
@@ -105,9 +117,13 @@ func (c *csvReader) row() ([]string, error) {
 				return nil, err
 			}
 			held = append(held, next)
-			cell, rest = cell+"\n", next
+			if size += len(next) + 1; size > maxRow {
+				return refuse("The row is larger than %d MB: perhaps a quotation mark is missing or too many.", maxRow>>20)
+			}
+			cell.WriteByte('\n')
+			rest = next
 		}
-		cells = append(cells, cell)
+		cells = append(cells, cell.String())
 		if rest == "" {
 			break
 		}

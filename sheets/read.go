@@ -3,7 +3,6 @@
 package sheets
 
 import (
-	"archive/zip"
 	"bufio"
 	"bytes"
 	"errors"
@@ -24,13 +23,10 @@ import (
 
 // Limits of a file: far above what offices have, and what is needed to stay bounded.
 const (
-	MaxColumns  = 1000
-	maxRow      = 8 << 20   // bytes of one row of a CSV
-	maxCell     = 1 << 20   // bytes of one cell
-	maxUnzipped = 512 << 20 // of an XLSX in all
-	maxPart     = 16 << 20  // of those parts of an XLSX that are read whole: everything but sheets and shared texts
-	maxZipped   = 128 << 20
-	inMemory    = 4 << 20 // parts of an XLSX that are larger go through the disk
+	MaxColumns = 1000
+	maxRow     = 8 << 20  // bytes of one row
+	maxCell    = 1 << 20  // bytes of one cell
+	maxReread  = 32 << 20 // bytes of a CSV that are read again, after quotation marks that are never closed
 )
 
 // Row is one row of a file.
@@ -156,7 +152,10 @@ func (f *File) Next() (Row, error) {
 	}
 }
 
-var errRow = fmt.Errorf("a row is larger than %d MB", maxRow>>20)
+var (
+	errRow    = fmt.Errorf("a row is larger than %d MB", maxRow>>20)
+	errQuotes = errors.New("too many quotation marks are never closed")
+)
 
 func openCSV(path string) (*File, error) {
 	file, err := os.Open(path)
@@ -185,6 +184,9 @@ func openCSV(path string) (*File, error) {
 		cells, err := rows.row()
 		if errors.Is(err, errRow) {
 			return nil, wrong("Row %d is larger than %d MB.", f.line+1, maxRow>>20)
+		}
+		if errors.Is(err, errQuotes) {
+			return nil, wrong("From row %d on too many quotation marks are missing or too many: save the file anew, or as .xlsx.", f.line+1)
 		}
 		for i := range cells {
 			cells[i] = unguard(cells[i])
@@ -322,13 +324,20 @@ func unguard(cell string) string {
 }
 
 func openXLSX(path string) (*File, error) {
-	if err := checkZip(path); err != nil {
+	if err := checkParts(path); err != nil {
 		return nil, err
 	}
 	book, err := excelize.OpenFile(path, excelize.Options{RawCellValue: true, UnzipSizeLimit: maxUnzipped, UnzipXMLSizeLimit: inMemory})
 	if err != nil {
 		return nil, wrong("The file can't be read as .xlsx: %v. Save it anew, or as CSV.", err)
 	}
+	book.Pkg.Range(func(name, _ any) bool {
+		// A workbook may name a picture as its sheet.
+		if name, _ := name.(string); !isXML(name) && !strings.HasPrefix(strings.ToLower(name), "xl/worksheets/sheet") {
+			book.Pkg.Delete(name)
+		}
+		return true
+	})
 	sheet := firstVisible(book)
 	rows, err := book.Rows(sheet)
 	if err != nil {
@@ -369,34 +378,4 @@ func firstVisible(book *excelize.File) string {
 		return names[0]
 	}
 	return ""
-}
-
-// checkZip refuses, before anything is unpacked, what would unpack to more than is read.
-func checkZip(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if info.Size() > maxZipped {
-		return wrong("The file is larger than %d MB: save it as CSV, or in parts.", maxZipped>>20)
-	}
-	archive, err := zip.OpenReader(path)
-	if err != nil {
-		return wrong("The file can't be read as .xlsx: it is damaged, or something else with the beginning of a ZIP.")
-	}
-	defer archive.Close()
-	total := uint64(0)
-	for _, part := range archive.File {
-		if total += part.UncompressedSize64; total > maxUnzipped || part.UncompressedSize64 > maxUnzipped {
-			return wrong("The file unpacks to more than %d MB: save it as CSV, or in parts.", maxUnzipped>>20)
-		}
-		streamed := strings.HasPrefix(part.Name, "xl/worksheets/sheet") || part.Name == "xl/sharedStrings.xml"
-		if !streamed && part.UncompressedSize64 > maxPart && !strings.HasPrefix(part.Name, "xl/media/") {
-			return wrong("The part %s of the file unpacks to more than %d MB, which no list of orders needs: save it as CSV.", strings.ToValidUTF8(part.Name, "?"), maxPart>>20)
-		}
-	}
-	if len(archive.File) > 10_000 {
-		return wrong("The file has %d parts: it is no spreadsheet that is read here.", len(archive.File))
-	}
-	return nil
 }

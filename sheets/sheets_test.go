@@ -104,9 +104,12 @@ func FuzzXLSX(f *testing.F) {
 	})
 }
 
-// read wants every file read, or refused for a reason that a person can act on.
+// read wants every file read, or refused for a reason that a person can act on, and neither to take much.
 func read(t *testing.T, content []byte) {
-	orders, err := rowsOf(written(t, content))
+	orders, allocated, err := reading(t, content)
+	if allocated > 256<<20+64*int64(len(content)) {
+		t.Fatalf("%d bytes took %d", len(content), allocated)
+	}
 	if err != nil && models.KindOf(err) != models.Invalid {
 		t.Fatalf("no reason for a person: %v", err)
 	}

@@ -366,5 +366,17 @@ func TestHistoryKeepsWhoDidIt(t *testing.T) {
 		reopened := office.Want(200, "POST", "/work-orders/"+first.Text("id")+"/reopen", nil)
 		require.Equal(t, []any{"published", vendor.Username}, []any{reopened.Text("state"), reopened.Text("assignee")})
 		require.Len(t, peer.call("getWorkOrders", rig.JSON{"timestamp": time.Now().Add(-time.Hour).Unix()}).List("workOrders"), 1, "now it is work again")
+
+		office.Want(200, "POST", "/work-orders/"+first.Text("id")+"/close", nil)
+		third := byNumber(office, "H-3").Text("id")
+		office.Want(200, "POST", "/work-orders/"+third+"/reopen", nil)
+		office.Want(200, "POST", "/work-orders/"+third+"/close", nil)
+		told := map[any]any{}
+		for _, o := range peer.call("getWorkOrders", rig.JSON{"timestamp": time.Now().Add(-time.Hour).Unix()}).List("workOrders") {
+			o := rig.JSON(o.(map[string]any))
+			told[o["workOrderNumber"]] = o["status"]
+			require.Contains(t, o["clientDueDate"], "2026-05-05 1430")
+		}
+		require.Equal(t, map[any]any{"H-1": "Invoiced", "H-3": "Closed"}, told, "whoever heard of it hears how it ended; a mark stays")
 	})
 }

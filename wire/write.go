@@ -84,13 +84,10 @@ func Services(tasks []models.Task) []Service {
 func OrderOf(o *models.WorkOrder, number string, tasks []models.Task, zone *time.Location, template func(t *models.Task) (json.RawMessage, error)) (Order, error) {
 	w := Order{WorkOrderNumber: number, Address1: o.Address.Address1, Address2: o.Address.Address2, City: o.Address.City, State: o.Address.State, Zip: o.Address.Zip,
 		Country: o.Address.Country, WorkOrderInfo: o.WorkOrderInfo, Instructions: o.Instructions, Status: o.WireStatus(), DueDate: writeMoment(o.DueDate, o.DueTime, zone),
-		ClientStatus: o.ClientStatus, ClientInstructions: o.ClientInstructions, GPSLatitude: o.Latitude, GPSLongitude: o.Longitude, Options: o.Options,
+		ClientStatus: o.ClientStatus, ClientInstructions: o.ClientInstructions, GPSLatitude: o.Latitude, GPSLongitude: o.Longitude, Options: o.Options, ClientDueDate: writeMoment(o.ClientDueDate, o.ClientDueTime, zone),
 		SourceID: o.Source.WorkOrderID, SourceNumber: o.Source.WorkOrderNumber, SourceProvider: o.Source.Provider, Services: Services(tasks), Attributes: map[string]string{}}
 	if o.StartDate != nil {
 		w.StartDate = string(*o.StartDate)
-	}
-	if o.ClientDueDate != nil {
-		w.ClientDueDate = string(*o.ClientDueDate)
 	}
 	for name, value := range o.Attributes {
 		if isAttribute(name) {
