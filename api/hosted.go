@@ -381,8 +381,8 @@ func (h *hostedCall) validate() (any, error) {
 	return gin.H{"error": "", "validated": true}, nil
 }
 
-// hostedOverlap is how far before the time that a peer asks from changes are told again: clocks differ and rows commit
-// late, and what is told twice changes nothing.
+// hostedOverlap is how far before the time that a peer asks from changes are told again: rows commit late, and what is
+// told twice changes nothing.
 const hostedOverlap = 2 * time.Minute
 
 func (h *hostedCall) getWorkOrders() (any, error) {

@@ -389,3 +389,46 @@ func TestAClientKnowsAnOrderByTheNumberThatItGave(t *testing.T) {
 		require.Equal(t, "77", peer.Calls("uploadPictures")[0].Payload["key2"], "results go out under the number that the client gave")
 	})
 }
+
+func TestChangesAreAskedForByThePeersClock(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		for skew, why := range map[time.Duration]string{-8 * time.Minute: "a peer whose clock is behind ours", 8 * time.Minute: "a peer whose clock is ahead", 0: "a peer that tells no time"} {
+			peer := rig.NewPeer("x")
+			defer peer.Close()
+			office := rig.SignUp(t, in.URL)
+			id := external(office, peer, "x")
+			now := func() time.Time { return time.Now().Add(skew) } // by the peer's clock
+			changed := now()
+			clock, street := now, "first"
+			peer.On("getWorkOrders", func(w http.ResponseWriter, payload rig.JSON) {
+				w.Header()["Date"] = nil
+				if skew != 0 {
+					w.Header().Set("Date", clock().UTC().Format(http.TimeFormat))
+				}
+				if since, asked := payload["timestamp"].(float64); asked && changed.Unix() < int64(since) {
+					rig.Say(w, `{"workOrders":[],"error":""}`)
+					return
+				}
+				rig.Say(w, `{"workOrders":[{"workOrderNumber":"1","address1":"`+street+`","city":"b","state":"TX","zip":"1","services":[{"serviceName":"S"}]}],"error":""}`)
+			})
+			at := func() string {
+				require.Equal(t, "idle", refreshed(office, id, nil).Text("status"), why)
+				return office.Want(200, "GET", "/work-orders?client_code=PEER", nil).Text("items", 0, "address", "address1")
+			}
+			require.Equal(t, "first", at())
+			changed, street = now(), "second"
+			require.Equal(t, "second", at(), why+" loses no change")
+			calls := peer.Calls("getWorkOrders")
+			since, _ := calls[1].Payload["timestamp"].(float64)
+			require.InDelta(t, now().Unix()-300, since, 60, why)
+
+			clock = func() time.Time { return now().Add(-time.Hour) } // its clock is set back
+			at()
+			at()
+			calls = peer.Calls("getWorkOrders")
+			if skew != 0 {
+				require.Nil(t, calls[3].Payload["timestamp"], "whatever changed while clocks were set is found by asking for all")
+			}
+		}
+	})
+}

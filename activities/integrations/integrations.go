@@ -174,13 +174,13 @@ func (a *Integrations) Fetch(ctx context.Context, in protocol.IntegrationInput) 
 		return err
 	}
 	defer imports.Alive(ctx)()
-	began := models.Now()
-	again := time.Duration(0) // a watched folder looks again at files that have not settled
+	until := new(models.Now()) // changes up to here come in
+	again := time.Duration(0)  // a watched folder looks again at files that have not settled
 	var failure error
 	if i.Kind == models.WatchedFolder {
 		again, failure = a.watch(ctx, account, i)
 	} else {
-		failure = a.pull(ctx, account, i, asked)
+		until, failure = a.pull(ctx, account, i, asked)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -189,7 +189,7 @@ func (a *Integrations) Fetch(ctx context.Context, in protocol.IntegrationInput) 
 	if errors.As(failure, &ours) {
 		return ours.cause
 	}
-	return a.record(ctx, i, began, again, failure)
+	return a.record(ctx, i, until, again, failure)
 }
 
 // databaseError is a failure of ours, not of the other side.
@@ -205,7 +205,7 @@ func ourFault(err error) error {
 }
 
 // record writes how a fetch went: idle after a success, else the error, and when it is tried again.
-func (a *Integrations) record(ctx context.Context, i *models.Integration, began models.Time, again time.Duration, failure error) error {
+func (a *Integrations) record(ctx context.Context, i *models.Integration, until *models.Time, again time.Duration, failure error) error {
 	now := models.Now()
 	return a.Store.Write(ctx, func(tx *models.Tx) error {
 		fresh, err := models.One[models.Integration](tx.Locked().Where("id = ?", i.ID), "integration")
@@ -214,7 +214,7 @@ func (a *Integrations) record(ctx context.Context, i *models.Integration, began 
 		}
 		changed := map[string]any{"last_refresh_at": now, "fetching": "", "retry_at": nil}
 		if failure == nil {
-			changed["status"], changed["last_error"], changed["failures"], changed["received_until"] = models.IntegrationIdle, "", 0, began
+			changed["status"], changed["last_error"], changed["failures"], changed["received_until"] = models.IntegrationIdle, "", 0, until
 			switch {
 			case fresh.Asked != "": // somebody asked for more meanwhile
 				changed["status"] = models.IntegrationPending
@@ -245,23 +245,31 @@ func (a *Integrations) record(ctx context.Context, i *models.Integration, began 
 	})
 }
 
-// overlap is how far before the last fetch changes are asked for again: clocks differ, and rows commit late.
+// overlap is how far before the last fetch changes are asked for again: rows commit late.
 const overlap = 5 * time.Minute
 
-// pull fetches orders from a peer and takes them in.
-func (a *Integrations) pull(ctx context.Context, account *models.Account, i *models.Integration, asked string) error {
+// pull fetches orders from a peer and takes them in. until is up to when changes have come in, by the peer's clock; by ours
+// only if it tells no time. Nil when its clock was set back: what changed meanwhile is then found by asking for all.
+func (a *Integrations) pull(ctx context.Context, account *models.Account, i *models.Integration, asked string) (until *models.Time, err error) {
 	secrets, err := a.SecretsOf(i)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	began := models.Now()
 	var since *models.Time
 	if asked != models.AskedAll && i.ReceivedUntil != nil {
 		at := models.At(i.ReceivedUntil.Add(-overlap))
 		since = &at
 	}
-	path, err := PeerOf(i, secrets, a.PublicURL, a.client).GetWorkOrders(ctx, since)
+	path, until, err := PeerOf(i, secrets, a.PublicURL, a.client).GetWorkOrders(ctx, since)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	switch {
+	case until == nil:
+		until = &began
+	case since != nil && until.Before(since.Time):
+		until = nil
 	}
 	defer func() { _ = os.Remove(path) }()
 	tally := &intake.Tally{Account: account, Integration: i, Kind: models.LogRefresh, KeepFew: true}
@@ -282,9 +290,9 @@ func (a *Integrations) pull(ctx context.Context, account *models.Account, i *mod
 		return flush(false)
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return flush(true)
+	return until, flush(true)
 }
 
 // Test tries an integration now: a peer is asked to validate, and so told the push key; a folder is listed.

@@ -207,9 +207,10 @@ func (p *Peer) Validate(ctx context.Context, pushURL string) error {
 	return &peerError{fmt.Sprintf("The peer answered %s and did not validate: %s", response.Status, said(body))}
 }
 
-// GetWorkOrders fetches the orders that changed since a time, all when it is nil, to a file on the disk, so that a slow
-// database never holds the peer's connection. Whoever called it removes the file.
-func (p *Peer) GetWorkOrders(ctx context.Context, since *models.Time) (path string, err error) {
+// GetWorkOrders fetches the orders that changed since a time of the peer's clock, all when it is nil, to a file on the disk,
+// so that a slow database never holds the peer's connection. Whoever called it removes the file. at is when the peer
+// answered, by its own clock; nil when it does not say.
+func (p *Peer) GetWorkOrders(ctx context.Context, since *models.Time) (path string, at *models.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*peerTime)
 	defer cancel()
 	var timestamp any
@@ -218,12 +219,16 @@ func (p *Peer) GetWorkOrders(ctx context.Context, since *models.Time) (path stri
 	}
 	response, err := p.call(ctx, "getWorkOrders", wire.Member{Name: "timestamp", Value: timestamp})
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	defer response.Body.Close()
+	if said, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+		date := models.At(said)
+		at = &date
+	}
 	file, err := os.CreateTemp("", "fieldproof-orders-")
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	n, err := io.Copy(file, io.LimitReader(response.Body, peerAnswer+1))
 	err = errors.Join(err, file.Close())
@@ -238,7 +243,7 @@ func (p *Peer) GetWorkOrders(ctx context.Context, since *models.Time) (path stri
 	if err != nil {
 		_ = os.Remove(file.Name())
 	}
-	return file.Name(), err
+	return file.Name(), at, err
 }
 
 func headOf(path string) string {
