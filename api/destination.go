@@ -230,7 +230,7 @@ func (s *Server) createDestination(c *call, in DestinationFields) (models.Destin
 	if err := c.seal(d, secrets); err != nil {
 		return models.DestinationView{}, err
 	}
-	err := s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+	err := c.write(func(tx *models.Tx) error {
 		if have, err := models.One[models.Destination](tx.Where("id = ?", d.ID), "destination"); err == nil {
 			d = have // the same request again
 			secrets, err = c.secrets(d)
@@ -253,7 +253,7 @@ const destinationStands = "id = ? AND deleted_at IS NULL"
 
 func (s *Server) patchDestination(c *call, patch mergePatch) (models.DestinationView, error) {
 	var d *models.Destination
-	err := s.Store.Write(c.ctx(), func(tx *models.Tx) (err error) {
+	err := c.write(func(tx *models.Tx) (err error) {
 		d, err = models.Edit(tx, "destination", func(d *models.Destination) error {
 			if err := c.mergeDestination(d, patch); err != nil {
 				return err

@@ -190,7 +190,7 @@ func (s *Server) createIntegration(c *call, in IntegrationFields) (models.Integr
 	if err := c.setIntegration(i, in, &secrets); err != nil {
 		return models.IntegrationView{}, err
 	}
-	err := s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+	err := c.write(func(tx *models.Tx) error {
 		if have, err := models.One[models.Integration](tx.Where("id = ?", i.ID), "integration"); err == nil {
 			i = have // the same request again
 			secrets, err = s.Integrations.SecretsOf(i)
@@ -221,7 +221,7 @@ func (s *Server) createIntegration(c *call, in IntegrationFields) (models.Integr
 
 func (s *Server) patchIntegration(c *call, patch mergePatch) (models.IntegrationView, error) {
 	var i *models.Integration
-	err := s.Store.Write(c.ctx(), func(tx *models.Tx) (err error) {
+	err := c.write(func(tx *models.Tx) (err error) {
 		i, err = models.Edit(tx, "integration", func(i *models.Integration) error {
 			if err := c.mergeIntegration(i, patch); err != nil {
 				return err
@@ -292,11 +292,12 @@ func (s *Server) deleteIntegration(c *call) error {
 	}
 	defer s.Intake.Bells.Poke()
 	return s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		if err := tx.Where("integration_id = ?", i.ID).Delete(&models.PushKey{}).Error; err != nil {
-			return err
-		}
+		// The integration first, then its keys: as whoever makes a new key takes them.
 		err := tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(map[string]any{"deleted_at": models.Now(), "enabled": false, "secrets": "", "asked": "", "fetching": "", "retry_at": nil}).Error
 		if err != nil {
+			return err
+		}
+		if err := tx.Where("integration_id = ?", i.ID).Delete(&models.PushKey{}).Error; err != nil {
 			return err
 		}
 		return tx.Ring(models.IntegrationBell, i.ID)
@@ -313,7 +314,7 @@ func (s *Server) rotateKey(c *call, in Rotation) (models.IntegrationView, error)
 	}
 	var secrets models.IntegrationSecrets
 	var i *models.Integration
-	err := s.Store.Write(c.ctx(), func(tx *models.Tx) (err error) {
+	err := c.write(func(tx *models.Tx) (err error) {
 		i, err = models.Edit(tx, "integration", func(i *models.Integration) error {
 			if secrets, err = s.Integrations.SecretsOf(i); err != nil {
 				return err

@@ -84,7 +84,7 @@ func (s *Server) createLink(c *call, in models.LinkFields) (models.LinkView, err
 	}
 	var l *models.Link
 	var token string
-	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+	err = c.write(func(tx *models.Tx) error {
 		l, token, err = tx.MakeLink(models.NewID(), o, in, hash, c.member.ID)
 		return err
 	})

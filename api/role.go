@@ -41,7 +41,7 @@ func (s *Server) createRole(c *call, in roleFields) (*models.Role, error) {
 	if err := role.Check(); err != nil {
 		return nil, err
 	}
-	err := s.Store.Write(c.ctx(), func(tx *models.Tx) error { return tx.Create(role).Error })
+	err := c.administer(func(tx *models.Tx) error { return tx.Create(role).Error })
 	if models.IsUnique(err) {
 		return nil, &models.Error{Kind: models.Conflict, Message: "The account already has a role of this name.", Fields: []models.FieldError{{Field: "name", Message: "Choose another name."}}}
 	}
@@ -53,7 +53,7 @@ func (s *Server) patchRole(c *call, patch mergePatch) (*models.Role, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = s.Store.Write(c.ctx(), func(tx *models.Tx) (err error) {
+	err = c.administer(func(tx *models.Tx) (err error) {
 		role, err = models.Edit(tx, "role", func(role *models.Role) error {
 			fields := roleFields{role.Name, role.Privileges}
 			if err := merge(&fields, patch); err != nil {
@@ -84,7 +84,7 @@ func (s *Server) deleteRole(c *call) error {
 	if role.BuiltIn {
 		return models.Errorf(models.Conflict, "The role %s is built in and stays; its privileges can be changed.", role.Name)
 	}
-	return s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+	return c.administer(func(tx *models.Tx) error {
 		var n int64
 		if err := tx.Model(&models.User{}).Where("role = ? AND deleted_at IS NULL", role.Name).Count(&n).Error; err != nil {
 			return err

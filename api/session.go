@@ -72,6 +72,27 @@ func (c *call) authorise() error {
 	return nil
 }
 
+// write is a transaction of whoever asks. What gives others access, or sends an account's data elsewhere, would outlive its
+// maker: it is refused once they are revoked, however long the request is under way.
+func (c *call) write(fn func(tx *models.Tx) error) error {
+	return c.server.Store.Write(c.ctx(), func(tx *models.Tx) error {
+		if err := tx.Stands(c.member); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+}
+
+// administer is a transaction that changes who may do what.
+func (c *call) administer(fn func(tx *models.Tx) error) error {
+	return c.server.Store.Write(c.ctx(), func(tx *models.Tx) error {
+		if err := tx.Administer(c.member); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+}
+
 func (s *Server) signIn(c *call, in Credentials) (*Session, error) {
 	ctx := c.Request.Context()
 	name, address := models.UsernameKey(in.Username), c.ClientIP()
@@ -191,14 +212,7 @@ func (s *Server) acceptInvitation(c *call, in NewPassword) (*Session, error) {
 	}
 	var user *models.User
 	err = s.Store.Write(models.InAccount(ctx, member.AccountID), func(tx *models.Tx) error {
-		done := tx.Where("id = ?", token.ID).Delete(&models.Token{})
-		if done.Error == nil && done.RowsAffected == 0 {
-			return models.Errorf(models.Gone, "The invitation was used: ask the office for a new one.")
-		}
-		if done.Error != nil {
-			return done.Error
-		}
-		var err error
+		var err error // the user first, then the token: as whoever invites anew or deletes takes them
 		user, err = tx.EditUser(member.ID, func(u *models.User) error {
 			if !u.Active || u.CredentialVersion != token.CredentialVersion {
 				return models.Errorf(models.Gone, "The invitation has ended: ask the office for a new one.")
@@ -206,7 +220,17 @@ func (s *Server) acceptInvitation(c *call, in NewPassword) (*Session, error) {
 			u.SetPassword(password)
 			return nil
 		})
-		return err
+		if models.KindOf(err) == models.NotFound {
+			return models.Errorf(models.Gone, "The invitation has ended: ask the office for a new one.")
+		}
+		if err != nil {
+			return err
+		}
+		done := tx.Where("id = ?", token.ID).Delete(&models.Token{})
+		if done.Error == nil && done.RowsAffected == 0 {
+			return models.Errorf(models.Gone, "The invitation was used: ask the office for a new one.")
+		}
+		return done.Error
 	})
 	if err != nil {
 		return nil, err

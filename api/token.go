@@ -82,7 +82,7 @@ func (s *Server) createToken(c *call, in NewToken) (TokenView, error) {
 		return TokenView{}, err
 	}
 	var view TokenView
-	err := s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+	err := c.write(func(tx *models.Tx) error {
 		t, secret, err := tx.NewToken(&c.member.User, models.APIToken, in.Name, in.ExpiresAt)
 		if err != nil {
 			return err
@@ -96,7 +96,7 @@ func (s *Server) createToken(c *call, in NewToken) (TokenView, error) {
 
 func (s *Server) patchToken(c *call, patch mergePatch) (TokenView, error) {
 	var t *models.Token
-	err := s.Store.Write(c.ctx(), func(tx *models.Tx) (err error) {
+	err := c.write(func(tx *models.Tx) (err error) {
 		t, err = models.Edit(tx, "token", func(t *models.Token) error {
 			fields := tokenFields{t.Name, t.ExpiresAt}
 			if err := merge(&fields, patch); err != nil {

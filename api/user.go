@@ -116,7 +116,7 @@ func (s *Server) createUser(c *call, in UserFields) (UserView, error) {
 		}
 		user.SetPassword(password)
 	}
-	err := s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+	err := c.administer(func(tx *models.Tx) error {
 		if have, err := models.One[models.User](tx.Where("id = ?", user.ID), "user"); err == nil {
 			user = have // the same request again
 			return nil
@@ -143,7 +143,7 @@ func (s *Server) patchUser(c *call, patch mergePatch) (UserView, error) {
 		}
 	}
 	var user *models.User
-	err := s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+	err := c.administer(func(tx *models.Tx) error {
 		var err error
 		user, err = tx.EditUser(c.Param("id"), func(u *models.User) error {
 			before := u.Role
@@ -192,7 +192,7 @@ func keepAnAdmin(tx *models.Tx) error {
 }
 
 func (s *Server) deleteUser(c *call) error {
-	return s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+	return c.administer(func(tx *models.Tx) error {
 		user, err := tx.EditUser(c.Param("id"), func(u *models.User) error {
 			now := models.Now()
 			u.DeletedAt, u.Active = &now, false
@@ -211,7 +211,7 @@ func (s *Server) deleteUser(c *call) error {
 func (s *Server) invite(c *call, _ nothing) (Invitation, error) {
 	expires := models.At(time.Now().Add(invitationLasts))
 	var secret string
-	err := s.Store.Write(c.ctx(), func(tx *models.Tx) error {
+	err := c.administer(func(tx *models.Tx) error {
 		user, err := models.One[models.User](tx.Locked().Where("id = ? AND deleted_at IS NULL", c.Param("id")), "user")
 		if err != nil {
 			return err

@@ -294,6 +294,19 @@ func (tx *Tx) Stands(m *Member) error {
 	return err
 }
 
+// Administer begins a change of who may do what in the member's account: one at a time, or two at once would each count on
+// the admin whom the other takes away. It takes its locks before any other. Errors: as of [Tx.Stands].
+func (tx *Tx) Administer(m *Member) error {
+	q := tx.Select("id").Where("id = ?", m.AccountID)
+	if tx.Dialect() == Postgres { // no stronger: whoever inserts a row of the account, its maker's row held, would wait for us, and we for them
+		q = q.Clauses(clause.Locking{Strength: "NO KEY UPDATE"})
+	}
+	if _, err := One[Account](q, "account"); err != nil {
+		return err
+	}
+	return tx.Stands(m)
+}
+
 // MemberByID returns an undeleted user with their privileges.
 func (s *Store) MemberByID(ctx context.Context, userID string) (*Member, error) {
 	return memberByID(s.Read(AcrossAccounts(ctx)), userID)

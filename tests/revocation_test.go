@@ -179,3 +179,87 @@ func TestAnInvitationOpensNoAccountThatWasSwitchedOff(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatARevokedAdminAskedForGivesNobodyAccess asks for what would outlive its maker, and revokes them meanwhile.
+func TestWhatARevokedAdminAskedForGivesNobodyAccess(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		order, _ := released(t, office, 1)
+		for kind, made := range map[string]struct {
+			list, path string
+			body       func() rig.JSON
+		}{
+			"user": {"/users", "/users", func() rig.JSON {
+				return rig.JSON{"username": "u" + uuid.NewString()[:12], "password": "correct horse", "role": "admin"}
+			}},
+			"role": {"/roles", "/roles", func() rig.JSON { return rig.JSON{"name": "r" + uuid.NewString()[:8], "privileges": []string{}} }},
+			"link with a password": {"/work-orders/" + order + "/links", "/work-orders/" + order + "/links", func() rig.JSON {
+				return rig.JSON{"password": "open sesame"}
+			}},
+			"integration": {"/integrations", "/integrations", func() rig.JSON {
+				return rig.JSON{"name": "i", "kind": "push", "client_code": "C" + uuid.NewString()[:8]}
+			}},
+			"destination": {"/destinations", "/destinations", func() rig.JSON {
+				return rig.JSON{"name": "d", "kind": "webhook", "settings": rig.JSON{"url": "https://example.com/"}}
+			}},
+		} {
+			t.Run(kind, func(t *testing.T) {
+				for n := range 8 {
+					admin := office.Colleague("admin")
+					asked := make(chan rig.Answer, 1)
+					go func() { asked <- admin.Do("POST", made.path, made.body()) }()
+					time.Sleep(time.Duration(n) * 2 * time.Millisecond) // now before it, now while it is under way
+					office.Want(200, "PATCH", "/users/"+admin.ID, rig.JSON{"active": false})
+					before := office.Want(200, "GET", made.list+"?limit=100", nil).List("items")
+					a := <-asked
+					require.Contains(t, []int{201, 401}, a.Status, "%s", a.Body)
+					after := office.Want(200, "GET", made.list+"?limit=100", nil).List("items")
+					require.Len(t, after, len(before), "answered %d: made after the revocation's answer", a.Status)
+				}
+			})
+		}
+	})
+}
+
+func TestTwoAdminsAtOnceLeaveSomebodyWhoManages(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		for range 20 {
+			one := rig.SignUp(t, in.URL)
+			other := one.Colleague("admin")
+			besides(func() { one.Do("PATCH", "/users/"+other.ID, rig.JSON{"active": false}) },
+				func() { other.Do("PATCH", "/users/"+one.ID, rig.JSON{"active": false}) })
+			in := 0
+			for _, admin := range []*rig.User{one, other} {
+				if admin.Do("GET", "/sessions/current", nil).Status == 200 {
+					in++
+				}
+			}
+			require.Equal(t, 1, in, "one of the two is off, and the other manages the account")
+		}
+	})
+}
+
+func TestAnInvitationBesideADeletionOrANewOneEndsOneWay(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		for name, beside := range map[string]func(user string){
+			"deleted":       func(user string) { office.Want(204, "DELETE", "/users/"+user, nil) },
+			"invited again": func(user string) { office.Want(201, "POST", "/users/"+user+"/invite", nil) },
+		} {
+			t.Run(name, func(t *testing.T) {
+				for n := range 8 {
+					user := office.Want(201, "POST", "/users", rig.JSON{"username": "u" + uuid.NewString()[:12], "role": "crew"}).Text("id")
+					_, token, _ := strings.Cut(office.Want(201, "POST", "/users/"+user+"/invite", nil).Text("url"), "#")
+					nobody := &rig.User{T: t, URL: in.URL}
+					besides(func() {
+						a := nobody.Do("POST", "/invitations/accept", rig.JSON{"token": token, "password": "correct horse"})
+						require.Contains(t, []int{201, 404, 410}, a.Status, "%s", a.Body)
+					}, func() {
+						time.Sleep(time.Duration(n) * 8 * time.Millisecond) // the password is hashed first
+						beside(user)
+					})
+				}
+			})
+		}
+	})
+}
