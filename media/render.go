@@ -26,12 +26,12 @@ func Renditions(photo io.ReadSeeker, contentType string) (display, thumbnail *by
 			err = &decodeError{fmt.Errorf("%v", panicked)} // decoders meet bytes from anywhere
 		}
 	}()
-	turn := orientation(photo, contentType)
+	turn, colours := orientation(photo, contentType), toSRGB(photo, contentType)
 	img, err := decode(photo, contentType)
 	if err != nil {
 		return nil, nil, err
 	}
-	large := pictureOf(img).fit(models.Display.LongestSide)
+	large := pictureOf(img).fit(models.Display.LongestSide).convert(colours)
 	small := large.fit(models.Thumbnail.LongestSide)
 	display, thumbnail = &bytes.Buffer{}, &bytes.Buffer{}
 	if err := jpeg.Encode(display, large.upright(turn), &jpeg.Options{Quality: quality}); err != nil {
