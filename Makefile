@@ -64,7 +64,7 @@ release: ## the product for every system, with checksums, in dist/
 	@cd dist && sha256sum fieldproof_* > SHA256SUMS && cat SHA256SUMS
 
 docs: ## the parts of docs/ that the code writes
-	$(GO) test ./models -run TestLifecycleDocument -args -write
+	$(GO) test ./models -run 'Document$$' -args -write
 
 clean: ## removes what was built
 	rm -rf bin dist

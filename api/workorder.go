@@ -457,7 +457,7 @@ func (c *call) mergeOrder(tx *models.Tx, o *models.WorkOrder, rest map[string]js
 		return nil, err
 	}
 	changed = differing(before, after)
-	if err := ownedByIntegration(o, changed); err != nil {
+	if err := ownedByIntegration(o, &fields); err != nil {
 		return nil, err
 	}
 	moved := fields.Address != o.Address
@@ -477,14 +477,14 @@ func (c *call) mergeOrder(tx *models.Tx, o *models.WorkOrder, rest map[string]js
 }
 
 // ownedByIntegration refuses what only the integration of an order writes.
-func ownedByIntegration(o *models.WorkOrder, changed []string) error {
+func ownedByIntegration(o *models.WorkOrder, fields *models.WorkOrderFields) error {
 	if o.IntegrationID == nil {
 		return nil
 	}
 	var problems models.Problems
-	for _, name := range []string{"client_status", "client_due_date", "client_due_time", "client_instructions"} {
-		if slices.Contains(changed, name) {
-			problems.Add(name, "This belongs to the integration that the order came by: it changes with the client's own system.")
+	for _, f := range models.Fields {
+		if f.Owner == models.OfIntegration && f.Differs(&o.WorkOrderFields, fields) {
+			problems.Add(f.Name, "This belongs to the integration that the order came by: it changes with the client's own system.")
 		}
 	}
 	return problems.Err()

@@ -532,24 +532,17 @@ func onlySurvey(a, b *models.Task) bool {
 		maps.Equal(a.RequiredPhotos, b.RequiredPhotos) && fmt.Sprint(a.Options) == fmt.Sprint(b.Options)
 }
 
-// wireNames are the names of fields as remote systems write them.
-var wireNames = map[string]string{
-	"work_order_number": "workOrderNumber", "work_order_info": "workOrderInfo", "due_date": "dueDate", "due_time": "dueDate", "start_date": "startDate",
-	"client_due_date": "clientDueDate", "client_due_time": "clientDueDate", "client_status": "clientStatus", "client_instructions": "clientInstructions", "assignee": "assignedTo", "tasks": "services",
-	"latitude": "gpsLatitude", "longitude": "gpsLongitude", "work_type": "workType", "source.work_order_id": "source_wo_id", "source.work_order_number": "source_wo_number",
-	"source.provider": "source_wo_provider",
-}
-
 var taskField = regexp.MustCompile(`^tasks\[(\d+)\](?:\.(.*))?$`)
 
 // outward renames fields to what the sender calls them.
 func (t *taking) outward(problems models.Problems) []models.FieldError {
 	out := make([]models.FieldError, 0, len(problems))
 	for _, p := range problems {
+		field := models.FieldNamed(p.Field)
 		p.Field = strings.TrimPrefix(strings.TrimPrefix(p.Field, "address."), "attributes.")
 		if !t.src.File {
-			if name, ok := wireNames[p.Field]; ok {
-				p.Field = name
+			if field != nil && field.WireName() != "" {
+				p.Field = field.WireName()
 			} else if m := taskField.FindStringSubmatch(p.Field); m != nil {
 				inner := map[string]string{"name": "serviceName", "survey_id": "survey", "kind": "survey"}[m[2]]
 				if inner == "" {

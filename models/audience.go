@@ -27,12 +27,10 @@ func (m *Member) Audience() Audience {
 
 // hide clears what an audience may not see of an order's fields.
 func (f *WorkOrderFields) hide(a Audience) {
-	if a == ForOffice {
-		return
-	}
-	f.Description, f.Reference = nil, nil
-	if a == ForClient {
-		f.WorkOrderInfo, f.Instructions, f.Options = "", "", nil
+	for _, field := range Fields {
+		if field.Kept() && !field.SeenBy(a) {
+			field.of(f).SetZero()
+		}
 	}
 }
 

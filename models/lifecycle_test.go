@@ -12,7 +12,7 @@ import (
 	"fieldproof/models"
 )
 
-var write = flag.Bool("write", false, "write docs/lifecycle.md")
+var write = flag.Bool("write", false, "write what docs/ has from the code")
 
 func TestLifecycleDocument(t *testing.T) {
 	const file = "../docs/lifecycle.md"

@@ -120,13 +120,10 @@ func (f *WorkOrderFields) Normalise() {
 	if f.Priority == "" {
 		f.Priority = PriorityNormal
 	}
-	f.Instructions = richText.Sanitize(f.Instructions)
-	f.ClientInstructions = richText.Sanitize(f.ClientInstructions)
-	if f.Description == nil {
-		f.Description = new(string)
-	}
-	if f.Reference == nil {
-		f.Reference = new(string)
+	for _, field := range Fields {
+		if field.Kept() {
+			field.normalise(field.of(f))
+		}
 	}
 	if f.Options == nil {
 		f.Options = map[string]any{}
@@ -153,33 +150,23 @@ func (f *WorkOrderFields) Check(p *Problems) {
 	checkPriority(p, f.Priority)
 	f.Address.check(p, "address.")
 	checkPosition(p, f.Latitude, f.Longitude)
-	for name, d := range map[string]*Date{"due_date": f.DueDate, "start_date": f.StartDate, "client_due_date": f.ClientDueDate} {
-		if d != nil {
-			if _, err := ParseDate(string(*d)); err != nil {
-				p.Add(name, "%v", err)
-			}
-		}
-	}
-	if f.DueTime != nil {
-		if _, err := time.Parse("15:04", *f.DueTime); err != nil {
-			p.Add("due_time", "%q is not a time of day such as 13:00.", *f.DueTime)
-		}
-	}
-	if f.ClientDueTime != nil {
-		if _, err := time.Parse("15:04", *f.ClientDueTime); err != nil {
-			p.Add("client_due_time", "%q is not a time of day such as 13:00.", *f.ClientDueTime)
+	for _, field := range Fields {
+		if field.Kept() {
+			field.check(p, field.of(f))
 		}
 	}
 	checkPublishing(p, f.PublishTo, f.QAPolicy)
-	for name, text := range map[string]string{"instructions": f.Instructions, "work_order_info": f.WorkOrderInfo, "description": *f.Description,
-		"reference": *f.Reference, "client_status": f.ClientStatus, "client_instructions": f.ClientInstructions} {
-		checkText(p, name, text)
-	}
 	checkOptions(p, f.Options)
 	for key, value := range f.Attributes {
 		if len(key) > 100 || len(value) > 20_000 {
 			p.Add("attributes."+key, "An attribute has a name of at most 100 characters and a value of at most 20000.")
 		}
+	}
+}
+
+func checkTimeOfDay(p *Problems, name, at string) {
+	if _, err := time.Parse("15:04", at); err != nil {
+		p.Add(name, "%q is not a time of day such as 13:00.", at)
 	}
 }
 

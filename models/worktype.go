@@ -60,8 +60,10 @@ type WorkType struct {
 
 // For is the work type as an audience may see it.
 func (w WorkType) For(a Audience) WorkType {
-	if a != ForOffice {
-		w.Description, w.Reference = nil, nil
+	for _, f := range Fields {
+		if f.atWorkType != nil && !f.SeenBy(a) {
+			f.ofWorkType(&w.WorkTypeFields).SetZero()
+		}
 	}
 	return w
 }
@@ -75,7 +77,16 @@ func (f *WorkTypeFields) Check() error {
 	if f.Name == "" || len(f.Name) > 200 {
 		p.Add("name", "Give the work type a name of 1 to 200 characters.")
 	}
-	f.Instructions, f.ClientInstructions = richText.Sanitize(f.Instructions), richText.Sanitize(f.ClientInstructions)
+	for _, field := range Fields {
+		if field.atWorkType == nil {
+			continue
+		}
+		v := field.ofWorkType(f)
+		if field.Kind == RichText {
+			field.normalise(v)
+		}
+		field.check(&p, v)
+	}
 	if f.Options == nil {
 		f.Options = map[string]any{}
 	}
@@ -103,14 +114,6 @@ func (f *WorkTypeFields) Check() error {
 	}
 	if len(f.Matches) > 1000 {
 		p.Add("matches", "At most 1000.")
-	}
-	for name, text := range map[string]string{"instructions": f.Instructions, "work_order_info": f.WorkOrderInfo, "client_instructions": f.ClientInstructions} {
-		checkText(&p, name, text)
-	}
-	for name, text := range map[string]*string{"reference": f.Reference, "description": f.Description} {
-		if text != nil {
-			checkText(&p, name, *text)
-		}
 	}
 	checkOptions(&p, f.Options)
 	return p.Err()
@@ -149,34 +152,11 @@ func valueOf(s *string) string {
 // Fill applies the work type to an order that is being made: reference, description and options are replaced by what
 // it sets, tasks that are missing are added, everything else is filled where it is blank. today counts for due_in_days.
 func (w *WorkType) Fill(o *WorkOrderFields, tasks []TaskFields, assignee string, today Date) ([]TaskFields, string) {
-	if w.Reference != nil {
-		o.Reference = w.Reference
+	for _, f := range Fields {
+		f.fill(o, &w.WorkTypeFields)
 	}
-	if w.Description != nil {
-		o.Description = w.Description
-	}
-	options := map[string]any{}
-	for _, from := range []map[string]any{o.Options, w.Options} {
-		for name, value := range from {
-			options[name] = value
-		}
-	}
-	o.Options = options
-	have, want := &o.Address, w.Address
-	for _, f := range []struct {
-		to   *string
-		from string
-	}{{&have.Address1, want.Address1}, {&have.Address2, want.Address2}, {&have.City, want.City}, {&have.State, want.State}, {&have.Zip, want.Zip}, {&have.Country, want.Country},
-		{&o.Instructions, w.Instructions}, {&o.WorkOrderInfo, w.WorkOrderInfo}, {&o.ClientInstructions, w.ClientInstructions}, {&o.Priority, w.Priority}, {&assignee, w.Assignee}} {
-		if strings.TrimSpace(*f.to) == "" {
-			*f.to = f.from
-		}
-	}
-	if o.PublishTo == nil {
-		o.PublishTo = w.PublishTo
-	}
-	if o.QAPolicy == nil {
-		o.QAPolicy = w.QAPolicy
+	if strings.TrimSpace(assignee) == "" {
+		assignee = w.Assignee
 	}
 	if o.DueDate == nil && w.DueInDays != nil {
 		due := today.AddDays(*w.DueInDays)
