@@ -75,8 +75,8 @@ func (t *taking) take() error {
 // takenAway tells whether a delegator says of an order that it was taken from us, and it never was here.
 func (t *taking) takenAway() bool {
 	in := t.in
-	return t.src.Integration != nil && t.src.Integration.Peer() && in.ClientStatus != nil && in.Address1 == nil && in.Tasks == nil &&
-		(strings.EqualFold(*in.ClientStatus, "Cancelled") || strings.EqualFold(*in.ClientStatus, "Deleted"))
+	return t.src.Integration != nil && t.src.Integration.Peer() && in.Says("client_status") && !in.Says("address.address1") && in.Tasks == nil &&
+		(strings.EqualFold(in.Fields.ClientStatus, "Cancelled") || strings.EqualFold(in.Fields.ClientStatus, "Deleted"))
 }
 
 func (t *taking) dropRepeatedTasks() {
@@ -158,7 +158,7 @@ func (t *taking) workType(fields *models.WorkOrderFields) (*models.WorkType, err
 func (t *taking) create(prints map[string]string) error {
 	in := t.in
 	fields := models.WorkOrderFields{WorkOrderNumber: in.Number, ClientCode: in.ClientCode}
-	fields.Take(in, models.Rights{Owned: true, Shared: true})
+	fields.Take(in, models.OfAnyone, models.OfIntegration, models.Shared)
 	tasks := make([]models.TaskFields, len(in.Tasks))
 	for i := range in.Tasks {
 		tasks[i] = in.Tasks[i].Fields()
@@ -344,13 +344,21 @@ func (t *taking) keepMemory(before *models.ReceivedOrder, orderID string, prints
 func (t *taking) update(o *models.WorkOrder, memory *models.ReceivedOrder, prints map[string]string) error {
 	in := t.in
 	t.result.ID = o.ID
-	rights := models.Rights{Owned: t.src.Integration != nil || o.IntegrationID == nil, Shared: t.src.autoAdmin()}
+	shared := t.src.autoAdmin()
+	owners := []models.Owner{models.OfAnyone}
+	if shared {
+		owners = append(owners, models.Shared)
+	}
+	owned := t.src.Integration != nil || o.IntegrationID == nil
+	if owned {
+		owners = append(owners, models.OfIntegration)
+	}
 	copied := *o
 	before := copied.Address
-	changed := copied.WorkOrderFields.Take(in, rights)
-	if !rights.Owned {
+	changed := copied.WorkOrderFields.Take(in, owners...)
+	if !owned {
 		probe := o.WorkOrderFields
-		if len(probe.Take(&models.Incoming{ClientStatus: in.ClientStatus, ClientDueDate: in.ClientDueDate, ClientDueTime: in.ClientDueTime, ClientInstructions: in.ClientInstructions}, models.Rights{Owned: true})) > 0 {
+		if len(probe.Take(in, models.OfIntegration)) > 0 {
 			t.warn("client_status", "Client status, client due date and client instructions belong to the integration of this order and stay.")
 		}
 	}
@@ -363,7 +371,7 @@ func (t *taking) update(o *models.WorkOrder, memory *models.ReceivedOrder, print
 	if len(t.problems) > 0 {
 		return nil
 	}
-	acts, err := t.takeStatus(&copied, memory, rights.Shared)
+	acts, err := t.takeStatus(&copied, memory, shared)
 	if err != nil {
 		return err
 	}
@@ -373,7 +381,7 @@ func (t *taking) update(o *models.WorkOrder, memory *models.ReceivedOrder, print
 	if copied.Invoiced != o.Invoiced {
 		changed = append(changed, "invoiced")
 	}
-	tasks, err := t.takeTasks(o, rights.Shared)
+	tasks, err := t.takeTasks(o, shared)
 	if err != nil || len(t.problems) > 0 {
 		return err
 	}

@@ -26,8 +26,9 @@ type Field struct {
 	Seen    Audience     // the farthest audience that may see it
 
 	number     int
-	at         []int // in [WorkOrderFields]; nil for what stands beside them
-	atWorkType []int // in [WorkTypeFields]; nil for what no work type sets
+	print      string // its name in [Incoming.Fingerprint]; rows keep it
+	at         []int  // in [WorkOrderFields]; nil for what stands beside them
+	atWorkType []int  // in [WorkTypeFields]; nil for what no work type sets
 	time       *Field
 }
 
@@ -144,11 +145,20 @@ func FieldNamed(name string) *Field { return fieldsByName[name] }
 // index finds the members that the rows speak of.
 func index(rows []Field) []*Field {
 	orders, workTypes := leavesOf(reflect.TypeFor[WorkOrderFields](), "", nil), leavesOf(reflect.TypeFor[WorkTypeFields](), "", nil)
+	if len(rows) > 64 {
+		panic("models: Incoming.said has no room for more than 64 fields")
+	}
 	fields := make([]*Field, len(rows))
 	for i := range rows {
 		f := &rows[i]
 		f.number, f.at, f.atWorkType = i, orders[f.Name], workTypes[f.Name]
 		fields[i] = f
+		if f.at != nil {
+			f.print = reflect.TypeFor[WorkOrderFields]().FieldByIndex(f.at).Name
+			if strings.HasPrefix(f.Name, "source.") {
+				f.print = "Source" + strings.TrimPrefix(f.print, "WorkOrder")
+			}
+		}
 	}
 	for _, f := range fields {
 		for _, day := range fields {

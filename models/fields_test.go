@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/models"
+	"fieldproof/tests/house"
 )
 
 func TestFieldsDocument(t *testing.T) {
@@ -132,5 +133,21 @@ func setTexts(v reflect.Value, text string) {
 		for i := range v.NumField() {
 			setTexts(v.Field(i), text)
 		}
+	}
+}
+
+// TestASourceWritesOnlyWhatItMay lets a source write all that it may by one right at a time.
+func TestASourceWritesOnlyWhatItMay(t *testing.T) {
+	in := house.Everything()
+	for _, owner := range []models.Owner{models.OfAnyone, models.OfIntegration, models.Shared} {
+		var o, empty models.WorkOrderFields
+		changed := o.Take(in, owner)
+		for _, f := range models.Fields {
+			if f.Kept() {
+				require.Equal(t, f.Owner == owner, f.Differs(&empty, &o), "%s, as %s", f.Name, owner)
+				require.Equal(t, f.Owner == owner, slices.Contains(changed, f.Name), "%s, as %s", f.Name, owner)
+			}
+		}
+		require.Empty(t, o.Take(in, owner), "a repeat changes nothing")
 	}
 }

@@ -2,51 +2,94 @@ package models
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 )
 
-// Incoming is what a source says of one order: the parts that it gives, nil where it says nothing.
+// Incoming is what a source says of one order: the parts that it gives, nothing where it says nothing.
 type Incoming struct {
-	Line               int64 // where it stands: the row of a file, the place in a list
-	Number             string
-	ClientCode         string
-	Address1           *string
-	Address2           *string
-	City               *string
-	State              *string
-	Zip                *string
-	ZipIsNumber        bool // it came as a number, which keeps no leading zero
-	Country            *string
-	WorkOrderInfo      *string
-	Instructions       *string
-	Description        *string
-	Reference          *string
-	Assignee           *string
-	Status             *string
-	FieldStatus        *string
-	Priority           *string
-	ClientStatus       *string
-	ClientInstructions *string
-	DueDate            *Date
-	DueTime            *string // "" is none
-	StartDate          *Date
-	ClientDueDate      *Date
-	ClientDueTime      *string // "" is none
-	Options            map[string]any
-	Attributes         map[string]string
-	Latitude           *float64
-	Longitude          *float64
-	SourceID           *string
-	SourceNumber       *string
-	SourceProvider     *string
-	WorkType           *string
-	PublishTo          *string
-	QAPolicy           *string
-	Tasks              []IncomingTask // nil: nothing said
-	Unknown            map[string]json.RawMessage
-	Problems           Problems // what could not be read: the order is rejected
-	Warnings           Problems // what could not be used: the order is taken without it
+	Line        int64 // where it stands: the row of a file, the place in a list
+	Number      string
+	ClientCode  string
+	Fields      WorkOrderFields // what it says of them: see [Incoming.Says]
+	ZipIsNumber bool            // the zip code came as a number, which keeps no leading zero
+	Assignee    *string
+	Status      *string
+	FieldStatus *string
+	WorkType    *string
+	Tasks       []IncomingTask // nil: nothing said
+	Unknown     map[string]json.RawMessage
+	Problems    Problems // what could not be read: the order is rejected
+	Warnings    Problems // what could not be used: the order is taken without it
+
+	said uint64 // a bit a row of [Fields]
+}
+
+// Says tells whether the source says something of a field that the order keeps, be it that it is nothing.
+func (in *Incoming) Says(name string) bool { return in.says(FieldNamed(name)) }
+
+func (in *Incoming) says(f *Field) bool {
+	if f.Kind == Object || f.Kind == Texts {
+		return f.of(&in.Fields).Len() > 0
+	}
+	return in.said&(1<<f.number) != 0
+}
+
+func (in *Incoming) say(f *Field, value reflect.Value) {
+	f.of(&in.Fields).Set(value)
+	in.said |= 1 << f.number
+}
+
+// Say notes what the source says of a field that is a text of any kind. An empty choice or time of day is none.
+func (in *Incoming) Say(f *Field, text string) {
+	switch f.Name {
+	case "work_order_number":
+		in.Number = text
+	case "client_code":
+		in.ClientCode = text
+	case "assignee":
+		in.Assignee = &text
+	case "status":
+		in.Status = &text
+	case "field_status":
+		in.FieldStatus = &text
+	case "work_type":
+		in.WorkType = &text
+	default:
+		kept := f.of(&in.Fields)
+		value := reflect.New(kept.Type()).Elem()
+		switch {
+		case kept.Kind() == reflect.String:
+			value.SetString(text)
+		case text != "" || f.Kind == Text:
+			value.Set(reflect.New(kept.Type().Elem()))
+			value.Elem().SetString(text)
+		}
+		in.say(f, value)
+	}
+}
+
+// SayDay notes a day and, where the field has one and nothing was said of it yet, the time of day; "" is none.
+func (in *Incoming) SayDay(f *Field, day Date, at string) {
+	in.say(f, reflect.ValueOf(&day))
+	if f.time != nil && !in.says(f.time) {
+		in.Say(f.time, at)
+	}
+}
+
+// SayNumber notes a number.
+func (in *Incoming) SayNumber(f *Field, n float64) { in.say(f, reflect.ValueOf(&n)) }
+
+// SayObject notes the members of an object.
+func (in *Incoming) SayObject(f *Field, members map[string]any) { in.say(f, reflect.ValueOf(members)) }
+
+// SayAttribute notes one of the free texts.
+func (in *Incoming) SayAttribute(name, value string) {
+	if in.Fields.Attributes == nil {
+		in.Fields.Attributes = map[string]string{}
+	}
+	in.Fields.Attributes[name] = value
 }
 
 // IncomingTask is what a source says of one task.

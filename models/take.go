@@ -4,114 +4,66 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
 )
 
-// Rights say which fields an incoming order may write.
-type Rights struct {
-	Owned  bool // client status, client due date, client instructions
-	Shared bool // description, reference, info, options, instructions, status, due date, tasks
+// Take puts what an incoming order says into the fields of these owners, and returns the names of those that changed.
+func (o *WorkOrderFields) Take(in *Incoming, owners ...Owner) []string {
+	var changed []string
+	for _, f := range Fields {
+		if f.Kept() && in.says(f) && slices.Contains(owners, f.Owner) && f.take(o, in) {
+			changed = append(changed, f.Name)
+		}
+	}
+	slices.Sort(changed)
+	return changed
 }
 
-// Take puts what an incoming order says into the fields, as far as rights allow, and returns the names of those that
-// changed.
-func (f *WorkOrderFields) Take(in *Incoming, rights Rights) []string {
-	t := taker{}
-	a := &f.Address
-	for _, s := range []struct {
-		name     string
-		to       *string
-		from     *string
-		required bool
-	}{{"address.address1", &a.Address1, in.Address1, true}, {"address.address2", &a.Address2, in.Address2, false}, {"address.city", &a.City, in.City, true},
-		{"address.state", &a.State, in.State, true}, {"address.zip", &a.Zip, in.restoredZip(*a), true}, {"address.country", &a.Country, in.Country, false},
-		{"source.work_order_id", &f.Source.WorkOrderID, in.SourceID, false}, {"source.work_order_number", &f.Source.WorkOrderNumber, in.SourceNumber, false},
-		{"source.provider", &f.Source.Provider, in.SourceProvider, false}} {
-		if s.required && s.from != nil && strings.TrimSpace(*s.from) == "" && *s.to != "" {
-			continue // a blank never takes away what every order needs
+// take puts what an incoming order says of the field into an order's, and returns whether it changed.
+func (f *Field) take(o *WorkOrderFields, in *Incoming) bool {
+	have, said := f.of(o), f.of(&in.Fields)
+	value := reflect.New(said.Type()).Elem()
+	value.Set(said)
+	switch f.Kind {
+	case Object:
+		merged, changed := mergeOptions(have.Interface().(map[string]any), said.Interface().(map[string]any))
+		if changed {
+			have.Set(reflect.ValueOf(merged))
 		}
-		t.text(s.name, s.to, s.from)
-	}
-	if in.StartDate != nil {
-		take(&t, "start_date", &f.StartDate, in.StartDate)
-	}
-	if in.Latitude != nil && in.Longitude != nil {
-		take(&t, "latitude", &f.Latitude, in.Latitude)
-		take(&t, "longitude", &f.Longitude, in.Longitude)
-	}
-	for name, value := range in.Attributes {
-		if have, there := f.Attributes[name]; !there || have != value {
-			attributes := map[string]string{}
-			for k, v := range f.Attributes {
-				attributes[k] = v
-			}
-			attributes[name] = value
-			f.Attributes = attributes
-			t.changed = append(t.changed, "attributes")
+		return changed
+	case Texts:
+		merged, before := map[string]string{}, have.Interface().(map[string]string)
+		maps.Copy(merged, before)
+		maps.Copy(merged, said.Interface().(map[string]string))
+		value.Set(reflect.ValueOf(merged))
+		if maps.Equal(before, merged) {
+			return false
+		}
+	case RichText:
+		value.SetString(richText.Sanitize(said.String()))
+	case ZipCode:
+		value.SetString(in.restoredZip(o.Address))
+	case Coordinate:
+		if !in.Says("latitude") || !in.Says("longitude") {
+			return false
 		}
 	}
-	if in.PublishTo != nil {
-		take(&t, "publish_to", &f.PublishTo, orNil(*in.PublishTo))
+	if blank := strings.TrimSpace(textIn(value)) == ""; blank && ((f.Needed && textIn(have) != "") || (f.Kind == Choice && have.Kind() == reflect.String)) {
+		return false // a blank never takes away what every order needs
 	}
-	if in.QAPolicy != nil {
-		var p *QAPolicy
-		if *in.QAPolicy != "" {
-			policy := QAPolicy(*in.QAPolicy)
-			p = &policy
-		}
-		take(&t, "qa_policy", &f.QAPolicy, p)
+	if reflect.DeepEqual(have.Interface(), value.Interface()) {
+		return false
 	}
-	if rights.Owned {
-		t.text("client_status", &f.ClientStatus, in.ClientStatus)
-		t.html("client_instructions", &f.ClientInstructions, in.ClientInstructions)
-		if in.ClientDueDate != nil {
-			take(&t, "client_due_date", &f.ClientDueDate, in.ClientDueDate)
-			if in.ClientDueTime == nil {
-				take(&t, "client_due_time", &f.ClientDueTime, nil)
-			}
-		}
-		if in.ClientDueTime != nil {
-			take(&t, "client_due_time", &f.ClientDueTime, orNil(*in.ClientDueTime))
-		}
+	if value.Kind() == reflect.Pointer && !value.IsNil() {
+		own := reflect.New(value.Type().Elem())
+		own.Elem().Set(value.Elem())
+		value = own
 	}
-	if rights.Shared {
-		f.takeShared(&t, in)
-	}
-	slices.Sort(t.changed)
-	return slices.Compact(t.changed)
-}
-
-func (f *WorkOrderFields) takeShared(t *taker, in *Incoming) {
-	t.text("work_order_info", &f.WorkOrderInfo, in.WorkOrderInfo)
-	t.html("instructions", &f.Instructions, in.Instructions)
-	for _, s := range []struct {
-		name     string
-		to, from **string
-	}{{"description", &f.Description, &in.Description}, {"reference", &f.Reference, &in.Reference}} {
-		if *s.from != nil && (*s.to == nil || **s.to != **s.from) {
-			value := **s.from
-			*s.to = &value
-			t.changed = append(t.changed, s.name)
-		}
-	}
-	if in.Priority != nil && *in.Priority != "" {
-		t.text("priority", &f.Priority, in.Priority)
-	}
-	if in.DueDate != nil {
-		take(t, "due_date", &f.DueDate, in.DueDate)
-		if in.DueTime == nil {
-			take(t, "due_time", &f.DueTime, nil)
-		}
-	}
-	if in.DueTime != nil {
-		take(t, "due_time", &f.DueTime, orNil(*in.DueTime))
-	}
-	if merged, changed := mergeOptions(f.Options, in.Options); changed {
-		f.Options = merged
-		t.changed = append(t.changed, "options")
-	}
+	have.Set(value)
+	return true
 }
 
 // mergeOptions puts options over those that are there; null takes one away.
@@ -157,38 +109,26 @@ func (t *taker) html(name string, to *string, from *string) {
 	}
 }
 
-func take[T any](t *taker, name string, to **T, from *T) {
-	if reflect.DeepEqual(*to, from) {
-		return
-	}
-	if from != nil {
-		value := *from
-		from = &value
-	}
-	*to = from
-	t.changed = append(t.changed, name)
-}
-
 // restoredZip gives a zip code that came as a number its leading zeros back, in a state of the United States. One that the
 // order already has in this form stays.
-func (in *Incoming) restoredZip(have Address) *string {
-	if in.Zip == nil || !in.ZipIsNumber || *in.Zip == have.Zip {
-		return in.Zip
+func (in *Incoming) restoredZip(have Address) string {
+	said := in.Fields.Address
+	if !in.ZipIsNumber || said.Zip == have.Zip {
+		return said.Zip
 	}
-	said := func(now *string, before string) string {
-		if now != nil && strings.TrimSpace(*now) != "" {
-			return *now
+	newest := func(now, before string) string {
+		if strings.TrimSpace(now) != "" {
+			return now
 		}
 		return before
 	}
-	if !isUS(said(in.Country, have.Country)) || usState(said(in.State, have.State)) == "" {
-		return in.Zip
+	if !isUS(newest(said.Country, have.Country)) || usState(newest(said.State, have.State)) == "" {
+		return said.Zip
 	}
-	if n := len(*in.Zip); n == 3 || n == 4 {
-		zip := strings.Repeat("0", 5-n) + *in.Zip
-		return &zip
+	if n := len(said.Zip); n == 3 || n == 4 {
+		return strings.Repeat("0", 5-n) + said.Zip
 	}
-	return in.Zip
+	return said.Zip
 }
 
 // Take puts what an incoming task says into a task and returns whether it changed. A survey that changes is frozen anew
@@ -236,22 +176,27 @@ func (in *IncomingTask) Fields() TaskFields {
 // Fingerprint tells what an incoming order says, field by field, in short hashes: two of the same content have the same.
 func (in *Incoming) Fingerprint() map[string]string {
 	said := map[string]any{}
-	v := reflect.ValueOf(*in)
-	for i := range v.NumField() {
-		name := v.Type().Field(i).Name
-		switch name {
-		case "Line", "Number", "ClientCode", "Tasks", "Problems", "Warnings", "ZipIsNumber", "Unknown", "Options", "Attributes":
-			continue
-		}
-		if f := v.Field(i); !f.IsNil() {
-			said[name] = f.Interface()
+	for _, f := range Fields {
+		switch {
+		case !f.Kept() || !in.says(f):
+		case f.Kind == Object:
+			for k, o := range f.of(&in.Fields).Interface().(map[string]any) {
+				said["option:"+k] = o
+			}
+		case f.Kind == Texts:
+			for k, a := range in.Fields.Attributes {
+				said["attribute:"+k] = a
+			}
+		case textIn(f.of(&in.Fields)) == "":
+			said[f.print] = ""
+		default:
+			said[f.print] = f.Value(&in.Fields)
 		}
 	}
-	for k, o := range in.Options {
-		said["option:"+k] = o
-	}
-	for k, a := range in.Attributes {
-		said["attribute:"+k] = a
+	for name, text := range map[string]*string{"Assignee": in.Assignee, "Status": in.Status, "FieldStatus": in.FieldStatus, "WorkType": in.WorkType} {
+		if text != nil {
+			said[name] = *text
+		}
 	}
 	for k, u := range in.Unknown {
 		said["unknown:"+k] = u

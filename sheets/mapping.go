@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/xuri/excelize/v2"
@@ -20,47 +19,35 @@ import (
 
 // Fields are what a column can be mapped to, besides attribute1 to attribute30 and attributes.{name}: as in the work
 // order's shape, the address without prefix.
-var Fields = []string{"work_order_number", "client_code", "due_date", "due_time", "start_date", "client_due_date", "address1", "address2", "city", "state", "zip", "country",
-	"latitude", "longitude", "work_order_info", "instructions", "status", "field_status", "priority", "client_status", "client_instructions", "tasks", "assignee", "reference", "description",
-	"source_work_order_id", "source_work_order_number", "source_provider", "options", "attributes", "work_type", "publish_to", "qa_policy"}
+var Fields = func() (names []string) {
+	for _, f := range models.Fields {
+		if f.Kind != models.OneText {
+			names = append(names, f.SheetName())
+		}
+	}
+	return names
+}()
+
+// byHeader and byName find a field by a heading, in plain form, and by what mappings call it.
+var byHeader, byName = func() (headers, names map[string]*models.Field) {
+	headers, names = map[string]*models.Field{}, map[string]*models.Field{}
+	for _, f := range models.Fields {
+		for _, h := range f.EveryHeader() {
+			headers[h] = f
+		}
+		names[f.SheetName()] = f
+	}
+	return headers, names
+}()
 
 // Ignore is what a column is mapped to that is to be left out without a word.
 const Ignore = "ignore"
-
-// synonyms maps headers, in letters and digits only, to fields. The incumbent's headers come first.
-var synonyms = map[string]string{
-	"projectnumber": "work_order_number", "duedate": "due_date", "startdate": "start_date", "clientduedate": "client_due_date", "address1": "address1", "address2": "address2",
-	"city": "city", "state": "state", "zip": "zip", "info": "work_order_info", "status": "status", "fieldstatus": "field_status", "clientstatus": "client_status", "tasks": "tasks",
-	"assignedto": "assignee", "clientcode": "client_code", "reference": "reference", "description": "description", "srcprojectprovider": "source_provider",
-	"srcprojectid": "source_work_order_id", "srcprojectnumber": "source_work_order_number", "options": "options", "coordinator": "attributes.coordinator",
-
-	"workordernumber": "work_order_number", "workorder": "work_order_number", "workorderno": "work_order_number", "wo": "work_order_number", "wonumber": "work_order_number", "ordernumber": "work_order_number",
-	"order": "work_order_number", "orderno": "work_order_number", "number": "work_order_number", "project": "work_order_number", "projectno": "work_order_number", "jobnumber": "work_order_number", "job": "work_order_number", "ppw": "work_order_number",
-	"due": "due_date", "datedue": "due_date", "duetime": "due_time", "start": "start_date", "clientdue": "client_due_date",
-	"address": "address1", "street": "address1", "streetaddress": "address1", "propertyaddress": "address1", "addressline1": "address1", "addressline2": "address2", "unit": "address2",
-	"town": "city", "province": "state", "region": "state", "st": "state", "zipcode": "zip", "postalcode": "zip", "postcode": "zip", "country": "country",
-	"latitude": "latitude", "lat": "latitude", "gpslatitude": "latitude", "longitude": "longitude", "lon": "longitude", "lng": "longitude", "gpslongitude": "longitude",
-	"workorderinfo": "work_order_info", "projectinfo": "work_order_info", "lockbox": "work_order_info", "lockcode": "work_order_info", "instructions": "instructions", "projectinstructions": "instructions",
-	"priority": "priority", "clientinstructions": "client_instructions", "task": "tasks", "service": "tasks", "services": "tasks", "assignee": "assignee", "assigned": "assignee", "crew": "assignee", "vendor": "assignee",
-	"client": "client_code", "integrationcode": "client_code", "notes": "description", "attributes": "attributes", "worktype": "work_type", "publishto": "publish_to", "qapolicy": "qa_policy",
-	"sourcewoid": "source_work_order_id", "sourcewonumber": "source_work_order_number", "sourcewoprovider": "source_provider", "sourceprovider": "source_provider",
-	"sourceworkorderid": "source_work_order_id", "sourceworkordernumber": "source_work_order_number", "assignedtousername": "assignee",
-}
-
-func plain(header string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, header)
-}
 
 // Key is the same for files with the same headers, whatever their order: mappings are remembered under it.
 func Key(columns []string) string {
 	names := make([]string, len(columns))
 	for i, c := range columns {
-		names[i] = plain(c)
+		names[i] = models.PlainHeader(c)
 	}
 	slices.Sort(names)
 	return models.DerivedID(names...)
@@ -71,18 +58,18 @@ func Guess(columns []string) map[string]string {
 	mapping := map[string]string{}
 	taken := map[string]bool{}
 	for _, c := range columns {
-		field := synonyms[plain(c)]
-		name := plain(c)
+		field := ""
+		name := models.PlainHeader(c)
+		known := byHeader[name]
 		switch {
 		case c == "":
 			continue
-		case field != "":
+		case known != nil:
+			field = known.SheetName()
 		case isAttribute(name):
 			field = name
 		case strings.HasPrefix(name, "task") || strings.HasPrefix(name, "service"):
 			field = numberedTask(name)
-		case slices.Contains(Fields, strings.ToLower(c)):
-			field = strings.ToLower(c)
 		}
 		if field == "" || (taken[field] && field != "tasks") {
 			continue
@@ -112,37 +99,24 @@ func isAttribute(name string) bool {
 func ForColumns(mapping map[string]string, columns []string) map[string]string {
 	byPlain := map[string]string{}
 	for column, field := range mapping {
-		byPlain[plain(column)] = field
+		byPlain[models.PlainHeader(column)] = field
 	}
 	fitting := map[string]string{}
 	for _, c := range columns {
-		if field := byPlain[plain(c)]; field != "" {
+		if field := byPlain[models.PlainHeader(c)]; field != "" {
 			fitting[c] = field
 		}
 	}
 	return fitting
 }
 
-// canonical is a field as it is called here: dots and the names of shapes that differ are accepted.
+// canonical is a field as it is called here; its names elsewhere are accepted.
 func canonical(field string) string {
 	field = strings.TrimSpace(field)
-	switch field {
-	case "assigned_to":
-		return "assignee"
-	case "source.work_order_id", "source_wo_id":
-		return "source_work_order_id"
-	case "source.work_order_number", "source_wo_number":
-		return "source_work_order_number"
-	case "source.provider", "source_wo_provider":
-		return "source_provider"
-	case "number", "workOrderNumber":
-		return "work_order_number"
-	case "gps_latitude":
-		return "latitude"
-	case "gps_longitude":
-		return "longitude"
+	if f := byHeader[models.PlainHeader(field)]; f != nil && byName[field] == nil {
+		return f.SheetName()
 	}
-	return strings.TrimPrefix(field, "address.")
+	return field
 }
 
 // Plan turns rows into incoming orders.
@@ -260,124 +234,77 @@ func plainText(cell string) string {
 
 // setter puts a cell that is not empty into the field; nil for what is no field.
 func (p *Plan) setter(field string) func(*models.Incoming, string) {
-	text := func(to func(in *models.Incoming) **string) func(*models.Incoming, string) {
-		return func(in *models.Incoming, cell string) { *to(in) = &cell }
-	}
-	switch field {
-	case "work_order_number":
-		return func(in *models.Incoming, cell string) { in.Number = p.whole(cell) }
-	case "client_code":
-		return func(in *models.Incoming, cell string) { in.ClientCode = p.whole(cell) }
-	case "due_date":
-		return func(in *models.Incoming, cell string) {
-			if m := p.moment(in, field, cell); m != nil {
-				in.DueDate = &m.Date
-				if in.DueTime == nil {
-					in.DueTime = &m.Time
-				}
-			}
-		}
-	case "due_time":
-		return func(in *models.Incoming, cell string) { in.DueTime = p.timeOfDay(in, cell) }
-	case "start_date":
-		return p.date(field, func(in *models.Incoming) **models.Date { return &in.StartDate })
-	case "client_due_date":
-		return func(in *models.Incoming, cell string) {
-			if m := p.moment(in, field, cell); m != nil {
-				in.ClientDueDate, in.ClientDueTime = &m.Date, &m.Time
-			}
-		}
-	case "address1":
-		return text(func(in *models.Incoming) **string { return &in.Address1 })
-	case "address2":
-		return text(func(in *models.Incoming) **string { return &in.Address2 })
-	case "city":
-		return text(func(in *models.Incoming) **string { return &in.City })
-	case "state":
-		return text(func(in *models.Incoming) **string { return &in.State })
-	case "zip":
-		return func(in *models.Incoming, cell string) {
-			zip := p.whole(cell)
-			_, err := strconv.Atoi(zip)
-			in.Zip, in.ZipIsNumber = &zip, err == nil
-		}
-	case "country":
-		return text(func(in *models.Incoming) **string { return &in.Country })
-	case "latitude":
-		return p.number(field, func(in *models.Incoming) **float64 { return &in.Latitude })
-	case "longitude":
-		return p.number(field, func(in *models.Incoming) **float64 { return &in.Longitude })
-	case "work_order_info":
-		return text(func(in *models.Incoming) **string { return &in.WorkOrderInfo })
-	case "instructions":
-		return text(func(in *models.Incoming) **string { return &in.Instructions })
-	case "status":
-		return text(func(in *models.Incoming) **string { return &in.Status })
-	case "field_status":
-		return text(func(in *models.Incoming) **string { return &in.FieldStatus })
-	case "priority":
-		return func(in *models.Incoming, cell string) {
-			priority := strings.ToLower(strings.TrimSpace(cell))
-			in.Priority = &priority
-		}
-	case "client_status":
-		return text(func(in *models.Incoming) **string { return &in.ClientStatus })
-	case "client_instructions":
-		return text(func(in *models.Incoming) **string { return &in.ClientInstructions })
-	case "tasks":
-		return p.tasks
-	case "assignee":
-		return text(func(in *models.Incoming) **string { return &in.Assignee })
-	case "reference":
-		return text(func(in *models.Incoming) **string { return &in.Reference })
-	case "description":
-		return text(func(in *models.Incoming) **string { return &in.Description })
-	case "source_work_order_id":
-		return text(func(in *models.Incoming) **string { return &in.SourceID })
-	case "source_work_order_number":
-		return text(func(in *models.Incoming) **string { return &in.SourceNumber })
-	case "source_provider":
-		return text(func(in *models.Incoming) **string { return &in.SourceProvider })
-	case "work_type":
-		return text(func(in *models.Incoming) **string { return &in.WorkType })
-	case "publish_to":
-		return text(func(in *models.Incoming) **string { return &in.PublishTo })
-	case "qa_policy":
-		return text(func(in *models.Incoming) **string { return &in.QAPolicy })
-	case "options":
-		return func(in *models.Incoming, cell string) {
-			d := json.NewDecoder(strings.NewReader(cell))
-			d.UseNumber()
-			if err := d.Decode(&in.Options); err != nil && strings.TrimSpace(cell) != "" && strings.TrimSpace(cell) != "[]" {
-				in.Problems.Add(field, "Want JSON such as {\"check_in_required\": true}: %v.", err)
-			}
-		}
-	case "attributes":
-		return func(in *models.Incoming, cell string) {
-			var attributes map[string]string
-			if err := json.Unmarshal([]byte(cell), &attributes); err != nil {
-				in.Problems.Add(field, "Want JSON such as {\"attribute7\": \"x\"}: %v.", err)
-			}
-			for k, v := range attributes {
-				setAttribute(in, k, v)
-			}
-		}
+	if f := byName[field]; f != nil {
+		return p.setterOf(f)
 	}
 	name, named := strings.CutPrefix(field, "attributes.")
 	if isAttribute(field) || (named && name != "" && len(name) <= 100) {
 		if !named {
 			name = field
 		}
-		return func(in *models.Incoming, cell string) { setAttribute(in, name, cell) }
+		return func(in *models.Incoming, cell string) { in.SayAttribute(name, cell) }
 	}
 	return nil
 }
 
-func setAttribute(in *models.Incoming, name, value string) {
-	if in.Attributes == nil {
-		in.Attributes = map[string]string{}
+func (p *Plan) setterOf(f *models.Field) func(*models.Incoming, string) {
+	switch f.Kind {
+	case models.Code:
+		return func(in *models.Incoming, cell string) { in.Say(f, p.whole(cell)) }
+	case models.ZipCode:
+		return func(in *models.Incoming, cell string) {
+			zip := p.whole(cell)
+			_, err := strconv.Atoi(zip)
+			in.Say(f, zip)
+			in.ZipIsNumber = err == nil
+		}
+	case models.Day:
+		return func(in *models.Incoming, cell string) {
+			if m := p.moment(in, f.SheetName(), cell); m != nil {
+				in.SayDay(f, m.Date, m.Time)
+			}
+		}
+	case models.TimeOfDay:
+		return func(in *models.Incoming, cell string) {
+			if at := p.timeOfDay(in, f.SheetName(), cell); at != nil {
+				in.Say(f, *at)
+			}
+		}
+	case models.Choice:
+		return func(in *models.Incoming, cell string) {
+			if choice := strings.ToLower(strings.TrimSpace(cell)); choice != "" {
+				in.Say(f, choice)
+			}
+		}
+	case models.Coordinate:
+		return p.number(f)
+	case models.Object:
+		return func(in *models.Incoming, cell string) {
+			var members map[string]any
+			d := json.NewDecoder(strings.NewReader(cell))
+			d.UseNumber()
+			if err := d.Decode(&members); err != nil && strings.TrimSpace(cell) != "" && strings.TrimSpace(cell) != "[]" {
+				in.Problems.Add(f.SheetName(), "Want JSON such as {\"check_in_required\": true}: %v.", err)
+			}
+			in.SayObject(f, members)
+		}
+	case models.Texts:
+		return func(in *models.Incoming, cell string) {
+			var attributes map[string]string
+			if err := json.Unmarshal([]byte(cell), &attributes); err != nil {
+				in.Problems.Add(f.SheetName(), "Want JSON such as {\"attribute7\": \"x\"}: %v.", err)
+			}
+			for k, v := range attributes {
+				in.SayAttribute(k, v)
+			}
+		}
+	case models.OneText:
+		return func(in *models.Incoming, cell string) { in.SayAttribute(attributeOf(f), cell) }
 	}
-	in.Attributes[name] = value
+	if f.Name == "tasks" {
+		return p.tasks
+	}
+	return func(in *models.Incoming, cell string) { in.Say(f, cell) }
 }
 
 // whole writes a number as Excel keeps it, 1002.0 or 7.8664E4, as people mean it. In a CSV it stands as they wrote it.
@@ -390,22 +317,14 @@ func (p *Plan) whole(cell string) string {
 	return cell
 }
 
-func (p *Plan) number(field string, to func(*models.Incoming) **float64) func(*models.Incoming, string) {
+func (p *Plan) number(field *models.Field) func(*models.Incoming, string) {
 	return func(in *models.Incoming, cell string) {
 		f, err := strconv.ParseFloat(strings.TrimSpace(cell), 64)
 		if err != nil || f != f {
-			in.Problems.Add(field, "%q is no number.", cell)
+			in.Problems.Add(field.SheetName(), "%q is no number.", cell)
 			return
 		}
-		*to(in) = &f
-	}
-}
-
-func (p *Plan) date(field string, to func(*models.Incoming) **models.Date) func(*models.Incoming, string) {
-	return func(in *models.Incoming, cell string) {
-		if m := p.moment(in, field, cell); m != nil {
-			*to(in) = &m.Date
-		}
+		in.SayNumber(field, f)
 	}
 }
 
@@ -439,7 +358,7 @@ func (p *Plan) moment(in *models.Incoming, field, cell string) *wire.Moment {
 }
 
 // timeOfDay reads 13:00, 1:00 PM or a fraction of a day.
-func (p *Plan) timeOfDay(in *models.Incoming, cell string) *string {
+func (p *Plan) timeOfDay(in *models.Incoming, field, cell string) *string {
 	text := strings.TrimSpace(cell)
 	if f, err := strconv.ParseFloat(text, 64); err == nil && f >= 0 && f < 1 {
 		minutes := int(math.Round(f * 24 * 60))
@@ -452,7 +371,7 @@ func (p *Plan) timeOfDay(in *models.Incoming, cell string) *string {
 			return &at
 		}
 	}
-	in.Problems.Add("due_time", "%q is no time of day such as 13:00.", cell)
+	in.Problems.Add(field, "%q is no time of day such as 13:00.", cell)
 	return nil
 }
 

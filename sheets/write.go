@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"io"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -15,18 +16,18 @@ import (
 	"fieldproof/wire"
 )
 
-// Columns are the columns of an export: the incumbent's in its own order, so that its users' files and ours are
-// interchangeable, then ours.
-var Columns = []string{"Project Number", "Due Date", "Start Date", "Client Due Date", "Address 1", "Address 2", "City", "State", "ZIP", "Info", "Status", "Field Status", "Client Status",
-	"Tasks", "Assigned To", "Coordinator", "Client Code", "Reference", "Description", "Src. Project Provider", "Src. Project ID", "Src. Project Number", "Options",
-	"Due Time", "Country", "Latitude", "Longitude", "Priority", "Instructions", "Client Instructions", "Publish To", "QA Policy", "Attributes"}
-
-// coordinator is the attribute that keeps the incumbent's column of that name.
-const coordinator = "coordinator"
+// Columns are the columns of an export: see [models.Fields].
+var Columns = func() (columns []string) {
+	for _, f := range models.Fields {
+		if f.Column != models.Nowhere {
+			columns = append(columns, f.Column)
+		}
+	}
+	return columns
+}()
 
 // Line writes one order as an export has it, what its audience may see: see [models.WorkOrder.For].
 func Line(o *models.WorkOrder, assignee string, tasks []models.Task) ([]string, error) {
-	number, priority := o.DisplayNumber(), o.Priority
 	listed := wire.Services(tasks)
 	for i, t := range tasks {
 		listed[i].Survey = cmp.Or(t.SurveyNamed, t.SurveyID) // as it came, for whoever it came from
@@ -35,45 +36,48 @@ func Line(o *models.WorkOrder, assignee string, tasks []models.Task) ([]string, 
 	if err != nil {
 		return nil, err
 	}
-	attributes := map[string]string{}
-	for k, v := range o.Attributes {
-		if k != coordinator {
-			attributes[k] = v
+	cells := make([]string, 0, len(Columns))
+	for _, f := range models.Fields {
+		if f.Column == models.Nowhere {
+			continue
+		}
+		cell := ""
+		switch {
+		case f.Name == "work_order_number":
+			cell = o.DisplayNumber()
+		case f.Name == "status":
+			cell = string(o.WireStatus())
+		case f.Name == "field_status":
+			cell = models.WireFieldStatus(o.FieldStatus)
+		case f.Name == "tasks":
+			cell = string(services)
+		case f.Name == "assignee":
+			cell = cmp.Or(assignee, o.AssignedName)
+		case f.Kind == models.OneText:
+			cell = o.Attributes[attributeOf(f)]
+		case f.Kind == models.Texts:
+			cell = otherAttributes(o)
+		case f.Kind == models.Day:
+			cell = day(f.Moment(&o.WorkOrderFields))
+		default:
+			cell = f.Text(&o.WorkOrderFields)
+		}
+		cells = append(cells, cell)
+	}
+	return cells, nil
+}
+
+func attributeOf(f *models.Field) string { return strings.TrimPrefix(f.Name, "attributes.") }
+
+// otherAttributes are those that have no column of their own, as JSON.
+func otherAttributes(o *models.WorkOrder) string {
+	rest := models.WorkOrderFields{Attributes: maps.Clone(o.Attributes)}
+	for _, f := range models.Fields {
+		if f.Kind == models.OneText {
+			delete(rest.Attributes, attributeOf(f))
 		}
 	}
-	policy := ""
-	if o.QAPolicy != nil {
-		policy = string(*o.QAPolicy)
-	}
-	return []string{number, day(o.DueDate, o.DueTime), day(o.StartDate, nil), day(o.ClientDueDate, o.ClientDueTime), o.Address.Address1, o.Address.Address2, o.Address.City, o.Address.State, o.Address.Zip,
-		o.WorkOrderInfo, string(o.WireStatus()), models.WireFieldStatus(o.FieldStatus), o.ClientStatus, string(services), cmp.Or(assignee, o.AssignedName), o.Attributes[coordinator], o.ClientCode, text(o.Reference), text(o.Description),
-		o.Source.Provider, o.Source.WorkOrderID, o.Source.WorkOrderNumber, object(o.Options), text(o.DueTime), o.Address.Country, float(o.Latitude), float(o.Longitude), priority,
-		o.Instructions, o.ClientInstructions, text(o.PublishTo), policy, object(attributes)}, nil
-}
-
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-func float(f *float64) string {
-	if f == nil {
-		return ""
-	}
-	return strconv.FormatFloat(*f, 'f', -1, 64)
-}
-
-func object[V any](m map[string]V) string {
-	if len(m) == 0 {
-		return ""
-	}
-	b, err := json.Marshal(m)
-	if err != nil {
-		return ""
-	}
-	return string(b)
+	return models.FieldNamed("attributes").Text(&rest)
 }
 
 // day writes a date as the incumbent does: 1/2/2018, with 23:00 behind it when it has a time.

@@ -181,38 +181,58 @@ func DecodeOrder(raw json.RawMessage, line int64, zone *time.Location) models.In
 		in.Problems.Add("workOrders", "Element %d is no order: want an object with workOrderNumber.", line)
 		return in
 	}
-	if s := r.text("workOrderNumber"); s != nil {
-		in.Number = strings.TrimSpace(*s)
+	position := map[*models.Field]float64{}
+	for _, f := range models.Fields {
+		if f.Wire == models.Nowhere {
+			continue
+		}
+		switch f.Kind {
+		case models.Day:
+			if m := r.moment(f.Wire); m != nil {
+				in.SayDay(f, m.Date, m.Time)
+			}
+		case models.Coordinate:
+			if n := r.number(f.Wire); n != nil {
+				position[f] = *n
+			}
+		case models.Object:
+			if options := r.options(f.Wire); options != nil {
+				in.SayObject(f, options)
+			}
+		case models.Texts:
+			r.attributes()
+		default:
+			r.said(f)
+		}
 	}
-	for name, to := range map[string]**string{
-		"address1": &in.Address1, "address2": &in.Address2, "city": &in.City, "state": &in.State, "country": &in.Country, "workOrderInfo": &in.WorkOrderInfo,
-		"instructions": &in.Instructions, "description": &in.Description, "reference": &in.Reference, "assignedTo": &in.Assignee, "status": &in.Status, "fieldStatus": &in.FieldStatus,
-		"clientStatus": &in.ClientStatus, "clientInstructions": &in.ClientInstructions, "source_wo_id": &in.SourceID, "source_wo_number": &in.SourceNumber,
-		"source_wo_provider": &in.SourceProvider, "workType": &in.WorkType, "publish_to": &in.PublishTo, "qa_policy": &in.QAPolicy,
-	} {
-		*to = r.text(name)
-	}
-	in.FieldStatus = nil // the phone's own
-	in.Zip, in.ZipIsNumber = r.text("zip"), isNumber(r.fields["zip"])
-	if m := r.moment("dueDate"); m != nil {
-		in.DueDate, in.DueTime = &m.Date, &m.Time
-	}
-	if m := r.moment("startDate"); m != nil {
-		in.StartDate = &m.Date
-	}
-	if m := r.moment("clientDueDate"); m != nil {
-		in.ClientDueDate, in.ClientDueTime = &m.Date, &m.Time
-	}
-	in.Latitude, in.Longitude = r.number("gpsLatitude"), r.number("gpsLongitude")
-	if (in.Latitude == nil) != (in.Longitude == nil) {
+	if len(position) == 1 {
 		in.Warnings.Add("latitude", "gpsLatitude and gpsLongitude come together: the position is left out.")
-		in.Latitude, in.Longitude = nil, nil
+	} else {
+		for f, n := range position {
+			in.SayNumber(f, n)
+		}
 	}
-	in.Options = r.options("options")
-	r.attributes()
-	r.services()
 	r.unknown()
 	return in
+}
+
+// said reads a text of any kind, and what stands beside the fields.
+func (r *reading) said(f *models.Field) {
+	if f.Name == "tasks" {
+		r.services(f.Wire)
+		return
+	}
+	s := r.text(f.Wire)
+	switch {
+	case s == nil, f.Name == "field_status": // the phone's own
+	case f.Kind == models.Code:
+		r.in.Say(f, strings.TrimSpace(*s))
+	default:
+		r.in.Say(f, *s)
+	}
+	if f.Kind == models.ZipCode {
+		r.in.ZipIsNumber = isNumber(r.fields[f.Wire])
+	}
 }
 
 func isNumber(raw json.RawMessage) bool {
@@ -348,10 +368,7 @@ func (r *reading) attributes() {
 		if !ok {
 			value = clean(string(raw)) // an object: kept as its JSON
 		}
-		if r.in.Attributes == nil {
-			r.in.Attributes = map[string]string{}
-		}
-		r.in.Attributes[name] = value
+		r.in.SayAttribute(name, value)
 	}
 }
 
@@ -364,9 +381,9 @@ func isAttribute(name string) bool {
 	return ok && err == nil && n >= 1 && n <= LastAttribute
 }
 
-func (r *reading) services() {
-	raw, there := r.fields["services"]
-	r.known["services"] = true
+func (r *reading) services(name string) {
+	raw, there := r.fields[name]
+	r.known[name] = true
 	if !there || string(raw) == "null" {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -12,31 +13,7 @@ import (
 )
 
 // Order is a work order as it goes out (domain 3.1, in the incumbent's names).
-type Order struct {
-	WorkOrderNumber    string            `json:"workOrderNumber"`
-	Address1           string            `json:"address1"`
-	Address2           string            `json:"address2"`
-	City               string            `json:"city"`
-	State              string            `json:"state"`
-	Zip                string            `json:"zip"`
-	Country            string            `json:"country"`
-	WorkOrderInfo      string            `json:"workOrderInfo"`
-	Instructions       string            `json:"instructions"`
-	Status             models.WireStatus `json:"status"`
-	DueDate            string            `json:"dueDate"`
-	StartDate          string            `json:"startDate,omitempty"`
-	ClientStatus       string            `json:"clientStatus"`
-	ClientDueDate      string            `json:"clientDueDate,omitempty"`
-	ClientInstructions string            `json:"clientInstructions"`
-	Options            map[string]any    `json:"options,omitempty"`
-	GPSLatitude        *float64          `json:"gpsLatitude,omitempty"`
-	GPSLongitude       *float64          `json:"gpsLongitude,omitempty"`
-	SourceID           string            `json:"source_wo_id"`
-	SourceNumber       string            `json:"source_wo_number"`
-	SourceProvider     string            `json:"source_wo_provider"`
-	Services           []Service         `json:"services"`
-	Attributes         map[string]string `json:"-"`
-}
+type Order []Member
 
 // Service is a task as it goes out.
 type Service struct {
@@ -50,18 +27,24 @@ type Service struct {
 	RequiredPhotos  map[string]int  `json:"requiredPhotos,omitempty"` // ours
 }
 
-// MarshalJSON writes the order with its attributes beside its own members.
+// MarshalJSON writes the members in their order.
 func (o Order) MarshalJSON() ([]byte, error) {
-	type plain Order
-	text, err := json.Marshal(plain(o))
-	if err != nil || len(o.Attributes) == 0 {
-		return text, err
+	text := []byte{'{'}
+	for i, m := range o {
+		name, err := json.Marshal(m.Name)
+		if err != nil {
+			return nil, err
+		}
+		value, err := json.Marshal(m.Value)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = append(append(append(text, name...), ':'), value...)
 	}
-	more, err := json.Marshal(o.Attributes)
-	if err != nil {
-		return nil, err
-	}
-	return slices.Concat(text[:len(text)-1], []byte(","), more[1:]), nil
+	return append(text, '}'), nil
 }
 
 // Services writes tasks.
@@ -82,39 +65,68 @@ func Services(tasks []models.Task) []Service {
 // OrderOf writes an order for the field: without what only the office may see. number is what the peer knows it by;
 // template gives the survey of a task in line.
 func OrderOf(o *models.WorkOrder, number string, tasks []models.Task, zone *time.Location, template func(t *models.Task) (json.RawMessage, error)) (Order, error) {
-	w := Order{WorkOrderNumber: number, Address1: o.Address.Address1, Address2: o.Address.Address2, City: o.Address.City, State: o.Address.State, Zip: o.Address.Zip,
-		Country: o.Address.Country, WorkOrderInfo: o.WorkOrderInfo, Instructions: o.Instructions, Status: o.WireStatus(), DueDate: writeMoment(o.DueDate, o.DueTime, zone),
-		ClientStatus: o.ClientStatus, ClientInstructions: o.ClientInstructions, GPSLatitude: o.Latitude, GPSLongitude: o.Longitude, Options: o.Options, ClientDueDate: writeMoment(o.ClientDueDate, o.ClientDueTime, zone),
-		SourceID: o.Source.WorkOrderID, SourceNumber: o.Source.WorkOrderNumber, SourceProvider: o.Source.Provider, Services: Services(tasks), Attributes: map[string]string{}}
-	if o.StartDate != nil {
-		w.StartDate = string(*o.StartDate)
+	services, err := servicesOf(tasks, template)
+	if err != nil {
+		return nil, err
 	}
-	for name, value := range o.Attributes {
-		if isAttribute(name) {
-			w.Attributes[name] = value
+	var w Order
+	for _, f := range models.Fields {
+		var value any
+		switch {
+		case f.Sent == models.NotSent:
+			continue
+		case f.Name == "work_order_number":
+			value = number
+		case f.Name == "status":
+			value = o.WireStatus()
+		case f.Name == "tasks":
+			value = services
+		case f.Kind == models.Texts:
+			for _, name := range slices.Sorted(maps.Keys(o.Attributes)) {
+				if isAttribute(name) {
+					w = append(w, Member{name, o.Attributes[name]})
+				}
+			}
+			continue
+		case f.Sent == models.SentIfAny && f.Text(&o.WorkOrderFields) == "":
+			continue
+		case f.Kind == models.Day:
+			day, at := f.Moment(&o.WorkOrderFields)
+			value = writeMoment(day, at, zone)
+		case f.Kind == models.Coordinate, f.Kind == models.Object:
+			value = f.Value(&o.WorkOrderFields)
+		default:
+			value = f.Text(&o.WorkOrderFields)
 		}
+		w = append(w, Member{f.Wire, value})
 	}
+	return w, nil
+}
+
+// servicesOf writes tasks with their surveys in line.
+func servicesOf(tasks []models.Task, template func(t *models.Task) (json.RawMessage, error)) ([]Service, error) {
+	services := Services(tasks)
 	for i := range tasks {
 		if tasks[i].SurveyHash == "" {
 			continue
 		}
 		raw, err := template(&tasks[i])
 		if err != nil {
-			return w, err
+			return nil, err
 		}
 		if tasks[i].SurveyAnswers != "" {
 			var members map[string]json.RawMessage
 			if err := json.Unmarshal(raw, &members); err != nil {
-				return w, err
+				return nil, err
 			}
 			members["answers"] = json.RawMessage(tasks[i].SurveyAnswers)
 			if raw, err = json.Marshal(members); err != nil {
-				return w, err
+				return nil, err
 			}
 		}
-		w.Services[i].SurveyDynamic = raw
+		services[i].SurveyDynamic = raw
 	}
-	return w, nil
+	return services, nil
 }
 
 // Payload writes the JSON that goes to a peer in the form field payload: a flat object in the given order, whose inner
@@ -140,7 +152,7 @@ func Payload(members ...Member) (string, error) {
 	return b.String(), nil
 }
 
-// Member is one member of a payload: a text, a number or null, so that the object stays flat.
+// Member is one member of an object; in a payload a text, a number or null, so that it stays flat.
 type Member struct {
 	Name  string
 	Value any
