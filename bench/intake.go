@@ -28,9 +28,9 @@ import (
 )
 
 const (
-	pushedOrders  = 2000
+	pushedOrders  = 3000
 	pushSenders   = 16
-	pushRounds    = 2
+	pushRounds    = 3
 	importedRows  = 50_000
 	knownRows     = 5_000
 	sheetsRepeats = 3
@@ -97,6 +97,7 @@ func pushes(dir string) error {
 		}
 	}
 	var took, alone time.Duration
+	var ratios []float64
 	for range pushRounds {
 		t, err := ours(pushedOrders / pushRounds)
 		if err != nil {
@@ -110,9 +111,11 @@ func pushes(dir string) error {
 			return err
 		}
 		took, alone = took+t, alone+b
+		ratios = append(ratios, b.Seconds()/t.Seconds())
 	}
 	fmt.Printf("pushes: ours %.0f/s; bare starts %.0f/s (%d orders, %d senders)\n", pushedOrders/took.Seconds(), pushedOrders/alone.Seconds(), pushedOrders, pushSenders)
-	verdict("orders by push against bare starts of the no-op workflow", alone.Seconds()/took.Seconds(), true, 0.4)
+	fmt.Printf("  runs: %.2f\n", ratios)
+	verdict("orders by push against bare starts of the no-op workflow", middle(ratios), true, 0.45)
 	return nil
 }
 

@@ -20,10 +20,10 @@ type figure struct {
 	run  func(dir string) error
 }
 
-var figures = []figure{{"renditions", renditions}, {"report", reportAgainstChromium}, {"lifecycle", lifecycles}, {"update", updates}, {"ingest", ingest}, {"list", lists}, {"push", pushes}, {"sheets", spreadsheets}, {"hooks", hooks}, {"zip", zips}, {"backup", backupsOf}}
+var figures = []figure{{"renditions", renditions}, {"report", reportAgainstChromium}, {"lifecycle", lifecycles}, {"update", updates}, {"ingest", ingest}, {"list", lists}, {"push", pushes}, {"sheets", spreadsheets}, {"hooks", hooks}, {"zip", zips}, {"backup", backupsOf}, {"idle", idle}}
 
 func main() {
-	only := flag.String("only", "", "figures to measure, with commas between: renditions, report, lifecycle, update, ingest, list, push, sheets, hooks, zip, backup")
+	only := flag.String("only", "", "figures to measure, with commas between: renditions, report, lifecycle, update, ingest, list, push, sheets, hooks, zip, backup, idle")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		if err := child(flag.Args()); err != nil {
@@ -85,6 +85,12 @@ func verdict(what string, ratio float64, atLeast bool, bound float64) {
 func median(times []time.Duration) time.Duration {
 	slices.Sort(times)
 	return times[len(times)/2]
+}
+
+// middle is the median of some ratios: one run on a machine that others use too says little.
+func middle(ratios []float64) float64 {
+	slices.Sort(ratios)
+	return ratios[len(ratios)/2]
 }
 
 // product is the binary that make builds.

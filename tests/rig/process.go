@@ -273,6 +273,44 @@ func signalTree(pid int, signal syscall.Signal) {
 	}
 }
 
+// Parts are the processes of the installation, each before those that it started.
+func (i *Installation) Parts() (pids []int, err error) {
+	for _, p := range i.parts {
+		below, err := tree(p.Cmd.Process.Pid)
+		if err != nil {
+			return nil, err
+		}
+		pids = append(pids, below...)
+	}
+	return pids, nil
+}
+
+func tree(pid int) ([]int, error) {
+	pids := []int{pid}
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		for _, child := range strings.Fields(string(text)) {
+			id, err := strconv.Atoi(child)
+			if err != nil {
+				return nil, err
+			}
+			below, err := tree(id)
+			if err != nil {
+				return nil, err
+			}
+			pids = append(pids, below...)
+		}
+	}
+	return pids, nil
+}
+
 // Freeze stops all processes of the installation and its Temporal where they stand, as a machine does that sleeps.
 func (i *Installation) Freeze() { i.signal(syscall.SIGSTOP) }
 
