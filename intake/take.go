@@ -358,8 +358,8 @@ func (t *taking) update(o *models.WorkOrder, memory *models.ReceivedOrder, print
 	changed := copied.WorkOrderFields.Take(in, owners...)
 	if !owned {
 		probe := o.WorkOrderFields
-		if len(probe.Take(in, models.OfIntegration)) > 0 {
-			t.warn("client_status", "Client status, client due date and client instructions belong to the integration of this order and stay.")
+		for _, name := range probe.Take(in, models.OfIntegration) {
+			t.warn(name, "This belongs to the integration of the order and stays.")
 		}
 	}
 	adopts := t.src.Integration != nil && (o.IntegrationID == nil || *o.IntegrationID != t.src.Integration.ID)
