@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"fieldproof/archives"
 	"fieldproof/models"
 	"fieldproof/reports"
 )
@@ -303,14 +305,28 @@ func (s *Server) sharedProof(c *call, l *models.Link) (*models.Proof, error) {
 
 // stateOfShared changes whenever the page would show something else.
 func (s *Server) stateOfShared(c *call, l *models.Link, proof *models.Proof) (string, error) {
+	db := s.Store.Read(models.InAccount(c.Request.Context(), l.AccountID))
+	surveys, err := proof.Surveys(db)
+	if err != nil {
+		return "", err
+	}
 	h := fnv.New64a()
+	shown := json.NewEncoder(h)
+	parts := []any{proof.Account.Name, proof.Account.LogoKey, proof.Account.Zone, proof.Order.DisplayNumber(), proof.Order.Address, proof.Map(900, 420), proof.ServiceRecord()}
 	for _, i := range proof.Items {
-		fmt.Fprintf(h, "%s/%d ", i.ID, i.Revision)
+		parts = append(parts, i.ID, archives.Describe(proof, i, ""))
+	}
+	for _, f := range surveys {
+		parts = append(parts, f.Name, f.Task, f.Item.ID, f.Answers)
+	}
+	for _, part := range parts {
+		if err := shown.Encode(part); err != nil {
+			return "", err
+		}
 	}
 	var comments int64
 	if l.AllowComments {
-		err := s.Store.Read(models.InAccount(c.Request.Context(), l.AccountID)).Model(&models.Comment{}).
-			Where("work_order_id = ? AND (link_id = ? OR link_id = '')", l.WorkOrderID, l.ID).Count(&comments).Error
+		err := db.Model(&models.Comment{}).Where("work_order_id = ? AND (link_id = ? OR link_id = '')", l.WorkOrderID, l.ID).Count(&comments).Error
 		if err != nil {
 			return "", err
 		}
@@ -453,16 +469,9 @@ func (s *Server) sharedReport(c *call, l *models.Link) error {
 		return err
 	}
 	ctx := models.InAccount(c.Request.Context(), l.AccountID)
-	content, err := s.Reports.Of(ctx, proof, nil)
+	content, err := s.Reports.OfLink(ctx, proof, l)
 	if err != nil {
 		return err
-	}
-	signer, err := s.Store.Signer(ctx, l.AccountID)
-	if err != nil {
-		return err
-	}
-	content.Verify = func(i *models.Item) string {
-		return s.PublicURL + "/verify/" + i.UUID + "?code=" + signer.LinkCode(l.ID, i.ID)
 	}
 	return c.sendReport(ctx, content, models.SafeName(proof.Order.DisplayNumber()))
 }

@@ -107,7 +107,9 @@ func fnvOf(files fs.FS) uint64 {
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 func (s *Server) assetRoutes(g *gin.Engine) {
-	g.GET("/robots.txt", func(g *gin.Context) { g.String(http.StatusOK, "User-agent: *\nDisallow: /s/\nDisallow: /verify/\n") })
+	g.GET("/robots.txt", func(g *gin.Context) {
+		g.String(http.StatusOK, "User-agent: *\nDisallow: /s/\nDisallow: /verify/\nDisallow: /V/\n")
+	})
 	g.GET("/pages/:name", func(g *gin.Context) {
 		name := g.Param("name")
 		content, err := pageFiles.ReadFile("pages/" + path.Base(name))

@@ -5,21 +5,23 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
 
 	"fieldproof/models"
 )
 
 // Vouched is what the public may know of a published item (contract: /verify/{uuid}).
 type Vouched struct {
-	Account       string               `json:"account"`
+	// Account, Proof and PublicKey tell whose the item is: to who has its code only, where it came from another account.
+	Account       string               `json:"account,omitempty"`
 	SHA256        string               `json:"sha256"`
 	Kind          models.ItemKind      `json:"kind"`
 	TakenAt       *models.Time         `json:"taken_at"`
 	ReceivedAt    models.Time          `json:"received_at"`
 	PublishedAt   models.Time          `json:"published_at"`
 	Certification models.Certification `json:"certification"`
-	Proof         models.ProofHead     `json:"proof"`
-	PublicKey     string               `json:"public_key"`
+	Proof         *models.ProofHead    `json:"proof,omitempty"`
+	PublicKey     string               `json:"public_key,omitempty"`
 	// Original is there for who gave the item's code.
 	Original string `json:"original,omitempty"`
 
@@ -33,14 +35,16 @@ type VouchedPage struct {
 }
 
 func (s *Server) verifyRoutes(g *gin.Engine) {
-	g.GET("/verify/:uuid", func(g *gin.Context) { s.page(g, s.verify) })
+	g.GET("/verify/:uuid", func(g *gin.Context) {
+		s.page(g, func(c *call) error { return s.verify(c, c.Param("uuid"), c.Query("code")) })
+	})
+	g.GET("/V/:code", func(g *gin.Context) { s.page(g, s.verifyByCode) })
 	g.GET("/verify/:uuid/original", func(g *gin.Context) { s.page(g, s.verifiedOriginal) })
 }
 
 // vouched lists the published items with a uuid, one an account: a uuid is made on a phone and travels with what is
 // shared. With a code only the one that it names.
-func (s *Server) vouched(c *call) ([]Vouched, error) {
-	uuid, code := c.Param("uuid"), c.Query("code")
+func (s *Server) vouched(c *call, uuid, code string) ([]Vouched, error) {
 	ctx := models.AcrossAccounts(c.Request.Context())
 	db := s.Store.Read(ctx)
 	var items []*models.Item
@@ -49,11 +53,31 @@ func (s *Server) vouched(c *call) ([]Vouched, error) {
 	if err != nil {
 		return nil, err
 	}
-	var link *models.Link // whose code it is
-	if id, _, ofLink := strings.Cut(code, "."); ofLink {
-		if link, err = models.One[models.Link](db.Where("id = ? AND revoked_at IS NULL", id), "link"); err != nil && models.KindOf(err) != models.NotFound {
+	linkID, _, ofLink := strings.Cut(code, ".")
+	var short *models.Code
+	if models.IsShortCode(code) {
+		if short, err = models.CodeAt(db, code); err != nil && models.KindOf(err) != models.NotFound {
 			return nil, err
 		}
+		if short != nil {
+			linkID, ofLink = short.LinkID, short.LinkID != ""
+		}
+	}
+	var link *models.Link // whose code it is
+	if ofLink {
+		if link, err = models.One[models.Link](db.Where("id = ? AND revoked_at IS NULL", linkID), "link"); err != nil && models.KindOf(err) != models.NotFound {
+			return nil, err
+		}
+	}
+	opens := func(signer *models.Signer, item *models.Item) bool {
+		byLink := link != nil && link.Shows(item)
+		switch {
+		case short != nil:
+			return short.ItemID == item.ID && (!ofLink || byLink)
+		case ofLink:
+			return byLink && signer.OpensByLink(linkID, item.ID, code)
+		}
+		return signer.Opens(item.ID, code)
 	}
 	var found []Vouched
 	for _, item := range items {
@@ -77,19 +101,26 @@ func (s *Server) vouched(c *call) ([]Vouched, error) {
 		}
 		v := Vouched{Account: account.Name, SHA256: item.ContentHash(), Kind: item.Kind, TakenAt: item.TakenAt, ReceivedAt: item.ReceivedAt, PublishedAt: e.SignedAt,
 			Certification: item.Certification, PublicKey: key.Public, item: item,
-			Proof: models.ProofHead{Account: e.AccountID, Sequence: e.Sequence, Head: e.Head, KeyID: e.KeyID, SignedAt: e.SignedAt}}
+			Proof: &models.ProofHead{Account: e.AccountID, Sequence: e.Sequence, Head: e.Head, KeyID: e.KeyID, SignedAt: e.SignedAt}}
 		if code != "" {
 			signer, err := s.Store.Signer(models.InAccount(ctx, item.AccountID), item.AccountID)
 			if err != nil {
 				return nil, err
 			}
-			if !signer.Opens(item.ID, code) && (link == nil || !link.Shows(item) || !signer.OpensByLink(link.ID, item.ID, code)) {
+			if !opens(signer, item) {
 				continue
 			}
 			if item.BlobKey != "" {
 				v.Original = "/verify/" + item.UUID + "/original?code=" + code
 			}
 			return []Vouched{v}, nil
+		}
+		shared, err := cameByShare(db, item)
+		if err != nil {
+			return nil, err
+		}
+		if shared {
+			v.Account, v.Proof, v.PublicKey = "", nil, ""
 		}
 		found = append(found, v)
 	}
@@ -99,12 +130,45 @@ func (s *Server) vouched(c *call) ([]Vouched, error) {
 	return found, nil
 }
 
-func (s *Server) verify(c *call) error {
-	found, err := s.vouched(c)
+// cameByShare tells whether an item came by a Share link: its uuid is known along the chain, in which only neighbours know
+// each other.
+func cameByShare(db *gorm.DB, item *models.Item) (bool, error) {
+	if item.Source == models.FromShare {
+		return true, nil
+	}
+	var links int64
+	err := db.Model(&models.Integration{}).Joins("JOIN work_orders ON work_orders.integration_id = integrations.id").
+		Where("work_orders.id = ? AND integrations.kind = ?", item.WorkOrderID, models.ShareIntegration).Count(&links).Error
+	return links > 0, err
+}
+
+// verifyByCode shows the item that a short code names, as the code on the long address does.
+func (s *Server) verifyByCode(c *call) error {
+	unknown := models.Errorf(models.NotFound, "No item has this code. It may be mistyped, or the item was withdrawn.")
+	if !models.IsShortCode(c.Param("code")) {
+		return unknown
+	}
+	db := s.Store.Read(models.AcrossAccounts(c.Request.Context()))
+	code, err := models.CodeAt(db, c.Param("code"))
+	if err != nil {
+		if models.KindOf(err) == models.NotFound {
+			return unknown
+		}
+		return err
+	}
+	item, err := models.One[models.Item](db.Where("id = ?", code.ItemID), "item")
 	if err != nil {
 		return err
 	}
-	page := VouchedPage{UUID: c.Param("uuid"), Items: found}
+	return s.verify(c, item.UUID, c.Param("code"))
+}
+
+func (s *Server) verify(c *call, uuid, code string) error {
+	found, err := s.vouched(c, uuid, code)
+	if err != nil {
+		return err
+	}
+	page := VouchedPage{UUID: uuid, Items: found}
 	if strings.Contains(c.GetHeader("Accept"), "application/json") {
 		c.JSON(http.StatusOK, page)
 		return nil
@@ -116,7 +180,7 @@ func (s *Server) verifiedOriginal(c *call) error {
 	if c.Query("code") == "" {
 		return models.Errorf(models.NotFound, "The original needs the code that is printed beside the item.")
 	}
-	found, err := s.vouched(c)
+	found, err := s.vouched(c, c.Param("uuid"), c.Query("code"))
 	if err != nil {
 		return err
 	}

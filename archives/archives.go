@@ -35,9 +35,10 @@ type Manifest struct {
 	WorkOrders  []models.WorkOrderView `json:"work_orders,omitempty"` // which has several orders
 	GeneratedAt models.Time            `json:"generated_at"`
 	Items       []ManifestItem         `json:"items"`
-	// Withdrawn are the uuids of items that were published once and are deleted or rejected since: the chain still names
-	// them, the archive does not hold them.
+	// Withdrawn are the uuids of items that were published once and are deleted or rejected since, Moved those that lie on
+	// another order now: the chain still names them, the archive does not hold them.
 	Withdrawn []string      `json:"withdrawn"`
+	Moved     []string      `json:"moved,omitempty"`
 	Proof     ManifestProof `json:"proof"`
 }
 
@@ -69,7 +70,8 @@ type ManifestItem struct {
 	Notes           string               `json:"notes"`
 	SurveyID        string               `json:"survey_id,omitempty"`
 	Answers         json.RawMessage      `json:"answers,omitempty"` // of a survey response
-	// Leaf is what the chain commits to of the item, and Proof where: absent before it is published.
+	// Leaf is what the chain commits to of the item, and Proof where: absent before it is published. Without a leaf the entry
+	// has a list.
 	Leaf  string     `json:"leaf,omitempty"`
 	Proof *ItemProof `json:"proof,omitempty"`
 }
@@ -232,8 +234,13 @@ func (a *Archives) prove(ctx context.Context, m *Manifest, proofs []*models.Proo
 			for i, r := range entry {
 				leaves[i] = r.Leaf
 			}
-			if slices.Contains(leaves, "") {
-				continue // an entry with a list
+			if slices.Contains(leaves, "") { // an entry with a list
+				for _, r := range entry {
+					if at, here := ids[r.ItemID]; here && r.Sequence > 0 {
+						m.Items[at].Leaf, m.Items[at].Proof = "", &ItemProof{Entry: r.Sequence, Path: []string{}}
+					}
+				}
+				continue
 			}
 			tree := models.NewTree(leaves)
 			for i, r := range entry {
@@ -310,16 +317,22 @@ func (a *Archives) chain(ctx context.Context, accountID string, m *Manifest, pro
 	if office {
 		// Only the office is told what was published once and is not here.
 		for chunk := range slices.Chunk(ids, 500) {
-			var uuids []string
-			err := db.Model(&models.PublicationItem{}).Joins("JOIN publications ON publications.id = publication_items.publication_id").
+			var gone []*models.Item
+			err := db.Model(&models.PublicationItem{}).Select("items.*").Joins("JOIN publications ON publications.id = publication_items.publication_id").
 				Joins("JOIN items ON items.id = publication_items.item_id").Where("publications.work_order_id IN ?", chunk).
-				Order("publication_items.sequence, publication_items.leaf_index").Pluck("items.uuid", &uuids).Error
+				Order("publication_items.sequence, publication_items.leaf_index").Find(&gone).Error
 			if err != nil {
 				return nil, err
 			}
-			for _, uuid := range uuids {
-				if !held[uuid] && !slices.Contains(m.Withdrawn, uuid) {
-					m.Withdrawn = append(m.Withdrawn, uuid)
+			for _, i := range gone {
+				if held[i.UUID] {
+					continue
+				}
+				held[i.UUID] = true
+				if i.DeletedAt == nil && i.Review != models.ReviewRejected {
+					m.Moved = append(m.Moved, i.UUID)
+				} else {
+					m.Withdrawn = append(m.Withdrawn, i.UUID)
 				}
 			}
 		}

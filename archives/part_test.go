@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"io"
 	"os"
 	"strconv"
@@ -120,6 +121,79 @@ func TestAPublicationKeepsItsWords(t *testing.T) {
 	require.Equal(t, "edited since", office.Items[0].Notes)
 	h.Publish(h.Order)
 	require.Equal(t, "edited since", shown().Notes)
+}
+
+// TestAPublicationKeepsTheNamesOfItsTasks renames a task, and takes one away: what is public says what it said.
+func TestAPublicationKeepsTheNamesOfItsTasks(t *testing.T) {
+	h := house.New(t)
+	var task models.Task
+	require.NoError(t, h.Store.Read(h.Ctx).Take(&task, "work_order_id = ?", h.Order.ID).Error)
+	mowed, bare := h.Photo(h.Order, 1), h.Photo(h.Order, 2)
+	h.Write(func(tx *models.Tx) error { return tx.Model(mowed).Update("task_id", task.ID).Error })
+	h.Publish(h.Order)
+	said := func(audience models.Audience) (all []string) {
+		p, err := models.ProofOf(h.Store.Read(h.Ctx), h.Order.ID, nil, audience)
+		require.NoError(t, err)
+		for _, g := range p.ByTask() {
+			all = append(all, g.Task)
+		}
+		for _, i := range p.Items {
+			require.Equal(t, p.TaskName(i), archives.Describe(p, i, "").Task)
+			if i.ID == mowed.ID {
+				all = append(all, p.TaskName(i), p.FolderOf("Task", i))
+			}
+		}
+		return all
+	}
+	require.Equal(t, []string{"Lawn", "Without a task", "Lawn", "Lawn"}, said(models.ForClient))
+	h.Write(func(tx *models.Tx) error { return tx.Model(&task).Update("name", "Garden").Error })
+	require.Equal(t, []string{"Garden", "Without a task", "Garden", "Garden"}, said(models.ForOffice))
+	require.Equal(t, []string{"Lawn", "Without a task", "Lawn", "Lawn"}, said(models.ForClient))
+
+	// What is published later bears the new name, beside the old.
+	newer := h.Photo(h.Order, 3)
+	h.Write(func(tx *models.Tx) error { return tx.Model(newer).Update("task_id", task.ID).Error })
+	h.Publish(h.Order)
+	require.Equal(t, []string{"Lawn", "Garden", "Without a task", "Lawn", "Lawn"}, said(models.ForClient))
+
+	h.Write(func(tx *models.Tx) error {
+		if err := tx.Model(&models.Item{}).Where("work_order_id = ?", h.Order.ID).Update("task_id", nil).Error; err != nil {
+			return err
+		}
+		return tx.Delete(&task).Error
+	})
+	require.Equal(t, []string{"Lawn", "Garden", "Without a task", "Lawn", "Lawn"}, said(models.ForClient), "%s", bare.ID)
+}
+
+// TestWhatWasMovedIsNotCalledWithdrawn has the office's archive tell where each published item went.
+func TestWhatWasMovedIsNotCalledWithdrawn(t *testing.T) {
+	h := house.New(t)
+	stays, moved, deleted, rejected := h.Photo(h.Order, 1), h.Photo(h.Order, 2), h.Photo(h.Order, 3), h.Photo(h.Order, 4)
+	h.Publish(h.Order)
+	other := h.NewOrder("W-2")
+	h.Write(func(tx *models.Tx) error {
+		return errors.Join(tx.Model(moved).Update("work_order_id", other.ID).Error, tx.Model(deleted).Update("deleted_at", models.Now()).Error,
+			tx.Model(rejected).Update("review", models.ReviewRejected).Error)
+	})
+	for audience, names := range map[models.Audience]bool{models.ForOffice: true, models.ForField: false, models.ForClient: false} {
+		p, err := models.ProofOf(h.Store.Read(h.Ctx), h.Order.ID, nil, audience)
+		require.NoError(t, err)
+		r := verified(t, archiveOf(t, h, p))
+		require.Empty(t, r.Problems)
+		notes := strings.Join(r.Notes, "\n")
+		require.Contains(t, notes, "released 4 items: 1 of them")
+		require.Contains(t, notes, "The other 3 are not in this archive")
+		require.Equal(t, names, strings.Contains(notes, deleted.UUID+" was published once, and deleted or rejected since"), "%s %s", audience, notes)
+		require.Equal(t, names, strings.Contains(notes, rejected.UUID+" was published once, and deleted or rejected since"), "%s %s", audience, notes)
+		require.Equal(t, names, strings.Contains(notes, moved.UUID+" was published with this work order once, and lies on another now"), "%s %s", audience, notes)
+		require.NotContains(t, notes, moved.UUID+" was published once, and deleted")
+		require.NotContains(t, notes, stays.UUID)
+	}
+	_, err := models.PublishedItem(h.Store.Read(h.Ctx), moved.ID)
+	require.Equal(t, models.NotFound, models.KindOf(err), "it was never published where it lies now")
+	there, err := models.PublishedProof(h.Store.Read(h.Ctx), other.ID, nil)
+	require.NoError(t, err)
+	require.Empty(t, there.Items)
 }
 
 // unpacked is every name and byte of an archive.

@@ -421,6 +421,7 @@ func (r *Report) released(m *Manifest, l *links, sequences []int64) {
 		here[i.UUID] = i
 	}
 	published := map[string]bool{}
+	lists := map[int64]bool{} // entries of which the archive has the list
 	for _, n := range sequences {
 		line := l.lines[n]
 		if l.entries[n].Kind != models.PublicationEntry || line.Manifest == "" {
@@ -437,13 +438,17 @@ func (r *Report) released(m *Manifest, l *links, sequences []int64) {
 		if released.ItemsRoot != "" {
 			r.part(n, m, &released, published)
 		}
+		if len(released.Items) > 0 {
+			lists[n] = true
+			r.list(m, &released, here)
+		}
 		for _, item := range released.Items {
 			published[item.UUID] = true
 			have, there := here[item.UUID]
 			switch {
 			case there && have.SHA256 != item.SHA256:
 				r.problem("Item %s is not the one that was published: entry %d of the chain names other bytes.", item.UUID, n)
-			case !there && !slices.Contains(m.Withdrawn, item.UUID):
+			case !there && !slices.Contains(m.Withdrawn, item.UUID) && !slices.Contains(m.Moved, item.UUID):
 				r.problem("Item %s, published by entry %d of the chain, was taken out.", item.UUID, n)
 			case there && (have.TakenAt == nil) != (item.TakenAt == nil), there && have.TakenAt != nil && !have.TakenAt.Equal(item.TakenAt.Time), there && !have.ReceivedAt.Equal(item.ReceivedAt.Time):
 				r.problem("Item %s bears other times than those that were published by entry %d.", item.UUID, n)
@@ -453,16 +458,52 @@ func (r *Report) released(m *Manifest, l *links, sequences []int64) {
 	for _, uuid := range m.Withdrawn {
 		r.note("Item %s was published once, and deleted or rejected since.", uuid)
 	}
-	if unpublished := len(here) - len(published); unpublished > 0 {
-		n := 0
-		for uuid := range here {
-			if !published[uuid] {
-				n++
-			}
+	for _, uuid := range m.Moved {
+		r.note("Item %s was published with this work order once, and lies on another now.", uuid)
+	}
+	n, listed := 0, 0
+	for uuid, item := range here {
+		switch {
+		case published[uuid]:
+		case item.Leaf == "" && item.Proof != nil && !lists[item.Proof.Entry]:
+			listed++
+		default:
+			n++
 		}
-		if n > 0 {
-			r.note("%d items are not published yet: only this archive's own signature vouches for them.", n)
+	}
+	if listed > 0 {
+		r.note("%d items were published by entries of the chain whose lists are not in this archive, because they name others too: this archive's own signature vouches for what they released.", listed)
+	}
+	if n > 0 {
+		r.note("%d items are not published yet: only this archive's own signature vouches for them.", n)
+	}
+}
+
+// list says how many items of an entry with a list the archive holds.
+func (r *Report) list(m *Manifest, released *models.EntryManifest, here map[string]ManifestItem) {
+	var held, withdrawn, moved int
+	for _, item := range released.Items {
+		switch _, there := here[item.UUID]; {
+		case there:
+			held++
+		case slices.Contains(m.Withdrawn, item.UUID):
+			withdrawn++
+		case slices.Contains(m.Moved, item.UUID):
+			moved++
 		}
+	}
+	r.holds(released.Publication.Number, int64(held), int64(len(released.Items)))
+	if withdrawn+moved > 0 {
+		r.note("Of publication %d, %d items were withdrawn since, and %d moved to another work order.", released.Publication.Number, withdrawn, moved)
+	}
+}
+
+// holds says how many items of a publication the archive holds. Why the others are not in it, it does not know.
+func (r *Report) holds(publication, held, all int64) {
+	if held == all {
+		r.checked("all %d items of publication %d", held, publication)
+	} else {
+		r.note("Publication %d released %d items: %d of them are in this archive and proved by it. The other %d are not in this archive, or it proves them by a later publication.", publication, all, held, all-held)
 	}
 }
 
@@ -475,7 +516,7 @@ func (r *Report) part(n int64, m *Manifest, released *models.EntryManifest, publ
 	}
 	here := int64(0)
 	for _, item := range m.Items {
-		if item.Proof == nil || item.Proof.Entry != n {
+		if item.Proof == nil || item.Proof.Entry != n || item.Leaf == "" {
 			continue
 		}
 		path := make([][]byte, len(item.Proof.Path))
@@ -501,11 +542,7 @@ func (r *Report) part(n int64, m *Manifest, released *models.EntryManifest, publ
 		here++
 		published[item.UUID] = true
 	}
-	if here == released.ItemCount {
-		r.checked("all %d items of publication %d", here, released.Publication.Number)
-	} else {
-		r.note("Publication %d released %d items: %d of them are in this archive as it proves them; the others are not in it, were published again later, or were withdrawn.", released.Publication.Number, released.ItemCount, here)
-	}
+	r.holds(released.Publication.Number, here, released.ItemCount)
 }
 
 func (m *Manifest) about(orderID string) bool {

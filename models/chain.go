@@ -286,7 +286,7 @@ func (tx *Tx) append(c *Chain, secrets *ChainSecrets, e *ChainEntry, manifest an
 }
 
 // prove signs what a publication releases, as the next entry of the account's chain, and returns the leaves of the items.
-func (tx *Tx) prove(o *WorkOrder, p *Publication, by string, items []*Item) (*ProofHead, []string, error) {
+func (tx *Tx) prove(o *WorkOrder, p *Publication, by string, items []*Item, taskNames map[string]string) (*ProofHead, []string, error) {
 	account, err := One[Account](tx.Where("id = ?", o.AccountID), "account")
 	if err != nil {
 		return nil, nil, err
@@ -298,14 +298,6 @@ func (tx *Tx) prove(o *WorkOrder, p *Publication, by string, items []*Item) (*Pr
 	users, err := Usernames(tx.DB, uploaders)
 	if err != nil {
 		return nil, nil, err
-	}
-	var tasks []Task
-	if err := tx.Where("work_order_id = ?", o.ID).Find(&tasks).Error; err != nil {
-		return nil, nil, err
-	}
-	taskNames := map[string]string{}
-	for _, t := range tasks {
-		taskNames[t.ID] = t.Name
 	}
 	m := EntryManifest{Account: EntryAccount{account.ID, account.Name}, WorkOrder: EntryOrder{o.ID, o.DisplayNumber(), o.Address},
 		Publication: EntryPublication{p.ID, p.Number, p.CreatedAt, by}, ItemCount: int64(len(items))}

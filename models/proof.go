@@ -14,6 +14,8 @@ type Proof struct {
 	View     WorkOrderView
 	Items    []*Item
 	Users    map[string]string // user id → username
+
+	published map[string]string // item id → the name of its task as it was published; nil where the present ones are shown
 }
 
 // ProofOf reads an order with its items that are neither deleted nor rejected, oldest first. With a publication only
@@ -61,6 +63,9 @@ func (p *Proof) Photos() []*Item {
 
 // TaskName names the task of an item, "" when it has none.
 func (p *Proof) TaskName(item *Item) string {
+	if name, published := p.published[item.ID]; published {
+		return name
+	}
 	if item.TaskID != nil {
 		for _, t := range p.View.Tasks {
 			if t.ID == *item.TaskID {
@@ -94,9 +99,10 @@ func (p *Proof) publishedWords(db *gorm.DB, upTo *Publication) error {
 	for _, r := range rows {
 		words[r.ItemID] = r
 	}
+	p.published = map[string]string{}
 	for _, i := range p.Items {
 		if w, published := words[i.ID]; published {
-			i.TaskID, i.EvidenceType, i.Notes = w.TaskID, w.EvidenceType, w.Notes
+			i.TaskID, i.EvidenceType, i.Notes, p.published[i.ID] = w.TaskID, w.EvidenceType, w.Notes, w.TaskName
 		}
 	}
 	return nil

@@ -46,6 +46,7 @@ type PublicationItem struct {
 	LeafIndex     int64
 	// The words that it was published with.
 	TaskID       *string
+	TaskName     string
 	EvidenceType string
 	Notes        string
 }
@@ -231,7 +232,11 @@ func (tx *Tx) PublishItems(o *WorkOrder, e *HistoryEvent, terms Terms, itemIDs, 
 
 // release proves items in the account's chain, as released by a publication.
 func (tx *Tx) release(o *WorkOrder, p *Publication, by string, items []*Item) (*ProofHead, error) {
-	head, leaves, err := tx.prove(o, p, by, items)
+	taskNames, err := tx.taskNames(o)
+	if err != nil {
+		return nil, err
+	}
+	head, leaves, err := tx.prove(o, p, by, items, taskNames)
 	if err != nil || len(items) == 0 {
 		return head, err
 	}
@@ -239,8 +244,24 @@ func (tx *Tx) release(o *WorkOrder, p *Publication, by string, items []*Item) (*
 	for i, item := range items {
 		rows[i] = PublicationItem{PublicationID: p.ID, ItemID: item.ID, AccountID: o.AccountID, Revision: item.Revision, Sequence: head.Sequence,
 			Leaf: leaves[i], LeafIndex: int64(i), TaskID: item.TaskID, EvidenceType: item.EvidenceType, Notes: item.Notes}
+		if item.TaskID != nil {
+			rows[i].TaskName = taskNames[*item.TaskID]
+		}
 	}
 	return head, tx.CreateInBatches(rows, 500).Error
+}
+
+// taskNames are the names of the order's tasks by their ids.
+func (tx *Tx) taskNames(o *WorkOrder) (map[string]string, error) {
+	var tasks []Task
+	if err := tx.Where("work_order_id = ?", o.ID).Find(&tasks).Error; err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	for _, t := range tasks {
+		names[t.ID] = t.Name
+	}
+	return names, nil
 }
 
 func (tx *Tx) createDeliveries(p *Publication, releases []release) (map[string]string, error) {

@@ -85,22 +85,35 @@ type TaskPhotos struct {
 
 // ByTask groups the photos by task, in the order's sequence; those without one come last.
 func (p *Proof) ByTask() []TaskPhotos {
-	byTask := map[string][]*Item{}
+	// What was published bears the names of then: a task may have several, and may be gone.
+	type named struct {
+		place int
+		name  string
+	}
+	without := named{len(p.View.Tasks) + 1, "Without a task"}
+	places := map[string]int{}
+	for n, t := range p.View.Tasks {
+		places[t.ID] = n
+	}
+	byTask := map[named][]*Item{}
+	var tasks []named
 	for _, i := range p.Photos() {
-		key := ""
-		if i.TaskID != nil && p.TaskName(i) != "" {
-			key = *i.TaskID
+		task := without
+		if name := p.TaskName(i); i.TaskID != nil && name != "" {
+			task = named{len(p.View.Tasks), name}
+			if place, there := places[*i.TaskID]; there {
+				task.place = place
+			}
 		}
-		byTask[key] = append(byTask[key], i)
+		if byTask[task] == nil {
+			tasks = append(tasks, task)
+		}
+		byTask[task] = append(byTask[task], i)
 	}
+	slices.SortStableFunc(tasks, func(a, b named) int { return a.place - b.place })
 	var groups []TaskPhotos
-	for _, t := range p.View.Tasks {
-		if photos := byTask[t.ID]; len(photos) > 0 {
-			groups = append(groups, TaskPhotos{t.Name, photos})
-		}
-	}
-	if photos := byTask[""]; len(photos) > 0 {
-		groups = append(groups, TaskPhotos{"Without a task", photos})
+	for _, task := range tasks {
+		groups = append(groups, TaskPhotos{task.name, byTask[task]})
 	}
 	return groups
 }

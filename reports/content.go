@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
+	"strings"
 
 	"fieldproof/models"
 	"fieldproof/storage"
@@ -24,6 +26,8 @@ type Content struct {
 	Head *models.ProofHead
 	// Verify makes the address of an item's verification page, with the code that opens its original; nil leaves the QR codes out.
 	Verify func(*models.Item) string
+	// Short makes the address that stands in the QR code, where it is another than that of Verify.
+	Short func(*models.Item) string
 	// At is when the report was asked for.
 	At models.Time
 }
@@ -77,18 +81,26 @@ func (c *Content) Title() string {
 // chain as it stands.
 func (r *Reports) Of(ctx context.Context, proof *models.Proof, publication *models.Publication) (*Content, error) {
 	c := &Content{Account: proof.Account}
-	return c, r.fill(ctx, c, []*models.Proof{proof}, publication)
+	return c, r.fill(ctx, c, []*models.Proof{proof}, publication, "")
+}
+
+// OfLink gathers the content of the report that a link shows: its codes die with the link's revocation.
+func (r *Reports) OfLink(ctx context.Context, proof *models.Proof, link *models.Link) (*Content, error) {
+	c := &Content{Account: proof.Account}
+	return c, r.fill(ctx, c, []*models.Proof{proof}, nil, link.ID)
 }
 
 // OfProperty gathers the content of the report of a property: its visits, in the sequence in which they are given.
 func (r *Reports) OfProperty(ctx context.Context, account *models.Account, property *models.Property, visits []*models.Proof) (*Content, error) {
 	c := &Content{Account: account, Property: property}
-	return c, r.fill(ctx, c, visits, nil)
+	return c, r.fill(ctx, c, visits, nil, "")
 }
 
-func (r *Reports) fill(ctx context.Context, c *Content, proofs []*models.Proof, publication *models.Publication) error {
+func (r *Reports) fill(ctx context.Context, c *Content, proofs []*models.Proof, publication *models.Publication, linkID string) error {
 	db := r.Store.Read(ctx)
+	var photos []*models.Item
 	for _, p := range proofs {
+		photos = append(photos, p.Photos()...)
 		surveys, err := p.Surveys(db)
 		if err != nil {
 			return err
@@ -100,7 +112,16 @@ func (r *Reports) fill(ctx context.Context, c *Content, proofs []*models.Proof, 
 	if err != nil {
 		return err
 	}
-	c.Verify = func(i *models.Item) string { return r.PublicURL + "/verify/" + i.UUID + "?code=" + signer.Code(i.ID) }
+	code := signer.Code
+	if linkID != "" {
+		code = func(itemID string) string { return signer.LinkCode(linkID, itemID) }
+	}
+	c.Verify = func(i *models.Item) string { return r.PublicURL + "/verify/" + i.UUID + "?code=" + code(i.ID) }
+	codes, err := r.Store.Codes(ctx, c.Account.ID, linkID, photos)
+	if err != nil {
+		return err
+	}
+	c.Short = func(i *models.Item) string { return shortAddress(r.PublicURL, codes[i.ID]) }
 	if publication == nil {
 		c.Head = &signer.Head
 	} else {
@@ -114,6 +135,14 @@ func (r *Reports) fill(ctx context.Context, c *Content, proofs []*models.Proof, 
 	}
 	c.Logo, err = r.logo(ctx, c.Account)
 	return err
+}
+
+// shortAddress is that of a short code, in capitals where the installation's address allows it: a QR code packs them.
+func shortAddress(publicURL, code string) string {
+	if u, err := url.Parse(publicURL); err == nil && strings.Trim(u.Path, "/") == "" {
+		publicURL = strings.ToUpper(publicURL)
+	}
+	return publicURL + "/V/" + code
 }
 
 func (r *Reports) logo(ctx context.Context, account *models.Account) ([]byte, error) {

@@ -262,7 +262,11 @@ func (d *document) code(p *models.Item, x, y, side float64) {
 		return
 	}
 	url := d.Verify(p)
-	symbol, err := d.symbol(url)
+	text := url
+	if d.Short != nil {
+		text = d.Short(p)
+	}
+	symbol, err := d.symbol(text)
 	if err != nil {
 		d.check(fmt.Errorf("the QR code of %s: %w", p.UUID, err))
 		return
@@ -274,7 +278,10 @@ func (d *document) code(p *models.Item, x, y, side float64) {
 // symbol encodes a text as QR code, a PNG of one pixel a module. The plan of a size is made once a report: a report has
 // hundreds of codes, which all are of one size.
 func (d *document) symbol(text string) ([]byte, error) {
-	encoding := coding.String(text)
+	var encoding coding.Encoding = coding.String(text)
+	if capitals := coding.Alpha(text); capitals.Check() == nil {
+		encoding = capitals
+	}
 	version := coding.Version(coding.MinVersion)
 	for encoding.Bits(version) > version.DataBytes(coding.M)*8 {
 		if version++; version > coding.MaxVersion {

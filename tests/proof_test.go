@@ -3,6 +3,7 @@ package tests
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,9 +12,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"fieldproof/models"
 	"fieldproof/tests/rig"
 )
 
@@ -242,5 +245,139 @@ func TestTheVerificationPageTellsWhatIsPublished(t *testing.T) {
 		require.Contains(t, string(nobody.Want(200, "GET", in.URL+address, nil).Body), "/original?code=")
 		original := nobody.Want(200, "GET", in.URL+strings.Replace(address, "?", "/original?", 1), nil)
 		require.Equal(t, items[0].Text("sha256"), sha(original.Body))
+	})
+}
+
+// TestACodeOpensOnlyWhatIsPublicNow follows short codes to their death.
+func TestACodeOpensOnlyWhatIsPublicNow(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		order, items := released(t, office, 3)
+		nobody := &rig.User{T: t, URL: in.URL}
+		store := storeOf(t, in)
+		var err error
+		store.Sealer, err = models.NewSealer(in.SecretKey())
+		require.NoError(t, err)
+		account := models.InAccount(context.Background(), office.Account)
+		rows := make([]*models.Item, len(items))
+		for n, i := range items {
+			rows[n] = &models.Item{ID: i.Text("id")}
+		}
+		codesOf := func(link string) (codes []string) {
+			given, err := store.Codes(account, office.Account, link, rows)
+			require.NoError(t, err)
+			for _, i := range items {
+				codes = append(codes, given[i.Text("id")])
+			}
+			return codes
+		}
+		answer := func(code string) int { return nobody.Do("GET", in.URL+"/V/"+code, nil).Status }
+
+		// A report gives them out: as many rows as photos are there before this test asks for any.
+		office.Want(200, "GET", "/work-orders/"+order+"/report.pdf", nil)
+		link := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{"allow_downloads": true})
+		nobody.Want(200, "GET", link.Text("url")+"/report.pdf", nil)
+		var given int64
+		require.NoError(t, store.Read(account).Model(&models.Code{}).Where("link_id IN ?", []string{"", link.Text("id")}).Count(&given).Error)
+		require.EqualValues(t, 6, given)
+
+		own, ofLink := codesOf(""), codesOf(link.Text("id"))
+		page := nobody.Want(200, "GET", in.URL+"/V/"+own[0], nil)
+		for _, said := range []string{items[0].Text("sha256"), "Account of " + office.Username, "/original?code=" + own[0]} {
+			require.Contains(t, string(page.Body), said)
+		}
+		require.NotContains(t, string(page.Body), items[1].Text("sha256"))
+		require.Contains(t, page.Header.Get("X-Robots-Tag"), "noindex")
+		require.Equal(t, 200, answer(strings.ToLower(own[0])))
+		original := nobody.Want(200, "GET", in.URL+"/verify/"+items[0].Text("uuid")+"/original?code="+ofLink[0], nil)
+		require.Equal(t, items[0].Text("sha256"), sha(original.Body))
+		require.Equal(t, 404, nobody.Do("GET", in.URL+"/verify/"+items[1].Text("uuid")+"/original?code="+own[0], nil).Status, "it names one item")
+		for _, wrong := range []string{strings.Repeat("A", 26), own[0][1:], own[0] + "A", "0" + own[0][1:]} {
+			require.Equal(t, 404, answer(wrong), wrong)
+		}
+
+		// The link merely ends: what was printed stays good. It is revoked: its own codes die, no others.
+		require.NoError(t, store.Write(account, func(tx *models.Tx) error {
+			return tx.Model(&models.Link{}).Where("id = ?", link.Text("id")).Update("expires_at", models.At(time.Now().Add(-time.Hour))).Error
+		}))
+		require.Equal(t, 410, nobody.Do("GET", link.Text("url"), nil).Status)
+		require.Equal(t, 200, answer(ofLink[0]))
+		office.Want(204, "DELETE", "/links/"+link.Text("id"), nil)
+		require.Equal(t, 404, answer(ofLink[0]))
+		require.Equal(t, 200, answer(own[0]))
+
+		// An item that goes elsewhere leaves the link, and the link of where it went does not serve it.
+		second := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{"allow_downloads": true}).Text("url")
+		other, _ := released(t, office, 1)
+		there := office.Want(201, "POST", "/work-orders/"+other+"/links", rig.JSON{"allow_downloads": true}).Text("url")
+		office.Want(200, "PATCH", "/photos/"+items[1].Text("id"), rig.JSON{"work_order_id": other})
+		for _, url := range []string{second, there} {
+			require.NotContains(t, string(nobody.Want(200, "GET", url, nil).Body), items[1].Text("uuid"))
+			require.Equal(t, 404, nobody.Do("GET", url+"/items/"+items[1].Text("id")+"/original", nil).Status)
+		}
+
+		// Withdrawn, and back; then the order is deleted, and restored.
+		office.Want(204, "DELETE", "/photos/"+items[2].Text("id"), nil)
+		require.Equal(t, 404, answer(own[2]))
+		office.Want(200, "POST", "/photos/"+items[2].Text("id")+"/restore", nil)
+		require.Equal(t, 200, answer(own[2]))
+		office.Want(200, "PATCH", "/photos/"+items[2].Text("id"), rig.JSON{"review": "rejected", "reason": "blurred"})
+		require.Equal(t, 404, answer(own[2]))
+		office.Want(204, "DELETE", "/work-orders/"+order, nil)
+		require.Equal(t, 404, answer(own[0]))
+		require.Equal(t, 404, nobody.Do("GET", in.URL+"/verify/"+items[0].Text("uuid"), nil).Status)
+		office.Want(200, "POST", "/work-orders/"+order+"/restore", nil)
+		require.Equal(t, 200, answer(own[0]))
+
+		// What came by a Share link is not told whose it is by uuid alone.
+		require.NoError(t, store.Write(account, func(tx *models.Tx) error {
+			return tx.Model(&models.Item{}).Where("id = ?", items[0].Text("id")).Update("source", models.FromShare).Error
+		}))
+		state := office.Want(200, "GET", "/proof", nil)
+		for _, accept := range []string{"text/html", "application/json"} {
+			byUUID := string(nobody.Want(200, "GET", in.URL+"/verify/"+items[0].Text("uuid"), nil, "Accept", accept).Body)
+			require.Contains(t, byUUID, items[0].Text("sha256"))
+			for _, whose := range []string{"Account of " + office.Username, office.Account, state.Text("head", "head"), state.Text("keys", 0, "public_key")} {
+				require.NotContains(t, byUUID, whose)
+			}
+			require.Contains(t, string(nobody.Want(200, "GET", in.URL+"/V/"+own[0], nil, "Accept", accept).Body), "Account of "+office.Username)
+		}
+	})
+}
+
+// TestALinkKnowsWhenItShowsSomethingElse asks its page's state after everything that changes the page.
+func TestALinkKnowsWhenItShowsSomethingElse(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		order, items := released(t, office, 2)
+		nobody := &rig.User{T: t, URL: in.URL}
+		part := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{"allow_comments": true, "item_ids": []string{items[0].Text("id")}}).Text("url")
+		state := func() string { return nobody.Want(200, "GET", part+"/state", nil).Text("state") }
+		at := state()
+		same := func(what string) { t.Helper(); require.Equal(t, at, state(), what) }
+		other := func(what string) {
+			t.Helper()
+			now := state()
+			require.NotEqual(t, at, now, what)
+			at = now
+		}
+		same("nothing happened")
+		office.Want(200, "PATCH", "/photos/"+items[0].Text("id"), rig.JSON{"notes": "a caption"})
+		same("a caption that is not published yet")
+		office.Want(200, "POST", "/work-orders/"+order+"/publish", nil)
+		other("a caption that was published")
+		office.Want(200, "PATCH", "/photos/"+items[1].Text("id"), rig.JSON{"notes": "of what it does not show"})
+		office.Want(200, "POST", "/work-orders/"+order+"/publish", nil)
+		same("an item that it does not show")
+		office.Want(200, "PATCH", "/work-orders/"+order, rig.JSON{"address": rig.JSON{"address1": "13 Oak Street"}})
+		other("the address")
+		office.Want(200, "PATCH", "/account", rig.JSON{"name": "Another name of " + office.Username})
+		other("the account's name")
+		office.Want(200, "PUT", "/account/logo", rig.PNG(300, 90, 5), "Content-Type", "image/png")
+		other("the logo")
+		office.Want(201, "POST", "/work-orders/"+order+"/comments", rig.JSON{"text": "said by the office"})
+		other("a comment")
+		office.Want(204, "DELETE", "/photos/"+items[0].Text("id"), nil)
+		other("what it showed was withdrawn")
 	})
 }

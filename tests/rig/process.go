@@ -242,6 +242,14 @@ func production(binary, dir string, pg *Postgres, withWorker bool) (*Installatio
 	return i, nil
 }
 
+// SecretKey is the one that seals in the installation: that of `fieldproof dev` lies with its data.
+func (i *Installation) SecretKey() string {
+	if own, err := os.ReadFile(filepath.Join(i.Dir, "secret.key")); err == nil {
+		return strings.TrimSpace(string(own))
+	}
+	return secretKey
+}
+
 // Environment is the configuration of the production shape.
 func (i *Installation) Environment() []string {
 	return []string{
