@@ -54,7 +54,7 @@ func (s *Server) vouched(c *call, uuid, code string) ([]Vouched, error) {
 		return nil, err
 	}
 	linkID, _, ofLink := strings.Cut(code, ".")
-	var short *models.Code
+	var short *models.ShortCode
 	if models.IsShortCode(code) {
 		if short, err = models.CodeAt(db, code); err != nil && models.KindOf(err) != models.NotFound {
 			return nil, err

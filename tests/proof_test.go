@@ -278,7 +278,7 @@ func TestACodeOpensOnlyWhatIsPublicNow(t *testing.T) {
 		link := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{"allow_downloads": true})
 		nobody.Want(200, "GET", link.Text("url")+"/report.pdf", nil)
 		var given int64
-		require.NoError(t, store.Read(account).Model(&models.Code{}).Where("link_id IN ?", []string{"", link.Text("id")}).Count(&given).Error)
+		require.NoError(t, store.Read(account).Model(&models.ShortCode{}).Where("link_id IN ?", []string{"", link.Text("id")}).Count(&given).Error)
 		require.EqualValues(t, 6, given)
 
 		own, ofLink := codesOf(""), codesOf(link.Text("id"))

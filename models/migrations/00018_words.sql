@@ -6,7 +6,7 @@ UPDATE publication_items SET task_name = COALESCE((SELECT tasks.name FROM tasks 
 
 -- The short codes of verification pages that were given out, by their hashes: such a code stands alone in its address, so
 -- it has to be found by itself. link_id is the link that gave it, '' for the account's own.
-CREATE TABLE codes (
+CREATE TABLE short_codes (
     hash TEXT PRIMARY KEY,
     account_id TEXT NOT NULL REFERENCES accounts (id),
     item_id TEXT NOT NULL REFERENCES items (id),
@@ -14,5 +14,5 @@ CREATE TABLE codes (
 );
 
 -- +goose Down
-DROP TABLE codes;
+DROP TABLE short_codes;
 ALTER TABLE publication_items DROP COLUMN task_name;

@@ -12,8 +12,8 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// Code is a short code that was given out: it names one item, and alone leads to it.
-type Code struct {
+// ShortCode is a short code that was given out: it names one item, and alone leads to it.
+type ShortCode struct {
 	Hash      string `gorm:"primaryKey"`
 	AccountID string
 	ItemID    string
@@ -37,10 +37,10 @@ func (s *Store) Codes(ctx context.Context, accountID, linkID string, items []*It
 		return nil, err
 	}
 	codes := make(map[string]string, len(items))
-	rows := make([]Code, len(items))
+	rows := make([]ShortCode, len(items))
 	for n, i := range items {
 		code := signer.shortCode(linkID, i.ID)
-		codes[i.ID], rows[n] = code, Code{Hash: hashText(code), AccountID: accountID, ItemID: i.ID, LinkID: linkID}
+		codes[i.ID], rows[n] = code, ShortCode{Hash: hashText(code), AccountID: accountID, ItemID: i.ID, LinkID: linkID}
 	}
 	for some := range slices.Chunk(rows, 500) {
 		hashes := make([]string, len(some))
@@ -48,10 +48,10 @@ func (s *Store) Codes(ctx context.Context, accountID, linkID string, items []*It
 			hashes[n] = r.Hash
 		}
 		var known []string
-		if err := s.Read(ctx).Model(&Code{}).Where("hash IN ?", hashes).Pluck("hash", &known).Error; err != nil {
+		if err := s.Read(ctx).Model(&ShortCode{}).Where("hash IN ?", hashes).Pluck("hash", &known).Error; err != nil {
 			return nil, err
 		}
-		fresh := slices.DeleteFunc(some, func(r Code) bool { return slices.Contains(known, r.Hash) })
+		fresh := slices.DeleteFunc(some, func(r ShortCode) bool { return slices.Contains(known, r.Hash) })
 		if len(fresh) == 0 {
 			continue
 		}
@@ -64,8 +64,8 @@ func (s *Store) Codes(ctx context.Context, accountID, linkID string, items []*It
 }
 
 // CodeAt is what a short code names, however it is cased: [NotFound] when none like it was given out.
-func CodeAt(db *gorm.DB, text string) (*Code, error) {
-	return One[Code](db.Where("hash = ?", hashText(strings.ToUpper(text))), "code")
+func CodeAt(db *gorm.DB, text string) (*ShortCode, error) {
+	return One[ShortCode](db.Where("hash = ?", hashText(strings.ToUpper(text))), "code")
 }
 
 // IsShortCode tells whether a text has the form of a short code.
