@@ -36,6 +36,12 @@ type inspector struct {
 	sum  uint32 // PNG: the chunk's checksum so far
 	last bool   // PNG: it is the last chunk
 	over bool
+
+	exif   []byte // the block of EXIF, whole once the file is
+	keep   bool   // PNG: the chunk is EXIF's
+	seen   int64  // bytes of the file before those that are being written
+	exifAt int64  // HEIC: where in the file its EXIF lies
+	exifIs int64  // HEIC: how long it is
 }
 
 var (
@@ -48,6 +54,7 @@ const maxHeader = 1 << 20
 
 func (in *inspector) Write(p []byte) (int, error) {
 	n := len(p)
+	defer in.passed(p)
 	for len(p) > 0 || (len(in.buf) > 0 && in.skip == 0) {
 		if in.over {
 			return n, nil
@@ -81,6 +88,27 @@ func (in *inspector) Write(p []byte) (int, error) {
 		in.buf, p = nil, rest
 	}
 	return n, nil
+}
+
+// passed keeps those bytes of a HEIC's EXIF that came by.
+func (in *inspector) passed(p []byte) {
+	from, to := max(in.exifAt, in.seen), min(in.exifAt+in.exifIs, in.seen+int64(len(p)))
+	if in.exifAt > 0 && from < to && from == in.exifAt+int64(len(in.exif)) {
+		in.exif = append(in.exif, p[from-in.seen:to-in.seen]...)
+	}
+	in.seen += int64(len(p))
+}
+
+// says is what the file says of itself.
+func (in *inspector) says() fileSays {
+	block := in.exif
+	if in.contentType == heicType {
+		if len(block) < 4 { // where in it the block begins
+			return fileSays{}
+		}
+		block = block[min(uint64(len(block)), 4+uint64(binary.BigEndian.Uint32(block))):]
+	}
+	return readEXIF(block)
 }
 
 // step consumes from data: used bytes, which may be more than there are. more says that the rest must grow first.
@@ -186,6 +214,17 @@ func (in *inspector) stepJPEG(data []byte) (int64, bool, error) {
 			return 0, false, err
 		}
 	}
+	if head := []byte("Exif\x00\x00"); marker == 0xE1 && in.exif == nil {
+		if len(data) < 4+len(head) && length >= 2+int64(len(head)) {
+			return 0, true, nil
+		}
+		if bytes.HasPrefix(data[4:], head) {
+			if int64(len(data)) < 2+length {
+				return 0, true, nil
+			}
+			in.exif = bytes.Clone(data[4+len(head) : max(2+length, int64(4+len(head)))])
+		}
+	}
 	in.scan = marker == 0xDA
 	return 2 + length, false, nil
 }
@@ -195,6 +234,9 @@ func (in *inspector) stepPNG(data []byte) (int64, bool, error) {
 	if in.left > 0 {
 		k := min(in.left, int64(len(data)))
 		in.sum = crc32.Update(in.sum, crc32.IEEETable, data[:k])
+		if in.keep {
+			in.exif = append(in.exif, data[:k]...)
+		}
 		in.left -= k
 		return k, k == 0, nil
 	}
@@ -227,6 +269,7 @@ func (in *inspector) stepPNG(data []byte) (int64, bool, error) {
 	case "IEND":
 		in.last = true
 	}
+	in.keep = string(data[4:8]) == "eXIf" && in.exif == nil && length <= maxEXIF
 	in.left, in.sum = length, crc32.ChecksumIEEE(data[4:8])
 	return 8, false, nil
 }
@@ -281,6 +324,7 @@ func (in *inspector) sizeFromMeta() error {
 		}
 	}
 	in.data = in.data || bytes.Contains(in.meta, []byte("idat"))
+	in.exifAt, in.exifIs = exifOfHEIC(in.meta)
 	in.meta = nil
 	return in.size(w, h)
 }

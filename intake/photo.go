@@ -24,6 +24,8 @@ type Bytes struct {
 	ContentType string
 	Width       int64
 	Height      int64
+
+	says fileSays
 }
 
 // originals is the prefix of photos' keys. The hour follows, so that those which no row names can be found without
@@ -61,7 +63,7 @@ func (in *Intake) StoreBytes(ctx context.Context, r io.Reader) (*Bytes, error) {
 		return nil, err
 	}
 	b.SHA256, b.Size, b.CRC32 = hex.EncodeToString(digest.Sum(nil)), counted.n, crc.Sum32()
-	b.ContentType, b.Width, b.Height = look.contentType, look.width, look.height
+	b.ContentType, b.Width, b.Height, b.says = look.contentType, look.width, look.height, look.says()
 	return b, nil
 }
 
@@ -95,6 +97,7 @@ type NewItem struct {
 	Position     models.Position
 	SHA256       string // as the sender computed it; "" to skip the comparison
 	Source       models.ItemSource
+	Claims       models.Claims // of the peer that brings it
 	Notes        string
 	Device       string
 	SurveyID     string // of a survey response
@@ -251,7 +254,7 @@ func newItem(n NewItem, b *Bytes, account *models.Account, property *models.Prop
 	now := models.Now()
 	item := &models.Item{ID: models.NewID(), AccountID: account.ID, WorkOrderID: n.OrderID, Kind: n.Kind, UUID: n.UUID, Revision: 1,
 		EvidenceType: n.EvidenceType, TakenAt: n.TakenAt, ReceivedAt: now, Position: n.Position, Source: n.Source, Review: models.ReviewPending,
-		UploadedBy: n.By.ID, ByOffice: n.By.Office(), Notes: n.Notes, Device: n.Device,
+		UploadedBy: n.By.ID, ByOffice: n.By.Office(), Notes: n.Notes, Device: n.Device, Claims: n.Claims,
 		Certification: models.Certify(n.Source, n.TakenAt, now, n.Position, property, account.CertificationRadius)}
 	if n.TaskID != "" {
 		item.TaskID = &n.TaskID
@@ -262,6 +265,7 @@ func newItem(n NewItem, b *Bytes, account *models.Account, property *models.Prop
 	if b != nil {
 		item.SHA256, item.Size, item.CRC32, item.ContentType = b.SHA256, b.Size, int64(b.CRC32), b.ContentType
 		item.BlobKey, item.Width, item.Height = b.Key, b.Width, b.Height
+		b.says.claim(item, account.Location()) // what is certified was judged without it
 	}
 	return item
 }

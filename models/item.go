@@ -54,6 +54,22 @@ type Certification struct {
 	Location *bool `gorm:"column:certified_location" json:"location"`
 }
 
+// Claims are what is said of an item that we can't judge: by its file, where time or place were read from it (of photos that
+// people sent), or by the peer that brought it. Null: nothing is claimed.
+type Claims struct {
+	Item     *bool `gorm:"column:claimed_item" json:"item"`
+	Time     *bool `gorm:"column:claimed_time" json:"time"`
+	Location *bool `gorm:"column:claimed_location" json:"location"`
+}
+
+// View is nil when nothing is claimed.
+func (c Claims) View() *Claims {
+	if c.Item == nil && c.Time == nil && c.Location == nil {
+		return nil
+	}
+	return &c
+}
+
 // Position is a place on earth in degrees, with its accuracy in metres.
 type Position struct {
 	Latitude  *float64 `json:"latitude"`
@@ -76,6 +92,7 @@ type Item struct {
 	Position       Position `gorm:"embedded"`
 	Source         ItemSource
 	Certification  Certification `gorm:"embedded"`
+	Claims         Claims        `gorm:"embedded"`
 	Review         Review
 	ReviewReason   string
 	UploadedBy     string // user id
@@ -166,6 +183,7 @@ type PhotoView struct {
 	Position
 	Source        ItemSource    `json:"source"`
 	Certification Certification `json:"certification"`
+	Claims        *Claims       `json:"claims"` // of the file or the peer, null when there are none
 	Review        Review        `json:"review"`
 	ReviewReason  string        `json:"review_reason"`
 	UploadedBy    string        `json:"uploaded_by"`
@@ -178,7 +196,7 @@ type PhotoView struct {
 func (i *Item) View(uploadedBy string) PhotoView {
 	return PhotoView{ID: i.ID, WorkOrderID: i.WorkOrderID, UUID: i.UUID, SHA256: i.SHA256, Size: i.Size, ContentType: i.ContentType,
 		Width: i.Width, Height: i.Height, TaskID: i.TaskID, EvidenceType: i.EvidenceType, TakenAt: i.TakenAt, ReceivedAt: i.ReceivedAt,
-		Position: i.Position, Source: i.Source, Certification: i.Certification, Review: i.Review, ReviewReason: i.ReviewReason,
+		Position: i.Position, Source: i.Source, Certification: i.Certification, Claims: i.Claims.View(), Review: i.Review, ReviewReason: i.ReviewReason,
 		UploadedBy: uploadedBy, Notes: i.Notes, Device: i.Device, Deleted: i.DeletedAt != nil}
 }
 

@@ -110,3 +110,19 @@ func TestPhotosThatSayWhetherTheyAreWhole(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatAFileSaysOfItselfIsItsClaim(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office, crew, order := crewWithOrder(t, in, nil)
+		office.Want(200, "PATCH", "/account", rig.JSON{"zone": "America/Chicago"})
+		path, photo := "/work-orders/"+order.Text("id")+"/photos", small(t, "exif-time-and-place.jpg")
+		said := crew.Want(201, "POST", path, rig.PhotoForm(photo, uuid.NewString()))
+		require.Equal(t, "2026-11-20T16:11:12Z", said.Text("taken_at"), "the zone is the account's where the file names none")
+		require.Equal(t, true, said.Get("claims", "time"))
+		require.Nil(t, said.Get("certification", "time"), "nobody judges what a file says")
+		told := crew.Want(201, "POST", path, rig.PhotoForm(photo, uuid.NewString(), "taken_at", "2026-11-20T10:00:00Z"))
+		require.Equal(t, "2026-11-20T10:00:00Z", told.Text("taken_at"), "what the sender says goes before")
+		require.Nil(t, told.Get("claims"))
+		require.NotNil(t, told.Get("certification", "time"))
+	})
+}
