@@ -131,16 +131,18 @@ func (s *Server) uploadPhoto(c *call) (any, error) {
 	body := &patientReader{r: c.Request.Body, control: http.NewResponseController(c.Writer)}
 	// Parts are parsed in pieces of 4 KB; the connection is read in larger ones.
 	c.Request.Body = &bufferedBody{bufio.NewReaderSize(body, 128<<10), body}
-	view, err := s.takePhoto(c)
+	view, err := s.takePhoto(c, body)
 	if err != nil {
 		_, _ = io.CopyN(io.Discard, c.Request.Body, drains)
 	}
 	return view, err
 }
 
-func (s *Server) takePhoto(c *call) (any, error) {
+func (s *Server) takePhoto(c *call, body *patientReader) (any, error) {
+	asked := c.within(asksAtMost)
+	o, err := s.Intake.MayUpload(c.ctx(), c.Param("id"), c.member)
+	asked()
 	ctx := c.ctx()
-	o, err := s.Intake.MayUpload(ctx, c.Param("id"), c.member)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +191,8 @@ func (s *Server) takePhoto(c *call) (any, error) {
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
-	defer c.within(answersWithin)()
+	left := answersWithin - time.Since(body.last)
+	defer c.within(left)()
 	ctx = c.ctx()
 	if err := c.authorise(); err != nil {
 		return nil, err // the session ended while the bytes came
@@ -294,7 +297,8 @@ type patientReader struct {
 	r       io.ReadCloser
 	control *http.ResponseController
 	until   time.Time
-	came    int64 // since the deadline was last moved
+	came    int64     // since the deadline was last moved
+	last    time.Time // when the newest byte came
 }
 
 func (p *patientReader) Read(b []byte) (int, error) {
@@ -303,7 +307,9 @@ func (p *patientReader) Read(b []byte) (int, error) {
 		_ = p.control.SetReadDeadline(p.until)
 	}
 	n, err := p.r.Read(b)
-	p.came += int64(n)
+	if p.came += int64(n); n > 0 {
+		p.last = time.Now()
+	}
 	return n, err
 }
 
@@ -406,13 +412,16 @@ func (c *call) savePhoto(item *models.Item, before, fields PhotoFields, relabell
 		}
 		item.WorkOrderID, item.TaskID, item.EvidenceType, item.Notes = target.ID, fields.TaskID, strings.ToLower(strings.TrimSpace(fields.EvidenceType)), fields.Notes
 		item.Review, item.ReviewReason = fields.Review, fields.Reason
+		if item.Review != before.Review {
+			item.ApprovedWith = ""
+		}
 		if relabelled {
 			item.Revision++
 			if !c.member.Office() && item.Review == models.ReviewApproved {
 				item.Review = models.ReviewPending // the office has not seen it so
 			}
 		}
-		err = tx.Select("work_order_id", "task_id", "evidence_type", "notes", "review", "review_reason", "revision").Updates(item).Error
+		err = tx.Select("work_order_id", "task_id", "evidence_type", "notes", "review", "review_reason", "approved_with", "revision").Updates(item).Error
 		if err != nil {
 			return err
 		}

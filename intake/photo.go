@@ -78,11 +78,16 @@ func (in *Intake) StoreFile(ctx context.Context, contentType string, r io.Reader
 	return b, err
 }
 
+// discards is how long letting go of bytes may hold up an answer.
+const discards = time.Second
+
 // Discard lets go of bytes that no item took.
 func (in *Intake) Discard(ctx context.Context, b *Bytes) {
 	if b != nil {
-		// What a crash or an error leaves here the sweeper finds.
-		_ = in.Blobs.Delete(context.WithoutCancel(ctx), b.Key)
+		// What a crash, an error or a storage that stalls leaves here the sweeper finds.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discards)
+		defer cancel()
+		_ = in.Blobs.Delete(ctx, b.Key)
 	}
 }
 
@@ -213,7 +218,11 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 		}
 		made = true
 		if ring = !order.Lifecycle.Over(); !ring {
-			return nil
+			if order.Lifecycle.Hidden {
+				return nil // noticed when it is restored
+			}
+			_, err := tx.NoticeItems(order) // a closed order has no run that would
+			return err
 		}
 		return tx.Ring(models.OrderBell, order.ID)
 	})

@@ -95,6 +95,7 @@ type Item struct {
 	Claims         Claims        `gorm:"embedded"`
 	Review         Review
 	ReviewReason   string
+	ApprovedWith   string // the approval of the whole order that approved it; "" when the office looked at it alone
 	UploadedBy     string // user id
 	ByOffice       bool   // the uploader was an office user then
 	Notes          string

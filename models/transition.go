@@ -143,9 +143,25 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 		return tx.rejectItems(o, a.Parameters.ItemIDs, a.Parameters.Reason)
 	case Approve:
 		o.HasNewItems, o.AwaitsPeer = false, ""
-		return tx.Model(&Item{}).Where("work_order_id = ? AND deleted_at IS NULL AND review = ?", o.ID, ReviewPending).Update("review", ReviewApproved).Error
+		return tx.Model(&Item{}).Where("work_order_id = ? AND deleted_at IS NULL AND review = ?", o.ID, ReviewPending).
+			Updates(map[string]any{"review": ReviewApproved, "approved_with": a.ID}).Error
+	case Unapprove:
+		return tx.unapproveItems(o)
 	}
 	return nil
+}
+
+// unapproveItems takes back what the approval that the order has now said of its items. What the office approved singly, or
+// with an earlier approval, stays.
+func (tx *Tx) unapproveItems(o *WorkOrder) error {
+	var approvals []*HistoryEvent
+	err := tx.Where("work_order_id = ? AND to_state = ? AND from_state <> to_state AND type IN ?", o.ID, Approved, []EventType{TypeApproved, TypeUpdated}).
+		Order("sequence DESC").Limit(1).Find(&approvals).Error
+	if err != nil || len(approvals) == 0 || approvals[0].Type != TypeApproved || approvals[0].MessageID == nil {
+		return err // no action of anybody, as after a restore: it approved no items
+	}
+	return tx.Model(&Item{}).Where("work_order_id = ? AND review = ? AND approved_with = ?", o.ID, ReviewApproved, *approvals[0].MessageID).
+		Updates(map[string]any{"review": ReviewPending, "approved_with": ""}).Error
 }
 
 func (tx *Tx) assign(o *WorkOrder, assignee string, e *HistoryEvent) error {

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/fileblob"
@@ -69,11 +71,39 @@ func (s *Store) Ping(ctx context.Context) error {
 	return err
 }
 
+// stallsFor is how long the storage may take over what it was given: whoever sends it waits for an answer.
+const stallsFor = 7 * time.Second
+
+// errStalled says that the storage took nothing for too long.
+var errStalled = fmt.Errorf("storage: it took nothing for %s", stallsFor)
+
+// pacedReader counts the time between two reads, in which the storage is at work.
+type pacedReader struct {
+	r       io.Reader
+	stalled *time.Timer
+}
+
+func (p *pacedReader) Read(b []byte) (int, error) {
+	p.stalled.Stop()
+	defer p.stalled.Reset(stallsFor)
+	return p.r.Read(b)
+}
+
 // Put streams r into key and returns once the bytes are durable. When r fails nothing is left under key, and r's own
-// error is in what is returned.
+// error is in what is returned. r may be as slow as it likes; a storage that stalls fails.
 func (s *Store) Put(ctx context.Context, key, contentType string, r io.Reader) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stalled := time.AfterFunc(stallsFor, func() { cancel(errStalled) })
+	defer stalled.Stop()
+	err := s.put(ctx, func() { cancel(nil) }, key, contentType, &pacedReader{r, stalled})
+	if err != nil && errors.Is(context.Cause(ctx), errStalled) {
+		return fmt.Errorf("%w: %w", errStalled, err)
+	}
+	return err
+}
+
+func (s *Store) put(ctx context.Context, cancel func(), key, contentType string, r io.Reader) error {
 	w, err := s.bucket.NewWriter(ctx, key, &blob.WriterOptions{ContentType: contentType, BufferSize: 5 << 20, MaxConcurrency: 1})
 	if err != nil {
 		return fmt.Errorf("storage: write %s: %w", key, err)
@@ -198,7 +228,10 @@ func (s *Store) Keys(ctx context.Context, prefix string, each func(key string) e
 }
 
 // IsFull tells whether err says that there is no room left.
-func IsFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+func IsFull(err error) bool {
+	var answer interface{ HTTPStatusCode() int } // of an S3-compatible store
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || (errors.As(err, &answer) && answer.HTTPStatusCode() == http.StatusInsufficientStorage)
+}
 
 // IsAway tells whether an error says that the storage can't be reached or does not answer now: the same is worth trying
 // again. Errors of a local folder count, but for bytes that are not there.
@@ -208,7 +241,7 @@ func IsAway(err error) bool {
 	if errors.Is(err, ErrNotFound) {
 		return false
 	}
-	if errors.As(err, &path) || errors.As(err, &network) {
+	if errors.Is(err, errStalled) || errors.As(err, &path) || errors.As(err, &network) {
 		return true
 	}
 	switch gcerrors.Code(err) {

@@ -103,10 +103,10 @@ func TestWhatLostItsRunIsSetGoingAgain(t *testing.T) {
 		require.NoError(t, s.Store.Write(models.AcrossAccounts(ctx), func(tx *models.Tx) error {
 			return tx.Model(&models.Publication{}).Where("id = ?", publication).Update("created_at", models.At(time.Now().Add(-2*time.Minute))).Error
 		}))
-		require.NoError(t, s.OpenWork(ctx))
-		require.NoError(t, s.LostRuns(ctx))
 		for _, run := range lost {
-			require.Eventually(t, func() bool {
+			require.Eventually(t, func() bool { // Temporal's list follows late
+				require.NoError(t, s.OpenWork(ctx))
+				require.NoError(t, s.LostRuns(ctx, time.Now()))
 				d, err := s.Temporal.DescribeWorkflowExecution(ctx, run, "")
 				return err == nil && d.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
 			}, 20*time.Second, 100*time.Millisecond, run)

@@ -49,7 +49,7 @@ func (s *Sweeper) Run(ctx context.Context) {
 		case <-hour.C:
 			s.report("orphaned bytes", s.OrphanedBytes(ctx, time.Now().Add(-orphanAge)))
 			s.report("old rows", s.Store.ForgetOld(ctx))
-			s.report("lost runs", s.LostRuns(ctx))
+			s.report("lost runs", s.LostRuns(ctx, time.Now()))
 			s.report("retained orders", s.RetainedOrders(ctx, time.Now()))
 		}
 	}
@@ -59,6 +59,12 @@ func (s *Sweeper) report(what string, err error) {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		s.Log.Warn("sweeping "+what+" failed", "error", err)
 	}
+}
+
+// workflowIDs name the workflow that a bell rings for.
+var workflowIDs = map[models.BellKind]func(subject string) string{
+	models.PublicationBell: protocol.PublicationID, models.WebhookBell: protocol.WebhookID, models.ClientBell: protocol.ClientID,
+	models.ImportBell: protocol.ImportID, models.IntegrationBell: protocol.IntegrationID,
 }
 
 // OpenWork rings for publications that have not ended and for endpoints with messages that are due: after a restore
@@ -76,7 +82,16 @@ func (s *Sweeper) OpenWork(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ring := map[models.BellKind][]string{}
+	var queues []models.ClientMessage
+	err = s.Store.Read(ctx).Model(&models.ClientMessage{}).Distinct("destination_id", "work_order_id").
+		Where("state IN ('pending', 'retrying') AND next_attempt_at < ?", waited).Limit(1000).Find(&queues).Error
+	if err != nil {
+		return err
+	}
+	subjects := map[models.BellKind][]string{models.PublicationBell: publications, models.WebhookBell: endpoints}
+	for _, q := range queues {
+		subjects[models.ClientBell] = append(subjects[models.ClientBell], models.ClientSubject(q.DestinationID, q.WorkOrderID))
+	}
 	for kind, open := range map[models.BellKind]*gorm.DB{
 		models.ImportBell:      s.Store.Read(ctx).Model(&models.Import{}).Where("ended_at IS NULL AND created_at < ?", waited),
 		models.IntegrationBell: s.Store.Read(ctx).Model(&models.Integration{}).Where("(asked <> '' OR fetching <> '') AND deleted_at IS NULL AND updated_at < ?", waited),
@@ -85,31 +100,17 @@ func (s *Sweeper) OpenWork(ctx context.Context) error {
 		if err := open.Order("id").Limit(1000).Pluck("id", &ids).Error; err != nil {
 			return err
 		}
-		for _, id := range ids {
-			if !s.running(ctx, map[models.BellKind]func(string) string{models.ImportBell: protocol.ImportID, models.IntegrationBell: protocol.IntegrationID}[kind](id)) {
-				ring[kind] = append(ring[kind], id)
-			}
+		subjects[kind] = ids
+	}
+	ring := map[models.BellKind][]string{}
+	for kind, waiting := range subjects {
+		of, ids := map[string]string{}, make([]string, len(waiting))
+		for i, subject := range waiting {
+			ids[i] = workflowIDs[kind](subject)
+			of[ids[i]] = subject
 		}
-	}
-	for _, id := range publications {
-		if !s.running(ctx, protocol.PublicationID(id)) {
-			ring[models.PublicationBell] = append(ring[models.PublicationBell], id)
-		}
-	}
-	var queues []models.ClientMessage
-	err = s.Store.Read(ctx).Model(&models.ClientMessage{}).Distinct("destination_id", "work_order_id").
-		Where("state IN ('pending', 'retrying') AND next_attempt_at < ?", waited).Limit(1000).Find(&queues).Error
-	if err != nil {
-		return err
-	}
-	for _, q := range queues {
-		if subject := models.ClientSubject(q.DestinationID, q.WorkOrderID); !s.running(ctx, protocol.ClientID(subject)) {
-			ring[models.ClientBell] = append(ring[models.ClientBell], subject)
-		}
-	}
-	for _, id := range endpoints {
-		if !s.running(ctx, protocol.WebhookID(id)) {
-			ring[models.WebhookBell] = append(ring[models.WebhookBell], id)
+		for _, id := range s.stopped(ctx, ids) {
+			ring[kind] = append(ring[kind], of[id])
 		}
 	}
 	return s.ring(ctx, ring)
@@ -132,6 +133,46 @@ func (s *Sweeper) ring(ctx context.Context, bells map[models.BellKind][]string) 
 	})
 }
 
+// listedAtOnce is how many workflows one question to Temporal's list names.
+const listedAtOnce = 200
+
+// stopped returns those of the workflows that have no open run. One question to Temporal's list is for many; the list
+// follows a little late, so whom it does not know as running is asked for by itself.
+func (s *Sweeper) stopped(ctx context.Context, workflowIDs []string) []string {
+	var stopped []string
+	for some := range slices.Chunk(workflowIDs, listedAtOnce) {
+		listed, err := s.listed(ctx, some)
+		if err != nil {
+			s.Log.Warn("Temporal's list does not answer: each workflow is asked for by itself", "error", err)
+		}
+		for _, id := range some {
+			if !listed[id] && !s.running(ctx, id) {
+				stopped = append(stopped, id)
+			}
+		}
+	}
+	return stopped
+}
+
+// listed are those of the workflows, whose ids are ours and need no quoting, that Temporal lists as running.
+func (s *Sweeper) listed(ctx context.Context, workflowIDs []string) (map[string]bool, error) {
+	found := map[string]bool{}
+	question := &workflowservice.ListWorkflowExecutionsRequest{PageSize: 1000,
+		Query: "ExecutionStatus = 'Running' AND WorkflowId IN ('" + strings.Join(workflowIDs, "', '") + "')"}
+	for {
+		page, err := s.Temporal.ListWorkflow(ctx, question)
+		if err != nil {
+			return found, err
+		}
+		for _, e := range page.GetExecutions() {
+			found[e.GetExecution().GetWorkflowId()] = true
+		}
+		if question.NextPageToken = page.GetNextPageToken(); len(question.NextPageToken) == 0 {
+			return found, nil
+		}
+	}
+}
+
 // running tells whether a workflow has an open run; when Temporal can't say, it is assumed.
 func (s *Sweeper) running(ctx context.Context, workflowID string) bool {
 	d, err := s.Temporal.DescribeWorkflowExecution(ctx, workflowID, "")
@@ -142,9 +183,10 @@ func (s *Sweeper) running(ctx context.Context, workflowID string) bool {
 	return err != nil || d.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
 }
 
-// LostRuns rings for every order that is neither closed nor deleted and has no run. It goes through the orders in
-// pages, asking Temporal for each, which takes its time: the bell of an order that moves finds a lost run at once.
-func (s *Sweeper) LostRuns(ctx context.Context) error {
+// LostRuns rings for every order that is neither closed nor deleted and has no run; the bell of an order that moves finds a
+// lost run at once. It goes by Temporal's list, which a restore may leave telling of runs that are no more: so each order
+// has an hour of the day in which it is asked for by itself.
+func (s *Sweeper) LostRuns(ctx context.Context, now time.Time) error {
 	ctx = models.AcrossAccounts(ctx)
 	for after := int64(0); ; {
 		var orders []models.WorkOrder
@@ -152,11 +194,19 @@ func (s *Sweeper) LostRuns(ctx context.Context) error {
 		if err != nil || len(orders) == 0 {
 			return err
 		}
-		var lost []string
+		var lost, others []string
+		subjects := map[string]string{}
 		for _, o := range orders {
-			if !s.running(ctx, protocol.WorkOrderID(o.ID)) {
+			workflowID := protocol.WorkOrderID(o.ID)
+			subjects[workflowID] = o.ID
+			if o.Seq%24 != int64(now.Hour()) {
+				others = append(others, workflowID)
+			} else if !s.running(ctx, workflowID) {
 				lost = append(lost, o.ID)
 			}
+		}
+		for _, workflowID := range s.stopped(ctx, others) {
+			lost = append(lost, subjects[workflowID])
 		}
 		if len(lost) > 0 {
 			if err := s.ring(ctx, map[models.BellKind][]string{models.OrderBell: lost}); err != nil {
