@@ -256,6 +256,9 @@ type watchedWriter struct {
 
 func (w *watchedWriter) Write(b []byte) (int, error) {
 	w.begun()
+	if !w.c.written { // a refusal: nothing is under way
+		return w.ResponseWriter.Write(b)
+	}
 	if now := time.Now(); now.Sub(w.asked) > asksAgain {
 		if err := w.c.authorise(); err != nil {
 			panic(http.ErrAbortHandler) // so that the other side sees that it is not whole

@@ -76,6 +76,9 @@ func TestARowThatDisagreesWithItsWorkflowWedgesNothing(t *testing.T) {
 		}
 		office.Want(200, "POST", "/work-orders/"+id+"/complete", nil)
 		set(models.Assigned, 1) // the row was restored from a backup: the workflow knows more
+		require.Equal(t, "completed", office.Want(409, "POST", "/work-orders/"+id+"/unassign", nil).Text("state"))
+		require.Equal(t, "completed", office.Want(200, "GET", "/work-orders/"+id, nil).Text("state"), "a refused move brings the two together first")
+		set(models.Assigned, 1)
 		office.Want(200, "POST", "/work-orders/"+id+"/approve", nil)
 		set(models.Published, 50) // the workflow was: the row is ahead
 		require.Equal(t, "published", office.Want(409, "POST", "/work-orders/"+id+"/approve", nil).Text("state"))

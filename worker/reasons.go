@@ -66,5 +66,9 @@ func (e *reason) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteAct
 	}
 	info := activity.GetInfo(ctx)
 	e.log.Warn("an activity failed", "activity", info.ActivityType.Name, "workflow", info.WorkflowExecution.ID, "attempt", info.Attempt, "reason", why, "error", models.ErrorText(err))
-	return out, temporal.NewApplicationErrorWithOptions(why, kind, temporal.ApplicationErrorOptions{NonRetryable: final})
+	options := temporal.ApplicationErrorOptions{NonRetryable: final}
+	if why == reasonDatabase || why == reasonStorage || why == reasonNoRoom {
+		options.Category = temporal.ApplicationErrorCategoryBenign // a part that is away is told above, and is no fault
+	}
+	return out, temporal.NewApplicationErrorWithOptions(why, kind, options)
 }

@@ -19,7 +19,10 @@ type Postgres struct {
 	port int
 	dir  string
 	cmd  *exec.Cmd
+	run  func(name string, args ...string) *exec.Cmd
 	next int
+	// ended is closed when cmd has.
+	ended chan struct{}
 }
 
 // StartPostgres makes a cluster from the installed binaries. PostgreSQL refuses root, so as root it runs as nobody.
@@ -51,30 +54,61 @@ func StartPostgres() (*Postgres, error) {
 		c.SysProcAttr = &syscall.SysProcAttr{Credential: as, Pdeathsig: syscall.SIGKILL}
 		return c
 	}
-	data := filepath.Join(dir, "data")
-	if out, err := run("initdb", "-D", data, "-U", "fieldproof", "-A", "trust", "-E", "UTF8", "--locale", "C", "--no-sync").CombinedOutput(); err != nil {
+	if out, err := run("initdb", "-D", filepath.Join(dir, "data"), "-U", "fieldproof", "-A", "trust", "-E", "UTF8", "--locale", "C", "--no-sync").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	p := &Postgres{port: FreePort(), dir: dir}
-	p.cmd = run("postgres", "-D", data, "-p", strconv.Itoa(p.port), "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200", "-c", "shared_buffers=128MB")
-	log, err := os.Create(filepath.Join(dir, "log"))
+	p := &Postgres{port: FreePort(), dir: dir, run: run}
+	if err := p.Start(); err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, err
+	}
+	return p, nil
+}
+
+// Start starts the cluster, also again after a Kill, and returns once it answers.
+func (p *Postgres) Start() error {
+	log, err := os.Create(filepath.Join(p.dir, "log"))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	p.cmd.Stdout, p.cmd.Stderr = log, log
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
-	for until := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if run("pg_isready", "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(p.port)).Run() == nil {
-			return p, nil
+	defer log.Close()
+	for until := time.Now().Add(30 * time.Second); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
+		if p.gone() { // what a killed one left behind goes in a moment
+			c := p.run("postgres", "-D", filepath.Join(p.dir, "data"), "-p", strconv.Itoa(p.port), "-k", p.dir, "-c", "listen_addresses=127.0.0.1",
+				"-c", "max_connections=200", "-c", "shared_buffers=128MB")
+			c.Stdout, c.Stderr = log, log
+			if err := c.Start(); err != nil {
+				return err
+			}
+			p.cmd = c
+			p.ended = make(chan struct{})
+			go func(ended chan struct{}) { _ = c.Wait(); close(ended) }(p.ended)
 		}
-		if time.Now().After(until) {
-			text, _ := os.ReadFile(log.Name())
-			p.Stop()
-			return nil, fmt.Errorf("PostgreSQL did not start: %s", text)
+		if p.run("pg_isready", "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(p.port)).Run() == nil {
+			return nil
 		}
 	}
+	text, _ := os.ReadFile(log.Name())
+	p.Kill()
+	return fmt.Errorf("PostgreSQL did not start: %s", text)
+}
+
+func (p *Postgres) gone() bool {
+	if p.ended == nil {
+		return true
+	}
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Kill ends the cluster without a warning.
+func (p *Postgres) Kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.ended
 }
 
 // Database makes a database of its own and returns its URL.
@@ -101,7 +135,7 @@ func (p *Postgres) Thaw() { signalTree(p.cmd.Process.Pid, syscall.SIGCONT) }
 // Stop ends the cluster and removes it.
 func (p *Postgres) Stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGINT)
-	_ = p.cmd.Wait()
+	<-p.ended
 	_ = os.RemoveAll(p.dir)
 }
 

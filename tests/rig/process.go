@@ -105,6 +105,49 @@ type Installation struct {
 	outside     *Process // a Temporal of its own, which outlives ours
 	parts       []*Process
 	start       func() error
+	startPart   map[Role]func() (*Process, error)
+	extra       []string // of the environment
+}
+
+// Role is one process of the production shape.
+type Role string
+
+// The roles.
+const (
+	Server   Role = "server"
+	Worker   Role = "worker"
+	Temporal Role = "temporal"
+)
+
+func (i *Installation) process(role Role) **Process {
+	switch role {
+	case Server:
+		return &i.parts[0]
+	case Worker:
+		return &i.parts[1]
+	}
+	return &i.outside
+}
+
+// FreezePart stops one process where it stands; the function that it returns lets it go on.
+func (i *Installation) FreezePart(role Role) (thaw func()) {
+	pid := (*i.process(role)).Cmd.Process.Pid
+	signalTree(pid, syscall.SIGSTOP)
+	return func() { signalTree(pid, syscall.SIGCONT) }
+}
+
+// KillPart ends one process without a warning; the function that it returns starts it again and waits for it.
+func (i *Installation) KillPart(role Role) (again func() error) {
+	killed := i.process(role)
+	(*killed).Kill()
+	return func() (err error) {
+		before := (*killed).Output()
+		if *killed, err = i.startPart[role](); err != nil {
+			return err
+		}
+		_, _ = (*killed).Write([]byte(before))
+		return i.AwaitReady(60 * time.Second)
+	}
 }
 
 // AwaitReady waits until the installation answers that every part of it is there, Temporal too.
@@ -191,7 +234,12 @@ func Production(binary, dir string, pg *Postgres) (*Installation, error) {
 	return production(binary, dir, pg, true)
 }
 
-func production(binary, dir string, pg *Postgres, withWorker bool) (*Installation, error) {
+// ProductionWith is Production with more in its environment, such as another storage.
+func ProductionWith(binary, dir string, pg *Postgres, environment ...string) (*Installation, error) {
+	return production(binary, dir, pg, true, environment...)
+}
+
+func production(binary, dir string, pg *Postgres, withWorker bool, extra ...string) (*Installation, error) {
 	temporal, err := TemporalBinary()
 	if err != nil {
 		return nil, err
@@ -202,14 +250,18 @@ func production(binary, dir string, pg *Postgres, withWorker bool) (*Installatio
 	}
 	port, temporalPort := FreePort(), FreePort()
 	i := &Installation{Name: "postgres", URL: fmt.Sprintf("http://127.0.0.1:%d", port), TemporalURL: fmt.Sprintf("127.0.0.1:%d", temporalPort),
-		DatabaseURL: database, Folders: filepath.Join(dir, "folders"), Blobs: filepath.Join(dir, "blobs"), Dir: dir}
+		DatabaseURL: database, Folders: filepath.Join(dir, "folders"), Blobs: filepath.Join(dir, "blobs"), Dir: dir, extra: extra}
 	env := i.Environment()
 	args := []string{"--db", filepath.Join(dir, "temporal.db"), "--addr", i.TemporalURL, "--ui-addr", "", "--synchronous", "NORMAL"}
 	for name, kind := range protocol.SearchAttributes {
 		args = append(args, "--search-attribute", name+"="+kind) // or a cluster takes a minute to know them
 	}
-	i.outside, err = Start(nil, temporal, args...)
-	if err != nil {
+	i.startPart = map[Role]func() (*Process, error){
+		Server:   func() (*Process, error) { return Start(env, binary, "server") },
+		Worker:   func() (*Process, error) { return Start(env, binary, "worker") },
+		Temporal: func() (*Process, error) { return Start(nil, temporal, args...) },
+	}
+	if i.outside, err = i.startPart[Temporal](); err != nil {
 		return nil, err
 	}
 	for until := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
@@ -224,7 +276,7 @@ func production(binary, dir string, pg *Postgres, withWorker bool) (*Installatio
 		}
 	}
 	i.start = func() error {
-		server, err := Start(env, binary, "server")
+		server, err := i.startPart[Server]()
 		if err != nil {
 			return err
 		}
@@ -232,7 +284,7 @@ func production(binary, dir string, pg *Postgres, withWorker bool) (*Installatio
 		if !withWorker {
 			return nil
 		}
-		worker, err := Start(env, binary, "worker")
+		worker, err := i.startPart[Worker]()
 		i.parts = append(i.parts, worker)
 		return err
 	}
@@ -252,11 +304,11 @@ func (i *Installation) SecretKey() string {
 
 // Environment is the configuration of the production shape.
 func (i *Installation) Environment() []string {
-	return []string{
+	return append([]string{
 		"FIELDPROOF_DATABASE_URL=" + i.DatabaseURL, "FIELDPROOF_TEMPORAL_ADDRESS=" + i.TemporalURL, "FIELDPROOF_BLOB_URL=file://" + i.Blobs,
 		"FIELDPROOF_ADDR=" + strings.TrimPrefix(i.URL, "http://"), "FIELDPROOF_PUBLIC_URL=" + i.URL, "FIELDPROOF_SECRET_KEY=" + secretKey,
 		"FIELDPROOF_SIGNUP=open", "FIELDPROOF_ALLOWED_NETWORKS=127.0.0.0/8", "FIELDPROOF_FOLDER_ROOTS=" + i.Folders,
-	}
+	}, i.extra...)
 }
 
 // ServerOnly is the production shape without a worker: its Temporal keeps what is asked of it.
@@ -270,15 +322,22 @@ func (i *Installation) ServerPID() int { return i.parts[0].Cmd.Process.Pid }
 // signalTree signals a process and all that it started, directly or not.
 func signalTree(pid int, signal syscall.Signal) {
 	_ = syscall.Kill(pid, signal)
-	children, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	for _, file := range children {
+	for _, child := range children(pid) {
+		signalTree(child, signal)
+	}
+}
+
+func children(pid int) (found []int) {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, file := range files {
 		text, _ := os.ReadFile(file)
 		for _, child := range strings.Fields(string(text)) {
 			if id, err := strconv.Atoi(child); err == nil {
-				signalTree(id, signal)
+				found = append(found, id)
 			}
 		}
 	}
+	return found
 }
 
 // Parts are the processes of the installation, each before those that it started.
@@ -344,6 +403,25 @@ func (i *Installation) FreezeTemporal() (thaw func()) {
 	signalTree(i.parts[0].Cmd.Process.Pid, syscall.SIGSTOP)
 	_ = syscall.Kill(i.parts[0].Cmd.Process.Pid, syscall.SIGCONT)
 	return func() { signalTree(i.parts[0].Cmd.Process.Pid, syscall.SIGCONT) }
+}
+
+// LoseTemporal takes Temporal away, with whatever is on its way to it; the function that it returns brings it back.
+func (i *Installation) LoseTemporal() (again func() error) {
+	if i.outside != nil {
+		thaw := i.FreezePart(Temporal)
+		return func() error {
+			again := i.KillPart(Temporal)
+			thaw()
+			return again()
+		}
+	}
+	i.FreezeTemporal()
+	return func() error {
+		for _, child := range children(i.parts[0].Cmd.Process.Pid) {
+			_ = syscall.Kill(child, syscall.SIGKILL) // dev starts another
+		}
+		return i.AwaitReady(60 * time.Second)
+	}
 }
 
 // Processes are those of Fieldproof itself.
