@@ -244,6 +244,10 @@ func IsAway(err error) bool {
 	if errors.Is(err, errStalled) || errors.As(err, &path) || errors.As(err, &network) {
 		return true
 	}
+	var answer interface{ HTTPStatusCode() int } // of an S3-compatible store: overloaded, or it lets us in no more
+	if errors.As(err, &answer) && (answer.HTTPStatusCode() >= 500 || answer.HTTPStatusCode() == http.StatusTooManyRequests || answer.HTTPStatusCode() == http.StatusForbidden) {
+		return true
+	}
 	switch gcerrors.Code(err) {
 	case gcerrors.Internal, gcerrors.ResourceExhausted, gcerrors.DeadlineExceeded, gcerrors.PermissionDenied:
 		return true

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 	"golang.org/x/sync/errgroup"
@@ -193,12 +194,29 @@ func serveHTTP(ctx context.Context, l net.Listener, handler http.Handler) error 
 	}
 }
 
+// startWorkers starts the workers, as often as Temporal goes away while they begin: an outage of a moment ends no process.
+func (s *services) startWorkers(ctx context.Context, activities worker.Activities, queues []string) (stop func(), err error) {
+	for {
+		stop, err = worker.Start(s.temporal, activities, queues, s.log)
+		var unavailable *serviceerror.Unavailable
+		if err == nil || !(errors.Is(err, context.DeadlineExceeded) || errors.As(err, &unavailable)) {
+			return stop, err
+		}
+		s.log.Warn("Temporal went away while the workers began; they are started again", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
 // work runs workers and sweeper until ctx ends.
 func (s *services) work(ctx context.Context, queues []string) error {
-	stop, err := worker.Start(s.temporal, worker.Activities{
+	stop, err := s.startWorkers(ctx, worker.Activities{
 		Records: &records.Records{Store: s.store, Bells: s.bells}, Media: s.media, Reports: s.reports, Deliveries: s.deliveries, Webhooks: s.webhooks, Clients: s.clients,
 		Imports: s.imports, Integrations: s.integrations,
-	}, queues, s.log)
+	}, queues)
 	if err != nil {
 		return err
 	}
