@@ -144,7 +144,7 @@ func (c *call) setFields(d *models.Destination, in DestinationFields, secrets *m
 	if !d.Place() {
 		return nil
 	}
-	if d.Kind == models.FolderDestination || d.Kind == models.S3Destination {
+	if d.PathNeeded() {
 		d.Settings.Path = strings.Trim(d.Settings.Path, "/")
 	}
 	return sealOptions(d, secrets)
@@ -354,7 +354,6 @@ func (s *Server) replayDestination(c *call, in Replay) (Replayed, error) {
 	}
 	var n int64
 	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		now := models.Now()
 		q := tx.Model(&models.WebhookMessage{}).Where("destination_id = ?", d.ID)
 		if in.Since != nil {
 			q = q.Where("at >= ?", *in.Since)
@@ -368,7 +367,7 @@ func (s *Server) replayDestination(c *call, in Replay) (Replayed, error) {
 			}
 			q = q.Where("id = ?", in.MessageID)
 		}
-		done := q.Updates(map[string]any{"state": models.DeliveryPending, "next_attempt_at": now, "give_up_at": models.At(now.Add(models.WebhookRetention))})
+		done := q.Updates(d.Kind.Policy().Again())
 		if n = done.RowsAffected; done.Error != nil {
 			return done.Error
 		}

@@ -29,12 +29,8 @@ type ClientMessage struct {
 	Revision      int64
 	EventID       int64
 	Data          string // of a status: [ClientStatusData]
-	State         string
-	Attempts      int64
-	LastError     string
-	NextAttemptAt *Time
-	DeliveredAt   *Time
-	CreatedAt     Time
+	Tries
+	CreatedAt Time
 }
 
 // ClientStatusData is what a status tells, in the words of the wire.
@@ -93,8 +89,7 @@ func (tx *Tx) queueStatus(d Destination, o *WorkOrder, e *HistoryEvent, delivery
 }
 
 func (tx *Tx) queueClient(m ClientMessage) error {
-	now := Now()
-	m.State, m.NextAttemptAt, m.CreatedAt = DeliveryPending, &now, now
+	m.Tries, m.CreatedAt = ClientPolicy.Begin(), Now()
 	if err := tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoNothing: true}).Create(&m).Error; err != nil {
 		return err
 	}
@@ -126,17 +121,9 @@ func (tx *Tx) queueForClients(o *WorkOrder, e *HistoryEvent, releases []release,
 	return nil
 }
 
-// progress is what the messages of a delivery say of it.
-type progress struct {
-	State         string
-	Attempts      int64
-	LastError     string
-	NextAttemptAt *Time
-	DeliveredAt   *Time
-}
-
+// fromMessages shows of a delivery what its messages say of it.
 func (v *DeliveryView) fromMessages(db *gorm.DB, table any) error {
-	var messages []progress
+	var messages []Tries
 	err := db.Model(table).Select("state", "attempts", "last_error", "next_attempt_at", "delivered_at").Where("delivery_id = ?", v.ID).Find(&messages).Error
 	if err != nil {
 		return err

@@ -5,13 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"gorm.io/gorm"
 )
-
-// DeliveryRetention is for how long a delivery is tried by itself.
-const DeliveryRetention = 3 * 24 * time.Hour
 
 // Publication is one act of releasing items of an order to destinations.
 type Publication struct {
@@ -59,13 +55,8 @@ type Delivery struct {
 	WorkOrderID   string
 	DestinationID string
 	TakesReport   bool
-	State         string
-	Attempts      int64
-	LastError     string
-	NextAttemptAt *Time
-	DeliveredAt   *Time
-	GiveUpAt      Time
-	CreatedAt     Time
+	Tries
+	CreatedAt Time
 }
 
 // DeliveryItem is an item that a delivery brings to its destination.
@@ -267,9 +258,8 @@ func (tx *Tx) taskNames(o *WorkOrder) (map[string]string, error) {
 func (tx *Tx) createDeliveries(p *Publication, releases []release) (map[string]string, error) {
 	byDestination := map[string]string{}
 	for _, r := range releases {
-		now := Now()
 		d := &Delivery{ID: NewID(), AccountID: p.AccountID, PublicationID: p.ID, WorkOrderID: p.WorkOrderID, DestinationID: r.destination.ID,
-			TakesReport: r.destination.TakesReport(), State: DeliveryPending, NextAttemptAt: &now, GiveUpAt: At(now.Add(DeliveryRetention)), CreatedAt: now}
+			TakesReport: r.destination.TakesReport(), Tries: r.destination.Kind.Policy().Begin(), CreatedAt: Now()}
 		if err := tx.Create(d).Error; err != nil {
 			return nil, err
 		}
@@ -439,17 +429,12 @@ func ViewDeliveries(db *gorm.DB, deliveries []Delivery) ([]DeliveryView, error) 
 		v := DeliveryView{ID: d.ID, PublicationID: d.PublicationID, WorkOrderID: d.WorkOrderID,
 			Destination: DestinationRef{destination.ID, destination.Name, destination.Kind},
 			State:       d.State, Attempts: d.Attempts, LastError: d.LastError, NextAttemptAt: d.NextAttemptAt, DeliveredAt: d.DeliveredAt, CreatedAt: d.CreatedAt}
-		if destination.Kind == WebhookDestination {
-			if err := v.fromMessages(db, &WebhookMessage{}); err != nil {
+		if queue := destination.Kind.row().queue; queue != nil {
+			if err := v.fromMessages(db, queue.table()); err != nil {
 				return nil, err
 			}
-			if destination.FailingSince != nil && (v.State == DeliveryPending || v.State == DeliveryRetrying) {
+			if destination.ProbeAt != nil && destination.FailingSince != nil && (v.State == DeliveryPending || v.State == DeliveryRetrying) {
 				v.State, v.LastError, v.NextAttemptAt = DeliveryRetrying, destination.LastError, destination.ProbeAt
-			}
-		}
-		if destination.Kind == ClientDestination {
-			if err := v.fromMessages(db, &ClientMessage{}); err != nil {
-				return nil, err
 			}
 		}
 		views = append(views, v)
@@ -485,32 +470,19 @@ func (tx *Tx) RetryDelivery(d *Delivery) error {
 	if destination.DeletedAt != nil || !destination.Enabled {
 		return Errorf(Conflict, "The destination %s is switched off or deleted: switch it on first.", destination.Name)
 	}
-	now := Now()
-	again := map[string]any{"state": DeliveryPending, "next_attempt_at": now, "give_up_at": At(now.Add(DeliveryRetention))}
-	if destination.Kind == WebhookDestination {
-		messages := tx.Model(&WebhookMessage{}).Where("delivery_id = ? AND state <> ?", d.ID, DeliveryDelivered).Updates(again)
+	again := destination.Kind.Policy().Again()
+	if queue := destination.Kind.row().queue; queue != nil {
+		messages := tx.Model(queue.table()).Where("delivery_id = ? AND state <> ?", d.ID, DeliveryDelivered).Updates(again)
 		if messages.Error != nil {
 			return messages.Error
 		}
 		if messages.RowsAffected == 0 {
-			return Errorf(Conflict, "Everything of this delivery has arrived; replay the destination to send it again.")
+			return Errorf(Conflict, "Everything of this delivery has arrived; %s.", queue.arrived)
 		}
-		if err := tx.Model(&Destination{}).Where("id = ?", destination.ID).Update("probe_at", nil).Error; err != nil {
+		if err := tx.Model(&Destination{}).Where("id = ? AND probe_at IS NOT NULL", destination.ID).Update("probe_at", Now()).Error; err != nil {
 			return err
 		}
-		return tx.Ring(WebhookBell, destination.ID)
-	}
-	if destination.Kind == ClientDestination {
-		delete(again, "give_up_at")
-		again["attempts"] = 0
-		messages := tx.Model(&ClientMessage{}).Where("delivery_id = ? AND state <> ?", d.ID, DeliveryDelivered).Updates(again)
-		if messages.Error != nil {
-			return messages.Error
-		}
-		if messages.RowsAffected == 0 {
-			return Errorf(Conflict, "Everything of this delivery has arrived; publish again to send what is new.")
-		}
-		return tx.Ring(ClientBell, ClientSubject(destination.ID, d.WorkOrderID))
+		return tx.Ring(queue.bell, queue.subject(destination.ID, d.WorkOrderID))
 	}
 	if d.State == DeliveryDelivered {
 		return Errorf(Conflict, "The delivery has arrived; publish again to send what is new.")
@@ -518,6 +490,7 @@ func (tx *Tx) RetryDelivery(d *Delivery) error {
 	if err := tx.Model(&Delivery{}).Where("id = ?", d.ID).Updates(again).Error; err != nil {
 		return err
 	}
+	now := Now()
 	d.State, d.NextAttemptAt = DeliveryPending, &now
 	if err := tx.Model(&Publication{}).Where("id = ?", d.PublicationID).Update("ended_at", nil).Error; err != nil {
 		return err

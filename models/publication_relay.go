@@ -36,7 +36,7 @@ func (tx *Tx) relay(o *WorkOrder, items []*Item, terms Terms) error {
 	if err != nil {
 		return err
 	}
-	destinations = slices.DeleteFunc(destinations, func(d Destination) bool { return d.Kind == MailDestination })
+	destinations = slices.DeleteFunc(destinations, func(d Destination) bool { return d.Kind.row().atEnd })
 	p, err := tx.openRelay(o)
 	if err != nil {
 		return err
@@ -140,10 +140,9 @@ func (tx *Tx) extend(p *Publication, releases []release) (byDestination map[stri
 	return byDestination, works, nil
 }
 
-// beginAgain has deliveries tried from now on, for three days.
+// beginAgain has deliveries to places tried from now on. An open publication has no mails.
 func (tx *Tx) beginAgain(which *gorm.DB) error {
-	now := Now()
-	return which.Model(&Delivery{}).Updates(map[string]any{"state": DeliveryPending, "next_attempt_at": now, "give_up_at": At(now.Add(DeliveryRetention))}).Error
+	return which.Model(&Delivery{}).Updates(PlacePolicy.Again()).Error
 }
 
 // closeRelay closes the order's open publication, if it has one: what takes reports gets one now.

@@ -2,7 +2,6 @@ package models
 
 import (
 	"slices"
-	"time"
 
 	"gorm.io/gorm/clause"
 )
@@ -15,9 +14,6 @@ var WebhookTypes = []string{
 
 // ItemPublished is the type of the message of one published item.
 const ItemPublished = "item.published"
-
-// WebhookRetention is for how long a message is tried.
-const WebhookRetention = 3 * 24 * time.Hour
 
 // WebhookData is the data member of a message's body.
 type WebhookData struct {
@@ -69,12 +65,7 @@ type WebhookMessage struct {
 	Type          string
 	At            Time
 	Data          string
-	State         string
-	Attempts      int64
-	LastError     string
-	NextAttemptAt *Time
-	DeliveredAt   *Time
-	GiveUpAt      Time
+	Tries
 }
 
 // webhooksFor lists the enabled endpoints that listen to a type of message on an order.
@@ -87,10 +78,8 @@ func (tx *Tx) webhooksFor(o *WorkOrder, messageType string) ([]Destination, erro
 }
 
 func (tx *Tx) queueWebhook(d Destination, e *HistoryEvent, itemID, messageType, data string, deliveryID *string) error {
-	now := Now()
 	m := &WebhookMessage{ID: "msg_" + NewID(), AccountID: d.AccountID, DestinationID: d.ID, WorkOrderID: e.WorkOrderID, DeliveryID: deliveryID,
-		EventID: e.ID, ItemID: itemID, Type: messageType, At: e.At, Data: data, State: DeliveryPending, NextAttemptAt: &now,
-		GiveUpAt: At(now.Add(WebhookRetention))}
+		EventID: e.ID, ItemID: itemID, Type: messageType, At: e.At, Data: data, Tries: WebhookPolicy.Begin()}
 	if err := tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "destination_id"}, {Name: "event_id"}, {Name: "item_id"}}, DoNothing: true}).Create(m).Error; err != nil {
 		return err
 	}

@@ -105,3 +105,14 @@ func TestOnlyOptionsOfTheListAreTaken(t *testing.T) {
 	require.Error(t, remotes.Spec{Backend: "alias", Path: "/"}.Check(""))
 	require.Error(t, remotes.Spec{Backend: "webdav", Options: map[string]string{"url": "file:///etc"}}.Check(""))
 }
+
+// TestEveryKindOfPlaceHasItsBackend holds the table of kinds of destinations against that of backends.
+func TestEveryKindOfPlaceHasItsBackend(t *testing.T) {
+	var reached []string
+	for _, kind := range models.DestinationKinds {
+		if kind.Has("remote") {
+			reached = append(reached, string(kind))
+		}
+	}
+	require.ElementsMatch(t, slices.DeleteFunc(remotes.Kinds(), func(k string) bool { return k == "local" }), reached)
+}

@@ -11,10 +11,10 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
-	"go.temporal.io/sdk/activity"
-
+	"fieldproof/activities/attempts"
 	"fieldproof/activities/integrations"
 	"fieldproof/guard"
 	"fieldproof/media"
@@ -41,10 +41,6 @@ func New(store *models.Store, blobs *storage.Store, m *media.Media, sealer *mode
 	return &Clients{Store: store, Blobs: blobs, Media: m, Sealer: sealer, PublicURL: publicURL, Log: log, client: network.Client(3 * time.Minute)}
 }
 
-// retries are the rests after each failed try of a message. After the last it has failed for good, is shown as such, and
-// the next one goes: some peers answer an error although they acted.
-var retries = []time.Duration{5 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
-
 const (
 	passTime = 40 * time.Minute
 	// tooLarge is what a naive peer still takes: a larger file that it refuses goes as its largest rendition below that.
@@ -56,8 +52,9 @@ const (
 // SendToClient sends what is due of one order to one client, statuses and items in a lane each, until nothing is, or the
 // client's system rests.
 func (c *Clients) SendToClient(ctx context.Context, subject string) (protocol.WebhookResult, error) {
+	defer attempts.Beat(ctx)()
 	var pass protocol.WebhookResult
-	destinationID, orderID, _ := cutSubject(subject)
+	destinationID, orderID, _ := strings.Cut(subject, "/")
 	d, err := models.One[models.Destination](c.Store.Read(models.AcrossAccounts(ctx)).Where("id = ?", destinationID), "destination")
 	if models.KindOf(err) == models.NotFound {
 		return pass, nil
@@ -67,15 +64,12 @@ func (c *Clients) SendToClient(ctx context.Context, subject string) (protocol.We
 	}
 	ctx = models.InAccount(ctx, d.AccountID)
 	for until := time.Now().Add(passTime); time.Now().Before(until); {
-		if activity.IsActivity(ctx) {
-			activity.RecordHeartbeat(ctx, pass.Sent)
-		}
 		l := lanes{destination: destinationID, order: orderID}
 		if err := c.Store.Write(ctx, func(tx *models.Tx) error { return l.read(tx) }); err != nil {
 			return pass, err
 		}
 		if l.next == nil {
-			pass.NextSeconds = l.wait()
+			pass.NextSeconds = attempts.Until(l.due)
 			if l.trouble != "" {
 				pass.LastError = "the client's system refuses something or does not answer; the order's messages say why"
 			}
@@ -113,80 +107,39 @@ func (c *Clients) SendToClient(ctx context.Context, subject string) (protocol.We
 	return pass, nil
 }
 
-func cutSubject(subject string) (destinationID, orderID string, ok bool) {
-	for i := range subject {
-		if subject[i] == '/' {
-			return subject[:i], subject[i+1:], true
-		}
-	}
-	return subject, "", false
-}
-
-// finalError is a failure that no retry mends.
-type finalError struct{ error }
-
-// givesUpAfter is how long a message is tried that gets no answer at all: a system that is down is waited for.
-const givesUpAfter = 3 * 24 * time.Hour
-
-// alertsAfter is the failed try of a message after which somebody is told, while it goes on.
-const alertsAfter = 3
-
 // try sends one message once and writes down what became of it. It reports whether the peer answered: what it refuses is
 // the message's own trouble, silence may be everybody's.
 func (c *Clients) try(ctx context.Context, destinationID string, m *models.ClientMessage) (answered bool, err error) {
-	began := models.Now()
 	d, err := models.One[models.Destination](c.Store.Read(ctx).Where("id = ?", destinationID), "destination")
 	if err != nil {
 		return false, err
 	}
-	said, note, failure := c.send(ctx, d, m)
-	if ctx.Err() != nil {
-		return false, ctx.Err()
-	}
-	now := models.Now()
-	m.Attempts++
-	m.NextAttemptAt = nil
-	var final *finalError
-	var refused *integrations.Refused
-	answered = failure == nil || errors.As(failure, &final) ||
-		(errors.As(failure, &refused) && refused.Status != http.StatusTooManyRequests && refused.Status < http.StatusInternalServerError)
-	switch {
-	case failure == nil:
-		m.State, m.LastError, m.DeliveredAt = models.DeliveryDelivered, note, &now
-	case errors.As(failure, &final) || (answered && int(m.Attempts) > len(retries)) || (!answered && now.Sub(m.CreatedAt.Time) > givesUpAfter):
-		m.State, m.LastError = models.DeliveryFailed, models.ErrorText(failure)
-	default:
-		next := models.At(now.Add(retries[min(int(m.Attempts), len(retries))-1]))
-		m.State, m.LastError, m.NextAttemptAt = models.DeliveryRetrying, models.ErrorText(failure), &next
-	}
-	attempt := &models.Attempt{AccountID: d.AccountID, DeliveryID: m.DeliveryID, MessageID: &m.ID, At: began, Milliseconds: time.Since(began.Time).Milliseconds(), Answer: said,
-		Request: m.Kind + " " + m.ItemID}
-	if failure != nil {
-		attempt.Error = models.ErrorText(failure)
-		if refused != nil {
-			attempt.Status = int64(refused.Status)
+	o, err := attempts.Do(ctx, func(ctx context.Context) (o attempts.Outcome) {
+		o.Request = m.Kind + " " + m.ItemID
+		o.Answer, o.Note, o.Err = c.send(ctx, d, m)
+		var refused *integrations.Refused
+		if errors.As(o.Err, &refused) {
+			o.Status = refused.Status
+			o.Refused = refused.Status != http.StatusTooManyRequests && refused.Status < http.StatusInternalServerError
 		}
+		return o
+	})
+	if err != nil {
+		return false, err
 	}
-	return answered, c.Store.Write(ctx, func(tx *models.Tx) error {
-		if err := tx.Create(attempt).Error; err != nil {
-			return err
-		}
-		if err := tx.Select("state", "attempts", "last_error", "next_attempt_at", "delivered_at").Updates(m).Error; err != nil {
-			return err
-		}
-		alert := &models.Alert{AccountID: d.AccountID, Kind: models.AlertFailedDelivery, Subject: m.ID, WorkOrderID: &m.WorkOrderID, Detail: m.LastError}
-		switch {
-		case m.State == models.DeliveryFailed:
-			alert.Title = "Something did not reach the client's system " + d.Name
-			alert.Remedy = "Ask the client what their words mean, then retry the delivery. What came behind it has gone on."
-		case m.State == models.DeliveryRetrying && m.Attempts == alertsAfter:
+	use := attempts.Use[models.ClientMessage, *models.ClientMessage]{Policy: d.Kind.Policy(), Alert: func(m *models.ClientMessage, v attempts.Verdict) *models.Alert {
+		alert := &models.Alert{AccountID: d.AccountID, Kind: models.AlertFailedDelivery, Subject: m.ID, WorkOrderID: &m.WorkOrderID,
+			Title:  "Something did not reach the client's system " + d.Name,
+			Remedy: "Ask the client what their words mean, then retry the delivery. What came behind it has gone on."}
+		if v == attempts.Warned {
 			alert.Title = "The client's system " + d.Name + " has refused something three times"
 			alert.Remedy = "It is tried again by itself. Ask the client what their words mean if it stays so; everything else goes on."
 		}
-		if alert.Title != "" {
-			if err := tx.Raise(alert); err != nil {
-				return err
-			}
+		return alert
+	}}
+	return o.Err == nil || o.Refused || attempts.IsFinal(o.Err), c.Store.Write(ctx, func(tx *models.Tx) error {
+		if err := use.Keep(tx, attempts.Try[models.ClientMessage, *models.ClientMessage]{Row: m, Outcome: o}); err != nil {
+			return err
 		}
 		if m.DeliveryID != nil {
 			return tx.Announce(d.AccountID, "delivery."+m.State, *m.DeliveryID, m.WorkOrderID)
@@ -205,8 +158,11 @@ func (c *Clients) peer(ctx context.Context, d *models.Destination) (*integration
 		return integrations.PeerAt(d.Settings.URL, d.Settings.Extension, d.Settings.Username, secrets.Password, secrets.Token, c.client), nil
 	}
 	i, err := models.One[models.Integration](c.Store.Read(ctx).Where("id = ? AND deleted_at IS NULL", d.IntegrationID), "integration")
+	if models.KindOf(err) == models.NotFound {
+		return nil, attempts.Final(errors.New("the destination has no address, and its integration is gone"))
+	}
 	if err != nil {
-		return nil, &finalError{errors.New("the destination has no address, and its integration is gone")}
+		return nil, database(err)
 	}
 	var own models.IntegrationSecrets
 	if err := c.Sealer.Open("integration/"+i.ID, i.Secrets, &own); err != nil {
@@ -227,9 +183,9 @@ func (c *Clients) Test(ctx context.Context, d *models.Destination) error {
 func (c *Clients) send(ctx context.Context, d *models.Destination, m *models.ClientMessage) (said, note string, err error) {
 	switch {
 	case d.DeletedAt != nil:
-		return "", "", &finalError{errors.New("the destination was deleted")}
+		return "", "", attempts.Final(errors.New("the destination was deleted"))
 	case !d.Enabled:
-		return "", "", &finalError{errors.New("the destination is switched off")}
+		return "", "", attempts.Final(errors.New("the destination is switched off"))
 	}
 	p, err := c.peer(ctx, d)
 	if err != nil {
@@ -239,33 +195,41 @@ func (c *Clients) send(ctx context.Context, d *models.Destination, m *models.Cli
 	if m.Kind == models.ClientStatus {
 		o, err := models.One[models.WorkOrder](db.Where("id = ?", m.WorkOrderID), "work order")
 		if err != nil {
-			return "", "", err
+			return "", "", database(err)
 		}
 		var status models.ClientStatusData
 		if err := json.Unmarshal([]byte(m.Data), &status); err != nil {
-			return "", "", &finalError{err}
+			return "", "", attempts.Final(err)
 		}
 		number, err := models.NumberAtSource(db, o)
 		if err != nil {
-			return "", "", err
+			return "", "", database(err)
 		}
 		said, err = p.Tell(ctx, "status", nil, wire.StatusMember(o, number, status))
 		return said, "", explain(err)
 	}
 	proof, err := models.ProofOf(db, m.WorkOrderID, nil, models.ForClient)
 	if err != nil {
-		return "", "", err
+		return "", "", database(err)
 	}
 	at := slices.IndexFunc(proof.Items, func(i *models.Item) bool { return i.ID == m.ItemID })
 	if at < 0 {
-		return "", "", &finalError{errors.New("the item was deleted or rejected before it could be sent")}
+		return "", "", attempts.Final(errors.New("the item was deleted or rejected before it could be sent"))
 	}
 	return c.item(ctx, p, proof, proof.Items[at], m)
 }
 
+// database marks what our own database fails at.
+func database(err error) error {
+	if models.IsAway(err) || models.IsFull(err) {
+		return attempts.Ours(err)
+	}
+	return err
+}
+
 func explain(err error) error {
 	if errors.Is(err, guard.ErrAddress) {
-		return &finalError{err}
+		return attempts.Final(err)
 	}
 	return err
 }
@@ -275,7 +239,7 @@ func (c *Clients) item(ctx context.Context, p *integrations.Peer, proof *models.
 	if m.DeliveryID != nil {
 		d, err := models.One[models.Delivery](c.Store.Read(ctx).Where("id = ?", *m.DeliveryID), "delivery")
 		if err != nil {
-			return "", "", err
+			return "", "", database(err)
 		}
 		publication = d.PublicationID
 	}
@@ -308,12 +272,15 @@ func (c *Clients) item(ctx context.Context, p *integrations.Peer, proof *models.
 
 func (c *Clients) original(ctx context.Context, item *models.Item) (*integrations.Upload, error) {
 	reader, err := c.Blobs.Get(ctx, item.BlobKey)
+	if storage.IsAway(err) {
+		return nil, attempts.Ours(err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer reader.Close()
 	if reader.Size() > largest {
-		return nil, &finalError{fmt.Errorf("the file has %d MB: clients get files of at most %d MB", reader.Size()>>20, largest>>20)}
+		return nil, attempts.Final(fmt.Errorf("the file has %d MB: clients get files of at most %d MB", reader.Size()>>20, largest>>20))
 	}
 	content, err := io.ReadAll(reader)
 	return &integrations.Upload{ContentType: item.ContentType, Content: content}, err

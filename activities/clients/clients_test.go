@@ -169,7 +169,7 @@ func TestAStatusThatIsRefusedHoldsNoPhotoBack(t *testing.T) {
 	c.peer.On("uploadPictures", func(w http.ResponseWriter, _ rig.JSON) { rig.Say(w, `{"status":true,"error":""}`) })
 	c.Write(func(tx *models.Tx) error { // that work began was told, and is refused
 		return tx.Create(&models.ClientMessage{ID: models.NewID(), AccountID: c.Account.ID, DestinationID: c.place.ID, WorkOrderID: c.Order.ID, Kind: models.ClientStatus,
-			Data: `{"status":"Assigned","fieldStatus":"In Process","clientStatus":""}`, State: models.DeliveryPending, CreatedAt: models.Now()}).Error
+			Data: `{"status":"Assigned","fieldStatus":"In Process","clientStatus":""}`, Tries: models.ClientPolicy.Begin(), CreatedAt: models.Now()}).Error
 	})
 	c.pass()
 	c.Photo(c.Order, 1)

@@ -17,14 +17,6 @@ type lanes struct {
 	trouble string
 }
 
-// wait is in how many seconds to look again; 0 when nothing waits.
-func (l *lanes) wait() int64 {
-	if l.due == nil {
-		return 0
-	}
-	return max(1, int64(time.Until(l.due.Time).Seconds()+0.999))
-}
-
 // read finds what is to be tried next. A client's system that rests is probed by one message of all its orders.
 func (l *lanes) read(tx *models.Tx) error {
 	d, err := models.One[models.Destination](tx.Locked().Where("id = ?", l.destination), "destination")
@@ -121,17 +113,12 @@ func onlyNewestStatus(tx *models.Tx, waiting []*models.ClientMessage) ([]*models
 // judge lets a client's system rest that answered nobody, with growing pauses behind one probe, and wakes one that does.
 func judge(tx *models.Tx, destinationID string, tried *models.ClientMessage, answered bool) error {
 	_, err := models.Edit(tx, "destination", func(d *models.Destination) error {
-		now := models.Now()
 		if answered {
-			d.FailingSince, d.Failures, d.ProbeAt, d.Probed, d.LastError = nil, 0, nil, "", ""
+			d.Works()
 			return nil
 		}
-		if d.FailingSince == nil {
-			d.FailingSince = &now
-		}
-		d.Failures++
-		probe := models.At(now.Add(min(15*time.Minute, 5*time.Second<<min(d.Failures-1, 8))))
-		d.ProbeAt, d.Probed, d.LastError = &probe, tried.ID, tried.LastError
+		d.Fails(d.Kind.Policy(), tried.LastError)
+		d.Probed = tried.ID
 		return nil
 	}, "id = ?", destinationID)
 	return err

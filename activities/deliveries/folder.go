@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 
+	"fieldproof/activities/attempts"
 	"fieldproof/models"
 	"fieldproof/storage"
 )
@@ -109,7 +110,7 @@ func (f *folder) probe(ctx context.Context) error {
 func (f *folder) explain(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) && p.Err.Error() == "path escapes from parent" {
-		return &finalError{errors.New("the folder leads out of the root that the operator allowed")}
+		return attempts.Final(errors.New("the folder leads out of the root that the operator allowed"))
 	}
 	if storage.IsFull(err) {
 		return fmt.Errorf("the disk of the folder is full: %w", err)

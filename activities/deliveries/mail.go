@@ -9,6 +9,7 @@ import (
 
 	"github.com/wneessen/go-mail"
 
+	"fieldproof/activities/attempts"
 	"fieldproof/mails"
 	"fieldproof/models"
 )
@@ -41,12 +42,12 @@ func (p *Post) send(ctx context.Context, b *Deliveries, d *models.Delivery, dest
 	if s.Attach != models.MailLink {
 		reader, err := b.Blobs.Get(ctx, publication.ReportPart(1))
 		if err != nil {
-			return fmt.Errorf("the report: %w", err)
+			return fmt.Errorf("the report: %w", stored(err))
 		}
 		defer reader.Close()
 		several, err := b.Blobs.Has(ctx, publication.ReportPart(2))
 		if err != nil {
-			return err
+			return stored(err)
 		}
 		if several || reader.Size() > maxAttached {
 			link = true
@@ -58,13 +59,13 @@ func (p *Post) send(ctx context.Context, b *Deliveries, d *models.Delivery, dest
 	if link {
 		url, err := p.link(ctx, b, d, proof)
 		if err != nil {
-			return err
+			return database(err)
 		}
 		fmt.Fprintf(&text, "\nSee the results: %s\n", url)
 	}
 	entry, err := models.One[models.ChainEntry](b.Store.Read(ctx).Where("publication_id = ?", publication.ID).Order("sequence DESC"), "proof")
 	if err != nil {
-		return err
+		return database(err)
 	}
 	fmt.Fprintf(&text, "\nProof: %d:%s\nKeep this line: with it you can check later that nothing was changed since.\n", entry.Sequence, entry.Head)
 	letter.Text = text.String()
@@ -94,11 +95,11 @@ func explainMail(err error) error {
 		return nil
 	}
 	if errors.Is(err, mails.ErrNoServer) {
-		return &finalError{err}
+		return attempts.Final(err)
 	}
 	var refused *mail.SendError
 	if errors.As(err, &refused) && !refused.IsTemp() && refused.Reason == mail.ErrSMTPRcptTo {
-		return &finalError{fmt.Errorf("the mail server refuses the address: %w", err)}
+		return attempts.Final(fmt.Errorf("the mail server refuses the address: %w", err))
 	}
 	return err
 }

@@ -15,9 +15,9 @@ import (
 	"sync"
 	"time"
 
-	"go.temporal.io/sdk/activity"
 	"golang.org/x/sync/errgroup"
 
+	"fieldproof/activities/attempts"
 	"fieldproof/archives"
 	"fieldproof/guard"
 	"fieldproof/models"
@@ -73,7 +73,7 @@ func (b *Deliveries) PlanPublication(ctx context.Context, in protocol.Publicatio
 func (b *Deliveries) EndPublication(ctx context.Context, in protocol.PublicationInput) (protocol.PublicationEnd, error) {
 	var end protocol.PublicationEnd
 	err := b.Store.Write(models.AcrossAccounts(ctx), func(tx *models.Tx) error {
-		if err := tx.Model(&models.Delivery{}).Joins(joinKinds, queuedKinds).Where(openCondition, in.PublicationID, openStates).Count(&end.Open).Error; err != nil || end.Open > 0 {
+		if err := tx.Model(&models.Delivery{}).Joins(joinKinds, models.QueuedKinds).Where(openCondition, in.PublicationID, openStates).Count(&end.Open).Error; err != nil || end.Open > 0 {
 			return err
 		}
 		return tx.Model(&models.Publication{}).Where("id = ? AND ended_at IS NULL", in.PublicationID).Update("ended_at", models.Now()).Error
@@ -81,11 +81,8 @@ func (b *Deliveries) EndPublication(ctx context.Context, in protocol.Publication
 	return end, err
 }
 
-// retries are the rests after each failed try.
-var retries = []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 2 * time.Hour}
-
-// Deliver tries one delivery once. What fails is told in the delivery's row; only a database that does not answer is
-// an error of the activity.
+// Deliver tries one delivery once. What fails is told in the delivery's row; only a database or a storage of ours that does
+// not answer is an error of the activity.
 func (b *Deliveries) Deliver(ctx context.Context, deliveryID string) (protocol.DeliverResult, error) {
 	d, err := models.One[models.Delivery](b.Store.Read(models.AcrossAccounts(ctx)).Where("id = ?", deliveryID), "delivery")
 	if err != nil {
@@ -95,52 +92,52 @@ func (b *Deliveries) Deliver(ctx context.Context, deliveryID string) (protocol.D
 		return protocol.DeliverResult{State: d.State}, nil
 	}
 	ctx = models.InAccount(ctx, d.AccountID)
-	began := models.Now()
-	stop := beat(ctx)
-	relayed, failure := b.deliver(ctx, d)
+	destination, err := models.One[models.Destination](b.Store.Read(ctx).Where("id = ?", d.DestinationID), "destination")
+	if err != nil {
+		return protocol.DeliverResult{}, err
+	}
+	stop := attempts.Beat(ctx)
+	relayed := false
+	outcome, err := attempts.Do(ctx, func(ctx context.Context) (o attempts.Outcome) {
+		relayed, o.Err = b.deliver(ctx, d, destination)
+		return o
+	})
 	stop()
-	if ctx.Err() != nil {
-		return protocol.DeliverResult{}, ctx.Err()
+	if err != nil {
+		return protocol.DeliverResult{}, err
 	}
-	attempt := &models.Attempt{AccountID: d.AccountID, DeliveryID: &d.ID, At: began, Milliseconds: time.Since(began.Time).Milliseconds()}
-	d.Attempts++
-	d.NextAttemptAt = nil
-	var final *finalError
-	var rest time.Duration
-	switch now := models.Now(); {
-	case failure == nil:
-		d.State, d.LastError, d.DeliveredAt = models.DeliveryDelivered, "", &now
-	case errors.As(failure, &final) || now.After(d.GiveUpAt.Time):
-		d.State, d.LastError = models.DeliveryFailed, models.ErrorText(failure)
-	default:
-		rest = retries[min(int(d.Attempts)-1, len(retries)-1)]
-		next := models.At(now.Add(rest))
-		d.State, d.LastError, d.NextAttemptAt = models.DeliveryRetrying, models.ErrorText(failure), &next
-	}
-	attempt.Error = d.LastError
+	use := attempts.Use[models.Delivery, *models.Delivery]{Policy: destination.Kind.Policy(), Alert: func(d *models.Delivery, _ attempts.Verdict) *models.Alert {
+		return &models.Alert{AccountID: d.AccountID, Kind: models.AlertFailedDelivery, Subject: d.ID, WorkOrderID: &d.WorkOrderID,
+			Title: "A publication did not reach " + destination.Name, Remedy: "Mend what the error names, then retry the delivery."}
+	}}
 	err = b.Store.Write(ctx, func(tx *models.Tx) error {
-		if failure == nil {
-			if err := moreCame(tx, d, relayed); err != nil {
-				return err
+		amend := func(d *models.Delivery) error {
+			if outcome.Err != nil {
+				return nil
 			}
+			return moreCame(tx, d, relayed)
 		}
-		if err := tx.Create(attempt).Error; err != nil {
+		if err := use.KeepAmended(tx, amend, attempts.Try[models.Delivery, *models.Delivery]{Row: d, Outcome: outcome}); err != nil {
 			return err
 		}
-		if err := tx.Select("state", "attempts", "last_error", "next_attempt_at", "delivered_at").Updates(d).Error; err != nil {
-			return err
-		}
-		if d.State == models.DeliveryFailed {
-			if err := alertFailed(tx, d); err != nil {
-				return err
+		_, err := models.Edit(tx, "destination", func(at *models.Destination) error {
+			if outcome.Err == nil {
+				at.Works()
+			} else {
+				at.Fails(use.Policy, d.LastError)
 			}
-		}
-		if err := judge(tx, d); err != nil {
+			return nil
+		}, "id = ?", d.DestinationID)
+		if err != nil {
 			return err
 		}
 		return tx.Announce(d.AccountID, "delivery."+d.State, d.ID, d.WorkOrderID)
 	})
-	return protocol.DeliverResult{State: d.State, RetrySeconds: int64(rest / time.Second)}, err
+	result := protocol.DeliverResult{State: d.State}
+	if d.State == models.DeliveryRetrying {
+		result.RetrySeconds = attempts.Until(d.NextAttemptAt)
+	}
+	return result, err
 }
 
 // moreCame finds out whether an open publication took more items during the try, or was closed and now has a report:
@@ -169,66 +166,60 @@ func moreCame(tx *models.Tx, d *models.Delivery, relayed bool) error {
 	return nil
 }
 
-// judge shows at the destination whether it works.
-func judge(tx *models.Tx, d *models.Delivery) error {
-	if d.State == models.DeliveryDelivered || d.State == models.DeliveryPending {
-		return tx.Model(&models.Destination{}).Where("id = ? AND failing_since IS NOT NULL", d.DestinationID).Updates(map[string]any{"failing_since": nil, "last_error": ""}).Error
+// database and stored mark what our own database and storage fail at; a file that is missing stays the delivery's trouble.
+func database(err error) error {
+	if err != nil && (models.IsAway(err) || models.IsFull(err)) {
+		return attempts.Ours(err)
 	}
-	if err := tx.Model(&models.Destination{}).Where("id = ? AND failing_since IS NULL", d.DestinationID).Update("failing_since", models.Now()).Error; err != nil {
-		return err
-	}
-	return tx.Model(&models.Destination{}).Where("id = ?", d.DestinationID).Update("last_error", d.LastError).Error
+	return err
 }
 
-func alertFailed(tx *models.Tx, d *models.Delivery) error {
-	destination, err := models.One[models.Destination](tx.Where("id = ?", d.DestinationID), "destination")
+func stored(err error) error {
+	if err != nil && storage.IsAway(err) {
+		return attempts.Ours(err)
+	}
+	return err
+}
+
+// bytes opens what is stored under a key.
+func (b *Deliveries) bytes(ctx context.Context, key string) (io.ReadCloser, error) {
+	reader, err := b.Blobs.Get(ctx, key)
 	if err != nil {
-		return err
+		return nil, stored(err)
 	}
-	return tx.Raise(&models.Alert{AccountID: d.AccountID, Kind: models.AlertFailedDelivery, Subject: d.ID, WorkOrderID: &d.WorkOrderID,
-		Title: "A publication did not reach " + destination.Name, Detail: d.LastError,
-		Remedy: "Mend what the error names, then retry the delivery."})
+	return reader, nil
 }
-
-// finalError is a failure that no retry mends: somebody must change something first.
-type finalError struct{ cause error }
-
-func (e *finalError) Error() string { return e.cause.Error() }
 
 // deliver tries a delivery. relayed tells that its publication was open when the try began.
-func (b *Deliveries) deliver(ctx context.Context, d *models.Delivery) (relayed bool, err error) {
-	db := b.Store.Read(ctx)
-	destination, err := models.One[models.Destination](db.Where("id = ?", d.DestinationID), "destination")
-	if err != nil {
-		return relayed, err
-	}
+func (b *Deliveries) deliver(ctx context.Context, d *models.Delivery, destination *models.Destination) (relayed bool, err error) {
 	switch {
 	case destination.DeletedAt != nil:
-		return relayed, &finalError{errors.New("the destination was deleted")}
+		return false, attempts.Final(errors.New("the destination was deleted"))
 	case !destination.Enabled:
-		return relayed, &finalError{errors.New("the destination is switched off")}
-	case !destination.Place() && destination.Kind != models.MailDestination:
-		return relayed, &finalError{fmt.Errorf("a destination of kind %s is not delivered here", destination.Kind)}
+		return false, attempts.Final(errors.New("the destination is switched off"))
+	case destination.Queued():
+		return false, attempts.Final(fmt.Errorf("a destination of kind %s is not delivered here", destination.Kind))
 	}
+	db := b.Store.Read(ctx)
 	publication, err := models.One[models.Publication](db.Where("id = ?", d.PublicationID), "publication")
 	if err != nil {
-		return false, err
+		return false, database(err)
 	}
 	relayed = publication.Relay
 	proof, err := models.ProofOf(db, d.WorkOrderID, publication, models.ForClient)
 	if err != nil {
-		return relayed, err
+		return relayed, database(err)
 	}
 	var secrets models.DestinationSecrets
 	if err := b.Sealer.Open("destination/"+destination.ID, destination.Secrets, &secrets); err != nil {
-		return relayed, &finalError{err}
+		return relayed, attempts.Final(err)
 	}
 	if destination.Kind == models.MailDestination {
 		return relayed, b.Mail.send(ctx, b, d, destination, publication, proof)
 	}
 	var rows []models.DeliveryItem
 	if err := db.Where("delivery_id = ? AND delivered_at IS NULL", d.ID).Find(&rows).Error; err != nil {
-		return relayed, err
+		return relayed, database(err)
 	}
 	wanted := map[string]bool{}
 	for _, r := range rows {
@@ -242,33 +233,13 @@ func (b *Deliveries) deliver(ctx context.Context, d *models.Delivery) (relayed b
 		}
 		err = t.bring(ctx, place, f.Template, wanted)
 		if err := errors.Join(err, place.close()); err != nil {
-			return relayed, errors.Join(place.explain(err), t.note(ctx))
+			if !attempts.IsOurs(err) {
+				err = place.explain(err)
+			}
+			return relayed, errors.Join(err, t.note(ctx))
 		}
 	}
 	return relayed, t.note(ctx)
-}
-
-// beat heartbeats while something takes long.
-func beat(ctx context.Context) (stop func()) {
-	if !activity.IsActivity(ctx) {
-		return func() {}
-	}
-	done := make(chan struct{})
-	go func() {
-		tick := time.NewTicker(10 * time.Second)
-		defer tick.Stop()
-		for {
-			activity.RecordHeartbeat(ctx)
-			select {
-			case <-done:
-				return
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-		}
-	}()
-	return sync.OnceFunc(func() { close(done) })
 }
 
 // source is something to be put at a place.
@@ -295,7 +266,7 @@ func (b *Deliveries) open(ctx context.Context, d *models.Destination, secrets mo
 	if d.Kind == models.FolderDestination {
 		root, err := b.Folders.Root()
 		if err != nil {
-			return nil, &finalError{err}
+			return nil, attempts.Final(err)
 		}
 		return &folder{root: root, base: at}, nil
 	}
@@ -407,7 +378,7 @@ func (t *transfer) bring(ctx context.Context, p place, template string, wanted m
 
 func (t *transfer) item(ctx context.Context, p place, item *models.Item, at string) error {
 	if item.BlobKey != "" {
-		if err := p.put(ctx, source{name: at, size: item.Size, sha: item.SHA256, open: func() (io.ReadCloser, error) { return t.Blobs.Get(ctx, item.BlobKey) }}); err != nil {
+		if err := p.put(ctx, source{name: at, size: item.Size, sha: item.SHA256, open: func() (io.ReadCloser, error) { return t.bytes(ctx, item.BlobKey) }}); err != nil {
 			return fmt.Errorf("%s: %w", path.Base(at), err)
 		}
 	}
@@ -431,7 +402,7 @@ func (t *transfer) report(ctx context.Context, p place, name string) error {
 		key := t.publication.ReportPart(n)
 		there, err := t.Blobs.Has(ctx, key)
 		if err != nil {
-			return err
+			return stored(err)
 		}
 		if !there {
 			if n == 1 {
@@ -443,7 +414,7 @@ func (t *transfer) report(ctx context.Context, p place, name string) error {
 		if n > 1 {
 			at = fmt.Sprintf("%s_part%d.pdf", name, n)
 		}
-		if err := p.put(ctx, source{name: at, size: -1, open: func() (io.ReadCloser, error) { return t.Blobs.Get(ctx, key) }}); err != nil {
+		if err := p.put(ctx, source{name: at, size: -1, open: func() (io.ReadCloser, error) { return t.bytes(ctx, key) }}); err != nil {
 			return err
 		}
 	}
@@ -470,7 +441,7 @@ func (t *transfer) note(ctx context.Context) error {
 		return nil
 	}
 	ctx = context.WithoutCancel(ctx)
-	return t.Store.Write(ctx, func(tx *models.Tx) error {
+	return database(t.Store.Write(ctx, func(tx *models.Tx) error {
 		now := models.Now()
 		for id, at := range arrived {
 			if err := tx.Model(&models.DeliveryItem{}).Where("delivery_id = ? AND item_id = ?", t.delivery.ID, id).Updates(map[string]any{"delivered_at": now, "path": at}).Error; err != nil {
@@ -478,7 +449,7 @@ func (t *transfer) note(ctx context.Context) error {
 			}
 		}
 		return nil
-	})
+	}))
 }
 
 // Test writes, reads and deletes a small file in each folder of a place, as a delivery would; of a mail it sends one.

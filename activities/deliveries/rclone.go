@@ -19,6 +19,7 @@ import (
 	"github.com/rclone/rclone/fs/object"
 	"golang.org/x/oauth2"
 
+	"fieldproof/activities/attempts"
 	"fieldproof/guard"
 	"fieldproof/remotes"
 )
@@ -227,16 +228,16 @@ func (r *remote) explain(err error) error {
 	text := strings.ToLower(err.Error())
 	switch {
 	case containsAny(text, revoked):
-		return &finalError{fmt.Errorf("the permission was revoked or has ended: connect the destination again (%w)", err)}
+		return attempts.Final(fmt.Errorf("the permission was revoked or has ended: connect the destination again (%w)", err))
 	case containsAny(text, outdated):
 		r.expire()
 		return fmt.Errorf("the access token was not taken, the next try gets a new one: %w", err)
 	case errors.Is(err, guard.ErrAddress):
-		return &finalError{err}
+		return attempts.Final(err)
 	case strings.Contains(text, "insufficient_space") || strings.Contains(text, "storagequotaexceeded") || strings.Contains(text, "507 insufficient storage"):
 		return fmt.Errorf("the destination is full: %w", err)
 	case fserrors.IsFatalError(err):
-		return &finalError{err}
+		return attempts.Final(err)
 	}
 	return err
 }

@@ -14,11 +14,8 @@ const (
 	openCondition = "deliveries.publication_id = ? AND deliveries.state IN ?"
 )
 
-var (
-	openStates  = []string{models.DeliveryPending, models.DeliveryRetrying}
-	queuedKinds = []models.DestinationKind{models.WebhookDestination, models.ClientDestination}
-)
+var openStates = []string{models.DeliveryPending, models.DeliveryRetrying}
 
 func openDeliveries(store *models.Store, ctx context.Context, publicationID string) *gorm.DB {
-	return store.Read(models.AcrossAccounts(ctx)).Select("deliveries.*").Joins(joinKinds, queuedKinds).Where(openCondition, publicationID, openStates)
+	return store.Read(models.AcrossAccounts(ctx)).Select("deliveries.*").Joins(joinKinds, models.QueuedKinds).Where(openCondition, publicationID, openStates)
 }

@@ -12,6 +12,7 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 
+	"fieldproof/activities/attempts"
 	"fieldproof/intake"
 	"fieldproof/models"
 	"fieldproof/sheets"
@@ -42,7 +43,7 @@ func (im *Imports) RunImport(ctx context.Context, in protocol.ImportInput) (prot
 	if i.Over() {
 		return protocol.ImportResult{State: i.State, Processed: i.Processed}, nil
 	}
-	defer Alive(ctx)()
+	defer attempts.Beat(ctx)()
 	r := &run{Imports: im, i: i}
 	if err := r.all(models.InAccount(ctx, i.AccountID)); err != nil {
 		return protocol.ImportResult{State: i.State, Processed: i.Processed}, err

@@ -16,6 +16,7 @@ import (
 	"github.com/rclone/rclone/fs/object"
 	"github.com/rclone/rclone/fs/operations"
 
+	"fieldproof/activities/attempts"
 	"fieldproof/intake"
 	"fieldproof/models"
 	"fieldproof/remotes"
@@ -89,7 +90,10 @@ func (a *Integrations) watch(ctx context.Context, account *models.Account, i *mo
 		return 0, err
 	}
 	again, err := (&watching{a, account, i, f}).look(ctx)
-	return again, a.Remotes.Explain(spec, err)
+	if !attempts.IsOurs(err) {
+		err = a.Remotes.Explain(spec, err)
+	}
+	return again, err
 }
 
 func (w *watching) look(ctx context.Context) (time.Duration, error) {
@@ -99,7 +103,7 @@ func (w *watching) look(ctx context.Context) (time.Duration, error) {
 	}
 	known, err := w.known(ctx)
 	if err != nil {
-		return 0, ourFault(err)
+		return 0, attempts.Ours(err)
 	}
 	again := time.Duration(0)
 	count := 0
@@ -147,7 +151,7 @@ func (w *watching) file(ctx context.Context, o fs.Object, have *models.WatchedFi
 	size, modified := o.Size(), models.At(o.ModTime(ctx))
 	if have == nil || have.Size != size || !have.Modified.Equal(modified.Time) {
 		row := &models.WatchedFile{IntegrationID: w.i.ID, Path: o.Remote(), AccountID: w.i.AccountID, Size: size, Modified: modified, SeenAt: models.Now()}
-		return settle(w.i), ourFault(w.Store.Write(ctx, func(tx *models.Tx) error { return tx.Save(row).Error }))
+		return settle(w.i), attempts.Ours(w.Store.Write(ctx, func(tx *models.Tx) error { return tx.Save(row).Error }))
 	}
 	if have.ImportID != "" {
 		return 0, w.finish(ctx, o, have)
@@ -185,7 +189,7 @@ func (w *watching) bring(ctx context.Context, o fs.Object) error {
 		return err
 	}
 	if err != nil {
-		return ourFault(err)
+		return attempts.Ours(err)
 	}
 	err = w.Store.Write(ctx, func(tx *models.Tx) error {
 		done := tx.Model(&models.WatchedFile{}).Where("integration_id = ? AND path = ?", w.i.ID, o.Remote()).Updates(map[string]any{"sha256": sum, "import_id": id})
@@ -195,7 +199,7 @@ func (w *watching) bring(ctx context.Context, o fs.Object) error {
 		return tx.Ring(models.IntegrationBell, w.i.ID) // its import may have ended long ago
 	})
 	w.Intake.Bells.Poke()
-	return ourFault(err)
+	return attempts.Ours(err)
 }
 
 // finish moves a file whose import has ended: the result file first, then the file itself, so that a kill between the two
@@ -203,7 +207,7 @@ func (w *watching) bring(ctx context.Context, o fs.Object) error {
 func (w *watching) finish(ctx context.Context, o fs.Object, have *models.WatchedFile) error {
 	i, err := models.One[models.Import](w.Store.Read(ctx).Where("id = ?", have.ImportID), "import")
 	if err != nil {
-		return ourFault(err)
+		return attempts.Ours(err)
 	}
 	if !i.Over() {
 		return nil // its end rings
@@ -218,7 +222,7 @@ func (w *watching) finish(ctx context.Context, o fs.Object, have *models.Watched
 	target := path.Join(folder, fmt.Sprintf("%s_%s%s", stem, stamp, path.Ext(name)))
 	results, err := w.results(ctx, i)
 	if err != nil {
-		return ourFault(err)
+		return attempts.Ours(err)
 	}
 	info := object.NewStaticObjectInfo(path.Join(folder, fmt.Sprintf("%s_%s.result.csv", stem, stamp)), time.Now(), int64(len(results)), true, nil, nil)
 	old, err := w.f.NewObject(ctx, info.Remote())
@@ -235,7 +239,7 @@ func (w *watching) finish(ctx context.Context, o fs.Object, have *models.Watched
 	if _, err := operations.Move(ctx, w.f, nil, target, o); err != nil {
 		return err
 	}
-	return ourFault(w.Store.Write(ctx, func(tx *models.Tx) error {
+	return attempts.Ours(w.Store.Write(ctx, func(tx *models.Tx) error {
 		return tx.Where("integration_id = ? AND path = ?", w.i.ID, o.Remote()).Delete(&models.WatchedFile{}).Error
 	}))
 }

@@ -16,7 +16,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 
-	"fieldproof/activities/imports"
+	"fieldproof/activities/attempts"
 	"fieldproof/guard"
 	"fieldproof/intake"
 	"fieldproof/models"
@@ -51,9 +51,6 @@ func (a *Integrations) SecretsOf(i *models.Integration) (s models.IntegrationSec
 
 // PushURL is the address that a push key makes.
 func (a *Integrations) PushURL(key string) string { return a.PublicURL + "/push/" + key }
-
-// retries are the rests after each failed fetch; after the last it waits for its schedule, or for somebody who asks.
-var retries = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
 
 // AskFetch asks for what changed, as the schedule does.
 func (a *Integrations) AskFetch(ctx context.Context, in protocol.IntegrationInput) error {
@@ -93,7 +90,7 @@ func (a *Integrations) PlanIntegration(ctx context.Context, in protocol.Integrat
 	case i.Asked != "" && (i.RetryAt == nil || !i.RetryAt.After(time.Now())):
 		plan.Fetch = true
 	case i.RetryAt != nil && i.Asked != "":
-		plan.WaitSeconds = max(1, int64(time.Until(i.RetryAt.Time).Seconds()+0.999))
+		plan.WaitSeconds = attempts.Until(i.RetryAt)
 	case i.Kind == models.WatchedFolder && i.Status != models.IntegrationError:
 		settle, err := a.unmoved(ctx, i)
 		if err != nil {
@@ -173,39 +170,27 @@ func (a *Integrations) Fetch(ctx context.Context, in protocol.IntegrationInput) 
 	if err != nil {
 		return err
 	}
-	defer imports.Alive(ctx)()
+	defer attempts.Beat(ctx)()
 	until := new(models.Now()) // changes up to here come in
 	again := time.Duration(0)  // a watched folder looks again at files that have not settled
-	var failure error
-	if i.Kind == models.WatchedFolder {
-		again, failure = a.watch(ctx, account, i)
-	} else {
-		until, failure = a.pull(ctx, account, i, asked)
+	outcome, err := attempts.Do(ctx, func(ctx context.Context) (o attempts.Outcome) {
+		if i.Kind == models.WatchedFolder {
+			again, o.Err = a.watch(ctx, account, i)
+		} else {
+			until, o.Err = a.pull(ctx, account, i, asked)
+		}
+		var told *peerError
+		o.Refused = errors.As(o.Err, &told)
+		return o
+	})
+	if err != nil {
+		return err
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	var ours *databaseError
-	if errors.As(failure, &ours) {
-		return ours.cause
-	}
-	return a.record(ctx, i, until, again, failure)
-}
-
-// databaseError is a failure of ours, not of the other side.
-type databaseError struct{ cause error }
-
-func (e *databaseError) Error() string { return e.cause.Error() }
-
-func ourFault(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &databaseError{err}
+	return a.record(ctx, i, until, again, outcome)
 }
 
 // record writes how a fetch went: idle after a success, else the error, and when it is tried again.
-func (a *Integrations) record(ctx context.Context, i *models.Integration, until *models.Time, again time.Duration, failure error) error {
+func (a *Integrations) record(ctx context.Context, i *models.Integration, until *models.Time, again time.Duration, o attempts.Outcome) error {
 	now := models.Now()
 	return a.Store.Write(ctx, func(tx *models.Tx) error {
 		fresh, err := models.One[models.Integration](tx.Locked().Where("id = ?", i.ID), "integration")
@@ -213,7 +198,7 @@ func (a *Integrations) record(ctx context.Context, i *models.Integration, until 
 			return err
 		}
 		changed := map[string]any{"last_refresh_at": now, "fetching": "", "retry_at": nil}
-		if failure == nil {
+		if o.Err == nil {
 			changed["status"], changed["last_error"], changed["failures"], changed["received_until"] = models.IntegrationIdle, "", 0, until
 			switch {
 			case fresh.Asked != "": // somebody asked for more meanwhile
@@ -223,22 +208,19 @@ func (a *Integrations) record(ctx context.Context, i *models.Integration, until 
 			}
 			return tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(changed).Error
 		}
-		failures := fresh.Failures + 1
-		changed["status"], changed["last_error"], changed["failures"] = models.IntegrationError, models.ErrorText(failure), failures
-		changed["asked"] = ""
-		var told *peerError
-		final := errors.As(failure, &told) && failures > 1
-		if n := int(failures) - 1; n < len(retries) && !final {
-			changed["asked"], changed["retry_at"] = fresh.AskAgain(), models.At(now.Add(retries[n]))
+		tries := models.Tries{Attempts: fresh.Failures}
+		verdict := attempts.Judge(models.FetchPolicy, &tries, o)
+		changed["status"], changed["last_error"], changed["failures"], changed["asked"] = models.IntegrationError, tries.LastError, tries.Attempts, ""
+		if verdict != attempts.GivenUp {
+			changed["asked"], changed["retry_at"] = fresh.AskAgain(), tries.NextAttemptAt
 		} else {
-			err := tx.Raise(&models.Alert{AccountID: i.AccountID, Kind: models.AlertPeerTrouble, Subject: i.ID, Title: i.ClientCode + " can't be fetched", Detail: models.ErrorText(failure),
+			err := tx.Raise(&models.Alert{AccountID: i.AccountID, Kind: models.AlertPeerTrouble, Subject: i.ID, Title: i.ClientCode + " can't be fetched", Detail: tries.LastError,
 				Remedy: "Look at the address and the credentials of the integration, test it, and refresh it by hand."})
 			if err != nil {
 				return err
 			}
 		}
-		kind := models.LogRefresh
-		if err := tx.Log(&models.LogEntry{AccountID: i.AccountID, IntegrationID: i.ID, Kind: kind, Outcome: "failed", Summary: models.ErrorText(failure)}, nil); err != nil {
+		if err := tx.Log(&models.LogEntry{AccountID: i.AccountID, IntegrationID: i.ID, Kind: models.LogRefresh, Outcome: "failed", Summary: tries.LastError}, nil); err != nil {
 			return err
 		}
 		return tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(changed).Error
@@ -279,7 +261,7 @@ func (a *Integrations) pull(ctx context.Context, account *models.Account, i *mod
 	flush := func(last bool) error {
 		err := a.Intake.ReceiveInto(ctx, tally, src, batch, last)
 		batch = nil
-		return ourFault(err)
+		return attempts.Ours(err)
 	}
 	err = eachOrder(path, func(raw json.RawMessage) error {
 		line++

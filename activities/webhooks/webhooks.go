@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -19,9 +18,8 @@ import (
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
-	"go.temporal.io/sdk/activity"
-	"gorm.io/gorm"
 
+	"fieldproof/activities/attempts"
 	"fieldproof/guard"
 	"fieldproof/models"
 	"fieldproof/storage"
@@ -48,25 +46,13 @@ const (
 	passTime  = 40 * time.Minute
 )
 
-// retries are the rests after each failed try of a message, and of an endpoint that rests as a whole; the last repeats
-// until the message is given up.
-var retries = []time.Duration{5 * time.Second, 20 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour}
-
-// restAfter is up to a fifth longer than the table says, so that what failed together does not come back together.
-func restAfter(failures int64) time.Duration {
-	rest := retries[min(max(failures, 1), int64(len(retries)))-1]
-	return rest + rand.N(rest/5)
-}
-
 // SendWebhooks sends what is due at an endpoint, many at once, until nothing is. When every message of a batch fails
 // the endpoint rests as a whole, and then a single message probes whether it is back.
 func (w *Webhooks) SendWebhooks(ctx context.Context, destinationID string) (protocol.WebhookResult, error) {
+	defer attempts.Beat(ctx)()
 	var pass protocol.WebhookResult
 	until := time.Now().Add(passTime)
 	for time.Now().Before(until) {
-		if activity.IsActivity(ctx) {
-			activity.RecordHeartbeat(ctx, pass.Sent)
-		}
 		d, err := models.One[models.Destination](w.Store.Read(models.AcrossAccounts(ctx)).Where("id = ?", destinationID), "destination")
 		if models.KindOf(err) == models.NotFound {
 			return pass, nil
@@ -80,7 +66,7 @@ func (w *Webhooks) SendWebhooks(ctx context.Context, destinationID string) (prot
 		}
 		pass.LastError = "the endpoint takes nothing; its log says why"
 		if d.ProbeAt != nil && d.ProbeAt.After(time.Now()) {
-			pass.NextSeconds = seconds(time.Until(d.ProbeAt.Time))
+			pass.NextSeconds = attempts.Until(d.ProbeAt)
 			return pass, nil
 		}
 		due, err := w.due(scoped, d)
@@ -101,8 +87,6 @@ func (w *Webhooks) SendWebhooks(ctx context.Context, destinationID string) (prot
 	return pass, nil
 }
 
-func seconds(d time.Duration) int64 { return max(1, int64(d.Seconds()+0.999)) }
-
 const unsent = "destination_id = ? AND state IN ('pending', 'retrying')"
 
 func (w *Webhooks) due(ctx context.Context, d *models.Destination) ([]*models.WebhookMessage, error) {
@@ -118,10 +102,10 @@ func (w *Webhooks) due(ctx context.Context, d *models.Destination) ([]*models.We
 func (w *Webhooks) next(ctx context.Context, d *models.Destination) (int64, error) {
 	var soonest []models.WebhookMessage
 	err := w.Store.Read(ctx).Select("next_attempt_at").Where(unsent, d.ID).Order("next_attempt_at").Limit(1).Find(&soonest).Error
-	if err != nil || len(soonest) == 0 || soonest[0].NextAttemptAt == nil {
+	if err != nil || len(soonest) == 0 {
 		return 0, err
 	}
-	return seconds(time.Until(soonest[0].NextAttemptAt.Time)), nil
+	return attempts.Until(soonest[0].NextAttemptAt), nil
 }
 
 // dropAll ends the messages of an endpoint that is switched off or deleted.
@@ -136,94 +120,58 @@ func (w *Webhooks) dropAll(ctx context.Context, d *models.Destination) error {
 	})
 }
 
-// answer is what became of one try.
-type answer struct {
-	message *models.WebhookMessage
-	at      models.Time
-	took    time.Duration
-	status  int
-	said    string
-	size    int // of the body that was sent
-	err     error
-	rest    time.Duration // asked for by Retry-After
-}
+// try is one try of a message.
+type try = attempts.Try[models.WebhookMessage, *models.WebhookMessage]
 
 func (w *Webhooks) sendBatch(ctx context.Context, d *models.Destination, due []*models.WebhookMessage) (sent int, err error) {
 	var secrets models.DestinationSecrets
 	if err := w.Sealer.Open("destination/"+d.ID, d.Secrets, &secrets); err != nil {
 		return 0, err
 	}
-	answers := make([]answer, len(due))
+	tries, failures := make([]try, len(due)), make([]error, len(due))
 	slots := make(chan struct{}, sideways)
 	var wg sync.WaitGroup
 	for i, m := range due {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			answers[i] = w.send(ctx, d, &secrets, m)
-			if activity.IsActivity(ctx) {
-				activity.RecordHeartbeat(ctx)
-			}
+			tries[i].Row = m
+			tries[i].Outcome, failures[i] = attempts.Do(ctx, func(ctx context.Context) attempts.Outcome { return w.send(ctx, d, &secrets, m) })
 		})
 	}
 	wg.Wait()
 	if ctx.Err() != nil {
 		return 0, ctx.Err() // what was sent is sent again under the same id
 	}
-	for _, a := range answers {
-		if a.err == nil {
+	var made []try // without those for which we had no bytes: the endpoint can nothing for it
+	for i, t := range tries {
+		if failures[i] != nil {
+			continue
+		}
+		if made = append(made, t); t.Outcome.Err == nil {
 			sent++
 		}
 	}
-	return sent, w.record(ctx, d, answers, sent)
+	return sent, errors.Join(w.record(ctx, d, made, sent), errors.Join(failures...))
 }
 
 // record writes the outcomes of a batch in one transaction, and with them whether the endpoint rests.
-func (w *Webhooks) record(ctx context.Context, d *models.Destination, answers []answer, sent int) error {
+func (w *Webhooks) record(ctx context.Context, d *models.Destination, tries []try, sent int) error {
+	if len(tries) == 0 {
+		return nil
+	}
+	use := attempts.Use[models.WebhookMessage, *models.WebhookMessage]{Policy: d.Kind.Policy(), Alert: func(m *models.WebhookMessage, _ attempts.Verdict) *models.Alert {
+		return alertOf(d, models.AlertFailedDelivery, m.ID, "A web-hook message did not reach "+d.Name, "", "Mend the endpoint, then replay its messages.")
+	}}
+	lastError, gone := "", false
+	for _, t := range tries {
+		if t.Outcome.Err != nil {
+			lastError = models.ErrorText(t.Outcome.Err)
+			gone = gone || t.Outcome.Status == http.StatusGone
+		}
+	}
 	return w.Store.Write(ctx, func(tx *models.Tx) error {
-		now := models.Now()
-		attempts := make([]models.Attempt, len(answers))
-		var lastError string
-		gone := false
-		var arrived []string
-		for i, a := range answers {
-			m := a.message
-			m.Attempts++
-			attempts[i] = models.Attempt{AccountID: d.AccountID, DeliveryID: m.DeliveryID, MessageID: &m.ID, At: a.at, Milliseconds: a.took.Milliseconds(), Status: int64(a.status), Answer: a.said,
-				Request: fmt.Sprintf("POST %s, %s, %d bytes", models.Redact(d.Settings.URL), m.Type, a.size)}
-			m.NextAttemptAt = nil
-			switch {
-			case a.err == nil:
-				m.State, m.LastError, m.DeliveredAt = models.DeliveryDelivered, "", &now
-			case now.After(m.GiveUpAt.Time):
-				m.State, m.LastError = models.DeliveryFailed, models.ErrorText(a.err)
-			default:
-				next := models.At(now.Add(max(restAfter(m.Attempts), a.rest)))
-				m.State, m.LastError, m.NextAttemptAt = models.DeliveryRetrying, models.ErrorText(a.err), &next
-			}
-			if a.err == nil {
-				arrived = append(arrived, m.ID)
-				continue
-			}
-			attempts[i].Error, lastError = models.ErrorText(a.err), models.ErrorText(a.err)
-			gone = gone || a.status == http.StatusGone
-			if err := tx.Select("state", "attempts", "last_error", "next_attempt_at", "delivered_at").Updates(m).Error; err != nil {
-				return err
-			}
-			if m.State == models.DeliveryFailed {
-				if err := tx.Raise(alertOf(d, models.AlertFailedDelivery, m.ID, "A web-hook message did not reach "+d.Name, m.LastError, "Mend the endpoint, then replay its messages.")); err != nil {
-					return err
-				}
-			}
-		}
-		if len(arrived) > 0 {
-			err := tx.Model(&models.WebhookMessage{}).Where("id IN ?", arrived).
-				Updates(map[string]any{"state": models.DeliveryDelivered, "attempts": gorm.Expr("attempts + 1"), "last_error": "", "next_attempt_at": nil, "delivered_at": now}).Error
-			if err != nil {
-				return err
-			}
-		}
-		if err := tx.Create(&attempts).Error; err != nil {
+		if err := use.Keep(tx, tries...); err != nil {
 			return err
 		}
 		return w.judge(tx, d, sent, lastError, gone)
@@ -236,42 +184,43 @@ const failingForDays = 5 * 24 * time.Hour
 // failingForLong is after how many failed probes in a row somebody is told.
 const failingForLong = 4
 
-// judge lets an endpoint rest or wakes it, by how its last batch went.
+// judge lets an endpoint rest or wakes it, by how its last batch went. What somebody changed of it meanwhile stays.
 func (w *Webhooks) judge(tx *models.Tx, d *models.Destination, sent int, lastError string, gone bool) error {
-	now := models.Now()
-	columns := []string{"failing_since", "failures", "probe_at", "last_error", "enabled"}
-	switch {
-	case gone:
-		d.Enabled, d.LastError, d.ProbeAt = false, "The endpoint answered 410 Gone, so it was switched off.", nil
-		if err := tx.Raise(alertOf(d, models.AlertWebhookFailing, d.ID, d.Name+" was switched off", d.LastError, "Give the web-hook a new address, switch it on and replay its messages.")); err != nil {
-			return err
-		}
-	case sent == 0 && d.FailingSince != nil && now.Sub(d.FailingSince.Time) > failingForDays:
-		d.Enabled, d.ProbeAt, d.LastError = false, nil, "The endpoint has taken nothing for days, so it was switched off. Its last answer: "+lastError
-		if err := tx.Raise(alertOf(d, models.AlertWebhookFailing, d.ID, d.Name+" was switched off", d.LastError, "Mend the endpoint, switch the web-hook on, and replay what failed.")); err != nil {
-			return err
-		}
-	case sent == 0:
-		if d.FailingSince == nil {
-			d.FailingSince = &now
-		}
-		d.Failures++
-		probe := models.At(now.Add(restAfter(d.Failures)))
-		d.ProbeAt, d.LastError = &probe, lastError
-		if d.Failures == failingForLong {
-			if err := tx.Raise(alertOf(d, models.AlertWebhookFailing, d.ID, d.Name+" does not take our messages", lastError, "Mend the endpoint; the messages are kept and sent again by themselves for three days.")); err != nil {
-				return err
-			}
-		}
-	case d.FailingSince != nil:
-		d.FailingSince, d.Failures, d.ProbeAt, d.LastError = nil, 0, nil, ""
-		if err := tx.Model(&models.WebhookMessage{}).Where(unsent, d.ID).Update("next_attempt_at", now).Error; err != nil {
-			return err
-		}
-	default:
+	if sent > 0 && !gone && d.FailingSince == nil {
 		return nil
 	}
-	return tx.Select(columns).Updates(d).Error
+	woke := false
+	var alert *models.Alert
+	at, err := models.Edit(tx, "destination", func(d *models.Destination) error {
+		switch {
+		case gone:
+			d.Enabled, d.LastError, d.ProbeAt = false, "The endpoint answered 410 Gone, so it was switched off.", nil
+			alert = alertOf(d, models.AlertWebhookFailing, d.ID, d.Name+" was switched off", d.LastError, "Give the web-hook a new address, switch it on and replay its messages.")
+		case sent > 0:
+			woke = true
+			d.Works()
+		case d.FailingSince != nil && time.Since(d.FailingSince.Time) > failingForDays:
+			d.Enabled, d.ProbeAt, d.LastError = false, nil, "The endpoint has taken nothing for days, so it was switched off. Its last answer: "+lastError
+			alert = alertOf(d, models.AlertWebhookFailing, d.ID, d.Name+" was switched off", d.LastError, "Mend the endpoint, switch the web-hook on, and replay what failed.")
+		default:
+			if d.Fails(d.Kind.Policy(), lastError); d.Failures == failingForLong {
+				alert = alertOf(d, models.AlertWebhookFailing, d.ID, d.Name+" does not take our messages", lastError, "Mend the endpoint; the messages are kept and sent again by themselves for three days.")
+			}
+		}
+		return nil
+	}, "id = ?", d.ID)
+	if err != nil {
+		return err
+	}
+	if alert != nil {
+		if err := tx.Raise(alert); err != nil {
+			return err
+		}
+	}
+	if woke {
+		return tx.Model(&models.WebhookMessage{}).Where(unsent, at.ID).Update("next_attempt_at", models.Now()).Error
+	}
+	return nil
 }
 
 func alertOf(d *models.Destination, kind, subject, title, detail, remedy string) *models.Alert {
@@ -279,17 +228,15 @@ func alertOf(d *models.Destination, kind, subject, title, detail, remedy string)
 }
 
 // send tries one message.
-func (w *Webhooks) send(ctx context.Context, d *models.Destination, secrets *models.DestinationSecrets, m *models.WebhookMessage) answer {
-	a := answer{message: m, at: models.Now()}
+func (w *Webhooks) send(ctx context.Context, d *models.Destination, secrets *models.DestinationSecrets, m *models.WebhookMessage) (o attempts.Outcome) {
 	body, err := w.body(ctx, d, m)
+	o.Request = fmt.Sprintf("POST %s, %s, %d bytes", models.Redact(d.Settings.URL), m.Type, len(body))
 	if err != nil {
-		a.err = err
-		return a
+		o.Err = err
+		return o
 	}
-	a.size = len(body)
-	a.status, a.said, a.rest, a.err = w.Post(ctx, d, secrets, m.ID, body)
-	a.took = time.Since(a.at.Time)
-	return a
+	o.Status, o.Answer, o.Rest, o.Err = w.Post(ctx, d, secrets, m.ID, body)
+	return o
 }
 
 // message is the body of a web-hook (contract: web-hook body).
@@ -308,7 +255,7 @@ func (w *Webhooks) body(ctx context.Context, d *models.Destination, m *models.We
 	if m.ItemID != "" && d.Settings.IncludeFile {
 		item, err := models.One[models.Item](w.Store.Read(ctx).Select("blob_key", "size").Where("id = ?", m.ItemID), "item")
 		if err != nil {
-			return nil, err
+			return nil, attempts.Ours(err)
 		}
 		if item.BlobKey != "" && item.Size <= maxInline {
 			if photo, err = w.read(ctx, item); err != nil {
@@ -351,7 +298,7 @@ func (w *Webhooks) filled(ctx context.Context, d *models.Destination, m *models.
 	}
 	account, err := w.Store.AccountByID(ctx, d.AccountID)
 	if err != nil {
-		return nil, err
+		return nil, attempts.Ours(err)
 	}
 	c, err := contentOf(account, data, m.Type, m.ID, m.At)
 	if err != nil {
@@ -363,6 +310,9 @@ func (w *Webhooks) filled(ctx context.Context, d *models.Destination, m *models.
 
 func (w *Webhooks) read(ctx context.Context, item *models.Item) ([]byte, error) {
 	reader, err := w.Blobs.Get(ctx, item.BlobKey)
+	if storage.IsAway(err) {
+		return nil, attempts.Ours(err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -65,3 +65,28 @@ func TestAnEndpointThatTakesNothingForDaysIsSwitchedOff(t *testing.T) {
 	require.NoError(t, h.Store.Read(h.Ctx).Model(&models.WebhookMessage{}).Where("state <> ?", models.DeliveryDelivered).Count(&kept).Error)
 	require.Positive(t, kept, "what was not taken is kept, to be replayed")
 }
+
+// TestWhatIsSwitchedOffDuringATryStaysOff lets somebody change the web-hook while a message is under way.
+func TestWhatIsSwitchedOffDuringATryStaysOff(t *testing.T) {
+	h := house.New(t)
+	hook := rig.NewReceiver()
+	defer hook.Close()
+	networks, err := guard.ParseNetworks("127.0.0.0/8")
+	require.NoError(t, err)
+	w := webhooks.New(h.Store, h.Blobs, h.Store.Sealer, guard.NewNetwork(networks, "https://example.com"), slog.New(slog.DiscardHandler))
+	d := &models.Destination{Kind: models.WebhookDestination, Settings: models.DestinationSettings{URL: hook.URL}}
+	h.Destination(d, models.DestinationSecrets{Signing: models.NewSigningSecret(make([]byte, 32))})
+	hook.Answer(func(int) int {
+		h.Write(func(tx *models.Tx) error {
+			return tx.Model(&models.Destination{}).Where("id = ?", d.ID).Update("enabled", false).Error
+		})
+		return http.StatusBadGateway
+	})
+	h.Photo(h.Order, 1)
+	h.Publish(h.Order)
+	_, err = w.SendWebhooks(h.Ctx, d.ID)
+	require.NoError(t, err)
+	d, err = models.One[models.Destination](h.Store.Read(h.Ctx).Where("id = ?", d.ID), "destination")
+	require.NoError(t, err)
+	require.False(t, d.Enabled)
+}
