@@ -140,7 +140,11 @@ func (a *Actions) update(ctx context.Context, order *models.WorkOrder, action *m
 // updateWithStart starts the order's workflow when no run is open: never started, reopened, restored and lost runs are
 // one case.
 func (a *Actions) updateWithStart(ctx context.Context, order *models.WorkOrder, action *models.Action) error {
-	options := OrderOptions(order)
+	card, err := Card(ctx, a.Store, order)
+	if err != nil {
+		return err
+	}
+	options := OrderOptions(card, order.ID)
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
 	start := a.Temporal.NewWithStartWorkflowOperation(options, protocol.WorkOrder, protocol.WorkOrderInput{OrderID: order.ID})
 	handle, err := a.Temporal.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{StartWorkflowOperation: start, UpdateOptions: updateOptions(order, action)})

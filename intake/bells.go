@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
+	"gorm.io/gorm"
 
 	"fieldproof/models"
 	"fieldproof/workflows/protocol"
@@ -123,15 +124,11 @@ func (b *Bells) sweep(ctx context.Context) error {
 	}
 }
 
-const (
-	// firstLook is how long the history of an order's workflow is once it has looked at its rows for the first time.
-	firstLook = 10
-	// settles is how long an order of a bulk is waited for.
-	settles = 5 * time.Second
-)
+// settles is how long an order of a bulk is waited for.
+const settles = 5 * time.Second
 
-// settle waits until the workflow of an order from a bulk has had its first look. So only a few of thousands are under way
-// at a time, and whoever waits for an answer is not behind all of them.
+// settle waits until the workflow of an order from a bulk rests for the first time. So only a few of thousands are under
+// way at a time, and whoever waits for an answer is not behind all of them.
 func (b *Bells) settle(ctx context.Context, last models.Bell) {
 	if last.Kind != models.OrderBell {
 		return
@@ -140,7 +137,7 @@ func (b *Bells) settle(ctx context.Context, last models.Bell) {
 	defer cancel()
 	for {
 		d, err := b.Temporal.DescribeWorkflowExecution(ctx, protocol.WorkOrderID(last.Subject), "")
-		if err != nil || d.GetWorkflowExecutionInfo().GetHistoryLength() >= firstLook {
+		if err != nil || (d.GetPendingWorkflowTask() == nil && len(d.GetPendingActivities()) == 0) {
 			return
 		}
 		select {
@@ -192,19 +189,45 @@ func (b *Bells) ringOrder(ctx context.Context, orderID string) error {
 		}
 		return err
 	}
+	card, err := Card(ctx, b.Store, order)
+	if err != nil {
+		return err
+	}
 	if order.Lifecycle.Version == 1 {
 		// A young order most likely has no run yet: starting it is one step, and it looks at its rows by itself.
-		options := OrderOptions(order)
+		in := protocol.WorkOrderInput{OrderID: orderID}
+		if idle, err := b.nothingWaits(ctx, order); err != nil {
+			return err
+		} else if idle {
+			in.Seen = &card
+		}
+		options := OrderOptions(card, orderID)
 		options.WorkflowExecutionErrorWhenAlreadyStarted = true
-		_, err := b.Temporal.ExecuteWorkflow(ctx, options, protocol.WorkOrder, protocol.WorkOrderInput{OrderID: orderID})
+		_, err := b.Temporal.ExecuteWorkflow(ctx, options, protocol.WorkOrder, in)
 		var running *serviceerror.WorkflowExecutionAlreadyStarted
 		if !errors.As(err, &running) {
 			return err
 		}
 		return b.Temporal.SignalWorkflow(ctx, protocol.WorkOrderID(orderID), "", protocol.Bell, nil)
 	}
-	_, err = b.Temporal.SignalWithStartWorkflow(ctx, protocol.WorkOrderID(orderID), protocol.Bell, nil, OrderOptions(order), protocol.WorkOrder, protocol.WorkOrderInput{OrderID: orderID})
+	_, err = b.Temporal.SignalWithStartWorkflow(ctx, protocol.WorkOrderID(orderID), protocol.Bell, nil, OrderOptions(card, orderID), protocol.WorkOrder, protocol.WorkOrderInput{OrderID: orderID})
 	return err
+}
+
+// nothingWaits tells whether an order has nothing that its workflow would have to act upon. It is asked once the bell was
+// read: what comes later rings anew.
+func (b *Bells) nothingWaits(ctx context.Context, o *models.WorkOrder) (bool, error) {
+	ctx = models.InAccount(ctx, o.AccountID)
+	for _, rows := range []*gorm.DB{
+		b.Store.Read(ctx).Model(&models.Action{}).Where("work_order_id = ? AND inbox AND outcome = ''", o.ID),
+		b.Store.Read(ctx).Model(&models.Item{}).Where("work_order_id = ?", o.ID),
+	} {
+		var found []string
+		if err := rows.Limit(1).Pluck("id", &found).Error; err != nil || len(found) > 0 {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 func (b *Bells) signalWithStart(ctx context.Context, id string, options client.StartWorkflowOptions, workflow string, input any) error {
@@ -214,18 +237,35 @@ func (b *Bells) signalWithStart(ctx context.Context, id string, options client.S
 }
 
 // OrderOptions are the options under which an order's workflow is started, wherever that is.
-func OrderOptions(o *models.WorkOrder) client.StartWorkflowOptions {
+func OrderOptions(card protocol.OrderCard, orderID string) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
-		ID:                    protocol.WorkOrderID(o.ID),
+		ID:                    protocol.WorkOrderID(orderID),
 		TaskQueue:             protocol.MainQueue,
 		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		StaticSummary:         o.DisplayNumber(),
-		TypedSearchAttributes: temporal.NewSearchAttributes(
-			temporal.NewSearchAttributeKeyKeyword(protocol.AttributeAccount).ValueSet(o.AccountID),
-			temporal.NewSearchAttributeKeyKeyword(protocol.AttributeNumber).ValueSet(o.DisplayNumber()),
-			temporal.NewSearchAttributeKeyKeyword(protocol.AttributeState).ValueSet(string(o.Lifecycle.State)),
-		),
+		StaticSummary:         card.Number,
+		TypedSearchAttributes: temporal.NewSearchAttributes(card.SearchAttributes()...),
 	}
+}
+
+// Card is what the workflow keeps of an order.
+func Card(ctx context.Context, store *models.Store, o *models.WorkOrder) (protocol.OrderCard, error) {
+	c := protocol.OrderCard{AccountID: o.AccountID, Number: o.DisplayNumber(), Address: o.Address.Line(), Lifecycle: o.Lifecycle}
+	if o.AssignedToAll {
+		c.Assignee = models.AssignToAll
+	} else if o.AssigneeID != nil {
+		users, err := models.Usernames(store.Read(models.InAccount(ctx, o.AccountID)), []string{*o.AssigneeID})
+		if err != nil {
+			return c, err
+		}
+		c.Assignee = users[*o.AssigneeID]
+	}
+	if o.DueDate != nil {
+		if due, err := time.Parse(time.DateOnly, string(*o.DueDate)); err == nil {
+			at := models.At(due)
+			c.Due = &at
+		}
+	}
+	return c, nil
 }
 
 // NotRunning tells whether err says that no run of a workflow is open.

@@ -226,6 +226,24 @@ func TestBellsAreAnsweredByLookingAndPhotosAreRendered(t *testing.T) {
 	require.True(t, last.outcome.Applied)
 }
 
+func TestARunThatWasToldItsRowsLooksOnlyWhenABellRings(t *testing.T) {
+	r := fresh(models.Created)
+	e := orderEnvironment(t, r)
+	seen := r.card()
+	var assigned, last *answers
+	looks := func() int { r.Lock(); defer r.Unlock(); return r.looks }
+	var untold, told int
+	e.RegisterDelayedCallback(func() { assigned = act(e, r, "assign", models.Assign, 5) }, time.Minute)
+	e.RegisterDelayedCallback(func() { untold = looks(); e.SignalWorkflow(protocol.Bell, nil) }, time.Hour)
+	e.RegisterDelayedCallback(func() { told = looks(); last = act(e, r, "delete", models.Delete, 6) }, 2*time.Hour)
+	e.ExecuteWorkflow(workflows.WorkOrder, protocol.WorkOrderInput{OrderID: "o", Seen: &seen})
+	require.NoError(t, e.GetWorkflowError())
+	require.True(t, assigned.outcome.Applied)
+	require.Zero(t, untold)
+	require.Equal(t, 1, told)
+	require.True(t, last.outcome.Applied)
+}
+
 func TestAnOrderWithoutARowEndsWithAnError(t *testing.T) {
 	var suite testsuite.WorkflowTestSuite
 	e := suite.NewTestWorkflowEnvironment()

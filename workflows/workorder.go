@@ -34,6 +34,14 @@ type shown struct {
 	due              models.Time
 }
 
+func shownOf(c protocol.OrderCard) shown {
+	s := shown{state: c.Lifecycle.State, number: c.Number, assignee: c.Assignee}
+	if c.Due != nil {
+		s.due = *c.Due
+	}
+	return s
+}
+
 // WorkOrder is one order's workflow: office actions arrive as updates, everything else by bells. It ends when the order
 // is closed or deleted; reopening starts a new run, which continues from the row.
 func WorkOrder(ctx workflow.Context, in protocol.WorkOrderInput) error {
@@ -46,12 +54,15 @@ func WorkOrder(ctx workflow.Context, in protocol.WorkOrderInput) error {
 	if err != nil {
 		return err
 	}
-	return o.run(ctx)
+	return o.run(ctx, in.Seen)
 }
 
-func (o *workOrder) run(ctx workflow.Context) error {
-	for {
-		if err := o.look(ctx); err != nil {
+func (o *workOrder) run(ctx workflow.Context, seen *protocol.OrderCard) error {
+	for ; ; seen = nil {
+		if seen != nil {
+			o.shown = shownOf(*seen) // the start brought its attributes
+			o.learn(ctx, *seen)
+		} else if err := o.look(ctx); err != nil {
 			return err
 		}
 		o.renderPhotos(ctx)
@@ -232,26 +243,14 @@ func (o *workOrder) show(ctx workflow.Context) {
 	if !o.loaded {
 		return
 	}
-	now := shown{state: c.Lifecycle.State, number: c.Number, assignee: c.Assignee}
-	if c.Due != nil {
-		now.due = *c.Due
-	}
+	now := shownOf(c)
 	if now == o.shown {
 		return
 	}
 	o.shown = now
-	updates := []temporal.SearchAttributeUpdate{
-		temporal.NewSearchAttributeKeyKeyword(protocol.AttributeAccount).ValueSet(c.AccountID),
-		temporal.NewSearchAttributeKeyKeyword(protocol.AttributeState).ValueSet(string(now.state)),
-		temporal.NewSearchAttributeKeyKeyword(protocol.AttributeNumber).ValueSet(now.number),
-	}
-	if now.assignee != "" {
-		updates = append(updates, temporal.NewSearchAttributeKeyKeyword(protocol.AttributeAssignee).ValueSet(now.assignee))
-	} else {
+	updates := c.SearchAttributes()
+	if c.Assignee == "" {
 		updates = append(updates, temporal.NewSearchAttributeKeyKeyword(protocol.AttributeAssignee).ValueUnset())
-	}
-	if c.Due != nil {
-		updates = append(updates, temporal.NewSearchAttributeKeyTime(protocol.AttributeDue).ValueSet(now.due.Time))
 	}
 	if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {
 		workflow.GetLogger(ctx).Error("search attributes were not set", "error", err)

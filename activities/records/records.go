@@ -32,7 +32,7 @@ func (r *Records) ApplyAction(ctx context.Context, in protocol.ApplyInput) (prot
 	if err != nil {
 		return protocol.ApplyResult{}, lasting(err)
 	}
-	card, err := r.card(ctx, order)
+	card, err := intake.Card(ctx, r.Store, order)
 	if err != nil {
 		return protocol.ApplyResult{}, err
 	}
@@ -132,7 +132,7 @@ func (r *Records) CatchUp(ctx context.Context, in protocol.CatchUpInput) (protoc
 	if order, err = models.One[models.WorkOrder](r.Store.Read(scoped).Where("id = ?", in.OrderID), "work order"); err != nil {
 		return protocol.OrderCard{}, lasting(err)
 	}
-	card, err := r.card(ctx, order)
+	card, err := intake.Card(ctx, r.Store, order)
 	if err != nil {
 		return card, err
 	}
@@ -203,28 +203,6 @@ func (r *Records) notice(ctx context.Context, order *models.WorkOrder, known mod
 		r.Bells.Poke()
 	}
 	return more, err
-}
-
-// card is what the workflow keeps of an order.
-func (r *Records) card(ctx context.Context, o *models.WorkOrder) (protocol.OrderCard, error) {
-	db := r.Store.Read(models.InAccount(ctx, o.AccountID))
-	c := protocol.OrderCard{AccountID: o.AccountID, Number: o.DisplayNumber(), Address: o.Address.Line(), Lifecycle: o.Lifecycle}
-	if o.AssignedToAll {
-		c.Assignee = models.AssignToAll
-	} else if o.AssigneeID != nil {
-		users, err := models.Usernames(db, []string{*o.AssigneeID})
-		if err != nil {
-			return c, err
-		}
-		c.Assignee = users[*o.AssigneeID]
-	}
-	if o.DueDate != nil {
-		if due, err := time.Parse(time.DateOnly, string(*o.DueDate)); err == nil {
-			at := models.At(due)
-			c.Due = &at
-		}
-	}
-	return c, nil
 }
 
 // unrendered tells whether a photo of the order waits for its renditions.

@@ -93,7 +93,9 @@ func assemble(ctx context.Context, c *parsed, log *slog.Logger) (_ *services, er
 	if err != nil {
 		return nil, fmt.Errorf("FIELDPROOF_FOLDER_ROOTS: %w", err)
 	}
-	s.temporal, err = client.NewLazyClient(client.Options{HostPort: c.TemporalAddress, Namespace: c.TemporalNamespace, Logger: sdklog.NewStructuredLogger(log)})
+	s.temporal, err = client.NewLazyClient(client.Options{HostPort: c.TemporalAddress, Namespace: c.TemporalNamespace, Logger: sdklog.NewStructuredLogger(log),
+		// Payloads are ids and states of some hundred bytes: packing them costs more than sending them.
+		ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}}})
 	if err != nil {
 		return nil, fmt.Errorf("FIELDPROOF_TEMPORAL_ADDRESS: %w", err)
 	}

@@ -1,12 +1,19 @@
 package protocol
 
-import "fieldproof/models"
+import (
+	"go.temporal.io/sdk/temporal"
+
+	"fieldproof/models"
+)
 
 // WorkOrderInput starts a run of an order.
 type WorkOrderInput struct {
 	OrderID string `json:"order_id"`
 	// Carried is what the run before this one knew; nil on a first run.
 	Carried *OrderCard `json:"carried,omitempty"`
+	// Seen is what whoever starts the run has just read of the rows, when nothing lies there that the run would have to act
+	// upon: it does not look again. A bell tells of everything later.
+	Seen *OrderCard `json:"seen,omitempty"`
 }
 
 // OrderCard is what a workflow knows of its order.
@@ -21,6 +28,22 @@ type OrderCard struct {
 	Unrendered bool `json:"unrendered,omitempty"`
 	// More tells that rows were left for the next look.
 	More bool `json:"more,omitempty"`
+}
+
+// SearchAttributes are what an operator finds the order by.
+func (c OrderCard) SearchAttributes() []temporal.SearchAttributeUpdate {
+	all := []temporal.SearchAttributeUpdate{
+		temporal.NewSearchAttributeKeyKeyword(AttributeAccount).ValueSet(c.AccountID),
+		temporal.NewSearchAttributeKeyKeyword(AttributeState).ValueSet(string(c.Lifecycle.State)),
+		temporal.NewSearchAttributeKeyKeyword(AttributeNumber).ValueSet(c.Number),
+	}
+	if c.Assignee != "" {
+		all = append(all, temporal.NewSearchAttributeKeyKeyword(AttributeAssignee).ValueSet(c.Assignee))
+	}
+	if c.Due != nil {
+		all = append(all, temporal.NewSearchAttributeKeyTime(AttributeDue).ValueSet(c.Due.Time))
+	}
+	return all
 }
 
 // ActInput is one action on its way to an order.
