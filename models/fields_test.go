@@ -58,8 +58,10 @@ func TestNothingOfAFieldIsForgotten(t *testing.T) {
 		}
 	}
 	kinds := map[models.FieldKind][]string{
-		models.Code: {"string"}, models.Text: {"string", "*string"}, models.RichText: {"string"}, models.Choice: {"string", "*string", "*models.QAPolicy"}, models.ZipCode: {"string"},
-		models.Day: {"*models.Date"}, models.TimeOfDay: {"*string"}, models.Coordinate: {"*float64"}, models.Object: {"map[string]interface {}"}, models.Texts: {"map[string]string"},
+		models.Code: {"string"}, models.Text: {"string", "*string"}, models.RichText: {"string"}, models.Choice: {"string", "*string", "*models.QAPolicy"},
+		models.ZipCode: {"string"},
+		models.Day:     {"*models.Date"}, models.TimeOfDay: {"*string"}, models.Coordinate: {"*float64"}, models.Object: {"map[string]interface {}"},
+		models.Texts:   {"map[string]string"},
 		models.OneText: nil, models.Beside: nil,
 	}
 	headers, columns := map[string]string{}, map[string]bool{}
@@ -76,9 +78,11 @@ func TestNothingOfAFieldIsForgotten(t *testing.T) {
 		assert.False(t, f.Column != models.Nowhere && columns[f.Column], "%s: another field has the column %s", f.Name, f.Column)
 		columns[f.Column] = true
 		assert.Contains(t, []models.Sending{models.NotSent, models.SentAlways, models.SentIfAny}, f.Sent, "%s: whether it is sent", f.Name)
-		assert.Contains(t, []models.Owner{models.OfNobody, models.OfAnyone, models.OfIntegration, models.Shared, models.OfPhone}, f.Owner, "%s: who writes it", f.Name)
+		assert.Contains(t, []models.Owner{models.OfNobody, models.OfAnyone, models.OfIntegration, models.Shared, models.OfPhone}, f.Owner,
+			"%s: who writes it", f.Name)
 		assert.Contains(t, []models.Audience{models.ForOffice, models.ForField, models.ForClient}, f.Seen, "%s: who sees it", f.Name)
-		assert.Contains(t, []models.WorkTypeRule{models.Left, models.Filled, models.Replaced, models.Merged, models.Added}, f.Rule, "%s: what a work type does with it", f.Name)
+		assert.Contains(t, []models.WorkTypeRule{models.Left, models.Filled, models.Replaced, models.Merged, models.Added}, f.Rule,
+			"%s: what a work type does with it", f.Name)
 		_, set := workType[f.Name]
 		assert.Equal(t, f.Rule != models.Left && f.Name != "due_date", set, "%s: its rule and WorkTypeFields disagree", f.Name)
 		if f.Sent != models.NotSent {
@@ -87,7 +91,8 @@ func TestNothingOfAFieldIsForgotten(t *testing.T) {
 		}
 		if f.Kind == models.TimeOfDay {
 			of := models.FieldNamed(f.Of)
-			assert.True(t, of != nil && of.Kind == models.Day && of.Owner == f.Owner && of.Seen == f.Seen, "%s: the day that it belongs to, of the same owner and audience", f.Name)
+			assert.True(t, of != nil && of.Kind == models.Day && of.Owner == f.Owner && of.Seen == f.Seen,
+				"%s: the day that it belongs to, of the same owner and audience", f.Name)
 		}
 		for _, h := range f.EveryHeader() {
 			assert.Equal(t, models.PlainHeader(h), h, "%s: a header in letters and digits", f.Name)

@@ -15,7 +15,8 @@ import (
 
 // TestEveryColumnIsReadAgain exports an order that has everything, and imports it.
 func TestEveryColumnIsReadAgain(t *testing.T) {
-	o := &models.WorkOrder{WorkOrderFields: models.WorkOrderFields{WorkOrderNumber: "N-1", ClientCode: "C"}, FieldStatus: models.FieldViewed, Lifecycle: models.Lifecycle{State: models.Assigned}}
+	o := &models.WorkOrder{WorkOrderFields: models.WorkOrderFields{WorkOrderNumber: "N-1", ClientCode: "C"}, FieldStatus: models.FieldViewed,
+		Lifecycle: models.Lifecycle{State: models.Assigned}}
 	o.Take(house.Everything(), models.OfAnyone, models.OfIntegration, models.Shared)
 	line, err := sheets.Line(o, "crew", []models.Task{{TaskFields: models.TaskFields{Name: "Lawn cut"}}})
 	require.NoError(t, err)
@@ -32,7 +33,8 @@ func TestEveryColumnIsReadAgain(t *testing.T) {
 		require.Len(t, orders, 1)
 		in := &orders[0]
 		require.Empty(t, in.Problems, kind)
-		require.Equal(t, []any{"N-1", "C", "Lawn cut", "Rush", "Viewed", "crew"}, []any{in.Number, in.ClientCode, in.Tasks[0].Name, *in.Status, *in.FieldStatus, *in.Assignee})
+		require.Equal(t, []any{"N-1", "C", "Lawn cut", "Rush", "Viewed", "crew"}, []any{in.Number, in.ClientCode, in.Tasks[0].Name, *in.Status,
+			*in.FieldStatus, *in.Assignee})
 		var read models.WorkOrderFields
 		read.Take(in, models.OfAnyone, models.OfIntegration, models.Shared)
 		for _, f := range models.Fields {

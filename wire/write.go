@@ -64,7 +64,8 @@ func Services(tasks []models.Task) []Service {
 
 // OrderOf writes an order for the field: without what only the office may see. number is what the peer knows it by;
 // template gives the survey of a task in line.
-func OrderOf(o *models.WorkOrder, number string, tasks []models.Task, zone *time.Location, template func(t *models.Task) (json.RawMessage, error)) (Order, error) {
+func OrderOf(o *models.WorkOrder, number string, tasks []models.Task, zone *time.Location,
+	template func(t *models.Task) (json.RawMessage, error)) (Order, error) {
 	services, err := servicesOf(tasks, template)
 	if err != nil {
 		return nil, err
