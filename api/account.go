@@ -11,6 +11,7 @@ import (
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 
+	"fieldproof/intake"
 	"fieldproof/media"
 	"fieldproof/models"
 )
@@ -120,7 +121,7 @@ func (s *Server) signUp(c *call, in SignUp) (*SignedUp, error) {
 	if err := c.limited(ctx, models.Limit{Key: "signup/" + models.Network(c.ClientIP()), Most: mostSignUps, Window: signUpsWindow}); err != nil {
 		return nil, err
 	}
-	account, user, err := CreateAccount(ctx, s.Store, s.Intake, c.newID("account"), in)
+	account, user, err := s.Intake.CreateAccount(ctx, c.newID("account"), intake.NewAccount(in))
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm"
 
 	"fieldproof/activities/webhooks"
+	"fieldproof/intake"
 	"fieldproof/models"
 	"fieldproof/remotes"
 )
@@ -117,7 +118,7 @@ func (c *call) setFields(d *models.Destination, in DestinationFields, secrets *m
 	var settings models.DestinationSettings
 	if len(in.Settings) > 0 {
 		if err := decode(in.Settings, &settings); err != nil {
-			return prefixed("settings", err)
+			return intake.Within("settings", err)
 		}
 	}
 	d.Name, d.Kind, d.Settings = strings.TrimSpace(in.Name), in.Kind, settings

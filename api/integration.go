@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"fieldproof/intake"
 	"fieldproof/models"
 	"fieldproof/remotes"
 )
@@ -107,7 +108,7 @@ func (c *call) setIntegration(i *models.Integration, in IntegrationFields, secre
 	var settings models.IntegrationSettings
 	if len(in.Settings) > 0 && string(in.Settings) != "null" {
 		if err := decode(in.Settings, &settings); err != nil {
-			return prefixed("settings", err)
+			return intake.Within("settings", err)
 		}
 	}
 	i.ClientCode, i.Name, i.Kind = in.ClientCode, in.Name, in.Kind

@@ -40,13 +40,22 @@ func (s *Server) photoRoutes() []route {
 			return c.showPhoto(item)
 		}),
 		patch[PhotoFields]("/photos/:id", anyMember, "Re-label, move, caption or review a photo", s.patchPhoto),
-		remove("/photos/:id", anyMember, "Delete a photo; it can be restored", func(c *call) error { return c.setDeleted(true) }),
-		define(http.MethodPost, "/photos/:id/restore", anyMember, http.StatusOK, "Bring a deleted photo back", func(c *call, _ nothing) (models.PhotoView, error) {
-			if err := c.setDeleted(false); err != nil {
-				return models.PhotoView{}, err
-			}
+		remove("/photos/:id", anyMember, "Delete a photo; it can be restored", func(c *call) error {
 			item, err := c.photo()
 			if err != nil {
+				return err
+			}
+			return s.Intake.DeleteItem(c.ctx(), item.ID, c.member)
+		}),
+		define(http.MethodPost, "/photos/:id/restore", anyMember, http.StatusOK, "Bring a deleted photo back", func(c *call, _ nothing) (models.PhotoView, error) {
+			item, err := c.photo()
+			if err != nil {
+				return models.PhotoView{}, err
+			}
+			if err := s.Intake.RestoreItem(c.ctx(), item.ID, c.member); err != nil {
+				return models.PhotoView{}, err
+			}
+			if item, err = c.photo(); err != nil {
 				return models.PhotoView{}, err
 			}
 			return c.showPhoto(item)
@@ -315,172 +324,21 @@ func (p *patientReader) Read(b []byte) (int, error) {
 
 func (p *patientReader) Close() error { return p.r.Close() }
 
-// mayEdit tells whether the member may change the photo: office users every one, the crew their own.
-func (c *call) mayEdit(item *models.Item) error {
-	if c.member.May(models.EditAllItems) || (item.UploadedBy == c.member.ID && c.member.May(models.EditOwnItems)) {
-		return nil
-	}
-	return c.may(models.EditAllItems)
-}
-
-// errPhotoMoved says that somebody else changed a photo between reading and writing it.
-var errPhotoMoved = errors.New("the photo was changed meanwhile")
-
-func (s *Server) patchPhoto(c *call, patch mergePatch) (view models.PhotoView, err error) {
-	for range 10 {
-		if view, err = c.tryPatchPhoto(patch); !errors.Is(err, errPhotoMoved) {
-			break
-		}
-	}
-	return view, err
-}
-
-func (c *call) tryPatchPhoto(patch mergePatch) (models.PhotoView, error) {
-	s := c.server
+func (s *Server) patchPhoto(c *call, patch mergePatch) (models.PhotoView, error) {
 	item, err := c.photo()
 	if err != nil {
 		return models.PhotoView{}, err
 	}
-	fields := PhotoFields{item.WorkOrderID, item.TaskID, item.EvidenceType, item.Notes, item.Review, item.ReviewReason}
-	before := fields
-	if err := merge(&fields, patch); err != nil {
+	item, err = s.Intake.EditItem(c.ctx(), item.ID, c.member, func(f *intake.ItemFields) error {
+		fields := PhotoFields(*f)
+		err := merge(&fields, patch)
+		*f = intake.ItemFields(fields)
+		return err
+	})
+	if err != nil {
 		return models.PhotoView{}, err
-	}
-	relabelled := fields.EvidenceType != before.EvidenceType || fields.Notes != before.Notes || fields.WorkOrderID != before.WorkOrderID || !same(fields.TaskID, before.TaskID)
-	reviewed := fields.Review != before.Review || fields.Reason != before.Reason
-	if relabelled || !reviewed {
-		if err := c.mayEdit(item); err != nil {
-			return models.PhotoView{}, err
-		}
-	}
-	if reviewed {
-		if err := c.may(models.ReviewOrders); err != nil {
-			return models.PhotoView{}, err
-		}
-	}
-	if relabelled || reviewed {
-		if err := c.savePhoto(item, before, fields, relabelled); err != nil {
-			return models.PhotoView{}, err
-		}
-		s.Intake.Bells.Poke()
 	}
 	return c.showPhoto(item)
-}
-
-func same(a, b *string) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
-
-func (c *call) savePhoto(item *models.Item, before, fields PhotoFields, relabelled bool) error {
-	var problems models.Problems
-	switch fields.Review {
-	case models.ReviewPending, models.ReviewApproved:
-		fields.Reason = ""
-	case models.ReviewRejected:
-		if strings.TrimSpace(fields.Reason) == "" {
-			problems.Add("reason", "Say why: the crew reads it.")
-		}
-	default:
-		problems.Add("review", "Choose pending, approved or rejected.")
-	}
-	if len(fields.EvidenceType) > 60 {
-		problems.Add("evidence_type", "At most 60 characters.")
-	}
-	if len(fields.Notes) > 20_000 || len(fields.Reason) > 10_000 {
-		problems.Add("notes", "At most 20000 characters.")
-	}
-	if err := problems.Err(); err != nil {
-		return err
-	}
-	return c.server.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		target, err := tx.OrderForUpdate(fields.WorkOrderID)
-		if err != nil || !c.member.Sees(target) {
-			return models.InvalidField("work_order_id", "There is no such work order.")
-		}
-		have, err := models.One[models.Item](tx.Locked().Where("id = ?", item.ID), "photo")
-		if err != nil {
-			return err
-		}
-		if have.Revision != item.Revision || have.Review != item.Review || have.WorkOrderID != item.WorkOrderID || (have.DeletedAt == nil) != (item.DeletedAt == nil) {
-			return errPhotoMoved // decided anew on what stands now
-		}
-		if fields.WorkOrderID != before.WorkOrderID && same(fields.TaskID, before.TaskID) {
-			fields.TaskID = nil // its task belongs to the order that it leaves
-		}
-		if fields.TaskID != nil {
-			if _, err := models.One[models.Task](tx.Where("id = ? AND work_order_id = ?", *fields.TaskID, target.ID), "task"); err != nil {
-				return models.InvalidField("task_id", "The order has no task %s.", *fields.TaskID)
-			}
-		}
-		item.WorkOrderID, item.TaskID, item.EvidenceType, item.Notes = target.ID, fields.TaskID, strings.ToLower(strings.TrimSpace(fields.EvidenceType)), fields.Notes
-		item.Review, item.ReviewReason = fields.Review, fields.Reason
-		if item.Review != before.Review {
-			item.ApprovedWith = ""
-		}
-		if relabelled {
-			item.Revision++
-			if !c.member.Office() && item.Review == models.ReviewApproved {
-				item.Review = models.ReviewPending // the office has not seen it so
-			}
-		}
-		err = tx.Select("work_order_id", "task_id", "evidence_type", "notes", "review", "review_reason", "approved_with", "revision").Updates(item).Error
-		if err != nil {
-			return err
-		}
-		if fields.WorkOrderID != before.WorkOrderID {
-			from, err := tx.OrderForUpdate(before.WorkOrderID)
-			if err != nil {
-				return err
-			}
-			if err := c.tellItems(tx, from, item, "moved away"); err != nil {
-				return err
-			}
-		}
-		return c.tellItems(tx, target, item, "")
-	})
-}
-
-// tellItems writes into an order's history that an item of it changed.
-func (c *call) tellItems(tx *models.Tx, o *models.WorkOrder, item *models.Item, reason string) error {
-	e := &models.HistoryEvent{Type: models.TypeUpdated, ActorID: c.member.ID, Actor: c.member.Username, Reason: reason,
-		Details: models.EventDetails{Fields: []string{"photos"}, ItemIDs: []string{item.ID}}}
-	if err := tx.Record(o, e); err != nil {
-		return err
-	}
-	return tx.SaveOrder(o)
-}
-
-func (c *call) setDeleted(deleted bool) error {
-	item, err := c.photo()
-	if err != nil {
-		return err
-	}
-	if err := c.mayEdit(item); err != nil {
-		return err
-	}
-	if (item.DeletedAt != nil) == deleted {
-		return nil
-	}
-	reason := "photo restored"
-	if deleted {
-		reason = "photo deleted"
-	}
-	defer c.server.Intake.Bells.Poke()
-	return c.server.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		o, err := tx.OrderForUpdate(item.WorkOrderID)
-		if err != nil {
-			return err
-		}
-		item, err = models.Edit(tx, "photo", func(i *models.Item) error {
-			if i.DeletedAt = nil; deleted {
-				i.DeletedAt = ptr(models.Now())
-			}
-			i.Revision++
-			return nil
-		}, "id = ?", item.ID)
-		if err != nil {
-			return err
-		}
-		return c.tellItems(tx, o, item, reason)
-	})
 }
 
 // original answers with the bytes as they were taken: they never change, so a browser may keep them.

@@ -136,12 +136,7 @@ func (c *call) actionID() string {
 }
 
 // may returns a [models.Forbidden] error when the member lacks a privilege.
-func (c *call) may(p models.Privilege) error {
-	if c.member.May(p) {
-		return nil
-	}
-	return models.Errorf(models.Forbidden, "Your role, %s, lacks the privilege %s. An admin can give it.", c.member.Role, p)
-}
+func (c *call) may(p models.Privilege) error { return c.member.Need(p) }
 
 // pathOf is the route's path as OpenAPI writes it.
 func (r *route) pathOf() string {

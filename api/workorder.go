@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -188,18 +187,14 @@ func (s *Server) createOrder(c *call, in NewWorkOrder) (Order, error) {
 			return Order{}, err
 		}
 	}
-	return c.makeOrder(intake.NewOrder{ID: c.newID("work order"), Fields: in.WorkOrderFields, Tasks: in.Tasks, Assignee: in.Assignee, WorkType: in.WorkType, By: c.member})
-}
-
-func (c *call) makeOrder(n intake.NewOrder) (Order, error) {
-	o, actionID, err := c.server.Intake.CreateOrder(c.ctx(), n)
+	o, actionID, err := s.Intake.CreateOrder(c.ctx(), intake.NewOrder{ID: c.newID("work order"), Fields: in.WorkOrderFields, Tasks: in.Tasks, Assignee: in.Assignee, WorkType: in.WorkType, By: c.member})
 	if err != nil {
 		return Order{}, err
 	}
 	if actionID != "" {
-		if err := c.server.Actions.AssignAtCreation(c.ctx(), o, actionID); err != nil {
+		if err := s.Actions.AssignAtCreation(c.ctx(), o, actionID); err != nil {
 			// The order and its assignment are durable: they go on by themselves.
-			c.server.Log.Warn("a new order's assignment has not been answered yet", "order", o.ID, "error", err)
+			s.Log.Warn("a new order's assignment has not been answered yet", "order", o.ID, "error", err)
 		}
 	}
 	c.Header("Location", "/api/v1/work-orders/"+o.ID)
@@ -233,20 +228,9 @@ func (s *Server) viewOrder(c *call, _ nothing) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
-	if !o.IsAssignedTo(c.member.ID) || c.member.Office() {
-		return c.show(o)
-	}
-	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		o, err = tx.OrderForUpdate(o.ID)
-		if err != nil {
-			return err
-		}
-		return tx.FirstLook(o, c.member)
-	})
-	if err != nil {
+	if o, err = s.Intake.Look(c.ctx(), o, c.member); err != nil {
 		return Order{}, err
 	}
-	s.Intake.Bells.Poke()
 	return c.show(o)
 }
 
@@ -255,47 +239,12 @@ func (s *Server) duplicateOrder(c *call, _ nothing) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
-	tasks, err := models.TasksOf(s.Store.Read(c.ctx()), o.ID)
+	made, err := s.Intake.DuplicateOrder(c.ctx(), c.newID("work order"), o, c.member)
 	if err != nil {
 		return Order{}, err
 	}
-	n := intake.NewOrder{ID: c.newID("work order"), Fields: o.WorkOrderFields, WorkType: o.WorkType, Filled: true, By: c.member}
-	n.Fields.Priority, n.Fields.ClientStatus = models.PriorityNormal, ""
-	for _, t := range tasks[o.ID] {
-		if t.SurveyHash != "" { // the duplicate keeps the form as it is, also when the account's own has changed
-			if t.TaskFields.Survey, err = models.TemplateOf(s.Store.Read(c.ctx()), t.SurveyHash); err != nil {
-				return Order{}, err
-			}
-		}
-		n.Tasks = append(n.Tasks, t.TaskFields)
-	}
-	for range 20 {
-		if n.Fields.WorkOrderNumber, err = s.nextDuplicate(c, o); err != nil {
-			return Order{}, err
-		}
-		made, err := c.makeOrder(n)
-		if models.KindOf(err) != models.Conflict { // another duplicate took the number meanwhile
-			return made, err
-		}
-	}
-	return Order{}, models.Errorf(models.Unavailable, "Other duplicates of this order are just being made: try again.")
-}
-
-// nextDuplicate finds the first free number of the form {number}__{n}.
-func (s *Server) nextDuplicate(c *call, o *models.WorkOrder) (string, error) {
-	var taken []string
-	err := s.Store.Read(c.ctx()).Model(&models.WorkOrder{}).Where("client_code = ? AND number LIKE ? ESCAPE '\\' AND NOT hidden", o.ClientCode, escapeLike(o.WorkOrderNumber)+"\\_\\_%").Pluck("number", &taken).Error
-	highest := 0
-	for _, number := range taken {
-		if n, err := strconv.Atoi(strings.TrimPrefix(number, o.WorkOrderNumber+"__")); err == nil {
-			highest = max(highest, n)
-		}
-	}
-	return fmt.Sprintf("%s__%d", o.WorkOrderNumber, highest+1), err
-}
-
-func escapeLike(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
+	c.Header("Location", "/api/v1/work-orders/"+made.ID)
+	return c.reread(made.ID)
 }
 
 func (s *Server) listEvents(c *call) (list[models.EventView], error) {
@@ -334,51 +283,51 @@ func (c *call) ifMatch() (*int64, error) {
 	return &version, nil
 }
 
-// patchOrder edits fields and tasks in one transaction, with one event that names what changed.
+// patchOrder reads a patch of fields and tasks: tasks are merged by id.
 func (s *Server) patchOrder(c *call, patch mergePatch) (Order, error) {
 	o, err := c.order()
 	if err != nil {
 		return Order{}, err
 	}
-	want, err := c.ifMatch()
-	if err != nil {
+	edit := intake.OrderEdit{ID: o.ID, By: c.member}
+	if edit.Version, err = c.ifMatch(); err != nil {
 		return Order{}, err
 	}
 	rest, tasks, err := splitPatch(patch)
 	if err != nil {
 		return Order{}, err
 	}
-	if err := c.mayPatch(rest, tasks); err != nil {
+	if len(rest) > 0 {
+		text, err := json.Marshal(rest)
+		if err != nil {
+			return Order{}, err
+		}
+		edit.Fields = func(f *models.WorkOrderFields) error { return merge(f, text) }
+	}
+	for i, raw := range tasks {
+		t, err := patchTask(raw)
+		if err != nil {
+			return Order{}, intake.Within(fmt.Sprintf("tasks[%d]", i), err)
+		}
+		edit.Tasks = append(edit.Tasks, t)
+	}
+	if o, err = s.Intake.EditOrder(c.ctx(), edit); err != nil {
 		return Order{}, err
 	}
-	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		if o, err = tx.OrderForUpdate(o.ID); err != nil {
-			return err
-		}
-		if want != nil && *want != o.Version {
-			return models.Errorf(models.Stale, "The work order has changed since you read it: it is at version %d. Read it again and repeat.", o.Version)
-		}
-		if o.Lifecycle.State == models.Closed {
-			return &models.Error{Kind: models.Conflict, Message: "A closed work order is not edited: reopen it first.", State: o.Lifecycle.State, Allowed: o.Lifecycle.Allowed(models.Facts{})}
-		}
-		changed, err := c.mergeOrder(tx, o, rest, tasks)
-		if err != nil || len(changed) == 0 {
-			return err
-		}
-		if o.HasAssignee() && (o.FieldStatus == models.FieldViewed || o.FieldStatus == models.FieldNew) && c.member.Office() {
-			o.FieldStatus = models.FieldUpdated
-		}
-		e := &models.HistoryEvent{Type: models.TypeUpdated, ActorID: c.member.ID, Actor: c.member.Username, Details: models.EventDetails{Fields: changed}}
-		if err := tx.Record(o, e); err != nil {
-			return err
-		}
-		return tx.SaveOrder(o)
-	})
-	if err != nil {
-		return Order{}, err
-	}
-	s.Intake.Bells.Poke()
 	return c.reread(o.ID)
+}
+
+func patchTask(raw json.RawMessage) (intake.TaskEdit, error) {
+	var given PatchedTask
+	if err := decode(raw, &given); err != nil {
+		return intake.TaskEdit{}, err
+	}
+	return intake.TaskEdit{ID: given.ID, Remove: given.Remove, Change: func(f *models.TaskFields) error {
+		merged := PatchedTask{TaskFields: *f}
+		err := merge(&merged, mergePatch(raw))
+		*f = merged.TaskFields
+		return err
+	}}, nil
 }
 
 // splitPatch takes the tasks out of a patch: they are merged by id, not replaced.
@@ -409,209 +358,6 @@ func splitPatch(patch mergePatch) (rest map[string]json.RawMessage, tasks []json
 		delete(rest, "tasks")
 	}
 	return rest, tasks, nil
-}
-
-// mayPatch lets those who may only add tasks do no more than that.
-func (c *call) mayPatch(rest map[string]json.RawMessage, tasks []json.RawMessage) error {
-	if c.member.May(models.EditOrders) {
-		return nil
-	}
-	if err := c.may(models.AddTasks); err != nil {
-		return c.may(models.EditOrders)
-	}
-	if len(rest) > 0 {
-		return c.may(models.EditOrders)
-	}
-	for _, raw := range tasks {
-		var t struct {
-			ID string `json:"id"`
-		}
-		if json.Unmarshal(raw, &t) == nil && t.ID != "" {
-			return c.may(models.EditOrders)
-		}
-	}
-	return nil
-}
-
-func (c *call) mergeOrder(tx *models.Tx, o *models.WorkOrder, rest map[string]json.RawMessage, tasks []json.RawMessage) (changed []string, err error) {
-	before, err := json.Marshal(o.WorkOrderFields)
-	if err != nil {
-		return nil, err
-	}
-	text, err := json.Marshal(rest)
-	if err != nil {
-		return nil, err
-	}
-	fields := o.WorkOrderFields
-	if err := merge(&fields, text); err != nil {
-		return nil, err
-	}
-	fields.Normalise()
-	var problems models.Problems
-	fields.Check(&problems)
-	if err := problems.Err(); err != nil {
-		return nil, err
-	}
-	after, err := json.Marshal(fields)
-	if err != nil {
-		return nil, err
-	}
-	changed = differing(before, after)
-	if err := ownedByIntegration(o, &fields); err != nil {
-		return nil, err
-	}
-	moved := fields.Address != o.Address
-	o.WorkOrderFields = fields
-	if moved {
-		property, err := tx.PropertyAt(o.AccountID, o.Address, o.Latitude, o.Longitude)
-		if err != nil {
-			return nil, err
-		}
-		o.PropertyID = property.ID
-	}
-	taskChanges, err := mergeTasks(tx, o, tasks)
-	if taskChanges {
-		changed = append(changed, "tasks")
-	}
-	return changed, err
-}
-
-// ownedByIntegration refuses what only the integration of an order writes.
-func ownedByIntegration(o *models.WorkOrder, fields *models.WorkOrderFields) error {
-	if o.IntegrationID == nil {
-		return nil
-	}
-	var problems models.Problems
-	for _, f := range models.Fields {
-		if f.Owner == models.OfIntegration && f.Differs(&o.WorkOrderFields, fields) {
-			problems.Add(f.Name, "This belongs to the integration that the order came by: it changes with the client's own system.")
-		}
-	}
-	return problems.Err()
-}
-
-// differing lists the members in which two JSON objects differ.
-func differing(a, b []byte) []string {
-	var before, after map[string]json.RawMessage
-	if json.Unmarshal(a, &before) != nil || json.Unmarshal(b, &after) != nil {
-		return nil
-	}
-	var names []string
-	for name, v := range after {
-		if string(before[name]) != string(v) {
-			names = append(names, name)
-		}
-	}
-	for name := range before {
-		if _, there := after[name]; !there {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-func mergeTasks(tx *models.Tx, o *models.WorkOrder, patches []json.RawMessage) (bool, error) {
-	if len(patches) == 0 {
-		return false, nil
-	}
-	all, err := models.TasksOf(tx.DB, o.ID)
-	if err != nil {
-		return false, err
-	}
-	tasks := all[o.ID]
-	var save, removed []models.Task
-	for i, raw := range patches {
-		prefix := fmt.Sprintf("tasks[%d]", i)
-		var p PatchedTask
-		if err := decode(raw, &p); err != nil {
-			return false, prefixed(prefix, err)
-		}
-		if p.ID == "" {
-			p.TaskFields.Normalise()
-			t := models.Task{ID: models.NewID(), AccountID: o.AccountID, WorkOrderID: o.ID, TaskFields: p.TaskFields}
-			if err := tx.SetSurvey(&t, prefix+"."); err != nil {
-				return false, err
-			}
-			if n := len(tasks); n > 0 {
-				t.Position = tasks[n-1].Position + 1
-			}
-			tasks = append(tasks, t)
-			save = append(save, t)
-			continue
-		}
-		at := slices.IndexFunc(tasks, func(t models.Task) bool { return t.ID == p.ID })
-		if at < 0 {
-			return false, models.InvalidField(prefix+".id", "The order has no task %s; leave the id out to add one.", p.ID)
-		}
-		if p.Remove {
-			if err := taskIsEmpty(tx, tasks[at], prefix); err != nil {
-				return false, err
-			}
-			removed = append(removed, tasks[at])
-			tasks = slices.Delete(tasks, at, at+1)
-			continue
-		}
-		merged := PatchedTask{ID: p.ID, TaskFields: tasks[at].TaskFields}
-		if err := merge(&merged, mergePatch(raw)); err != nil {
-			return false, prefixed(prefix, err)
-		}
-		merged.TaskFields.Normalise()
-		otherSurvey := merged.SurveyID != tasks[at].SurveyID || len(merged.Survey) > 0
-		tasks[at].TaskFields = merged.TaskFields
-		if otherSurvey {
-			if err := tx.SetSurvey(&tasks[at], prefix+"."); err != nil {
-				return false, err
-			}
-		}
-		save = append(save, tasks[at])
-	}
-	fields := make([]models.TaskFields, len(tasks))
-	for i := range tasks {
-		fields[i] = tasks[i].TaskFields
-	}
-	var problems models.Problems
-	models.CheckTasks(&problems, fields)
-	if err := problems.Err(); err != nil {
-		return false, err
-	}
-	for _, t := range removed {
-		if err := tx.Where("id = ?", t.ID).Delete(&models.Task{}).Error; err != nil {
-			return false, err
-		}
-	}
-	for _, t := range save {
-		t.CleanName = models.CleanTaskName(t.Name)
-		if err := tx.Save(&t).Error; err != nil {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-func prefixed(prefix string, err error) error {
-	var known *models.Error
-	if errors.As(err, &known) {
-		copied := *known
-		copied.Fields = slices.Clone(known.Fields)
-		for i := range copied.Fields {
-			copied.Fields[i].Field = prefix + "." + copied.Fields[i].Field
-		}
-		return &copied
-	}
-	return err
-}
-
-func taskIsEmpty(tx *models.Tx, t models.Task, prefix string) error {
-	var n int64
-	if err := tx.Model(&models.Item{}).Where("task_id = ?", t.ID).Count(&n).Error; err != nil {
-		return err
-	}
-	if n > 0 {
-		return &models.Error{Kind: models.Conflict, Message: fmt.Sprintf("The task %q has %d items and stays.", t.Name, n),
-			Fields: []models.FieldError{{Field: prefix, Message: "Move its items to another task first."}}}
-	}
-	return nil
 }
 
 // names maps the uploaders of items to their usernames.

@@ -2,7 +2,12 @@ package intake
 
 import (
 	"context"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
+
+	"gorm.io/gorm"
 
 	"fieldproof/models"
 )
@@ -29,47 +34,42 @@ func (in *Intake) CreateOrder(ctx context.Context, n NewOrder) (order *models.Wo
 	if err != nil {
 		return nil, "", err
 	}
-	today := models.Date(models.Now().In(account.Location()).Format(time.DateOnly))
-	filledBy, err := in.fill(models.InAccount(ctx, n.By.AccountID), &n, today)
-	if err != nil {
-		return nil, "", err
+	f := fresh{fields: n.Fields, tasks: n.Tasks, assignee: n.Assignee, filledBy: n.WorkType, today: today(account)}
+	if !n.Filled {
+		w, err := in.workType(models.InAccount(ctx, n.By.AccountID), &n)
+		if err != nil {
+			return nil, "", err
+		}
+		f.fill(w)
 	}
-	if n.Fields.DueDate == nil {
-		n.Fields.DueDate = &today
-	}
-	n.Fields.Normalise()
-	for i := range n.Tasks {
-		n.Tasks[i].Normalise()
-	}
+	f.dueToday()
 	var problems models.Problems
-	n.Fields.Check(&problems)
-	models.CheckTasks(&problems, n.Tasks)
+	f.check(&problems)
 	if err := problems.Err(); err != nil {
 		return nil, "", err
 	}
 
-	err = in.Store.Write(models.InAccount(ctx, n.By.AccountID), func(tx *models.Tx) error {
-		if n.Assignee != "" && n.Assignee != models.AssignToAll {
-			if _, err := tx.UserByName(n.Assignee); err != nil {
-				return models.InvalidField("assignee", "The account has no active user %q.", n.Assignee)
+	err = in.write(ctx, n.By, func(tx *models.Tx) error {
+		if f.assignee != "" && f.assignee != models.AssignToAll {
+			if _, err := tx.UserByName(f.assignee); err != nil {
+				return models.InvalidField("assignee", "The account has no active user %q.", f.assignee)
 			}
 		}
-		order = &models.WorkOrder{ID: n.ID, AccountID: n.By.AccountID, WorkOrderFields: n.Fields, WorkType: filledBy, CreatedBy: n.By.ID}
-		if n.Assignee != "" {
+		if f.assignee != "" {
 			actionID = models.DerivedID("assign at creation", n.ID)
 		}
-		if again, err := models.One[models.WorkOrder](tx.Where("id = ?", n.ID), "work order"); models.KindOf(err) != models.NotFound {
-			order = again
-			return err
+		if order, err = models.One[models.WorkOrder](tx.Where("id = ?", n.ID), "work order"); models.KindOf(err) != models.NotFound {
+			return err // the same request again
 		}
-		e := &models.HistoryEvent{Type: models.TypeCreated, ToState: models.Created, ActorID: n.By.ID, Actor: n.By.Username}
-		if err := tx.CreateOrder(order, n.Tasks, e); err != nil {
+		order = &models.WorkOrder{ID: n.ID, AccountID: n.By.AccountID, WorkOrderFields: f.fields, WorkType: f.filledBy, CreatedBy: n.By.ID}
+		by := handOf(n.By)
+		e := by.event(models.TypeCreated)
+		e.ToState = models.Created
+		if err := tx.CreateOrder(order, f.tasks, e); err != nil {
 			return err
 		}
 		if actionID != "" {
-			a := &models.Action{ID: actionID, AccountID: order.AccountID, WorkOrderID: order.ID, Event: models.Assign, ActorID: n.By.ID, Inbox: true,
-				Parameters: models.ActionParameters{Assignee: n.Assignee}}
-			if err := tx.SaveAction(a); err != nil {
+			if err := by.wish(tx, order, actionID, models.Assign, models.ActionParameters{Assignee: f.assignee}); err != nil {
 				return err
 			}
 		}
@@ -82,25 +82,105 @@ func (in *Intake) CreateOrder(ctx context.Context, n NewOrder) (order *models.Wo
 	return order, actionID, nil
 }
 
-// fill applies the order's work type and returns its name, "" when there is none.
-func (in *Intake) fill(ctx context.Context, n *NewOrder, today models.Date) (string, error) {
-	if n.Filled {
-		return n.WorkType, nil
-	}
+// workType is what fills an order that a member makes; nil for none.
+func (in *Intake) workType(ctx context.Context, n *NewOrder) (*models.WorkType, error) {
 	db := in.Store.Read(ctx)
-	var w *models.WorkType
-	var err error
 	if n.WorkType != "" {
-		w, err = models.WorkTypeNamed(db, n.WorkType)
-	} else {
-		var all []*models.WorkType
-		if all, err = models.MatchingWorkTypes(db); err == nil {
-			w = models.BestWorkType(all, &n.Fields, true)
+		return models.WorkTypeNamed(db, n.WorkType)
+	}
+	all, err := models.MatchingWorkTypes(db)
+	if err != nil {
+		return nil, err
+	}
+	return models.BestWorkType(all, &n.Fields, true), nil
+}
+
+// fresh is an order that is about to be made, by whichever edge.
+type fresh struct {
+	fields   models.WorkOrderFields
+	tasks    []models.TaskFields
+	assignee string
+	filledBy string      // the name of its work type
+	today    models.Date // at the account
+}
+
+// fill lets a work type say what the order does not say; nil says nothing.
+func (f *fresh) fill(w *models.WorkType) {
+	if f.filledBy = ""; w == nil {
+		return
+	}
+	f.filledBy = w.Name
+	f.tasks, f.assignee = w.Fill(&f.fields, f.tasks, f.assignee, f.today)
+}
+
+// dueToday makes an order due today when nothing says when.
+func (f *fresh) dueToday() {
+	if f.fields.DueDate == nil {
+		f.fields.DueDate = &f.today
+	}
+}
+
+// check brings the order into its form and notes what is wrong with it.
+func (f *fresh) check(p *models.Problems) {
+	f.fields.Normalise()
+	f.fields.Check(p)
+	for i := range f.tasks {
+		f.tasks[i].Normalise()
+	}
+	models.CheckTasks(p, f.tasks)
+}
+
+func today(a *models.Account) models.Date {
+	return models.Date(models.Now().In(a.Location()).Format(time.DateOnly))
+}
+
+// duplicateTries is how often another free number is looked for.
+const duplicateTries = 20
+
+// DuplicateOrder makes a new order under id, with the fields and tasks of one that by sees, under the next free number of
+// the form {number}__{n}. What its client said of the first is not said of the second. Errors: as of
+// [Intake.CreateOrder], and [models.Unavailable] when others took every number meanwhile.
+func (in *Intake) DuplicateOrder(ctx context.Context, id string, o *models.WorkOrder, by *models.Member) (*models.WorkOrder, error) {
+	db := in.Store.Read(models.InAccount(ctx, by.AccountID))
+	tasks, err := models.TasksOf(db, o.ID)
+	if err != nil {
+		return nil, err
+	}
+	n := NewOrder{ID: id, Fields: o.WorkOrderFields, WorkType: o.WorkType, Filled: true, By: by}
+	n.Fields.Priority, n.Fields.ClientStatus = models.PriorityNormal, ""
+	for _, t := range tasks[o.ID] {
+		if t.SurveyHash != "" { // the duplicate keeps the form as it is, also when the account's own has changed
+			if t.TaskFields.Survey, err = models.TemplateOf(db, t.SurveyHash); err != nil {
+				return nil, err
+			}
+		}
+		n.Tasks = append(n.Tasks, t.TaskFields)
+	}
+	for range duplicateTries {
+		if n.Fields.WorkOrderNumber, err = nextDuplicate(db, o); err != nil {
+			return nil, err
+		}
+		made, _, err := in.CreateOrder(ctx, n)
+		if models.KindOf(err) != models.Conflict { // another duplicate took the number meanwhile
+			return made, err
 		}
 	}
-	if err != nil || w == nil {
-		return "", err
+	return nil, models.Errorf(models.Unavailable, "Other duplicates of this order are just being made: try again.")
+}
+
+// nextDuplicate is the first free number of the form {number}__{n}.
+func nextDuplicate(db *gorm.DB, o *models.WorkOrder) (string, error) {
+	var taken []string
+	err := db.Model(&models.WorkOrder{}).Where("client_code = ? AND number LIKE ? ESCAPE '\\' AND NOT hidden", o.ClientCode, escapeLike(o.WorkOrderNumber)+"\\_\\_%").Pluck("number", &taken).Error
+	highest := 0
+	for _, number := range taken {
+		if n, err := strconv.Atoi(strings.TrimPrefix(number, o.WorkOrderNumber+"__")); err == nil {
+			highest = max(highest, n)
+		}
 	}
-	n.Tasks, n.Assignee = w.Fill(&n.Fields, n.Tasks, n.Assignee, today)
-	return w.Name, nil
+	return fmt.Sprintf("%s__%d", o.WorkOrderNumber, highest+1), err
+}
+
+func escapeLike(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
 }

@@ -118,12 +118,7 @@ func (n *NewItem) check(p *models.Problems) {
 	default:
 		p.Add("source", "Choose mobile_camera, mobile_gallery or web_upload.")
 	}
-	if len(n.EvidenceType) > 60 {
-		p.Add("evidence_type", "At most 60 characters.")
-	}
-	if len(n.Notes) > 20_000 {
-		p.Add("notes", "At most 20000 characters.")
-	}
+	checkLabels(p, n.EvidenceType, n.Notes)
 	if len(n.Device) > 300 {
 		p.Add("device", "At most 300 characters.")
 	}
@@ -188,10 +183,7 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 			return err
 		}
 		if n.TaskID != "" {
-			if _, err := models.One[models.Task](tx.Where("id = ? AND work_order_id = ?", n.TaskID, order.ID), "task"); err != nil {
-				if models.KindOf(err) == models.NotFound {
-					return models.InvalidField("task_id", "The order has no task %s.", n.TaskID)
-				}
+			if err := hasTask(tx, order, n.TaskID); err != nil {
 				return err
 			}
 		}

@@ -46,6 +46,9 @@ func (s *Source) actorID() string {
 	return ""
 }
 
+// hand is by whom what the source changes is changed: everything it brings is news to whoever is assigned.
+func (s *Source) hand() hand { return hand{s.actorID(), s.Actor(), true} }
+
 // autoAdmin tells whether shared fields of orders that exist may be written.
 func (s *Source) autoAdmin() bool { return s.Integration == nil || s.Integration.AutoAdmin }
 

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"regexp"
 	"strings"
-	"time"
 
 	"gorm.io/gorm/clause"
 
@@ -168,16 +167,13 @@ func (t *taking) create(prints map[string]string) error {
 	if err != nil {
 		return err
 	}
-	today := models.Date(models.Now().In(t.src.Account.Location()).Format(time.DateOnly))
 	w, err := t.workType(&fields)
 	if err != nil {
 		return err
 	}
-	filledBy, fallback := "", assignee
-	if w != nil {
-		filledBy = w.Name
-		tasks, fallback = w.Fill(&fields, tasks, assignee, today)
-	}
+	f := fresh{fields: fields, tasks: tasks, assignee: assignee, today: today(t.src.Account)}
+	f.fill(w)
+	fallback := f.assignee
 	if !said && fallback == "" && t.src.Integration != nil {
 		fallback = t.src.Integration.DefaultAssignee
 	}
@@ -186,21 +182,16 @@ func (t *taking) create(prints map[string]string) error {
 			return err
 		}
 	}
-	if fields.DueDate == nil && !t.src.File {
-		fields.DueDate = &today
+	if !t.src.File {
+		f.dueToday()
 	}
-	status := t.statusAtCreation(&fields)
-	fields.Normalise()
-	fields.Check(&t.problems)
-	for i := range tasks {
-		tasks[i].Normalise()
-	}
-	models.CheckTasks(&t.problems, tasks)
+	status := t.statusAtCreation(&f.fields)
+	f.check(&t.problems)
 	if len(t.problems) > 0 {
 		return nil
 	}
 	t.result.Result = models.ResultCreated
-	o := &models.WorkOrder{ID: models.NewID(), AccountID: t.src.Account.ID, WorkOrderFields: fields, WorkType: filledBy, CreatedBy: t.src.actorID(), Invoiced: status == models.WireInvoiced}
+	o := &models.WorkOrder{ID: models.NewID(), AccountID: t.src.Account.ID, WorkOrderFields: f.fields, WorkType: f.filledBy, CreatedBy: t.src.actorID(), Invoiced: status == models.WireInvoiced}
 	if t.src.Integration != nil {
 		o.IntegrationID = &t.src.Integration.ID
 	}
@@ -211,9 +202,9 @@ func (t *taking) create(prints map[string]string) error {
 		}
 	}
 	if t.src.DryRun {
-		return t.checkSurveys(tasks)
+		return t.checkSurveys(f.tasks)
 	}
-	if err := t.insert(o, tasks, prints, history, assignee); err != nil {
+	if err := t.insert(o, f.tasks, prints, history, assignee); err != nil {
 		return err
 	}
 	if status == models.WireCanceled && !history {
@@ -269,7 +260,8 @@ func (t *taking) defaultAssignee(name string) (string, error) {
 }
 
 func (t *taking) insert(o *models.WorkOrder, tasks []models.TaskFields, prints map[string]string, history bool, assignee string) error {
-	e := &models.HistoryEvent{Type: models.TypeCreated, ToState: models.Created, ActorID: t.src.actorID(), Actor: t.src.Actor()}
+	e := t.src.hand().event(models.TypeCreated)
+	e.ToState = models.Created
 	if history {
 		e.ToState, e.Reason = models.Closed, "Imported as history, with the status "+o.ImportedStatus
 	}
@@ -307,8 +299,7 @@ func (t *taking) ring(orderID string) error {
 // wish puts an action into the order's inbox.
 func (t *taking) wish(o *models.WorkOrder, event models.Event, p models.ActionParameters) error {
 	p.Actor = t.src.Actor()
-	a := &models.Action{ID: models.NewID(), AccountID: o.AccountID, WorkOrderID: o.ID, Event: event, ActorID: t.src.actorID(), Inbox: true, Parameters: p}
-	if err := t.tx.SaveAction(a); err != nil {
+	if err := t.src.hand().wish(t.tx, o, models.NewID(), event, p); err != nil {
 		return err
 	}
 	return t.ring(o.ID)
@@ -406,8 +397,16 @@ func (t *taking) update(o *models.WorkOrder, memory *models.ReceivedOrder, print
 		return nil
 	}
 	*o = copied
-	if err := t.saveUpdate(o, before, changed, tasks); err != nil {
+	made := edited{before: before, changed: changed, tasks: tasks, by: t.src.hand()}
+	if err := made.save(t.tx, o); err != nil {
 		return err
+	}
+	if len(tasks) > 0 {
+		all, err := models.TasksOf(t.tx.DB, o.ID)
+		if err != nil {
+			return err
+		}
+		t.tasks[o.ID] = all[o.ID]
 	}
 	if reassign != "" {
 		acts = append(acts, act{models.Assign, models.ActionParameters{Assignee: reassign}})
@@ -418,38 +417,6 @@ func (t *taking) update(o *models.WorkOrder, memory *models.ReceivedOrder, print
 		}
 	}
 	return nil
-}
-
-func (t *taking) saveUpdate(o *models.WorkOrder, before models.Address, changed []string, tasks []models.Task) error {
-	if o.Address != before {
-		property, err := t.tx.PropertyAt(o.AccountID, o.Address, o.Latitude, o.Longitude)
-		if err != nil {
-			return err
-		}
-		o.PropertyID = property.ID
-	}
-	for i := range tasks {
-		if err := t.tx.Save(&tasks[i]).Error; err != nil {
-			return err
-		}
-	}
-	if len(tasks) > 0 {
-		all, err := models.TasksOf(t.tx.DB, o.ID)
-		if err != nil {
-			return err
-		}
-		t.tasks[o.ID] = all[o.ID]
-	}
-	if o.HasAssignee() && len(changed) > 0 && (o.FieldStatus == models.FieldViewed || o.FieldStatus == models.FieldNew) {
-		o.FieldStatus = models.FieldUpdated
-	}
-	if len(changed) > 0 {
-		e := &models.HistoryEvent{Type: models.TypeUpdated, ActorID: t.src.actorID(), Actor: t.src.Actor(), Details: models.EventDetails{Fields: changed}}
-		if err := t.tx.Record(o, e); err != nil {
-			return err
-		}
-	}
-	return t.tx.SaveOrder(o)
 }
 
 // takeAssignee is whom to assign now, "" for nobody new: an assignee, too, acts only when the source changes it.

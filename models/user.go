@@ -215,6 +215,14 @@ type Member struct {
 // May tells whether the member has the privilege.
 func (m *Member) May(p Privilege) bool { return slices.Contains(m.Privileges, p) }
 
+// Need refuses a member who lacks the privilege: a [Forbidden] error.
+func (m *Member) Need(p Privilege) error {
+	if m.May(p) {
+		return nil
+	}
+	return Errorf(Forbidden, "Your role, %s, lacks the privilege %s. An admin can give it.", m.Role, p)
+}
+
 // Office tells whether the member works on every order of the account, not only on those assigned to them.
 func (m *Member) Office() bool { return m.May(ViewAllOrders) }
 

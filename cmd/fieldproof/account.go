@@ -9,7 +9,6 @@ import (
 	"os"
 	"strings"
 
-	"fieldproof/api"
 	"fieldproof/intake"
 	"fieldproof/models"
 )
@@ -62,7 +61,7 @@ func (a accountCreate) Run(ctx context.Context) error {
 		return err
 	}
 	// The sample order's workflow is started by the sweeper of a server or worker.
-	account, _, err := api.CreateAccount(ctx, store, &intake.Intake{Store: store}, models.NewID(), api.SignUp{Name: a.Name, Username: a.Admin, Password: password})
+	account, _, err := (&intake.Intake{Store: store}).CreateAccount(ctx, models.NewID(), intake.NewAccount{Name: a.Name, Username: a.Admin, Password: password})
 	if err != nil {
 		return err
 	}

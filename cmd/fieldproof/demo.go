@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"fieldproof/api"
+	"fieldproof/intake"
 	"fieldproof/models"
 )
 
@@ -43,7 +43,7 @@ func makeDemo(ctx context.Context, s *services, dir string) (string, error) {
 		logins = append(logins, l)
 	}
 	id := models.DerivedID("demo account")
-	if _, _, err := api.CreateAccount(ctx, s.store, s.intake, id, api.SignUp{Name: "Demo Field Services", Username: logins[0].Username, Password: logins[0].Password}); err != nil {
+	if _, _, err := s.intake.CreateAccount(ctx, id, intake.NewAccount{Name: "Demo Field Services", Username: logins[0].Username, Password: logins[0].Password}); err != nil {
 		return "", err
 	}
 	scoped := models.InAccount(ctx, id)

@@ -1,15 +1,22 @@
-package api
+package intake
 
 import (
 	"context"
 
-	"fieldproof/intake"
 	"fieldproof/models"
 )
 
+// NewAccount is an account to be made, with its first admin.
+type NewAccount struct {
+	Name     string
+	Username string
+	Password string
+	Email    string
+}
+
 // CreateAccount makes an account with its admin and its sample order. The same id again with the same username is the
 // same account. A taken username is a [models.Conflict], and then nothing is made.
-func CreateAccount(ctx context.Context, store *models.Store, in *intake.Intake, id string, n SignUp) (*models.Account, *models.User, error) {
+func (in *Intake) CreateAccount(ctx context.Context, id string, n NewAccount) (*models.Account, *models.User, error) {
 	user := &models.User{ID: models.DerivedID("first user", id), AccountID: id, Username: n.Username, Name: n.Name, Email: n.Email, Role: models.Admin, Active: true}
 	if err := user.Check(); err != nil {
 		return nil, nil, err
@@ -21,7 +28,7 @@ func CreateAccount(ctx context.Context, store *models.Store, in *intake.Intake, 
 	user.SetPassword(password)
 	var account *models.Account
 	scoped := models.InAccount(ctx, id)
-	err = store.Write(scoped, func(tx *models.Tx) error {
+	err = in.Store.Write(scoped, func(tx *models.Tx) error {
 		have, err := models.One[models.Account](tx.Where("id = ?", id), "account")
 		if err == nil {
 			account = have
@@ -42,7 +49,7 @@ func CreateAccount(ctx context.Context, store *models.Store, in *intake.Intake, 
 	if err != nil {
 		return nil, nil, err
 	}
-	member, err := store.MemberByID(ctx, user.ID)
+	member, err := in.Store.MemberByID(ctx, user.ID)
 	if err != nil {
 		return nil, nil, err
 	}

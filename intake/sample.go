@@ -1,9 +1,8 @@
-package api
+package intake
 
 import (
 	"encoding/json"
 
-	"fieldproof/intake"
 	"fieldproof/models"
 )
 
@@ -34,9 +33,9 @@ func sampleTemplate() ([]byte, error) {
 }
 
 func sampleType() models.WorkTypeFields {
-	reference := "SAMPLE"
+	reference, days := "SAMPLE", 7
 	return models.WorkTypeFields{
-		Name: sampleWorkType, Reference: &reference, DueInDays: ptr(7),
+		Name: sampleWorkType, Reference: &reference, DueInDays: &days,
 		Instructions: "<p>Welcome. This is a sample order: complete it, and you have seen the product.</p><ol>" +
 			"<li>Photograph the front of the house <b>before</b> and <b>after</b> the lawn is cut: the task asks for one photo of each, and the order can't be completed without them.</li>" +
 			"<li>Answer the survey if you like: it shows each kind of question, and one that comes up only after a certain answer.</li>" +
@@ -62,9 +61,9 @@ func makeSamples(tx *models.Tx, accountID string) error {
 }
 
 // newSampleOrder is the order that every new account begins with.
-func newSampleOrder(by *models.Member) intake.NewOrder {
+func newSampleOrder(by *models.Member) NewOrder {
 	description := "Your first order. Assign it to a crew, add photos, complete, approve and publish it. It was filled by the work type " + sampleWorkType + "."
-	return intake.NewOrder{
+	return NewOrder{
 		ID: models.DerivedID("sample order", by.AccountID), By: by, WorkType: sampleWorkType,
 		Fields: models.WorkOrderFields{
 			WorkOrderNumber: "SAMPLE-1",
