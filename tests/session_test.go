@@ -3,6 +3,7 @@ package tests
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -136,4 +138,57 @@ func TestACrewBehindOneRouterSignsIn(t *testing.T) {
 		long := strings.Repeat("n", 200_000)
 		require.Contains(t, []int{401, 413, 422}, signInFrom(t, router, in, long, "x"))
 	})
+}
+
+func TestPasswordsAreGuardedAndRevokingActsAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		crew := office.Colleague("crew")
+		anonymous := &rig.User{T: t, URL: in.URL}
+		cookie := office.Do("POST", "/sessions", rig.JSON{"username": office.Username, "password": "correct horse"}).Header.Get("Set-Cookie")
+		require.True(t, strings.Contains(cookie, "HttpOnly") && strings.Contains(cookie, "SameSite=Lax"))
+		pair, _, _ := strings.Cut(cookie, ";")
+		anonymous.Want(200, "GET", "/sessions/current", nil, "Cookie", pair)
+		anonymous.Want(403, "POST", "/tokens", rig.JSON{"name": "x"}, "Cookie", pair, "Origin", "https://evil.example")
+		anonymous.Want(201, "POST", "/tokens", rig.JSON{"name": "x"}, "Cookie", pair, "Origin", in.URL)
+
+		invited := office.Want(201, "POST", "/users", rig.JSON{"username": "i-" + uuid.NewString()[:8], "role": "crew"})
+		link := office.Want(201, "POST", "/users/"+invited.Text("id")+"/invite", nil).Text("url")
+		_, secret, _ := strings.Cut(link, "#")
+		anonymous.WantField(422, "password", "POST", "/invitations/accept", rig.JSON{"token": secret, "password": "short"})
+		anonymous.Want(201, "POST", "/invitations/accept", rig.JSON{"token": secret, "password": "long enough"})
+		anonymous.Want(410, "POST", "/invitations/accept", rig.JSON{"token": secret, "password": "long enough"})
+
+		script := crew.Want(201, "POST", "/tokens", rig.JSON{"name": "script"}).Text("token")
+		office.Want(200, "PATCH", "/users/"+crew.ID, rig.JSON{"active": false})
+		crew.Want(401, "GET", "/sessions/current", nil)
+		(&rig.User{T: t, URL: in.URL, Token: script}).Want(401, "GET", "/sessions/current", nil)
+		anonymous.Want(401, "POST", "/sessions", rig.JSON{"username": crew.Username, "password": "correct horse"})
+		office.Want(409, "DELETE", "/users/"+office.ID, nil)
+		anonymous.WantField(409, "username", "POST", "/accounts", rig.JSON{"name": "x", "username": strings.ToUpper(office.Username), "password": "correct horse"})
+		require.NotContains(t, string(office.Want(200, "GET", "/users", nil).Body), "hash")
+
+		status, tries := 0, 0
+		for ; status != 429 && tries < 30; tries++ {
+			a := anonymous.Do("POST", "/sessions", rig.JSON{"username": office.Username, "password": "wrong"}, "X-Forwarded-For", uuid.NewString())
+			if status = a.Status; status == 429 {
+				require.NotEmpty(t, a.Header.Get("Retry-After"))
+			}
+		}
+		require.Equal(t, 429, status)
+		require.Less(t, tries, 15)
+	})
+}
+
+func TestAnOperatorMayCloseSignUp(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "postgres") // dev is always open
+	beside := &rig.Installation{Name: in.Name, URL: fmt.Sprintf("http://127.0.0.1:%d", rig.FreePort())}
+	server, err := rig.Start(append(in.Environment(), "FIELDPROOF_SIGNUP=closed", "FIELDPROOF_ADDR="+strings.TrimPrefix(beside.URL, "http://")), product(t), "server")
+	require.NoError(t, err)
+	require.NoError(t, beside.AwaitReady(30*time.Second), server.Output())
+	stranger := &rig.User{T: t, URL: beside.URL}
+	refused := stranger.Want(403, "POST", "/accounts", rig.JSON{"name": "Late", "username": "latecomer", "password": "correct horse"})
+	require.Contains(t, string(refused.Body), "ask its operator")
+	require.NoError(t, server.Stop(), server.Output())
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"image"
 	"io"
 	"net/http"
 	"os"
@@ -248,30 +247,5 @@ func TestTheOperatorSeesWhatAnOrderWaitsFor(t *testing.T) {
 		text := prototext.Format(historyOf(t, c, id)) // shows payloads as they are, not in Base64
 		require.Contains(t, text, order.Text("id"))
 		require.NotContains(t, text, "Larkspur", "door codes never enter Temporal")
-	})
-}
-
-func TestPhotosStandUprightInTheirRenditions(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
-		_, crew, order := crewWithOrder(t, in, nil)
-		for orientation, corner := range map[byte]image.Point{1: {0, 0}, 2: {1, 0}, 3: {1, 1}, 4: {0, 1}, 5: {0, 0}, 6: {1, 0}, 7: {1, 1}, 8: {0, 1}} {
-			photo := rig.Turned(rig.JPEG(1600, 1000, uint64(orientation)), orientation)
-			a := crew.Upload(order.Text("id"), photo)
-			require.Equal(t, photo, crew.Want(200, "GET", "/photos/"+a.Text("id")+"/original", nil).Body)
-			for name, longest := range map[string]int{"display": 1280, "thumbnail": 320} {
-				got := crew.Want(200, "GET", "/photos/"+a.Text("id")+"/"+name, nil)
-				require.Equal(t, "image/jpeg", got.Header.Get("Content-Type"))
-				require.Contains(t, got.Header.Get("Cache-Control"), "max-age")
-				img, _, err := image.Decode(bytes.NewReader(got.Body))
-				require.NoError(t, err)
-				size := img.Bounds().Size()
-				require.Equal(t, longest, max(size.X, size.Y))
-				require.Equal(t, orientation >= 5, size.Y > size.X, "orientation %d", orientation)
-				r, g, _, _ := img.At(size.X/8+corner.X*size.X*3/4, size.Y/8+corner.Y*size.Y*3/4).RGBA()
-				require.True(t, r > 0xE000 && g < 0x3000, "orientation %d: the red corner of the %s", orientation, name)
-			}
-			part := crew.Want(206, "GET", "/photos/"+a.Text("id")+"/original", nil, "Range", "bytes=2-5")
-			require.Equal(t, photo[2:6], part.Body)
-		}
 	})
 }

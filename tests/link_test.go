@@ -1,0 +1,128 @@
+package tests
+
+import (
+	"bytes"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"fieldproof/tests/rig"
+)
+
+func TestASecureLinkShowsWhatIsPublished(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		order, items := released(t, office, 2)
+		office.Want(200, "PATCH", "/work-orders/"+order, rig.JSON{"work_order_info": "door code 4711", "description": "office only"})
+		made := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{"allow_downloads": true, "allow_comments": true})
+		link := made.Text("url")
+		require.Empty(t, office.Want(200, "GET", "/links/"+made.Text("id"), nil).Text("url"), "shown once")
+		nobody := &rig.User{T: t, URL: in.URL}
+		page := nobody.Want(200, "GET", link, nil)
+		require.Contains(t, page.Header.Get("X-Robots-Tag"), "noindex")
+		require.Equal(t, "no-referrer", page.Header.Get("Referrer-Policy"))
+		for _, i := range items {
+			require.Contains(t, string(page.Body), i.Text("id"))
+			require.Equal(t, 200, nobody.Do("GET", link+"/items/"+i.Text("id")+"/thumbnail", nil).Status)
+		}
+		archive := nobody.Want(200, "GET", link+"/archive.zip", nil).Body
+		_, good := check(t, archive)
+		require.True(t, good)
+		for _, secret := range []string{"door code", "office only"} {
+			require.NotContains(t, string(page.Body), secret)
+			require.NotContains(t, string(archive), secret)
+		}
+		require.True(t, bytes.HasPrefix(nobody.Want(200, "GET", link+"/report.pdf", nil).Body, []byte("%PDF-")))
+		later := office.Upload(order, rig.JPEG(90, 60, 9))
+		require.NotContains(t, string(nobody.Want(200, "GET", link, nil).Body), later.Text("id"), "not published yet")
+		require.Equal(t, 404, nobody.Do("GET", link+"/items/"+later.Text("id")+"/display", nil).Status)
+
+		require.Equal(t, 303, rig.SendForm(t, link+"/comments", url.Values{"author": {"Client"}, "text": {"<b>Well done</b>"}}).Status)
+		require.Equal(t, 422, rig.SendForm(t, link+"/comments", url.Values{"author": {"Client"}}).Status)
+		require.Contains(t, string(nobody.Want(200, "GET", link, nil).Body), "&lt;b&gt;Well done")
+		require.Equal(t, "Client", office.Want(200, "GET", "/work-orders/"+order+"/comments", nil).Text("items", 0, "author"))
+		views := office.Want(200, "GET", "/links/"+made.Text("id")+"/views", nil)
+		require.GreaterOrEqual(t, len(views.List("items")), 5)
+
+		office.Want(204, "DELETE", "/links/"+made.Text("id"), nil)
+		require.Equal(t, 410, nobody.Do("GET", link, nil).Status)
+		require.Equal(t, 410, nobody.Do("GET", link+"/archive.zip", nil).Status)
+		require.Equal(t, 404, nobody.Do("GET", link+"x", nil).Status)
+		office.WantField(422, "expires_at", "POST", "/work-orders/"+order+"/links", rig.JSON{"expires_at": "2001-01-01T00:00:00Z"})
+	})
+}
+
+func TestALinkAsksForItsPassword(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		order, items := released(t, office, 2)
+		made := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{"password": "open sesame", "item_ids": []string{items[0].Text("id")}})
+		link := made.Text("url")
+		nobody := &rig.User{T: t, URL: in.URL}
+		require.NotContains(t, string(nobody.Want(200, "GET", link, nil).Body), items[0].Text("id"))
+		require.Equal(t, 401, nobody.Do("GET", link+"/items/"+items[0].Text("id")+"/display", nil).Status)
+		require.Equal(t, 403, rig.SendForm(t, link+"/password", url.Values{"password": {"wrong"}}).Status)
+		in1 := rig.SendForm(t, link+"/password", url.Values{"password": {"open sesame"}})
+		require.Equal(t, 303, in1.Status)
+		cookie := strings.Split(in1.Header.Get("Set-Cookie"), ";")[0]
+		page := nobody.Want(200, "GET", link, nil, "Cookie", cookie)
+		require.Contains(t, string(page.Body), items[0].Text("id"))
+		require.NotContains(t, string(page.Body), items[1].Text("id"), "an item that the link does not name")
+		require.Equal(t, 403, nobody.Do("GET", link+"/archive.zip", nil, "Cookie", cookie).Status, "downloads are not allowed")
+		require.Contains(t, string(page.Body), "/verify/"+items[0].Text("uuid"))
+		require.NotContains(t, string(page.Body), "code=", "nor by the code that opens originals")
+		require.Equal(t, 200, nobody.Do("GET", link+"/items/"+items[0].Text("id")+"/display", nil, "Cookie", cookie).Status)
+		require.Equal(t, 404, nobody.Do("GET", link+"/items/"+items[1].Text("id")+"/display", nil, "Cookie", cookie).Status)
+		require.Equal(t, 404, nobody.Do("GET", link+"/items/"+items[0].Text("id")+"/original", nil, "Cookie", cookie).Status)
+		require.Equal(t, 403, nobody.Do("POST", link+"/comments", nil, "Cookie", cookie).Status)
+	})
+}
+
+func TestCodesOpenOnlyWhatIsPublicNow(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		order, items := released(t, office, 3)
+		nobody := &rig.User{T: t, URL: in.URL}
+		code := regexp.MustCompile(`/verify/([0-9a-fA-F-]+)\?code=([A-Za-z0-9._-]+)`)
+		codesOf := func(page string) map[string]string {
+			found := map[string]string{}
+			for _, m := range code.FindAllStringSubmatch(page, -1) {
+				found[strings.ToLower(m[1])] = m[2]
+			}
+			return found
+		}
+		opens := func(uuid, code string) int {
+			return nobody.Do("GET", in.URL+"/verify/"+uuid+"/original?code="+code, nil).Status
+		}
+		made := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{"allow_downloads": true})
+		soon := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{"allow_downloads": true, "expires_at": time.Now().Add(3 * time.Second)})
+		codes := codesOf(string(nobody.Want(200, "GET", made.Text("url"), nil).Body))
+		printed := codesOf(string(nobody.Want(200, "GET", soon.Text("url"), nil).Body))
+		first, second := strings.ToLower(items[0].Text("uuid")), strings.ToLower(items[1].Text("uuid"))
+		require.Equal(t, 200, opens(first, codes[first]))
+		require.Equal(t, 404, opens(second, codes[first]), "a code names one item")
+		require.Equal(t, 404, opens(first, codes[first]+"x"))
+
+		office.Want(204, "DELETE", "/photos/"+items[0].Text("id"), nil)
+		require.Equal(t, 404, opens(first, codes[first]), "withdrawn")
+		require.Equal(t, 200, opens(second, codes[second]))
+		office.Want(204, "DELETE", "/links/"+made.Text("id"), nil)
+		require.Equal(t, 404, opens(second, codes[second]), "the link was revoked")
+		office.Await("the link's end", func() bool { return nobody.Do("GET", soon.Text("url"), nil).Status == 410 })
+		require.Equal(t, 200, opens(second, printed[second]), "it merely ended, and stands in reports that were printed")
+
+		// What is moved elsewhere is not served by the link of where it went.
+		other, _ := released(t, office, 1)
+		elsewhere := office.Want(201, "POST", "/work-orders/"+other+"/links", rig.JSON{"allow_downloads": true}).Text("url")
+		office.Want(200, "PATCH", "/photos/"+items[2].Text("id"), rig.JSON{"work_order_id": other})
+		require.Equal(t, 404, nobody.Do("GET", elsewhere+"/items/"+items[2].Text("id")+"/display", nil).Status)
+
+		office.Want(204, "DELETE", "/work-orders/"+order, nil)
+		require.Equal(t, 404, opens(second, printed[second]), "the order was deleted")
+		require.Equal(t, 404, nobody.Do("GET", in.URL+"/verify/"+second, nil).Status)
+	})
+}
