@@ -49,7 +49,7 @@ func (s *Server) vouched(c *call, uuid, code string) ([]Vouched, error) {
 	db := s.Store.Read(ctx)
 	var items []*models.Item
 	err := db.Select("items.*").Joins("JOIN work_orders ON work_orders.id = items.work_order_id AND NOT work_orders.hidden").
-		Where("items.uuid = ? AND items.deleted_at IS NULL", uuid).Order("items.id").Limit(100).Find(&items).Error
+		Where("items.deleted_at IS NULL").Scopes(func(db *gorm.DB) *gorm.DB { return models.OfUUID(db, uuid) }).Limit(100).Find(&items).Error
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (s *Server) vouched(c *call, uuid, code string) ([]Vouched, error) {
 				continue
 			}
 			if item.BlobKey != "" {
-				v.Original = "/verify/" + item.UUID + "/original?code=" + code
+				v.Original = item.VerifyPath() + "/original?code=" + code
 			}
 			return []Vouched{v}, nil
 		}

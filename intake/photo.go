@@ -237,7 +237,7 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 
 // sameItem returns the item that already bears n's uuid, nil when there is none.
 func sameItem(tx *models.Tx, n NewItem, b *Bytes) (*models.Item, error) {
-	have, err := models.One[models.Item](tx.Where("uuid = ?", n.UUID), "item")
+	have, err := models.One[models.Item](models.OfUUID(tx.DB, n.UUID), "item")
 	if models.KindOf(err) == models.NotFound {
 		return nil, nil
 	}

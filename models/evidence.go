@@ -207,11 +207,15 @@ func (tx *Tx) missingAnswers(missing *Problems, field string, t *Task, response 
 		if !asked[a.ID] || len(a.Pictures) == 0 {
 			continue
 		}
-		var there []string
-		if err := tx.Model(&Item{}).Where("uuid IN ? AND kind = ? AND deleted_at IS NULL", a.Pictures, Photo).Pluck("uuid", &there).Error; err != nil {
+		keys := map[string]bool{}
+		for _, uuid := range a.Pictures {
+			keys[UUIDKey(uuid)] = true
+		}
+		var there int64
+		if err := tx.Model(&Item{}).Where("uuid_key IN ? AND kind = ? AND deleted_at IS NULL", slices.Collect(maps.Keys(keys)), Photo).Count(&there).Error; err != nil {
 			return err
 		}
-		if n := len(a.Pictures) - len(there); n > 0 {
+		if n := len(keys) - int(there); n > 0 {
 			missing.Add(field+"."+a.ID, "The survey of the task %q names %d photos that have not arrived.", t.Name, n)
 		}
 	}

@@ -2,8 +2,13 @@ package models
 
 import (
 	"math"
+	"net/url"
 	"regexp"
+	"strings"
 	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 )
 
 // ItemKind is what an item is.
@@ -84,7 +89,8 @@ type Item struct {
 	WorkOrderID    string
 	TaskID         *string
 	Kind           ItemKind
-	UUID           string `gorm:"column:uuid"` // made on the device; an account has it once
+	UUID           string `gorm:"column:uuid"` // made on the device, as it first came; an account has it once
+	UUIDKey        string `gorm:"column:uuid_key"`
 	Revision       int64  // counts the changes that a destination must hear of
 	EvidenceType   string
 	TakenAt        *Time
@@ -115,7 +121,35 @@ type Item struct {
 	DeletedAt      *Time
 }
 
-var uuidPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{7,99}$`)
+var (
+	uuidPattern = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._:-]{7,99}|\{[0-9A-Fa-f-]{32,36}\})$`)
+	properUUID  = regexp.MustCompile(`^[0-9a-f]{32}$`)
+	bareUUID    = strings.NewReplacer("-", "", "{", "", "}", "")
+)
+
+// UUIDKey is a uuid as uuids are compared: one whatever its case, hyphens or braces. What is made otherwise, such as a
+// number of a peer's own, is compared as it stands: its hyphens may be all that tells two apart.
+func UUIDKey(uuid string) string {
+	if bare := strings.ToLower(bareUUID.Replace(uuid)); properUUID.MatchString(bare) {
+		return bare
+	}
+	return uuid
+}
+
+// OfUUID selects items by a uuid, the one that came under just this spelling first.
+func OfUUID(db *gorm.DB, uuid string) *gorm.DB {
+	return db.Where("items.uuid_key = ? OR items.uuid = ?", UUIDKey(uuid), uuid).
+		Order(clause.OrderBy{Expression: clause.Expr{SQL: "CASE WHEN items.uuid = ? THEN 0 ELSE 1 END, items.id", Vars: []any{uuid}}})
+}
+
+// BeforeCreate gives a new item the key of its uuid.
+func (i *Item) BeforeCreate(*gorm.DB) error {
+	i.UUIDKey = UUIDKey(i.UUID)
+	return nil
+}
+
+// VerifyPath is where the validator shows the item.
+func (i *Item) VerifyPath() string { return "/verify/" + url.PathEscape(i.UUID) }
 
 // CheckUUID notes a uuid that can't be a key: it is made on devices of every kind, so 8 to 100 plain characters do.
 func CheckUUID(p *Problems, uuid string) {

@@ -164,7 +164,7 @@ type FilledAnswer struct {
 func (p *Proof) Surveys(db *gorm.DB) ([]FilledSurvey, error) {
 	byUUID := map[string]*Item{}
 	for _, i := range p.Items {
-		byUUID[i.UUID] = i
+		byUUID[UUIDKey(i.UUID)] = i
 	}
 	var surveys []FilledSurvey
 	latest := map[string]int{}
@@ -193,7 +193,7 @@ func (p *Proof) Surveys(db *gorm.DB) ([]FilledSurvey, error) {
 			}
 			filled := FilledAnswer{Section: w[0], Question: w[1], Answers: a.Texts()}
 			for _, uuid := range a.Pictures {
-				if photo := byUUID[uuid]; photo != nil {
+				if photo := byUUID[UUIDKey(uuid)]; photo != nil {
 					filled.Photos = append(filled.Photos, photo)
 				}
 			}

@@ -116,7 +116,7 @@ func (r *Reports) fill(ctx context.Context, c *Content, proofs []*models.Proof, 
 	if linkID != "" {
 		code = func(itemID string) string { return signer.LinkCode(linkID, itemID) }
 	}
-	c.Verify = func(i *models.Item) string { return r.PublicURL + "/verify/" + i.UUID + "?code=" + code(i.ID) }
+	c.Verify = func(i *models.Item) string { return r.PublicURL + i.VerifyPath() + "?code=" + code(i.ID) }
 	codes, err := r.Store.Codes(ctx, c.Account.ID, linkID, photos)
 	if err != nil {
 		return err

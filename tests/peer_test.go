@@ -432,3 +432,29 @@ func TestChangesAreAskedForByThePeersClock(t *testing.T) {
 		}
 	})
 }
+
+func TestAUUIDIsOneWhateverItsCaseHyphensOrBraces(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		vendor := office.Colleague("subcontractor")
+		c := &caller{t, in.URL + "/integration/v2", rig.JSON{"username": vendor.Username, "password": digest("correct horse")}}
+		id := office.Order(rig.JSON{"work_order_number": "1", "assignee": vendor.Username}).Text("id")
+		photo, first := rig.JPEG(80, 60, 4), "{"+strings.ToUpper(uuid.NewString())+"}"
+		bare := strings.Trim(first, "{}")
+		for _, same := range []string{first, bare, strings.ToLower(bare), strings.ReplaceAll(bare, "-", "")} {
+			require.Equal(t, true, c.upload(rig.JSON{"uuid": same, "key2": "1", "fileType": "picture"}, photo, false).Get("status"), same)
+			require.Equal(t, 200, office.Do("POST", "/work-orders/"+id+"/photos", rig.PhotoForm(photo, same)).Status, same)
+			other := c.upload(rig.JSON{"uuid": same, "key2": "1", "fileType": "picture"}, rig.JPEG(80, 60, 5), false)
+			require.Equal(t, false, other.Get("status"), "other bytes under the same uuid: %s", same)
+		}
+		photos := office.Want(200, "GET", "/work-orders/"+id+"/photos", nil)
+		require.Len(t, photos.List("items"), 1)
+		require.Equal(t, first, photos.Text("items", 0, "uuid"), "shown as it first came")
+		office.Want(200, "POST", "/work-orders/"+id+"/complete", rig.JSON{})
+		office.Want(200, "POST", "/work-orders/"+id+"/approve", rig.JSON{})
+		office.Want(200, "POST", "/work-orders/"+id+"/publish", rig.JSON{})
+		for _, same := range []string{url.PathEscape(first), strings.ToLower(bare)} {
+			require.Equal(t, sha(photo), office.Want(200, "GET", in.URL+"/verify/"+same, nil, "Accept", "application/json").Text("items", 0, "sha256"))
+		}
+	})
+}
