@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"golang.org/x/sync/semaphore"
 
 	"fieldproof/intake"
 	"fieldproof/models"
@@ -20,9 +20,15 @@ import (
 const (
 	strangersTime   = time.Minute // for the body, until somebody is signed in
 	strangersBodies = 64          // of one network at once
-	asideRoom       = 512 << 20   // bytes of files that came before the credentials, of all together
+	// Files that come before the credentials lie on the disk, of one network and of all together; so do texts in memory.
+	asideEach, asideAll = 256 << 20, 2 << 30
+	textEach, textAll   = 32 << 20, 128 << 20
+	// decodes is how many times its length a text takes while it is decoded.
+	decodes = 8
 	// movesAtLeast is what must arrive of a body in half of stallsFor: a byte now and then holds a connection for ever.
 	movesAtLeast = 1 << 10
+	// waitsForRoom is how long a request waits for memory: its answer comes in time all the same.
+	waitsForRoom = 6 * time.Second
 )
 
 // largest is the most of a body that a route reads. Routes that are in no row take JSON.
@@ -46,11 +52,12 @@ func largest(path string) int64 {
 type bounds struct {
 	mu    sync.Mutex
 	open  map[string]int // bodies of strangers by network
-	aside *semaphore.Weighted
+	aside *share
+	texts *share
 }
 
 func newBounds() *bounds {
-	return &bounds{open: map[string]int{}, aside: semaphore.NewWeighted(asideRoom)}
+	return &bounds{open: map[string]int{}, aside: newShare(asideEach, asideAll), texts: newShare(textEach, textAll)}
 }
 
 // admit opens a stranger's body; the function that it returns closes it.
@@ -115,22 +122,71 @@ func tooLarge(err error) error {
 	return nil
 }
 
-// asideReader gives back the room that a file took which came before the credentials.
-type asideReader struct {
-	io.Reader
-	room *semaphore.Weighted
-	took int64
+// share is room that strangers have: a network so much, and all of them so much.
+type share struct {
+	mu         sync.Mutex
+	each, most int64
+	held       map[string]int64
+	all        int64
 }
 
-func (a *asideReader) Read(b []byte) (int, error) {
-	if !a.room.TryAcquire(int64(len(b))) {
-		return 0, models.Errorf(models.Unavailable, "Too many files came before their credentials: send the payload first, or again later.")
+func newShare(each, most int64) *share {
+	return &share{each: each, most: most, held: map[string]int64{}}
+}
+
+func (s *share) take(network string, n int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held[network]+n > s.each || s.all+n > s.most {
+		return false
 	}
-	a.took += int64(len(b))
-	n, err := a.Reader.Read(b)
-	a.room.Release(int64(len(b) - n))
-	a.took -= int64(len(b) - n)
+	s.held[network] += n
+	s.all += n
+	return true
+}
+
+func (s *share) give(network string, n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all -= n
+	if s.held[network] -= n; s.held[network] <= 0 {
+		delete(s.held, network)
+	}
+}
+
+var errNoRoomAside = models.Errorf(models.Unavailable, "Too much came from this address before its credentials: send the payload first, or again later.")
+
+// sharedReader reads what a stranger sends, and holds its room until it is closed.
+type sharedReader struct {
+	r       io.Reader
+	share   *share
+	network string
+	took    int64
+}
+
+func (s *sharedReader) Read(b []byte) (int, error) {
+	n, err := s.r.Read(b)
+	if n > 0 && !s.share.take(s.network, int64(n)) {
+		return 0, errNoRoomAside
+	}
+	s.took += int64(n)
 	return n, err
 }
 
-func (a *asideReader) close() { a.room.Release(a.took) }
+func (s *sharedReader) close() {
+	s.share.give(s.network, s.took)
+	s.took = 0
+}
+
+// readCloser reads from one and closes another.
+type readCloser struct {
+	io.Reader
+	io.Closer
+}
+
+// decoding waits for the memory that decoding a text takes.
+func (s *Server) decoding(ctx context.Context, length int64) (release func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, waitsForRoom)
+	defer cancel()
+	return models.TakeMemory(ctx, decodes*length)
+}

@@ -26,6 +26,9 @@ func readBody(r *http.Request) ([]byte, error) {
 	if large := tooLarge(err); large != nil {
 		return nil, large
 	}
+	if models.KindOf(err) == models.Unavailable {
+		return nil, err
+	}
 	if err != nil {
 		return nil, &models.Error{Kind: models.Malformed, Message: "The request broke off before it was whole: send it again.", Cause: err}
 	}

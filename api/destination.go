@@ -138,7 +138,9 @@ func (c *call) setFields(d *models.Destination, in DestinationFields, secrets *m
 	}
 	d.Settings.Authorization, d.Settings.Password, d.Settings.Token = "", "", ""
 	if d.Kind == models.WebhookDestination && settings.Template != "" {
-		if err := webhooks.CheckTemplate(settings.Template); err != nil {
+		if err := webhooks.CheckTemplate(c.ctx(), settings.Template); models.KindOf(err) == models.Unavailable {
+			return err
+		} else if err != nil {
 			return models.InvalidField("settings.template", "%v", err)
 		}
 	}

@@ -109,7 +109,9 @@ type hostedCall struct {
 	account *models.Account
 	done    bool // the answer is written
 	body    *strangersBody
-	room    *asideReader
+	room    *sharedReader // of the file that was put aside
+	text    *sharedReader // of the payload
+	decoded func()        // gives back the memory of the payload
 }
 
 // strangersBody is a body whose time is bounded until its credentials are good; then it has time as long as it moves.
@@ -131,9 +133,17 @@ func (h *hostedCall) ctx() context.Context {
 }
 
 func (h *hostedCall) close() {
+	if h.decoded != nil {
+		h.decoded()
+	}
+	if h.text != nil {
+		h.text.close()
+	}
 	if h.aside != nil {
 		_ = h.aside.Close()
 		_ = os.Remove(h.aside.Name())
+	}
+	if h.room != nil {
 		h.room.close()
 	}
 }
@@ -149,11 +159,11 @@ func (h *hostedCall) read() error {
 	case kind == "multipart/form-data":
 		text, err = h.readParts(multipart.NewReader(body, params["boundary"]))
 	case firstByte(body) == '{':
-		text, err = readAtMost(body, maxPayload)
+		text, err = h.readText(body)
 	default:
 		var value io.Reader
 		if value, err = formValue(body, "payload"); err == nil {
-			text, err = readAtMost(value, maxPayload)
+			text, err = h.readText(value)
 		}
 	}
 	var no *wire.ErrNotOrders
@@ -164,6 +174,9 @@ func (h *hostedCall) read() error {
 		return err
 	}
 	if err := models.CheckJSON(text); err != nil {
+		return err
+	}
+	if h.decoded, err = h.decoding(h.g.Request.Context(), int64(len(text))); err != nil {
 		return err
 	}
 	if h.payload, err = wire.Members(text); err != nil {
@@ -178,6 +191,12 @@ func (h *hostedCall) read() error {
 		return models.Errorf(models.Malformed, "This request is not properly formatted: the payload is not JSON.")
 	}
 	return nil
+}
+
+// readText reads the payload, within what a stranger may keep here.
+func (h *hostedCall) readText(r io.Reader) ([]byte, error) {
+	h.text = &sharedReader{r: r, share: h.bounds.texts, network: models.Network(h.g.ClientIP())}
+	return readAtMost(h.text, maxPayload)
 }
 
 func readAtMost(r io.Reader, most int64) ([]byte, error) {
@@ -203,7 +222,7 @@ func (h *hostedCall) readParts(parts *multipart.Reader) ([]byte, error) {
 		}
 		switch {
 		case part.FormName() == "payload":
-			text, err := readAtMost(part, maxPayload)
+			text, err := h.readText(part)
 			if h.file == nil {
 				h.file = &nextFile{parts: parts}
 			}
@@ -224,7 +243,7 @@ func (h *hostedCall) putAside(part io.Reader) error {
 	if h.aside, err = os.CreateTemp("", "fieldproof-upload-"); err != nil {
 		return err
 	}
-	h.room = &asideReader{Reader: io.LimitReader(part, h.Intake.Limits.MaxBytes+1), room: h.bounds.aside}
+	h.room = &sharedReader{r: io.LimitReader(part, h.Intake.Limits.MaxBytes+1), share: h.bounds.aside, network: models.Network(h.g.ClientIP())}
 	n, err := io.Copy(h.aside, h.room)
 	if err != nil {
 		return brokenOff(err)
@@ -348,6 +367,9 @@ func (h *hostedCall) answer(out any, err error) {
 		text = badLogin
 	case kind == models.TooMany || kind == models.TooLarge || kind == models.NoRoom:
 		status, text = statusOf[kind], err.Error()
+	case kind == models.Unavailable:
+		status, text = statusOf[kind], err.Error()
+		h.g.Header("Retry-After", strconv.Itoa(retryAfter))
 	case kind != "":
 		text = err.Error()
 	default:

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -189,6 +190,13 @@ func (s *Server) previewImport(c *call) (any, error) {
 		return nil, err
 	}
 	defer u.remove()
+	ctx, cancel := context.WithTimeout(c.ctx(), waitsForRoom)
+	defer cancel()
+	release, err := models.TakeMemory(ctx, sheets.Memory(u.path))
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	f, mapping, plan, err := c.planOf(u)
 	if f == nil {
 		return nil, err
@@ -256,6 +264,13 @@ func (s *Server) startImport(c *call) (any, error) {
 		return nil, err
 	}
 	defer u.remove()
+	ctx, cancel := context.WithTimeout(c.ctx(), waitsForRoom)
+	defer cancel()
+	release, err := models.TakeMemory(ctx, sheets.Memory(u.path))
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	f, mapping, _, err := c.planOf(u)
 	if f != nil {
 		defer f.Close()

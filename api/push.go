@@ -146,7 +146,12 @@ func (s *Server) push(g *gin.Context, i *models.Integration) {
 		var account *models.Account
 		if account, err = s.Store.AccountByID(g.Request.Context(), i.AccountID); err == nil {
 			var pushed *intake.Pushed
-			if pushed, err = s.Intake.TakePush(g.Request.Context(), account, i, orders); err == nil {
+			var release func()
+			if release, err = s.decoding(g.Request.Context(), pushedAtOnce(g.Request)); err == nil {
+				defer release()
+				pushed, err = s.Intake.TakePush(g.Request.Context(), account, i, orders)
+			}
+			if err == nil {
 				s.answerPushed(g, pushed)
 				return
 			}
@@ -161,10 +166,20 @@ func (s *Server) push(g *gin.Context, i *models.Integration) {
 		s.answerPush(g, http.StatusRequestEntityTooLarge, PushAnswer{Error: "The push is too large: send it in parts of at most 256 MB."})
 	case g.Request.Context().Err() != nil, errors.Is(err, io.ErrUnexpectedEOF):
 		s.answerPush(g, http.StatusBadRequest, PushAnswer{Error: "The request broke off: send it again, a repeat changes nothing."})
+	case models.KindOf(err) == models.Unavailable:
+		s.answerPush(g, http.StatusServiceUnavailable, PushAnswer{Error: err.Error()})
 	default:
 		s.Log.Error("a push failed", "integration", i.ID, "error", err)
 		s.answerPush(g, http.StatusServiceUnavailable, PushAnswer{Error: "The server can't answer now: send it again, a repeat changes nothing."})
 	}
+}
+
+// pushedAtOnce is how much of a push is held to be decoded; the rest of a longer one goes through the store.
+func pushedAtOnce(r *http.Request) int64 {
+	if r.ContentLength < 0 || r.ContentLength > intake.PushInMemory {
+		return intake.PushInMemory
+	}
+	return r.ContentLength
 }
 
 func (s *Server) answerPushed(g *gin.Context, p *intake.Pushed) {

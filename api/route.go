@@ -166,11 +166,22 @@ func (s *Server) serve(r *route) gin.HandlerFunc {
 			known(g)
 		}
 		if !r.raw && r.method != http.MethodGet {
+			if r.access.public {
+				text := &sharedReader{r: g.Request.Body, share: s.bounds.texts, network: models.Network(g.ClientIP())}
+				defer text.close()
+				g.Request.Body = &readCloser{text, g.Request.Body}
+			}
 			body, err := readBody(g.Request)
 			if err != nil {
 				c.fail(err)
 				return
 			}
+			release, err := s.decoding(g.Request.Context(), int64(len(body)))
+			if err != nil {
+				c.fail(err)
+				return
+			}
+			defer release()
 			c.body = body
 		}
 		if !r.raw {

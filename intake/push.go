@@ -21,8 +21,9 @@ type Pushed struct {
 }
 
 const (
-	pushInMemory = 2 << 20 // bytes of a push that are read at once
-	pushAtOnce   = 200     // orders that are answered one by one
+	// PushInMemory is how many bytes of a push are read at once.
+	PushInMemory = 2 << 20
+	pushAtOnce   = 200 // orders that are answered one by one
 	// ReceiveAtOnce is how many orders one transaction takes.
 	ReceiveAtOnce = 50
 )
@@ -33,11 +34,11 @@ var errTooMany = errors.New("intake: more orders than are answered one by one")
 // durable before it is answered. [wire.ErrNotOrders] for what is no list of orders.
 func (in *Intake) TakePush(ctx context.Context, account *models.Account, i *models.Integration, r io.Reader) (*Pushed, error) {
 	var buffer bytes.Buffer
-	if _, err := io.CopyN(&buffer, r, pushInMemory+1); err != nil && !errors.Is(err, io.EOF) {
+	if _, err := io.CopyN(&buffer, r, PushInMemory+1); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	ctx = models.InAccount(ctx, account.ID)
-	if buffer.Len() <= pushInMemory {
+	if buffer.Len() <= PushInMemory {
 		orders, err := DecodeOrders(bytes.NewReader(buffer.Bytes()), account.Location(), pushAtOnce)
 		if err == nil {
 			results, err := in.takeAtOnce(ctx, account, i, models.LogPush, orders)

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/activity"
-	"golang.org/x/sync/semaphore"
 
 	"fieldproof/models"
 	"fieldproof/storage"
@@ -23,14 +22,13 @@ type Media struct {
 	Blobs *storage.Store
 	Log   *slog.Logger
 
-	// room is the memory, in bytes, that photos being decoded may take together.
-	room   *semaphore.Weighted
+	// budget is the memory, in bytes, that decoding one photo may take; all share that of the process.
 	budget int64
 }
 
-// New makes a Media whose decoding takes at most budget bytes at once, whatever the photos' size.
+// New makes a Media whose decoding of a photo takes at most budget bytes, whatever its size.
 func New(store *models.Store, blobs *storage.Store, log *slog.Logger, budget int64) *Media {
-	return &Media{Store: store, Blobs: blobs, Log: log, room: semaphore.NewWeighted(budget), budget: budget}
+	return &Media{Store: store, Blobs: blobs, Log: log, budget: budget}
 }
 
 // cost estimates the memory of decoding a photo and its copies.
@@ -100,10 +98,11 @@ func (m *Media) make(ctx context.Context, item *models.Item) error {
 	if cost > m.budget {
 		return &decodeError{fmt.Errorf("it has %d million pixels, more than can be made smaller here", item.Width*item.Height/1_000_000)}
 	}
-	if err := m.room.Acquire(ctx, cost); err != nil {
+	release, err := models.TakeMemory(ctx, cost)
+	if err != nil {
 		return err
 	}
-	defer m.room.Release(cost)
+	defer release()
 	original, err := m.Blobs.Get(ctx, item.BlobKey)
 	if err != nil {
 		return err

@@ -82,8 +82,14 @@ func KindOf(err error) Kind {
 // Problems collects field errors while an input is checked.
 type Problems []FieldError
 
+// mostProblems is how many are kept: nobody reads more, and who sends rubbish makes one of every byte.
+const mostProblems = 1000
+
 // Add notes that field is wrong.
 func (p *Problems) Add(field, format string, args ...any) {
+	if len(*p) == mostProblems {
+		return
+	}
 	*p = append(*p, FieldError{field, fmt.Sprintf(format, args...)})
 }
 

@@ -42,3 +42,19 @@ func CheckJSON(text []byte) error {
 	}
 	return nil
 }
+
+// Objects counts those of a JSON text, each of which takes memory out of proportion to its length once it is decoded.
+func Objects(text []byte) (n int) {
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			quoted = !quoted
+		case c == '\\' && quoted:
+			i++
+		case c == '{' && !quoted:
+			n++
+		}
+	}
+	return n
+}

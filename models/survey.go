@@ -89,6 +89,7 @@ type SurveyValidation struct {
 const (
 	maxTemplate  = 1 << 20
 	maxQuestions = 2000
+	maxObjects   = 10 * maxQuestions // triggers, options and answers among them
 	maxDepth     = 8
 )
 
@@ -244,6 +245,9 @@ func ParseSurvey(raw []byte) (*SurveyTemplate, error) {
 	}
 	if err := CheckJSON(raw); err != nil {
 		return nil, err
+	}
+	if Objects(raw) > maxObjects {
+		return nil, InvalidField("questions", "A template has at most %d questions.", maxQuestions)
 	}
 	t := &SurveyTemplate{}
 	d := json.NewDecoder(bytes.NewReader(raw))
@@ -437,6 +441,12 @@ func (a *SurveyAnswer) Texts() []string {
 func ParseAnswers(raw json.RawMessage) ([]SurveyAnswer, error) {
 	if len(raw) > maxTemplate {
 		return nil, Errorf(TooLarge, "The answers have at most %d KB.", maxTemplate>>10)
+	}
+	if err := CheckJSON(raw); err != nil {
+		return nil, err
+	}
+	if Objects(raw) > maxObjects {
+		return nil, InvalidField("answers", "At most %d answers.", maxQuestions)
 	}
 	var list []SurveyAnswer
 	trimmed := bytes.TrimSpace(raw)

@@ -2,12 +2,31 @@ package models_test
 
 import (
 	"encoding/json"
+	"runtime"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/models"
 )
+
+// withinBudget fails when what follows allocates, or lasts, out of proportion to what it reads.
+func withinBudget(t *testing.T, length int) func() {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	began := time.Now()
+	return func() {
+		runtime.ReadMemStats(&after)
+		if spent := after.TotalAlloc - before.TotalAlloc; spent > 64<<20+400*uint64(length) {
+			t.Fatalf("%d bytes took %d", length, spent)
+		}
+		if took := time.Since(began); took > 10*time.Second {
+			t.Fatalf("%d bytes took %v", length, took)
+		}
+	}
+}
 
 func FuzzSurveyTemplate(f *testing.F) {
 	for _, seed := range []string{
@@ -17,7 +36,13 @@ func FuzzSurveyTemplate(f *testing.F) {
 	} {
 		f.Add([]byte(seed), []byte(`[{"id":"a","answer":"Yes"},{"id":"b","answer":["x",1,null],"pictures":[5]}]`))
 	}
+	for _, attack := range []string{strings.Repeat(`{"questions":[`, 9000), `{"questions":[` + strings.Repeat(`{"type":"section","questions":[`, 30) + strings.Repeat(`]}`, 30) + `]}`,
+		`{"meta":{"surveyTemplateId":"a","name":"b"},"questions":[` + strings.Repeat(`{},`, 60_000) + `{}]}`, `{"questions":[{"id":"a","triggers":[` + strings.Repeat(`{"enable":[]},`, 20_000) + `{}]}]}`,
+		`{"questions":[{"id":"a","answerType":"text","validation":{"pattern":"` + strings.Repeat("(a*)*", 100) + `{999}"}}]}`} {
+		f.Add([]byte(attack), []byte(`[`+strings.Repeat(`{"id":"a"},`, 20_000)+`{"id":"b"}]`))
+	}
 	f.Fuzz(func(t *testing.T, template, answers []byte) {
+		defer withinBudget(t, len(template)+len(answers))()
 		s, err := models.ParseSurvey(template)
 		if err != nil && models.KindOf(err) == "" {
 			t.Fatalf("no reason for a person: %v", err)

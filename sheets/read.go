@@ -77,6 +77,15 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
+// Memory is what reading a spreadsheet of the disk takes at most, whatever its size: an XLSX's shared texts and parts, or
+// rows of a CSV.
+func Memory(path string) int64 {
+	if head, err := headOf(path, 2); err == nil && string(head) == "PK" {
+		return 96 << 20
+	}
+	return 2 * maxRow
+}
+
 func headOf(path string, n int) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"os"
@@ -112,7 +113,18 @@ func attacksOn(t *testing.T, in *rig.Installation, office *rig.User, id string) 
 	}
 	push, _ := integrate(t, office, nil)
 	styles := hugeXLSX(t, "xl/styles.xml")
-	return map[string]func() int{
+	var aside bytes.Buffer
+	form := multipart.NewWriter(&aside)
+	part, err := form.CreateFormFile("file", "a.jpg")
+	require.NoError(t, err)
+	_, err = io.CopyN(part, endless('a'), 20<<20)
+	require.NoError(t, err)
+	require.NoError(t, form.WriteField("payload", `{"username":"nobody","password":"x"}`))
+	require.NoError(t, form.Close())
+	attacks := map[string]func() int{
+		"a file before its credentials": func() int {
+			return post("/integration/v2/uploadPictures", form.FormDataContentType(), bytes.NewReader(aside.Bytes()))
+		},
 		"a deep merge patch": func() int {
 			return office.Do("PATCH", "/work-orders/"+id, []byte(nested(`{"options":`, `}`, 5000))).Status
 		},
@@ -140,6 +152,17 @@ func attacksOn(t *testing.T, in *rig.Installation, office *rig.User, id string) 
 			return office.Do("POST", "/imports", rig.FileForm("a.xlsx", styles)).Status
 		},
 	}
+	for _, name := range []string{"unclosed-quote.csv", "inch-marks.csv", "cr-only.csv", "numbers-with-e.csv", "headers-1.csv", "zip-nsw.csv", "end-of-day.xlsx"} {
+		content := small(t, name)
+		attacks[name] = func() int { return office.Do("POST", "/imports", rig.FileForm(name, content)).Status }
+	}
+	for _, name := range []string{"damaged-idat.png", "no-image-data.heic", "avif-as-mif1.avif", "exif-time-and-place.jpg"} {
+		content := small(t, name)
+		attacks[name] = func() int {
+			return office.Do("POST", "/work-orders/"+id+"/photos", rig.PhotoForm(content, uuid.NewString())).Status
+		}
+	}
+	return attacks
 }
 
 func TestNoSmallRequestStopsTheHouse(t *testing.T) {

@@ -3,7 +3,10 @@
 package tests
 
 import (
+	"fmt"
+	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -37,6 +40,19 @@ func TestSoak(t *testing.T) {
 				}
 			})
 		}
+		picture := hugePNG(10_000)
+		all.Go(func() {
+			for time.Now().Before(until) {
+				office.Do("GET", "/photos/"+office.Upload(order, picture).Text("id")+"/display", nil)
+			}
+		})
+		for range 16 {
+			all.Go(func() {
+				for time.Now().Before(until) {
+					drip(in.URL, until)
+				}
+			})
+		}
 		for n := range 2 {
 			all.Go(func() {
 				for i := 0; time.Now().Before(until); i++ {
@@ -63,4 +79,18 @@ func TestSoak(t *testing.T) {
 			require.Less(t, resident(t, pid), int64(idleMemory))
 		}
 	})
+}
+
+// drip sends a stranger's body byte by byte, until the server ends it.
+func drip(url string, until time.Time) {
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "POST /integration/v2/validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{")
+	for err == nil && time.Now().Before(until) {
+		time.Sleep(5 * time.Second)
+		_, err = conn.Write([]byte(" "))
+	}
 }

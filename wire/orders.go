@@ -392,6 +392,9 @@ func (r *reading) services(name string) {
 	r.in.Problems = append(r.in.Problems, problems...)
 }
 
+// maxServices is how many an order may have: decoding one takes a hundred times its length.
+const maxServices = 1000
+
 // DecodeServices reads a list of services, one service, or JSON text of either. Problems name tasks[i].
 func DecodeServices(raw json.RawMessage) (tasks []models.IncomingTask, problems models.Problems) {
 	if err := models.CheckJSON(raw); err != nil {
@@ -404,6 +407,14 @@ func DecodeServices(raw json.RawMessage) (tasks []models.IncomingTask, problems 
 			return nil, nil
 		}
 		raw = json.RawMessage(strings.TrimSpace(s))
+		if err := models.CheckJSON(raw); err != nil { // what stood in the text was not looked at
+			problems.Add("services", "They can't be read: %v", err)
+			return nil, problems
+		}
+	}
+	if models.Objects(raw) > 10*maxServices {
+		problems.Add("services", "An order has at most %d services: send it as several.", maxServices)
+		return nil, problems
 	}
 	if len(raw) > 0 && raw[0] == '{' {
 		raw = slices.Concat([]byte("["), raw, []byte("]"))
@@ -411,6 +422,10 @@ func DecodeServices(raw json.RawMessage) (tasks []models.IncomingTask, problems 
 	var list []map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &list); err != nil {
 		problems.Add("tasks", "Want a list of services such as [{\"serviceName\": \"Lawn cut\"}].")
+		return nil, problems
+	}
+	if len(list) > maxServices {
+		problems.Add("services", "An order has at most %d services: send it as several.", maxServices)
 		return nil, problems
 	}
 	for i, fields := range list {

@@ -3,6 +3,7 @@ package wire_test
 import (
 	"bytes"
 	"encoding/json"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -93,11 +94,25 @@ func FuzzPush(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	for _, attack := range []string{`{"workOrders":` + strings.Repeat("[", 100_000), `[{"options":"` + strings.Repeat(`{\"a\":`, 20_000) + `"}]`, `[{"services":[` + strings.Repeat(`{},`, 100_000) + `{}]}]`,
+		`[` + strings.Repeat(`{},`, 100_000) + `{}]`, `[{"attribute7":` + strings.Repeat("[", 60) + strings.Repeat("]", 60) + `}]`, strings.Repeat(`{"a":`, 50_000)} {
+		f.Add([]byte(attack))
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
+		var before, after runtime.MemStats
+		orders := uint64(0) // one after another, none of them held
+		runtime.ReadMemStats(&before)
+		defer func() {
+			runtime.ReadMemStats(&after)
+			if spent := after.TotalAlloc - before.TotalAlloc; spent > 64<<20+400*uint64(len(body))+orders*(16<<10) {
+				t.Fatalf("%d bytes, %d times an order, took %d", len(body), orders, spent)
+			}
+		}()
 		for _, lax := range []bool{false, true} {
 			line := int64(0)
 			_, _ = wire.EachOrder(bytes.NewReader(body), lax, func(raw json.RawMessage) error {
 				line++
+				orders++
 				in := wire.DecodeOrder(raw, line, chicago)
 				prints := in.Fingerprint()
 				again := wire.DecodeOrder(raw, line, chicago)

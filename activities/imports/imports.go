@@ -157,6 +157,11 @@ func (r *run) read(ctx context.Context, path string) error {
 		})
 		return err
 	}
+	release, err := models.TakeMemory(ctx, sheets.Memory(path))
+	if err != nil {
+		return err
+	}
+	defer release()
 	f, err := sheets.Open(path)
 	if err != nil {
 		return err

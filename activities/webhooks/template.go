@@ -1,6 +1,7 @@
 package webhooks
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,10 +33,14 @@ var blockTag = regexp.MustCompile(`\{\{+~?\s*([#^/>])`)
 const (
 	maxRounds = 20_000  // of all its {{#each}} together
 	maxFilled = 8 << 20 // bytes beside the file in line
+	// fillingTakes is the memory of one that comes near to both.
+	fillingTakes = 4 * maxFilled
+	// waitsForRoom is how long a check waits for it.
+	waitsForRoom = 2 * time.Second
 )
 
 // CheckTemplate says what is wrong with a template: it must be Handlebars and give valid JSON on a sample.
-func CheckTemplate(template string) error {
+func CheckTemplate(ctx context.Context, template string) error {
 	if template == PruvanTemplate {
 		return nil
 	}
@@ -56,6 +61,13 @@ func CheckTemplate(template string) error {
 			return fmt.Errorf("blocks are nested at most %d deep", maxNesting)
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, waitsForRoom)
+	defer cancel()
+	release, err := models.TakeMemory(ctx, fillingTakes)
+	if err != nil {
+		return err
+	}
+	defer release()
 	for _, sample := range samples() {
 		if _, err := render(template, sample); err != nil {
 			return err

@@ -305,6 +305,11 @@ func (w *Webhooks) filled(ctx context.Context, d *models.Destination, m *models.
 		return nil, err
 	}
 	c.File = file
+	release, err := models.TakeMemory(ctx, 3*int64(len(file))+fillingTakes)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	return render(d.Settings.Template, c)
 }
 

@@ -1,0 +1,41 @@
+package webhooks
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// FuzzTemplate reads what an admin may write as a template: refused or filled, in little memory and time.
+func FuzzTemplate(f *testing.F) {
+	nested := func(open, end string, depth int) string {
+		return `{"a":"` + strings.Repeat(open, depth) + "x" + strings.Repeat(end, depth) + `"}`
+	}
+	for _, seed := range []string{
+		`{"n":"{{workorder.workOrderNumber}}","i":{{json item}}}`, `{"a":[{{#each workorder.services}}{{json this}}{{#unless @last}},{{/unless}}{{/each}}]}`, PruvanTemplate,
+		nested("{{~#each workorder}}", "{{~/each}}", 24), nested("{{#each @root.workorder}}", "{{/each}}", 4), nested("{{{{#each workorder}}}}", "{{{{/each}}}}", 4),
+		nested("{{#if 1}}", "{{/if}}", 20_000), nested("{{#with workorder}}", "{{/with}}", 2000), nested("{{ # each workorder }}", "{{ / each }}", 12),
+		strings.Repeat("{", 60_000), "{{" + strings.Repeat("(json ", 8000), `{"a":{{json (json (json workorder))}}}`, `{{> x}}`, `{{~> x}}`, `{{^}}{{else}}{{/}}`, "{{json " + strings.Repeat("a.", 20_000) + "}}",
+		"{{!" + strings.Repeat("-", 60_000), strings.Repeat("{{json workorder}}", 3000),
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, template string) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		began := time.Now()
+		_ = CheckTemplate(t.Context(), template)
+		took := time.Since(began)
+		runtime.ReadMemStats(&after)
+		if spent := after.TotalAlloc - before.TotalAlloc; spent > mostOfTemplate {
+			t.Fatalf("a template of %d bytes took %d", len(template), spent)
+		}
+		if took > 10*time.Second {
+			t.Fatalf("a template of %d bytes took %v", len(template), took)
+		}
+	})
+}
+
+// mostOfTemplate is what checking one may allocate in all, one after another, for both of its samples.
+const mostOfTemplate = 1 << 30
