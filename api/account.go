@@ -52,12 +52,20 @@ const (
 func (s *Server) accountRoutes() []route {
 	return []route{
 		define(http.MethodPost, "/accounts", anybody, http.StatusCreated, "Sign up: a new account with its first user, an admin", s.signUp),
-		get("/account", anyMember, "The account", func(c *call) (*models.Account, error) { return s.Store.AccountByID(c.ctx(), c.member.AccountID) }),
+		get("/account", anyMember, "The account", s.account),
 		patch[AccountFields]("/account", with(models.ManageAccount), "Change the account", s.patchAccount),
 		stream(http.MethodGet, "/account/logo", anyMember, "The account's logo", "image/png", s.readLogo),
 		stream(http.MethodPut, "/account/logo", with(models.ManageAccount), "Set the logo of reports and links: the body is a PNG or JPEG", "", s.putLogo),
 		remove("/account/logo", with(models.ManageAccount), "Take the logo away", func(c *call) error { return s.setLogo(c, "") }),
 	}
+}
+
+func (s *Server) account(c *call) (*models.Account, error) {
+	account, err := s.Store.AccountByID(c.ctx(), c.member.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	return account.For(c.member.Audience()), nil
 }
 
 // mostLogo is the largest logo, in bytes.

@@ -53,6 +53,15 @@ func (o *WorkOrder) For(a Audience) *WorkOrder {
 	return &seen
 }
 
+// For is the account as an audience may see it: where the office is told of trouble is its own matter.
+func (a *Account) For(audience Audience) *Account {
+	seen := *a
+	if audience != ForOffice {
+		seen.AlertEmail = ""
+	}
+	return &seen
+}
+
 // For is the view as an audience may see it.
 func (v WorkOrderView) For(a Audience) WorkOrderView {
 	v.hide(a)

@@ -15,6 +15,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 
+	"fieldproof/tests/postbox"
 	"fieldproof/tests/rig"
 )
 
@@ -27,6 +28,7 @@ var suite struct {
 	product  func() (string, error)
 	postgres func() (*rig.Postgres, error)
 	shapes   map[string]func() (*rig.Installation, error)
+	mails    *postbox.Postbox
 
 	mu      sync.Mutex
 	cluster *rig.Postgres
@@ -46,6 +48,11 @@ func run(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	suite.dir = dir
+	if suite.mails, err = postbox.Open(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	_ = os.Setenv("FIELDPROOF_SMTP_URL", "smtp://"+suite.mails.Addr().String()+"?from=fieldproof@example.com") // of every installation
 	suite.product = sync.OnceValues(func() (string, error) { return rig.Build(dir, false) })
 	suite.postgres = sync.OnceValues(func() (*rig.Postgres, error) {
 		pg, err := rig.StartPostgres()

@@ -21,12 +21,21 @@ type Postbox struct {
 	loses   bool
 }
 
-// New starts a mail server.
+// New starts a mail server for a test.
 func New(t *testing.T) *Postbox {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	p, err := Open()
 	require.NoError(t, err)
+	t.Cleanup(func() { _ = p.Close() })
+	return p
+}
+
+// Open starts a mail server.
+func Open() (*Postbox, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
 	p := &Postbox{Listener: l}
-	t.Cleanup(func() { _ = l.Close() })
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -36,7 +45,7 @@ func New(t *testing.T) *Postbox {
 			go p.talk(c)
 		}
 	}()
-	return p
+	return p, nil
 }
 
 func (p *Postbox) talk(c net.Conn) {
