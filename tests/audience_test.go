@@ -88,7 +88,7 @@ func aside(place string) bool {
 // writes, or what goes nowhere. A new field fails the test: say here which word it has.
 var modelTexts = map[string]map[string]string{
 	"Item": {"TaskID": "", "EvidenceType": "item.evidence_type", "ReviewReason": "item.review_reason", "Notes": "item.notes", "Device": "item.device", "Answers": "survey.answer",
-		"ID": "", "AccountID": "", "WorkOrderID": "", "Kind": "", "UUID": "", "Source": "", "Review": "", "ApprovedWith": "", "UploadedBy": "", "SHA256": "", "ContentType": "", "BlobKey": "",
+		"ID": "", "AccountID": "", "WorkOrderID": "", "Kind": "", "UUID": "", "Source": "", "Review": "", "ApprovedWith": "", "UUIDKey": "", "UploadedBy": "", "SHA256": "", "ContentType": "", "BlobKey": "",
 		"Renditions": "", "RenditionError": "", "SurveyID": ""},
 	"TaskFields": {"Name": "tasks.name", "Instructions": "tasks.instructions", "Options": "tasks.options.note", "SourceService": "tasks.source_service",
 		"SourceServiceID": "tasks.source_service_id", "RequiredPhotos": "item.evidence_type", "Kind": "", "SurveyID": "", "Survey": "survey.name", "SurveyNamed": "survey.name"},
