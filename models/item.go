@@ -178,9 +178,16 @@ const (
 func Certify(source ItemSource, taken *Time, received Time, at Position, property *Property, radius float64) Certification {
 	yes := func(b bool) *bool { return &b }
 	c := Certification{Item: yes(source == MobileCamera)}
+	brought := source == FromPeer || source == FromShare
+	if brought {
+		c.Item = nil // whose camera took it only the peer can know
+	}
 	if taken != nil {
 		age := received.Sub(taken.Time)
 		c.Time = yes(age <= certifiedWithin && age >= -clockTolerance)
+		if brought && !*c.Time {
+			c.Time = nil // when it reached the peer only the peer can know
+		}
 	}
 	if at.Latitude != nil && property != nil && property.Latitude != nil {
 		allowance := 0.0

@@ -66,24 +66,19 @@ func ItemMembers(out ItemOut) []Member {
 		text("timestamp", stamp), text("creationDate", local.Format(time.DateTime)), text("createdBy", p.Account.Name), text("createdBySubUser", user), text("lastUpdatedBy", user),
 		text("deviceId", i.Device), text("phoneNumber", ""), text("uploaderVersion", "fieldproof"), text("workDay", local.Format(time.DateOnly)),
 		text("gpsLatitude", number(i.Position.Latitude)), text("gpsLongitude", number(i.Position.Longitude)), text("gpsAccuracy", number(i.Position.Accuracy)),
-		text("gpsTimestamp", stamp), text("locationDifference", difference), text("authenticated", flag(i.Certification.Item)),
-		text("csrCertifiedLocation", flag(i.Certification.Location)), text("csrCertifiedTime", flag(i.Certification.Time)),
+		text("gpsTimestamp", stamp), text("locationDifference", difference),
 		text("csrLocationSource", sourceOf(i.Position.Latitude != nil, "gps")), text("csrTimeStampSource", sourceOf(i.TakenAt != nil, "device")),
-		text("csrPictureCount", strconv.Itoa(len(p.Photos()))), text("sha256", i.ContentHash()),
+		text("csrPictureCount", strconv.Itoa(len(p.Photos()))),
 		text("source_wo_id", o.Source.WorkOrderID), text("source_wo_number", o.Source.WorkOrderNumber), text("source_wo_provider", o.Source.Provider),
 	)
+	for _, t := range told {
+		members = append(members, text(t.name, t.write(out)))
+	}
 	survey, template := "", ""
 	if i.Kind == models.SurveyResponse {
 		survey, template = surveyText(i), templateOf(p, i)
 	}
 	return append(members, text("survey", survey), text("surveyId", i.SurveyID), text("template", template), text("status", string(o.WireStatus())), text("parameters", ""))
-}
-
-func flag(b *bool) string {
-	if b != nil && *b {
-		return "1"
-	}
-	return "0"
 }
 
 func sourceOf(there bool, name string) string {

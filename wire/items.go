@@ -57,6 +57,8 @@ type Item struct {
 	Survey       json.RawMessage // an object, whether it came as one or as text
 	SurveyID     string
 	Answers      json.RawMessage
+	SHA256       string        // of the file, as the sender computed it; "" when it does not say
+	Claims       models.Claims // what the sender certifies
 }
 
 // DecodeItem reads the payload of uploadPictures.
@@ -72,6 +74,9 @@ func DecodeItem(m map[string]json.RawMessage, zone *time.Location) Item {
 		if i.TakenAt = ParseInstant(Text(m, name), zone); i.TakenAt != nil {
 			break
 		}
+	}
+	for _, t := range told {
+		t.read(&i, strings.TrimSpace(Text(m, t.name)))
 	}
 	i.Position = models.Position{Latitude: floatOf(m, "gpsLatitude"), Longitude: floatOf(m, "gpsLongitude"), Accuracy: floatOf(m, "gpsAccuracy")}
 	if i.Position.Latitude == nil || i.Position.Longitude == nil {

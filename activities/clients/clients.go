@@ -38,15 +38,13 @@ type Clients struct {
 
 // New makes a Clients whose calls reach only what network allows.
 func New(store *models.Store, blobs *storage.Store, m *media.Media, sealer *models.Sealer, network *guard.Network, publicURL string, log *slog.Logger) *Clients {
-	return &Clients{Store: store, Blobs: blobs, Media: m, Sealer: sealer, PublicURL: publicURL, Log: log, client: network.Client(3 * time.Minute)}
+	return &Clients{Store: store, Blobs: blobs, Media: m, Sealer: sealer, PublicURL: publicURL, Log: log, client: network.Client(0)} // every call has its own time, by what it carries
 }
 
 const (
 	passTime = 40 * time.Minute
 	// tooLarge is what a naive peer still takes: a larger file that it refuses goes as its largest rendition below that.
 	tooLarge = 4 << 20
-	// largest file that is read into memory for a call.
-	largest = 64 << 20
 )
 
 // SendToClient sends what is due of one order to one client, statuses and items in a lane each, until nothing is, or the
@@ -228,6 +226,10 @@ func database(err error) error {
 }
 
 func explain(err error) error {
+	var source *integrations.ErrSource
+	if errors.As(err, &source) && storage.IsAway(source.Cause) {
+		return attempts.Ours(err)
+	}
 	if errors.Is(err, guard.ErrAddress) {
 		return attempts.Final(err)
 	}
@@ -270,20 +272,20 @@ func (c *Clients) item(ctx context.Context, p *integrations.Peer, proof *models.
 	return said, note, explain(err)
 }
 
+// original is an item's file as it was taken; its bytes are read while they are sent.
 func (c *Clients) original(ctx context.Context, item *models.Item) (*integrations.Upload, error) {
-	reader, err := c.Blobs.Get(ctx, item.BlobKey)
-	if storage.IsAway(err) {
-		return nil, attempts.Ours(err)
+	upload := &integrations.Upload{ContentType: item.ContentType, Size: item.Size}
+	upload.Open = func(ctx context.Context) (io.ReadCloser, error) {
+		reader, err := c.Blobs.Get(ctx, item.BlobKey)
+		if err == nil && reader.Size() != upload.Size {
+			err = errors.Join(attempts.Final(fmt.Errorf("%d bytes are kept of a file of %d", reader.Size(), upload.Size)), reader.Close())
+		}
+		if err != nil {
+			return nil, err
+		}
+		return reader, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	defer reader.Close()
-	if reader.Size() > largest {
-		return nil, attempts.Final(fmt.Errorf("the file has %d MB: clients get files of at most %d MB", reader.Size()>>20, largest>>20))
-	}
-	content, err := io.ReadAll(reader)
-	return &integrations.Upload{ContentType: item.ContentType, Content: content}, err
+	return upload, nil
 }
 
 func (c *Clients) rendition(ctx context.Context, item *models.Item) (*integrations.Upload, error) {
@@ -291,7 +293,7 @@ func (c *Clients) rendition(ctx context.Context, item *models.Item) (*integratio
 	if err != nil {
 		return nil, err
 	}
-	defer reader.Close()
-	content, err := io.ReadAll(io.LimitReader(reader, tooLarge))
-	return &integrations.Upload{ContentType: "image/jpeg", Content: content}, err
+	upload := &integrations.Upload{ContentType: "image/jpeg", Size: reader.Size()}
+	upload.Open = func(ctx context.Context) (io.ReadCloser, error) { return c.Media.Open(ctx, item, models.Display) }
+	return upload, reader.Close()
 }

@@ -17,6 +17,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"fieldproof/guard"
@@ -82,10 +83,51 @@ func (p *Peer) call(ctx context.Context, service string, members ...wire.Member)
 	return p.send(ctx, service, nil, members...)
 }
 
-// Upload is a file that goes with a payload.
+// Upload is a file that goes with a payload. It is read while it is sent: a delivery costs a buffer, whatever its file's size.
 type Upload struct {
 	Name, ContentType string
-	Content           []byte
+	Size              int64
+	Open              func(context.Context) (io.ReadCloser, error)
+}
+
+// slowest is how many bytes a second a line must carry at least, beside the time that every call has.
+const slowest = 128 << 10
+
+// source is a file while it is sent: it remembers whether reading it failed, which is no fault of the peer.
+type source struct {
+	io.Reader
+	mu  sync.Mutex
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.mu.Lock()
+		s.err = err
+		s.mu.Unlock()
+	}
+	return n, err
+}
+
+func (s *source) failed() error {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// ErrSource is a file that could not be read while it was sent.
+type ErrSource struct{ Cause error }
+
+func (e *ErrSource) Error() string { return "the file could not be read: " + e.Cause.Error() }
+func (e *ErrSource) Unwrap() error { return e.Cause }
+
+type closing struct {
+	io.Reader
+	io.Closer
 }
 
 // send posts a payload: multipart, the payload its first part, then the file.
@@ -102,14 +144,11 @@ func (p *Peer) send(ctx context.Context, service string, file *Upload, members .
 	if file != nil {
 		header := textproto.MIMEHeader{"Content-Type": {file.ContentType},
 			"Content-Disposition": {fmt.Sprintf(`form-data; name="file"; filename="%s"`, models.SafeFileName(file.Name))}}
-		part, err := form.CreatePart(header)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := part.Write(file.Content); err != nil {
+		if _, err := form.CreatePart(header); err != nil {
 			return nil, err
 		}
 	}
+	head := body.Len()
 	if err := form.Close(); err != nil {
 		return nil, err
 	}
@@ -117,9 +156,23 @@ func (p *Peer) send(ctx context.Context, service string, file *Upload, members .
 	if err != nil {
 		return nil, err
 	}
+	var from *source
+	if file != nil {
+		content, err := file.Open(ctx)
+		if err != nil {
+			return nil, &ErrSource{err}
+		}
+		from = &source{Reader: content}
+		text := body.Bytes()
+		request.Body = closing{io.MultiReader(bytes.NewReader(text[:head]), from, bytes.NewReader(text[head:])), content}
+		request.ContentLength, request.GetBody = int64(len(text))+file.Size, nil
+	}
 	request.Header.Set("Content-Type", form.FormDataContentType())
 	request.Header.Set("User-Agent", "Fieldproof")
 	response, err := p.client.Do(request)
+	if failed := from.failed(); err != nil && failed != nil && ctx.Err() == nil {
+		return nil, &ErrSource{failed}
+	}
 	if err != nil {
 		if errors.Is(err, guard.ErrAddress) {
 			return nil, guard.ErrAddress
@@ -144,7 +197,11 @@ func (e *Refused) Error() string { return e.Message }
 // Tell calls uploadPictures or status, and reads the answer: status true, a boolean, is success and nothing else. Peers
 // answer failures with 200, JSON as text/html, and errors as text or object; what they say is shown.
 func (p *Peer) Tell(ctx context.Context, service string, file *Upload, members ...wire.Member) (answered string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, peerTime)
+	within := peerTime
+	if file != nil {
+		within += time.Duration(file.Size/slowest) * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	response, err := p.send(ctx, service, file, members...)
 	if err != nil {

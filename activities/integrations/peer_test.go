@@ -1,0 +1,83 @@
+package integrations_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fieldproof/activities/integrations"
+)
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+func file(size int64) *integrations.Upload {
+	return &integrations.Upload{Name: "photo.jpg", ContentType: "image/jpeg", Size: size,
+		Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(io.LimitReader(zeros{}, size)), nil }}
+}
+
+// TestAFileIsNeverInMemory has fifty deliveries under way at once: each costs a buffer, and says its length first.
+func TestAFileIsNeverInMemory(t *testing.T) {
+	const deliveries, size = 50, 8 << 20
+	var chunked atomic.Int64
+	var all sync.WaitGroup
+	all.Add(deliveries)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength < 0 {
+			chunked.Add(1)
+		}
+		all.Done()
+		all.Wait() // all of them are under way
+		n, _ := io.Copy(io.Discard, r.Body)
+		if n != r.ContentLength {
+			chunked.Add(1)
+		}
+		_, _ = io.WriteString(w, `{"status":true,"error":null}`)
+	}))
+	defer server.Close()
+	peer := integrations.PeerAt(server.URL, "", "vendor", "secret", "", server.Client())
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var done sync.WaitGroup
+	failed := make(chan error, deliveries)
+	for range deliveries {
+		done.Go(func() {
+			_, err := peer.Tell(t.Context(), "uploadPictures", file(size))
+			failed <- err
+		})
+	}
+	done.Wait()
+	runtime.ReadMemStats(&after)
+	for range deliveries {
+		require.NoError(t, <-failed)
+	}
+	require.Zero(t, chunked.Load(), "every form goes with its length")
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(deliveries*512<<10), "bytes that were allocated for %d deliveries of %d MB", deliveries, size>>20)
+}
+
+func TestAFileThatBreaksOffIsNoFaultOfThePeer(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	defer server.Close()
+	broken := file(1 << 20)
+	broken.Open = func(context.Context) (io.ReadCloser, error) {
+		return io.NopCloser(io.MultiReader(io.LimitReader(zeros{}, 1000), failing{})), nil
+	}
+	_, err := integrations.PeerAt(server.URL, "", "vendor", "secret", "", server.Client()).Tell(t.Context(), "uploadPictures", broken)
+	var source *integrations.ErrSource
+	require.ErrorAs(t, err, &source)
+}
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
