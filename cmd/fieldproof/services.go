@@ -196,12 +196,17 @@ func serveHTTP(ctx context.Context, l net.Listener, handler http.Handler) error 
 	}
 }
 
+func temporalIsAway(err error) bool {
+	var unavailable *serviceerror.Unavailable
+	var late *serviceerror.DeadlineExceeded
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &unavailable) || errors.As(err, &late)
+}
+
 // startWorkers starts the workers, as often as Temporal goes away while they begin: an outage of a moment ends no process.
 func (s *services) startWorkers(ctx context.Context, activities worker.Activities, queues []string) (stop func(), err error) {
 	for {
 		stop, err = worker.Start(s.temporal, activities, queues, s.log)
-		var unavailable *serviceerror.Unavailable
-		if err == nil || !(errors.Is(err, context.DeadlineExceeded) || errors.As(err, &unavailable)) {
+		if err == nil || !temporalIsAway(err) {
 			return stop, err
 		}
 		s.log.Warn("Temporal went away while the workers began; they are started again", "error", err)
