@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"os"
@@ -103,6 +104,8 @@ func TestWhatLostItsRunIsSetGoingAgain(t *testing.T) {
 		require.NoError(t, s.Store.Write(models.AcrossAccounts(ctx), func(tx *models.Tx) error {
 			return tx.Model(&models.Publication{}).Where("id = ?", publication).Update("created_at", models.At(time.Now().Add(-2*time.Minute))).Error
 		}))
+		var log bytes.Buffer
+		s.Log = slog.New(slog.NewTextHandler(&log, nil))
 		for _, run := range lost {
 			require.Eventually(t, func() bool { // Temporal's list follows late
 				require.NoError(t, s.OpenWork(ctx))
@@ -111,5 +114,6 @@ func TestWhatLostItsRunIsSetGoingAgain(t *testing.T) {
 				return err == nil && d.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
 			}, 20*time.Second, 100*time.Millisecond, run)
 		}
+		require.Empty(t, log.String(), "one question is for many")
 	})
 }
