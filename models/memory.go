@@ -3,6 +3,8 @@ package models
 import (
 	"context"
 	"errors"
+	"runtime/debug"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 )
@@ -15,6 +17,16 @@ const MemoryBudget = 512 << 20
 const uncounted = 1 << 20
 
 var memory = semaphore.NewWeighted(MemoryBudget)
+
+// quietFor is how long nothing was decoded when the system gets back what decoding took: without work the runtime would keep
+// it until its next collection, some minutes off.
+const quietFor = 15 * time.Second
+
+var afterQuiet = func() *time.Timer {
+	t := time.AfterFunc(quietFor, debug.FreeOSMemory)
+	t.Stop()
+	return t
+}()
 
 // TakeMemory waits for room to decode, and returns what gives it back. Who has room takes no more before it is given back,
 // or two wait for each other. [Unavailable] when the time of ctx ends before there is room.
@@ -29,5 +41,8 @@ func TakeMemory(ctx context.Context, bytes int64) (release func(), err error) {
 		}
 		return nil, err
 	}
-	return func() { memory.Release(bytes) }, nil
+	return func() {
+		memory.Release(bytes)
+		afterQuiet.Reset(quietFor)
+	}, nil
 }

@@ -3,17 +3,23 @@
 package tests
 
 import (
+	"bytes"
 	"fmt"
 	"net"
+	"net/http"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"fieldproof/models"
 	"fieldproof/tests/rig"
 )
 
@@ -21,7 +27,41 @@ import (
 const (
 	mostMemory = 768 << 20
 	idleMemory = 512 << 20
+	idlesFor   = 10 * time.Second
 )
+
+// processorTime is what a process has had of the processors. The kernel counts it in hundredths of a second.
+func processorTime(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	require.NoError(t, err)
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	var ticks int64
+	for _, field := range fields[11:13] { // utime and stime
+		n, err := strconv.ParseInt(field, 10, 64)
+		require.NoError(t, err)
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+// unfinished counts the imports that are not at their end.
+func unfinished(office *rig.User) (n int) {
+	for cursor := ""; ; {
+		page := office.Want(200, "GET", "/imports?limit=200"+cursor, nil)
+		for i := range page.List("items") {
+			switch page.Text("items", i, "state") {
+			case models.ImportPending, models.ImportRunning:
+				n++
+			}
+		}
+		next := page.Text("next_cursor")
+		if next == "" {
+			return n
+		}
+		cursor = "&cursor=" + next
+	}
+}
 
 // TestSoak sends everything that once stopped the house, again and again, beside a crew that works.
 func TestSoak(t *testing.T) {
@@ -33,10 +73,15 @@ func TestSoak(t *testing.T) {
 		until := time.Now().Add(150 * time.Second)
 		var all sync.WaitGroup
 		var peak, uploads atomic.Int64
-		for _, attack := range attacksOn(t, in, office, order) {
+		for name, attack := range attacksOn(t, in, office, order) {
 			all.Go(func() {
+				answers := map[int]int{}
 				for time.Now().Before(until) {
-					attack()
+					answers[attack()]++
+				}
+				t.Logf("%s: times by status %v", name, answers)
+				for status := range answers {
+					assert.True(t, status < 500 || status == http.StatusServiceUnavailable, "%s: %d", name, status)
 				}
 			})
 		}
@@ -74,9 +119,22 @@ func TestSoak(t *testing.T) {
 		require.Less(t, peak.Load(), int64(mostMemory))
 		require.Greater(t, uploads.Load(), int64(20), "the crew's work goes on")
 		time.Sleep(time.Minute)
+		worked := map[int]time.Duration{}
 		for pid := range in.Processes() {
 			t.Logf("idle: %d MB", resident(t, pid)>>20)
 			require.Less(t, resident(t, pid), int64(idleMemory))
+		}
+		// The rows of what was taken are worked off; only what was sent against the house must be over.
+		t.Logf("%d imports still run", unfinished(office))
+		office.AwaitFor(5*time.Minute, "every import that was taken", func() bool { return unfinished(office) == 0 })
+		for pid := range in.Processes() {
+			worked[pid] = processorTime(t, pid)
+		}
+		time.Sleep(idlesFor)
+		for pid, before := range worked {
+			spent := processorTime(t, pid) - before
+			t.Logf("idle: %v of a processor in %v", spent, idlesFor)
+			require.Less(t, spent, idlesFor/4, "nothing that was sent is still worked on")
 		}
 	})
 }

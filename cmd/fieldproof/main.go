@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"fieldproof/models"
 )
 
 // commands is the command line. Each command is one file.
@@ -27,7 +30,14 @@ type commands struct {
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
+// heapLimit is where the runtime collects more eagerly, rather than let the heap grow to twice what lives: what decodes at once
+// ([models.MemoryBudget]) and what everything else holds have room below it. GOMEMLIMIT sets another.
+const heapLimit = models.MemoryBudget + 128<<20
+
 func main() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(heapLimit)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	var c commands
