@@ -524,7 +524,7 @@ func (h *hostedCall) uploadPictures() (any, error) {
 		in.UUID = models.DerivedID("peer item", h.member.ID, in.Number, in.UUID)
 	}
 	n := intake.NewItem{OrderID: o.ID, Kind: models.Photo, UUID: in.UUID, EvidenceType: in.EvidenceType, TakenAt: in.TakenAt, Position: in.Position, Source: models.FromPeer,
-		Notes: in.Notes, Device: in.Device, SHA256: in.SHA256, Claims: in.Claims, By: h.member}
+		Notes: in.Notes, Device: in.Device, SHA256: in.SHA256, Claims: in.Claims, Origin: in.Origin, By: h.member}
 	if len([]rune(n.EvidenceType)) > 60 {
 		n.EvidenceType = string([]rune(n.EvidenceType)[:60])
 	}

@@ -66,6 +66,7 @@ type ManifestItem struct {
 	Accuracy        *float64             `json:"accuracy"`
 	Source          models.ItemSource    `json:"source"`
 	Certification   models.Certification `json:"certification"`
+	Claims          *models.Claims       `json:"claims,omitempty"` // of the file or the peer
 	UploadedBy      string               `json:"uploaded_by"`
 	Notes           string               `json:"notes"`
 	SurveyID        string               `json:"survey_id,omitempty"`
@@ -88,7 +89,7 @@ func Describe(proof *models.Proof, item *models.Item, at string) ManifestItem {
 	return ManifestItem{Path: at, UUID: item.UUID, Kind: item.Kind, WorkOrderNumber: proof.Order.DisplayNumber(), SHA256: item.ContentHash(), Size: item.Size,
 		Task: proof.TaskName(item), EvidenceType: item.EvidenceType,
 		TakenAt: item.TakenAt, ReceivedAt: item.ReceivedAt, Latitude: item.Position.Latitude, Longitude: item.Position.Longitude, Accuracy: item.Position.Accuracy,
-		Source: item.Source, Certification: item.Certification, UploadedBy: proof.Users[item.UploadedBy], Notes: item.Notes,
+		Source: item.Source, Certification: item.Certification, Claims: item.Claims.View(), UploadedBy: proof.Users[item.UploadedBy], Notes: item.Notes,
 		SurveyID: item.SurveyID, Answers: json.RawMessage(item.Answers)}
 }
 

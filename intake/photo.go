@@ -103,6 +103,7 @@ type NewItem struct {
 	SHA256       string // as the sender computed it; "" to skip the comparison
 	Source       models.ItemSource
 	Claims       models.Claims // of the peer that brings it
+	Origin       models.Origin // as that peer tells it
 	Notes        string
 	Device       string
 	SurveyID     string // of a survey response
@@ -255,7 +256,7 @@ func newItem(n NewItem, b *Bytes, account *models.Account, property *models.Prop
 	now := models.Now()
 	item := &models.Item{ID: models.NewID(), AccountID: account.ID, WorkOrderID: n.OrderID, Kind: n.Kind, UUID: n.UUID, Revision: 1,
 		EvidenceType: n.EvidenceType, TakenAt: n.TakenAt, ReceivedAt: now, Position: n.Position, Source: n.Source, Review: models.ReviewPending,
-		UploadedBy: n.By.ID, ByOffice: n.By.Office(), Notes: n.Notes, Device: n.Device, Claims: n.Claims,
+		UploadedBy: n.By.ID, ByOffice: n.By.Office(), Notes: n.Notes, Device: n.Device, Claims: n.Claims, Origin: n.Origin.Bounded(),
 		Certification: models.Certify(n.Source, n.TakenAt, now, n.Position, property, account.CertificationRadius)}
 	if n.TaskID != "" {
 		item.TaskID = &n.TaskID

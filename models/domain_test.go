@@ -34,6 +34,9 @@ func TestCertification(t *testing.T) {
 		"a property somewhere":       {models.MobileCamera, at(0), place(0, 0), &models.Property{}, [3]*bool{ptr(true), ptr(true), nil}},
 		"far":                        {models.MobileCamera, at(0), place(300, 10), property, [3]*bool{ptr(true), ptr(true), ptr(false)}},
 		"far, but allowed for":       {models.MobileCamera, at(0), place(300, 60), property, [3]*bool{ptr(true), ptr(true), ptr(true)}},
+		"a peer's, all of it":        {models.FromPeer, at(time.Hour), place(100, 10), property, [3]*bool{nil, ptr(true), ptr(true)}},
+		"a peer's, old and far":      {models.FromPeer, at(13 * time.Hour), place(300, 10), property, [3]*bool{nil, nil, nil}},
+		"a neighbour's, old and far": {models.FromShare, at(13 * time.Hour), place(300, 10), property, [3]*bool{nil, nil, nil}},
 		"so vague it proves nothing": {models.MobileCamera, at(0), place(5000, 100_000), property, [3]*bool{ptr(true), ptr(true), ptr(false)}},
 	} {
 		got := models.Certify(c.source, c.taken, received, c.position, c.property, 250)

@@ -75,6 +75,24 @@ func (c Claims) View() *Claims {
 	return &c
 }
 
+// Origin is what the peer that brought an item says of its past: claims, as [Claims] are.
+type Origin struct {
+	Author          string // who made it, as the peer names them
+	ParentUUID      string `gorm:"column:parent_uuid"` // of the item that it was made from
+	FirstReceivedAt *Time  // when it first reached a server
+}
+
+// Bounded is what is kept of it.
+func (o Origin) Bounded() Origin {
+	if words := []rune(o.Author); len(words) > 200 {
+		o.Author = string(words[:200])
+	}
+	if !uuidPattern.MatchString(o.ParentUUID) {
+		o.ParentUUID = ""
+	}
+	return o
+}
+
 // Position is a place on earth in degrees, with its accuracy in metres.
 type Position struct {
 	Latitude  *float64 `json:"latitude"`
@@ -99,6 +117,7 @@ type Item struct {
 	Source         ItemSource
 	Certification  Certification `gorm:"embedded"`
 	Claims         Claims        `gorm:"embedded"`
+	Origin         Origin        `gorm:"embedded"`
 	Review         Review
 	ReviewReason   string
 	ApprovedWith   string // the approval of the whole order that approved it; "" when the office looked at it alone
@@ -174,7 +193,9 @@ const (
 )
 
 // Certify judges an item that was received just now, at a property whose position may be unknown. The accuracy of the
-// item's position is allowed for, but never by more than the radius itself: a position that is vague proves nothing.
+// item's position is allowed for, but never by more than the radius itself: a position that is vague proves nothing. Of what
+// a peer brings the clock and the position are the peer's word: what fits is certified by our own property and radius, and
+// what does not is no judgement, because we can't know when and where it was taken.
 func Certify(source ItemSource, taken *Time, received Time, at Position, property *Property, radius float64) Certification {
 	yes := func(b bool) *bool { return &b }
 	c := Certification{Item: yes(source == MobileCamera)}
@@ -195,6 +216,9 @@ func Certify(source ItemSource, taken *Time, received Time, at Position, propert
 			allowance = min(*at.Accuracy, radius)
 		}
 		c.Location = yes(Distance(*at.Latitude, *at.Longitude, *property.Latitude, *property.Longitude) <= radius+allowance)
+		if brought && !*c.Location {
+			c.Location = nil
+		}
 	}
 	return c
 }
@@ -229,6 +253,9 @@ type PhotoView struct {
 	Review        Review        `json:"review"`
 	ReviewReason  string        `json:"review_reason"`
 	UploadedBy    string        `json:"uploaded_by"`
+	ClaimedBy     *string       `json:"claimed_by"`        // who made it, as the peer that brought it says
+	ParentUUID    *string       `json:"parent_uuid"`       // as the peer says
+	FirstReceived *Time         `json:"first_received_at"` // as the peer says
 	Notes         string        `json:"notes"`
 	Device        string        `json:"device"`
 	Deleted       bool          `json:"deleted"`
@@ -239,7 +266,8 @@ func (i *Item) View(uploadedBy string) PhotoView {
 	return PhotoView{ID: i.ID, WorkOrderID: i.WorkOrderID, UUID: i.UUID, SHA256: i.SHA256, Size: i.Size, ContentType: i.ContentType,
 		Width: i.Width, Height: i.Height, TaskID: i.TaskID, EvidenceType: i.EvidenceType, TakenAt: i.TakenAt, ReceivedAt: i.ReceivedAt,
 		Position: i.Position, Source: i.Source, Certification: i.Certification, Claims: i.Claims.View(), Review: i.Review, ReviewReason: i.ReviewReason,
-		UploadedBy: uploadedBy, Notes: i.Notes, Device: i.Device, Deleted: i.DeletedAt != nil}
+		UploadedBy: uploadedBy, ClaimedBy: orNil(i.Origin.Author), ParentUUID: orNil(i.Origin.ParentUUID), FirstReceived: i.Origin.FirstReceivedAt,
+		Notes: i.Notes, Device: i.Device, Deleted: i.DeletedAt != nil}
 }
 
 // CheckInView is a check-in as the outside sees it.

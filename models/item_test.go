@@ -1,6 +1,7 @@
 package models_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -71,5 +72,47 @@ func TestTheUpgradeLeavesItemsThatCameAsSeveral(t *testing.T) {
 		i, err := models.One[models.Item](models.OfUUID(store.Read(scoped), "{"+uuid+"}"), "item")
 		require.NoError(t, err)
 		require.Equal(t, first.ID, i.ID, "the first is what a repeat means")
+	})
+}
+
+// TestTheUpgradeTakesBackWhatNobodyCouldJudge puts verdicts on items as they were given before, by their source.
+func TestTheUpgradeTakesBackWhatNobodyCouldJudge(t *testing.T) {
+	both(t, func(t *testing.T, store *models.Store) {
+		a, _ := account(t, store, "upgraded")
+		scoped := models.InAccount(ctx, a.ID)
+		sources := []models.ItemSource{models.FromPeer, models.FromShare, models.MobileCamera}
+		require.NoError(t, store.Write(scoped, func(tx *models.Tx) error {
+			o := &models.WorkOrder{ID: models.NewID(), AccountID: a.ID, CreatedAt: models.Now(), UpdatedAt: models.Now(), Lifecycle: models.Lifecycle{State: models.Created}}
+			o.WorkOrderNumber, o.Address = "1", models.Address{Address1: "1 Oak", City: "Austin", State: "TX", Zip: "78701"}
+			property, err := tx.PropertyAt(a.ID, o.Address, nil, nil)
+			require.NoError(t, err)
+			o.PropertyID = property.ID
+			o.Normalise()
+			lawn := []models.TaskFields{{Name: "Lawn"}}
+			lawn[0].Normalise()
+			require.NoError(t, tx.CreateOrder(o, lawn, &models.HistoryEvent{Type: models.TypeCreated, ToState: models.Created, Actor: "x"}))
+			for _, source := range sources {
+				for _, verdict := range []bool{false, true} {
+					require.NoError(t, tx.Create(&models.Item{ID: models.NewID(), AccountID: a.ID, WorkOrderID: o.ID, Kind: models.Photo, UUID: fmt.Sprintf("%s-%v-1", source, verdict), Source: source,
+						ReceivedAt: models.Now(), Certification: models.Certification{Item: &verdict, Time: &verdict, Location: &verdict}}).Error)
+				}
+			}
+			return nil
+		}))
+		require.NoError(t, store.MigrateDown(ctx, 20))
+		_, err := store.Migrate(ctx)
+		require.NoError(t, err)
+		yes, no := ptr(true), ptr(false)
+		for _, source := range sources {
+			want := map[bool]models.Certification{false: {}, true: {Time: yes, Location: yes}}
+			if source == models.MobileCamera {
+				want = map[bool]models.Certification{false: {Item: no, Time: no, Location: no}, true: {Item: yes, Time: yes, Location: yes}}
+			}
+			for verdict, left := range want {
+				i, err := models.One[models.Item](models.OfUUID(store.Read(scoped), fmt.Sprintf("%s-%v-1", source, verdict)), "item")
+				require.NoError(t, err)
+				require.Equal(t, left, i.Certification, "%s, judged %v", source, verdict)
+			}
+		}
 	})
 }

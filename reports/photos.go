@@ -188,7 +188,7 @@ func (d *document) cell(g grid, x float64, p *models.Item) {
 	d.gray(80)
 	write(regular, strings.Join([]string{proof.Users[p.UploadedBy], string(p.Review), placeOf(p)}, "  ·  "))
 	c := p.Certification
-	write(regular, fmt.Sprintf("Certified: item %s  time %s  location %s", mark(c.Item), mark(c.Time), mark(c.Location)))
+	write(regular, fmt.Sprintf("Certified: item %s  time %s  location %s%s", mark(c.Item), mark(c.Time), mark(c.Location), claimed(p)))
 	notes := d.wrap(regular, g.size, width, p.Notes)
 	for i, s := range notes {
 		if i == g.notes {
@@ -200,6 +200,23 @@ func (d *document) cell(g grid, x float64, p *models.Item) {
 		write(regular, s)
 	}
 	d.gray(0)
+}
+
+// claimed names what is claimed of an item and not certified; nothing when there is nothing.
+func claimed(p *models.Item) string {
+	var names []string
+	for _, one := range []struct {
+		name            string
+		said, certified *bool
+	}{{"item", p.Claims.Item, p.Certification.Item}, {"time", p.Claims.Time, p.Certification.Time}, {"location", p.Claims.Location, p.Certification.Location}} {
+		if one.said != nil && *one.said && (one.certified == nil || !*one.certified) {
+			names = append(names, one.name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "  claimed: " + strings.Join(names, ", ")
 }
 
 func (d *document) proofOf(p *models.Item) *models.Proof {

@@ -90,6 +90,7 @@ var modelTexts = map[string]map[string]string{
 	"Item": {"TaskID": "", "EvidenceType": "item.evidence_type", "ReviewReason": "item.review_reason", "Notes": "item.notes", "Device": "item.device", "Answers": "survey.answer",
 		"ID": "", "AccountID": "", "WorkOrderID": "", "Kind": "", "UUID": "", "Source": "", "Review": "", "ApprovedWith": "", "UUIDKey": "", "UploadedBy": "", "SHA256": "", "ContentType": "", "BlobKey": "",
 		"Renditions": "", "RenditionError": "", "SurveyID": ""},
+	"Origin": {"Author": "user.username", "ParentUUID": ""},
 	"TaskFields": {"Name": "tasks.name", "Instructions": "tasks.instructions", "Options": "tasks.options.note", "SourceService": "tasks.source_service",
 		"SourceServiceID": "tasks.source_service_id", "RequiredPhotos": "item.evidence_type", "Kind": "", "SurveyID": "", "Survey": "survey.name", "SurveyNamed": "survey.name"},
 	"Comment": {"Author": "comment.author", "Text": "comment.text", "ID": "", "AccountID": "", "WorkOrderID": "", "LinkID": "", "ItemID": ""},
@@ -109,7 +110,7 @@ var kinds = map[models.DestinationKind]string{models.WebhookDestination: "office
 	models.DriveDestination: "client", models.DropboxDestination: "client", models.S3Destination: "client", models.SFTPDestination: "client", models.WebDAVDestination: "client"}
 
 func TestEveryTextHasItsAudience(t *testing.T) {
-	for _, model := range []any{models.Item{}, models.TaskFields{}, models.Comment{}, models.Account{}, models.User{}, models.HistoryEvent{}, models.Publication{}, models.PublicationItem{}} {
+	for _, model := range []any{models.Item{}, models.Origin{}, models.TaskFields{}, models.Comment{}, models.Account{}, models.User{}, models.HistoryEvent{}, models.Publication{}, models.PublicationItem{}} {
 		kind := reflect.TypeOf(model)
 		have := map[string]bool{}
 		for _, f := range reflect.VisibleFields(kind) {

@@ -458,3 +458,57 @@ func TestAUUIDIsOneWhateverItsCaseHyphensOrBraces(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatAPeerSaysOfAnItemIsItsClaim(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		client := rig.NewPeer("x")
+		defer client.Close()
+		client.On("validate", func(w http.ResponseWriter, _ rig.JSON) { rig.Say(w, `{"error":"","validated":true}`) })
+		for _, service := range []string{"uploadPictures", "status"} {
+			client.On(service, func(w http.ResponseWriter, _ rig.JSON) { rig.Say(w, `{"status":true,"error":null}`) })
+		}
+		office := rig.SignUp(t, in.URL)
+		vendor := office.Colleague("subcontractor")
+		office.Want(201, "POST", "/destinations", rig.JSON{"name": "their system", "kind": "client", "settings": rig.JSON{"url": client.URL, "username": "u", "password": "x"}})
+		id := office.Order(rig.JSON{"work_order_number": "1", "assignee": vendor.Username, "latitude": 30.0, "longitude": -97.0, "publish_to": "client", "tasks": []rig.JSON{{"name": "S"}}}).Text("id")
+		c := &caller{t, in.URL + "/integration/v2", rig.JSON{"username": vendor.Username, "password": digest("correct horse")}}
+		first := time.Now().Add(-48 * time.Hour).UTC().Truncate(time.Second)
+		far, near, parent := uuid.NewString(), uuid.NewString(), uuid.NewString()
+		for n, item := range []rig.JSON{
+			{"uuid": far, "gpsLatitude": "31.5", "gpsLongitude": "-97.0", "timestamp": fmt.Sprint(first.Unix()), "authenticated": "1", "csrCertifiedTime": "true", "csrCertifiedLocation": "0",
+				"parentUuid": parent, "createdBySubUser": "joe of theirs", "firstReceivedAt": first.Format(time.RFC3339)},
+			{"uuid": near, "gpsLatitude": "30.0001", "gpsLongitude": "-97.0", "timestamp": fmt.Sprint(time.Now().Unix())},
+		} {
+			item["key2"], item["key4"], item["fileType"] = "1", "S", "picture"
+			a := c.upload(item, rig.JPEG(80, 60, uint64(n)), false)
+			require.Equal(t, true, a.Get("status"), "%s", a.Body)
+		}
+		photos := map[string]rig.Answer{}
+		for _, p := range office.Want(200, "GET", "/work-orders/"+id+"/photos", nil).List("items") {
+			a := rig.Answer{JSON: p.(map[string]any)}
+			photos[a.Text("uuid")] = a
+		}
+		p := photos[far]
+		require.Equal(t, map[string]any{"item": nil, "time": nil, "location": nil}, p.Get("certification"), "nobody here can judge it, so nothing is false")
+		require.Equal(t, map[string]any{"item": true, "time": true, "location": false}, p.Get("claims"))
+		require.Equal(t, []any{vendor.Username, "joe of theirs", parent}, []any{p.Get("uploaded_by"), p.Get("claimed_by"), p.Get("parent_uuid")})
+		told, err := time.Parse(time.RFC3339Nano, p.Text("first_received_at"))
+		require.NoError(t, err)
+		require.True(t, first.Equal(told), "%s, want %s", told, first)
+		p = photos[near]
+		require.Equal(t, map[string]any{"item": nil, "time": true, "location": true}, p.Get("certification"), "by our own clock, property and radius")
+		require.Equal(t, []any{nil, nil, nil, nil}, []any{p.Get("claims"), p.Get("claimed_by"), p.Get("parent_uuid"), p.Get("first_received_at")})
+
+		office.AwaitState(id, "in_progress")
+		for _, action := range []string{"complete", "approve", "publish"} {
+			office.Want(200, "POST", "/work-orders/"+id+"/"+action, rig.JSON{})
+		}
+		office.Await("both photos at the client", func() bool { return len(client.Calls("uploadPictures")) == 2 })
+		for _, call := range client.Calls("uploadPictures") {
+			if call.Payload["uuid"] == far {
+				require.Equal(t, []any{parent, vendor.Username, first.Format(time.RFC3339Nano), "", "", ""}, []any{call.Payload["parentUuid"], call.Payload["createdBySubUser"], call.Payload["firstReceivedAt"],
+					call.Payload["authenticated"], call.Payload["csrCertifiedTime"], call.Payload["csrCertifiedLocation"]}, "who took it is named to the neighbour alone, and what we can't judge is no word of ours")
+			}
+		}
+	})
+}

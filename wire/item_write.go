@@ -2,10 +2,7 @@ package wire
 
 import (
 	"encoding/json"
-	"fmt"
-	"strconv"
 	"strings"
-	"time"
 
 	"fieldproof/models"
 )
@@ -23,62 +20,11 @@ type ItemOut struct {
 // ItemMembers writes the payload of uploadPictures (domain 8): a flat object of texts, every key there and never null,
 // because the peers in the field trip over what is missing.
 func ItemMembers(out ItemOut) []Member {
-	p, i, o := out.Proof, out.Item, out.Proof.Order
-	text := func(name, value string) Member { return Member{Name: name, Value: value} }
-	taken := i.ReceivedAt
-	if i.TakenAt != nil {
-		taken = *i.TakenAt
+	members := make([]Member, len(told))
+	for n, t := range told {
+		members[n] = Member{Name: t.name, Value: t.write(out)}
 	}
-	local := taken.In(p.Account.Location())
-	stamp := strconv.FormatInt(taken.Unix(), 10)
-	number := func(f *float64) string {
-		if f == nil {
-			return ""
-		}
-		return strconv.FormatFloat(*f, 'f', -1, 64)
-	}
-	fileType := map[models.ItemKind]string{models.Photo: "picture", models.SurveyResponse: "survey", models.File: "file"}[i.Kind]
-	extension := strings.TrimPrefix(i.Extension(), ".")
-	if i.Kind == models.SurveyResponse {
-		extension = "json"
-	}
-	difference := ""
-	if i.Position.Latitude != nil && o.Latitude != nil {
-		difference = fmt.Sprintf("%.0f", models.Distance(*i.Position.Latitude, *i.Position.Longitude, *o.Latitude, *o.Longitude))
-	}
-	notes := i.Notes
-	if out.Note != "" {
-		notes = strings.TrimSpace(notes + " " + out.Note)
-	}
-	user := p.Users[i.UploadedBy]
-	members := []Member{
-		text("clientCode", o.ClientCode), text("pictureId", i.UUID), text("uuId", i.UUID), text("uuid", i.UUID), text("parentUuid", ""), text("batchId", out.PublicationID),
-		text("key1", o.ClientCode), text("key2", out.Number), text("key3", i.EvidenceType), text("key4", p.TaskName(i)), text("key5", ""),
-		text("attribute1", o.Address.Address1), text("attribute2", o.Address.Address2), text("attribute3", o.Address.City), text("attribute4", o.Address.State),
-		text("attribute5", o.Address.Zip), text("attribute6", o.Address.Country),
-	}
-	for n := 7; n <= 30; n++ {
-		name := fmt.Sprintf("attribute%d", n)
-		members = append(members, text(name, o.Attributes[name]))
-	}
-	members = append(members,
-		text("fileName", out.FileName), text("fileExt", extension), text("fileType", fileType), text("evidenceType", i.EvidenceType), text("notes", notes),
-		text("timestamp", stamp), text("creationDate", local.Format(time.DateTime)), text("createdBy", p.Account.Name), text("createdBySubUser", user), text("lastUpdatedBy", user),
-		text("deviceId", i.Device), text("phoneNumber", ""), text("uploaderVersion", "fieldproof"), text("workDay", local.Format(time.DateOnly)),
-		text("gpsLatitude", number(i.Position.Latitude)), text("gpsLongitude", number(i.Position.Longitude)), text("gpsAccuracy", number(i.Position.Accuracy)),
-		text("gpsTimestamp", stamp), text("locationDifference", difference),
-		text("csrLocationSource", sourceOf(i.Position.Latitude != nil, "gps")), text("csrTimeStampSource", sourceOf(i.TakenAt != nil, "device")),
-		text("csrPictureCount", strconv.Itoa(len(p.Photos()))),
-		text("source_wo_id", o.Source.WorkOrderID), text("source_wo_number", o.Source.WorkOrderNumber), text("source_wo_provider", o.Source.Provider),
-	)
-	for _, t := range told {
-		members = append(members, text(t.name, t.write(out)))
-	}
-	survey, template := "", ""
-	if i.Kind == models.SurveyResponse {
-		survey, template = surveyText(i), templateOf(p, i)
-	}
-	return append(members, text("survey", survey), text("surveyId", i.SurveyID), text("template", template), text("status", string(o.WireStatus())), text("parameters", ""))
+	return members
 }
 
 func sourceOf(there bool, name string) string {

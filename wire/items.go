@@ -3,7 +3,6 @@ package wire
 import (
 	"encoding/json"
 	"path"
-	"strconv"
 	"strings"
 	"time"
 
@@ -59,26 +58,25 @@ type Item struct {
 	Answers      json.RawMessage
 	SHA256       string        // of the file, as the sender computed it; "" when it does not say
 	Claims       models.Claims // what the sender certifies
+	Origin       models.Origin
 }
 
 // DecodeItem reads the payload of uploadPictures.
 func DecodeItem(m map[string]json.RawMessage, zone *time.Location) Item {
-	i := Item{Number: strings.TrimSpace(Text(m, "key2")), Task: strings.TrimSpace(Text(m, "key4")), FileType: strings.ToLower(strings.TrimSpace(Text(m, "fileType"))),
-		FileName: Text(m, "fileName"), EvidenceType: strings.ToLower(strings.TrimSpace(Text(m, "evidenceType"))), Notes: Text(m, "notes"), Device: Text(m, "deviceId")}
-	for _, name := range []string{"uuid", "uuId", "UUID", "pictureId"} {
-		if i.UUID = strings.TrimSpace(Text(m, name)); i.UUID != "" {
-			break
-		}
-	}
-	for _, name := range []string{"timestamp", "gpsTimestamp", "creationDate"} {
-		if i.TakenAt = ParseInstant(Text(m, name), zone); i.TakenAt != nil {
-			break
-		}
-	}
+	var i Item
 	for _, t := range told {
-		t.read(&i, strings.TrimSpace(Text(m, t.name)))
+		if t.read == nil {
+			continue
+		}
+		for _, name := range append([]string{t.name}, t.also...) {
+			if text := Text(m, name); text != "" && t.read(&i, text, zone) {
+				break
+			}
+		}
 	}
-	i.Position = models.Position{Latitude: floatOf(m, "gpsLatitude"), Longitude: floatOf(m, "gpsLongitude"), Accuracy: floatOf(m, "gpsAccuracy")}
+	if Text(m, "uploaderVersion") == uploader && Text(m, "csrTimeStampSource") == "" {
+		i.TakenAt = nil // the moment that stands there for naive peers is when it was received
+	}
 	if i.Position.Latitude == nil || i.Position.Longitude == nil {
 		i.Position = models.Position{}
 	}
@@ -90,14 +88,11 @@ func DecodeItem(m map[string]json.RawMessage, zone *time.Location) Item {
 			Answers json.RawMessage `json:"answers"`
 		}
 		if json.Unmarshal(i.Survey, &response) == nil {
-			i.Answers, i.SurveyID = response.Answers, response.Meta.ID
+			i.Answers = response.Answers
+			if i.SurveyID == "" {
+				i.SurveyID = response.Meta.ID
+			}
 		}
-	}
-	if template := Text(m, "template"); template != "" { // {owner}::{surveyTemplateId}
-		if _, id, found := strings.Cut(template, "::"); found {
-			template = id
-		}
-		i.SurveyID = template
 	}
 	if i.FileType == "" {
 		i.FileType = "picture"
@@ -106,14 +101,6 @@ func DecodeItem(m map[string]json.RawMessage, zone *time.Location) Item {
 		}
 	}
 	return i
-}
-
-func floatOf(m map[string]json.RawMessage, name string) *float64 {
-	f, err := strconv.ParseFloat(strings.TrimSpace(Text(m, name)), 64)
-	if err != nil || f != f {
-		return nil
-	}
-	return &f
 }
 
 // ContentType guesses the type of a file that is no photo from its name.

@@ -139,6 +139,10 @@ func contentOf(account *models.Account, data models.WebhookData, messageType, id
 	if v := data.Item; v != nil {
 		item := &models.Item{ID: v.ID, Kind: models.Photo, UUID: v.UUID, TaskID: v.TaskID, EvidenceType: v.EvidenceType, TakenAt: v.TakenAt, ReceivedAt: v.ReceivedAt, Position: v.Position,
 			Source: v.Source, Certification: v.Certification, UploadedBy: v.UploadedBy, Notes: v.Notes, Device: v.Device, SHA256: v.SHA256, Size: v.Size, ContentType: v.ContentType}
+		item.Origin.FirstReceivedAt = v.FirstReceived
+		if v.ParentUUID != nil {
+			item.Origin.ParentUUID = *v.ParentUUID
+		}
 		proof := &models.Proof{Account: account, Order: o, View: view, Items: []*models.Item{item}, Users: map[string]string{v.UploadedBy: v.UploadedBy}}
 		publication := ""
 		if data.Publication != nil {
