@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/mailgun/raymond/v2"
 
@@ -31,6 +32,8 @@ var blockTag = regexp.MustCompile(`\{\{+~?\s*([#^/>])`)
 
 // What filling a template may cost.
 const (
+	// maxBlank is of spaces and line breaks in a row: the library looks at the rest of them at each one in a comment.
+	maxBlank  = 1000
 	maxRounds = 20_000  // of all its {{#each}} together
 	maxFilled = 8 << 20 // bytes beside the file in line
 	// fillingTakes is the memory of one that comes near to both.
@@ -46,6 +49,14 @@ func CheckTemplate(ctx context.Context, template string) error {
 	}
 	if len(template) > maxTemplate {
 		return fmt.Errorf("a template has at most %d characters", maxTemplate)
+	}
+	blank := 0
+	for _, r := range template {
+		if !unicode.IsSpace(r) {
+			blank = 0
+		} else if blank++; blank > maxBlank {
+			return fmt.Errorf("a template has at most %d spaces and line breaks in a row", maxBlank)
+		}
 	}
 	depth := 0
 	for _, tag := range blockTag.FindAllStringSubmatch(template, -1) {
@@ -177,6 +188,12 @@ func render(template string, c content) (body []byte, err error) {
 	if template == PruvanTemplate {
 		return c.pruvan()
 	}
+	// The library stumbles over some that it should refuse, such as a path into a text that a block walks through.
+	defer func() {
+		if stumbled := recover(); stumbled != nil {
+			body, err = nil, fmt.Errorf("the template can't be filled: %v", stumbled)
+		}
+	}()
 	parsed, err := raymond.Parse(template)
 	if err != nil {
 		return nil, fmt.Errorf("the template is no Handlebars: %w", err)

@@ -17,7 +17,7 @@ func FuzzTemplate(f *testing.F) {
 		nested("{{~#each workorder}}", "{{~/each}}", 24), nested("{{#each @root.workorder}}", "{{/each}}", 4), nested("{{{{#each workorder}}}}", "{{{{/each}}}}", 4),
 		nested("{{#if 1}}", "{{/if}}", 20_000), nested("{{#with workorder}}", "{{/with}}", 2000), nested("{{ # each workorder }}", "{{ / each }}", 12),
 		strings.Repeat("{", 60_000), "{{" + strings.Repeat("(json ", 8000), `{"a":{{json (json (json workorder))}}}`, `{{> x}}`, `{{~> x}}`, `{{^}}{{else}}{{/}}`, "{{json " + strings.Repeat("a.", 20_000) + "}}",
-		"{{!" + strings.Repeat("-", 60_000), strings.Repeat("{{json workorder}}", 3000),
+		"{{!" + strings.Repeat("-", 60_000), "{{!x" + strings.Repeat(" ", 60_000), strings.Repeat("{{json workorder}}", 3000),
 	} {
 		f.Add(seed)
 	}
@@ -35,6 +35,18 @@ func FuzzTemplate(f *testing.F) {
 			t.Fatalf("a template of %d bytes took %v", len(template), took)
 		}
 	})
+}
+
+func TestATemplateThatTheLibraryStumblesOverIsRefused(t *testing.T) {
+	for _, template := range []string{`{"a":"{{#each A0./A}}{{/each}}"}`, `{{#each workorder./x}}{{/each}}`, `{{!x` + strings.Repeat(" ", 60_000) + `}}{}`} {
+		began := time.Now()
+		if err := CheckTemplate(t.Context(), template); err == nil {
+			t.Errorf("%.40q is taken", template)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("%.40q takes %v", template, took)
+		}
+	}
 }
 
 // mostOfTemplate is what checking one may allocate in all, one after another, for both of its samples.
