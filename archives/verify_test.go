@@ -14,11 +14,11 @@ import (
 	"fieldproof/archives"
 )
 
-// zipOf packs texts, each many times over.
-func zipOf(t testing.TB, name, text string, times int) []byte {
+// manifestOf packs a manifest of one text, many times over.
+func manifestOf(t testing.TB, text string, times int) []byte {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
-	w, err := z.Create(name)
+	w, err := z.Create(archives.ManifestName)
 	require.NoError(t, err)
 	block := strings.Repeat(text, 1+(64<<10)/len(text))
 	for range times * len(text) / len(block) {
@@ -40,12 +40,12 @@ func verifying(archive []byte) (report *archives.Report, allocated uint64, err e
 
 func TestASmallArchiveTakesLittleToVerify(t *testing.T) {
 	for name, archive := range map[string][]byte{
-		"a manifest of nothing":     zipOf(t, archives.ManifestName, " ", 2<<30>>4),
-		"a manifest of empty items": zipOf(t, archives.ManifestName, `{},`, 20<<20),
-		"a manifest of empty lists": zipOf(t, archives.ManifestName, `[],`, 20<<20),
-		"a manifest that is nested": zipOf(t, archives.ManifestName, `[`, 60<<20),
-		"a manifest of one name":    zipOf(t, archives.ManifestName, `{"items":`, 6<<20),
-		"a manifest of ones":        zipOf(t, archives.ManifestName, `1,`, 30<<20),
+		"a manifest of nothing":     manifestOf(t, " ", 2<<30>>4),
+		"a manifest of empty items": manifestOf(t, `{},`, 20<<20),
+		"a manifest of empty lists": manifestOf(t, `[],`, 20<<20),
+		"a manifest that is nested": manifestOf(t, `[`, 60<<20),
+		"a manifest of one name":    manifestOf(t, `{"items":`, 6<<20),
+		"a manifest of ones":        manifestOf(t, `1,`, 30<<20),
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Less(t, len(archive), 2<<20)
@@ -64,7 +64,7 @@ func FuzzVerify(f *testing.F) {
 		f.Add(whole[:len(whole)/2])
 	}
 	for _, text := range []string{`{},`, `[],`, `[`, `{"items":`, `{"items":[{"path":"\u001b[2K"}]}`} {
-		f.Add(zipOf(f, archives.ManifestName, text, 1<<20/len(text)))
+		f.Add(manifestOf(f, text, 1<<20/len(text)))
 	}
 	f.Fuzz(func(t *testing.T, archive []byte) {
 		report, allocated, err := verifying(archive)

@@ -255,7 +255,7 @@ func PlainHeader(header string) string {
 func (f *Field) EveryHeader() []string {
 	all := slices.Clone(f.Headers)
 	for _, name := range []string{f.Column, f.Name, f.SheetName(), f.Wire} {
-		if name != Nowhere && !(f.Kind == Texts && name == f.Wire) {
+		if name != Nowhere && (f.Kind != Texts || name != f.Wire) {
 			all = append(all, PlainHeader(name))
 		}
 	}

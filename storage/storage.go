@@ -32,6 +32,8 @@ type Store struct {
 	root string
 	// synced remembers folders whose own entries are known to be durable.
 	synced sync.Map
+	// folders are synced once for all writers who wait for it.
+	folders rounds
 }
 
 // Open opens file:///path, s3://bucket?… or another URL that gocloud.dev/blob knows.
@@ -151,7 +153,7 @@ func (s *Store) sync(key string) error {
 		return err
 	}
 	dir := filepath.Dir(path)
-	if err := syncPath(dir); err != nil {
+	if err := s.folders.do(dir, func() error { return syncPath(dir) }); err != nil {
 		return err
 	}
 	for strings.HasPrefix(dir, s.root) && dir != s.root {

@@ -252,7 +252,7 @@ func (c *Clients) item(ctx context.Context, p *integrations.Peer, proof *models.
 	out := wire.ItemOut{Proof: proof, Item: item, Number: number, PublicationID: publication, FileName: item.UUID + item.Extension()}
 	var file *integrations.Upload
 	if item.BlobKey != "" {
-		if file, err = c.original(ctx, item); err != nil {
+		if file, err = c.original(item); err != nil {
 			return "", "", err
 		}
 		file.Name = out.FileName
@@ -273,7 +273,7 @@ func (c *Clients) item(ctx context.Context, p *integrations.Peer, proof *models.
 }
 
 // original is an item's file as it was taken; its bytes are read while they are sent.
-func (c *Clients) original(ctx context.Context, item *models.Item) (*integrations.Upload, error) {
+func (c *Clients) original(item *models.Item) (*integrations.Upload, error) {
 	upload := &integrations.Upload{ContentType: item.ContentType, Size: item.Size}
 	upload.Open = func(ctx context.Context) (io.ReadCloser, error) {
 		reader, err := c.Blobs.Get(ctx, item.BlobKey)
