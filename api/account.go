@@ -115,11 +115,7 @@ func (s *Server) putLogo(c *call) (any, error) {
 	return s.Store.AccountByID(c.ctx(), c.member.AccountID)
 }
 
-func (s *Server) setLogo(c *call, key string) error {
-	return s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		return tx.Model(&models.Account{}).Where("id = ?", c.member.AccountID).Updates(map[string]any{"logo_key": key, "updated_at": models.Now()}).Error
-	})
-}
+func (s *Server) setLogo(c *call, key string) error { return s.Intake.SetLogo(c.ctx(), c.member, key) }
 
 func (s *Server) signUp(c *call, in SignUp) (*SignedUp, error) {
 	if !s.SignUp {
@@ -141,25 +137,16 @@ func (s *Server) signUp(c *call, in SignUp) (*SignedUp, error) {
 }
 
 func (s *Server) patchAccount(c *call, patch mergePatch) (*models.Account, error) {
-	var account *models.Account
-	err := s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		var err error
-		if account, err = models.One[models.Account](tx.Locked().Where("id = ?", c.member.AccountID), "account"); err != nil {
-			return err
-		}
+	return s.Intake.EditAccount(c.ctx(), c.member, func(account *models.Account) error {
 		fields := AccountFields{account.Name, account.Zone, account.QAPolicy, account.CertificationRadius, account.RetentionDays, account.AlertEmail, account.ReportLayout, account.Branding, account.Defaults}
 		if err := merge(&fields, patch); err != nil {
 			return err
 		}
 		account.Name, account.Zone, account.QAPolicy = fields.Name, fields.Zone, fields.QAPolicy
 		account.CertificationRadius, account.RetentionDays, account.Branding, account.Defaults = fields.CertificationRadius, fields.RetentionDays, orEmpty(fields.Branding), orEmpty(fields.Defaults)
-		account.AlertEmail, account.ReportLayout, account.UpdatedAt = fields.AlertEmail, fields.ReportLayout, models.Now()
-		if err := account.Check(); err != nil {
-			return err
-		}
-		return tx.Select("*").Updates(account).Error
+		account.AlertEmail, account.ReportLayout = fields.AlertEmail, fields.ReportLayout
+		return nil
 	})
-	return account, err
 }
 
 func orEmpty(m map[string]string) map[string]string {

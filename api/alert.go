@@ -36,7 +36,5 @@ func (s *Server) dismissAlert(c *call) error {
 	if err != nil || a.DismissedAt != nil {
 		return err
 	}
-	return s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		return tx.Model(&models.Alert{}).Where("id = ?", a.ID).Updates(map[string]any{"dismissed_at": models.Now(), "dismissed_by": c.member.ID}).Error
-	})
+	return s.Intake.DismissAlert(c.ctx(), c.member, a.ID)
 }

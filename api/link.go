@@ -80,16 +80,7 @@ func (s *Server) createLink(c *call, in models.LinkFields) (models.LinkView, err
 	if err != nil {
 		return models.LinkView{}, err
 	}
-	hash, err := models.HashLinkPassword(c.ctx(), in.Password)
-	if err != nil {
-		return models.LinkView{}, err
-	}
-	var l *models.Link
-	var token string
-	err = c.write(func(tx *models.Tx) error {
-		l, token, err = tx.MakeLink(models.NewID(), o, in, hash, c.member.ID)
-		return err
-	})
+	l, token, err := s.Intake.CreateLink(c.ctx(), c.member, o, in)
 	if err != nil {
 		return models.LinkView{}, err
 	}
@@ -102,9 +93,7 @@ func (s *Server) revokeLink(c *call) error {
 	if err != nil {
 		return err
 	}
-	return s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		return tx.Model(&models.Link{}).Where("id = ? AND revoked_at IS NULL", l.ID).Update("revoked_at", models.Now()).Error
-	})
+	return s.Intake.RevokeLink(c.ctx(), c.member, l.ID)
 }
 
 func (s *Server) listLinkViews(c *call) (list[models.LinkViewRow], error) {
@@ -156,24 +145,7 @@ func (s *Server) createComment(c *call, in CommentFields) (models.Comment, error
 		return models.Comment{}, err
 	}
 	comment := models.Comment{ID: c.newID("comment"), AccountID: o.AccountID, WorkOrderID: o.ID, ItemID: in.ItemID, Author: c.member.Username, Text: in.Text, At: models.Now()}
-	return comment, s.keepComment(c, &comment)
-}
-
-func (s *Server) keepComment(c *call, comment *models.Comment) error {
-	if err := comment.Check(); err != nil {
-		return err
-	}
-	return s.Store.Write(models.InAccount(c.Request.Context(), comment.AccountID), func(tx *models.Tx) error {
-		if comment.ItemID != "" {
-			if _, err := models.One[models.Item](tx.Where("id = ? AND work_order_id = ?", comment.ItemID, comment.WorkOrderID), "item"); err != nil {
-				return models.InvalidField("item_id", "The order has no item %s.", comment.ItemID)
-			}
-		}
-		if err := tx.Create(comment).Error; err != nil {
-			return err
-		}
-		return tx.Announce(comment.AccountID, "comment.created", comment.ID, comment.WorkOrderID)
-	})
+	return comment, s.Intake.KeepComment(c.ctx(), &comment)
 }
 
 // sharedRoutes are the pages of secure web links. The token is a secret: it stands in no log.
@@ -401,7 +373,7 @@ func (s *Server) sharedComment(c *call, l *models.Link) error {
 	if comment.ItemID != "" && !slices.ContainsFunc(proof.Items, func(i *models.Item) bool { return i.ID == comment.ItemID }) {
 		return models.Errorf(models.NotFound, "This link shows no such item.")
 	}
-	err = s.keepComment(c, &comment)
+	err = s.Intake.KeepComment(c.Request.Context(), &comment)
 	if models.KindOf(err) == models.Invalid {
 		return s.showShared(c, l, problemOf(err).Errors[0].Message, http.StatusUnprocessableEntity)
 	}

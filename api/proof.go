@@ -24,11 +24,7 @@ func (s *Server) proofRoutes() []route {
 		stream(http.MethodGet, "/proof/chain.jsonl", view, "The chain, one entry a line, for fieldproof verify --chain", "application/jsonl", s.proofChain, "from", "to"),
 		define(http.MethodPost, "/proof/rotate-key", with(models.ManageAccount), http.StatusOK, "Sign with a new key from now on; the old one signs for it, and its proofs stay valid",
 			func(c *call, _ nothing) (*models.SigningKey, error) {
-				var key *models.SigningKey
-				return key, s.Store.Write(c.ctx(), func(tx *models.Tx) (err error) {
-					key, err = tx.RotateKey(c.member.AccountID)
-					return err
-				})
+				return s.Intake.RotateKey(c.ctx(), c.member)
 			}),
 	}
 }

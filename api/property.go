@@ -47,20 +47,10 @@ func (s *Server) listProperties(c *call) (list[models.Property], error) {
 	return pageByID(rows, limit, at, func(p models.Property) string { return p.ID }, func(p models.Property) models.Property { return p }), err
 }
 
-var errSameAddress = &models.Error{Kind: models.Conflict, Message: "The account already has a property at this address.",
-	Fields: []models.FieldError{{Field: "address", Message: "Use that property, or give another address."}}}
-
 func (s *Server) createProperty(c *call, in PropertyFields) (*models.Property, error) {
-	p := &models.Property{ID: c.newID("property"), AccountID: c.member.AccountID, Address: in.Address, AddressKey: in.Address.Key(), Latitude: in.Latitude, Longitude: in.Longitude,
+	p := &models.Property{ID: c.newID("property"), AccountID: c.member.AccountID, Address: in.Address, Latitude: in.Latitude, Longitude: in.Longitude,
 		Notes: in.Notes, CreatedAt: models.Now(), UpdatedAt: models.Now()}
-	if err := p.Check(); err != nil {
-		return nil, err
-	}
-	err := s.Store.Write(c.ctx(), func(tx *models.Tx) error { return tx.Create(p).Error })
-	if models.IsUnique(err) {
-		return nil, errSameAddress
-	}
-	return p, err
+	return p, s.Intake.CreateProperty(c.ctx(), c.member, p)
 }
 
 func (s *Server) patchProperty(c *call, patch mergePatch) (*models.Property, error) {
@@ -68,22 +58,14 @@ func (s *Server) patchProperty(c *call, patch mergePatch) (*models.Property, err
 	if err != nil {
 		return nil, err
 	}
-	err = s.Store.Write(c.ctx(), func(tx *models.Tx) (err error) {
-		p, err = models.Edit(tx, "property", func(p *models.Property) error {
-			fields := PropertyFields{p.Address, p.Latitude, p.Longitude, p.Notes}
-			if err := merge(&fields, patch); err != nil {
-				return err
-			}
-			p.Address, p.Latitude, p.Longitude, p.Notes = fields.Address, fields.Latitude, fields.Longitude, fields.Notes
-			p.AddressKey, p.UpdatedAt = p.Address.Key(), models.Now()
-			return p.Check()
-		}, "id = ?", p.ID)
-		return err
+	return s.Intake.EditProperty(c.ctx(), c.member, p.ID, func(p *models.Property) error {
+		fields := PropertyFields{p.Address, p.Latitude, p.Longitude, p.Notes}
+		if err := merge(&fields, patch); err != nil {
+			return err
+		}
+		p.Address, p.Latitude, p.Longitude, p.Notes = fields.Address, fields.Latitude, fields.Longitude, fields.Notes
+		return nil
 	})
-	if models.IsUnique(err) {
-		return nil, errSameAddress
-	}
-	return p, err
 }
 
 func (s *Server) deleteProperty(c *call) error {
@@ -91,16 +73,7 @@ func (s *Server) deleteProperty(c *call) error {
 	if err != nil {
 		return err
 	}
-	return s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		var n int64
-		if err := tx.Model(&models.WorkOrder{}).Where("property_id = ?", p.ID).Count(&n).Error; err != nil {
-			return err
-		}
-		if n > 0 {
-			return models.Errorf(models.Conflict, "%d work orders are at this property, so it stays.", n)
-		}
-		return tx.Where("id = ?", p.ID).Delete(&models.Property{}).Error
-	})
+	return s.Intake.DeleteProperty(c.ctx(), c.member, p.ID)
 }
 
 // Visit is one work order at a property, with what it proved (domain: property report).

@@ -187,11 +187,9 @@ func (s *Server) retryDelivery(c *call, _ nothing) (DeliveryDetail, error) {
 	if err != nil {
 		return DeliveryDetail{}, err
 	}
-	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error { return tx.RetryDelivery(d) })
-	if err != nil {
+	if err := s.Intake.RetryDelivery(c.ctx(), c.member, d); err != nil {
 		return DeliveryDetail{}, err
 	}
-	s.Intake.Bells.Poke()
 	c.Header("Location", "/api/v1/deliveries/"+d.ID)
 	return c.showDelivery(d)
 }

@@ -35,17 +35,7 @@ func (s *Server) listRoles(c *call) (list[models.Role], error) {
 
 func (s *Server) createRole(c *call, in roleFields) (*models.Role, error) {
 	role := &models.Role{AccountID: c.member.AccountID, Name: in.Name, Privileges: in.Privileges, CreatedAt: models.Now(), UpdatedAt: models.Now()}
-	if role.Privileges == nil {
-		role.Privileges = []models.Privilege{}
-	}
-	if err := role.Check(); err != nil {
-		return nil, err
-	}
-	err := c.administer(func(tx *models.Tx) error { return tx.Create(role).Error })
-	if models.IsUnique(err) {
-		return nil, &models.Error{Kind: models.Conflict, Message: "The account already has a role of this name.", Fields: []models.FieldError{{Field: "name", Message: "Choose another name."}}}
-	}
-	return role, err
+	return role, s.Intake.CreateRole(c.ctx(), c.member, role)
 }
 
 func (s *Server) patchRole(c *call, patch mergePatch) (*models.Role, error) {
@@ -53,27 +43,14 @@ func (s *Server) patchRole(c *call, patch mergePatch) (*models.Role, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = c.administer(func(tx *models.Tx) (err error) {
-		role, err = models.Edit(tx, "role", func(role *models.Role) error {
-			fields := roleFields{role.Name, role.Privileges}
-			if err := merge(&fields, patch); err != nil {
-				return err
-			}
-			if fields.Name != role.Name {
-				return models.InvalidField("name", "A role keeps its name: make a new one.")
-			}
-			role.Privileges, role.UpdatedAt = fields.Privileges, models.Now()
-			if role.Privileges == nil {
-				role.Privileges = []models.Privilege{}
-			}
-			return role.Check()
-		}, "name = ?", role.Name)
-		if err != nil {
+	return s.Intake.EditRole(c.ctx(), c.member, role.Name, func(role *models.Role) error {
+		fields := roleFields{role.Name, role.Privileges}
+		if err := merge(&fields, patch); err != nil {
 			return err
 		}
-		return keepAnAdmin(tx)
+		role.Name, role.Privileges = fields.Name, fields.Privileges
+		return nil
 	})
-	return role, err
 }
 
 func (s *Server) deleteRole(c *call) error {
@@ -81,17 +58,5 @@ func (s *Server) deleteRole(c *call) error {
 	if err != nil {
 		return err
 	}
-	if role.BuiltIn {
-		return models.Errorf(models.Conflict, "The role %s is built in and stays; its privileges can be changed.", role.Name)
-	}
-	return c.administer(func(tx *models.Tx) error {
-		var n int64
-		if err := tx.Model(&models.User{}).Where("role = ? AND deleted_at IS NULL", role.Name).Count(&n).Error; err != nil {
-			return err
-		}
-		if n > 0 {
-			return models.Errorf(models.Conflict, "%d users have the role %s: give them another first.", n, role.Name)
-		}
-		return tx.Where("name = ?", role.Name).Delete(&models.Role{}).Error
-	})
+	return s.Intake.DeleteRole(c.ctx(), c.member, role)
 }

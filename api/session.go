@@ -13,8 +13,7 @@ import (
 )
 
 const (
-	cookieName   = "fieldproof_session"
-	sessionLasts = 90 * 24 * time.Hour
+	cookieName = "fieldproof_session"
 	// wrongInvitations is how many tokens of invitations one network may guess at in a window.
 	wrongInvitations = 50
 )
@@ -83,16 +82,6 @@ func (c *call) write(fn func(tx *models.Tx) error) error {
 	})
 }
 
-// administer is a transaction that changes who may do what.
-func (c *call) administer(fn func(tx *models.Tx) error) error {
-	return c.server.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		if err := tx.Administer(c.member); err != nil {
-			return err
-		}
-		return fn(tx)
-	})
-}
-
 func (s *Server) signIn(c *call, in Credentials) (*Session, error) {
 	ctx := c.Request.Context()
 	name, address := models.UsernameKey(in.Username), c.ClientIP()
@@ -133,19 +122,11 @@ func tooMany(wait time.Duration) error {
 // newSession makes a token for user and sets it as cookie too.
 func (c *call) newSession(user *models.User) (*Session, error) {
 	ctx := models.InAccount(c.Request.Context(), user.AccountID)
-	expires := models.At(time.Now().Add(sessionLasts))
-	var secret string
-	err := c.server.Store.Write(ctx, func(tx *models.Tx) error {
-		var err error
-		if _, secret, err = tx.NewToken(user, models.SessionToken, "session", &expires); err != nil {
-			return err
-		}
-		return tx.RememberNetwork(user, c.ClientIP())
-	})
+	secret, expires, err := c.server.Intake.NewSession(ctx, user, c.ClientIP())
 	if err != nil {
 		return nil, err
 	}
-	c.setCookie(secret, int(sessionLasts/time.Second))
+	c.setCookie(secret, int(time.Until(expires.Time).Round(time.Second)/time.Second))
 	session, err := c.session(ctx, user, &expires)
 	if err == nil {
 		session.Token = secret
@@ -178,9 +159,7 @@ func (s *Server) currentSession(c *call) (*Session, error) {
 
 func (s *Server) signOut(c *call) error {
 	c.setCookie("", -1)
-	return s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		return tx.Where("id = ?", c.token.ID).Delete(&models.Token{}).Error
-	})
+	return s.Intake.SignOut(c.ctx(), c.member, c.token)
 }
 
 // NewPassword sets the password of an invitation.
@@ -206,32 +185,7 @@ func (s *Server) acceptInvitation(c *call, in NewPassword) (*Session, error) {
 	if err := s.Store.Forgive(ctx, limit); err != nil {
 		return nil, err
 	}
-	password, err := models.HashPassword(ctx, in.Password)
-	if err != nil {
-		return nil, err
-	}
-	var user *models.User
-	err = s.Store.Write(models.InAccount(ctx, member.AccountID), func(tx *models.Tx) error {
-		var err error // the user first, then the token: as whoever invites anew or deletes takes them
-		user, err = tx.EditUser(member.ID, func(u *models.User) error {
-			if !u.Active || u.CredentialVersion != token.CredentialVersion {
-				return models.Errorf(models.Gone, "The invitation has ended: ask the office for a new one.")
-			}
-			u.SetPassword(password)
-			return nil
-		})
-		if models.KindOf(err) == models.NotFound {
-			return models.Errorf(models.Gone, "The invitation has ended: ask the office for a new one.")
-		}
-		if err != nil {
-			return err
-		}
-		done := tx.Where("id = ?", token.ID).Delete(&models.Token{})
-		if done.Error == nil && done.RowsAffected == 0 {
-			return models.Errorf(models.Gone, "The invitation was used: ask the office for a new one.")
-		}
-		return done.Error
-	})
+	user, err := s.Intake.AcceptInvitation(ctx, member, token, in.Password)
 	if err != nil {
 		return nil, err
 	}

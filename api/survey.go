@@ -79,20 +79,13 @@ func templateIn(body json.RawMessage) json.RawMessage {
 	return body
 }
 
-func (c *call) saveSurvey(sv *models.Survey, template json.RawMessage) (models.SurveyView, error) {
-	if err := c.server.Store.Write(c.ctx(), func(tx *models.Tx) error { return tx.SaveSurvey(sv, template) }); err != nil {
-		return models.SurveyView{}, err
-	}
-	return c.showSurvey(sv)
-}
-
 func (s *Server) createSurvey(c *call, body json.RawMessage) (models.SurveyView, error) {
 	sv := &models.Survey{ID: c.newID("survey"), AccountID: c.member.AccountID}
-	view, err := c.saveSurvey(sv, templateIn(body))
-	if err == nil {
-		c.Header("Location", "/api/v1/surveys/"+sv.ID)
+	if err := s.Intake.CreateSurvey(c.ctx(), c.member, sv, templateIn(body)); err != nil {
+		return models.SurveyView{}, err
 	}
-	return view, err
+	c.Header("Location", "/api/v1/surveys/"+sv.ID)
+	return c.showSurvey(sv)
 }
 
 func (s *Server) patchSurvey(c *call, patch mergePatch) (models.SurveyView, error) {
@@ -112,16 +105,7 @@ func (s *Server) patchSurvey(c *call, patch mergePatch) (models.SurveyView, erro
 			return models.SurveyView{}, &models.Error{Kind: models.Malformed, Message: "The body is not a JSON object: " + err.Error() + "."}
 		}
 	}
-	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		at := sv.Revision
-		if sv, err = models.One[models.Survey](tx.Locked().Where("id = ? AND deleted_at IS NULL", sv.ID), "survey"); err != nil {
-			return err
-		}
-		if sv.Revision != at {
-			return models.Errorf(models.Conflict, "Somebody else has just changed this survey: it is revision %d now. Look at it, and change it again.", sv.Revision)
-		}
-		return tx.SaveSurvey(sv, template)
-	})
+	sv, err = s.Intake.EditSurvey(c.ctx(), c.member, sv, template)
 	if err != nil {
 		return models.SurveyView{}, err
 	}
@@ -133,9 +117,7 @@ func (s *Server) deleteSurvey(c *call) error {
 	if err != nil {
 		return err
 	}
-	return s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		return tx.Model(&models.Survey{}).Where("id = ?", sv.ID).Update("deleted_at", models.Now()).Error
-	})
+	return s.Intake.DeleteSurvey(c.ctx(), c.member, sv.ID)
 }
 
 func (s *Server) duplicateSurvey(c *call, _ nothing) (models.SurveyView, error) {
@@ -143,24 +125,11 @@ func (s *Server) duplicateSurvey(c *call, _ nothing) (models.SurveyView, error) 
 	if err != nil {
 		return models.SurveyView{}, err
 	}
-	template, err := models.TemplateOf(s.Store.Read(c.ctx()), sv.Hash)
+	copied, err := s.Intake.DuplicateSurvey(c.ctx(), c.member, sv, func(n int) string { return c.newID(fmt.Sprint("survey", n)) })
 	if err != nil {
 		return models.SurveyView{}, err
 	}
-	for n := 1; ; n++ {
-		meta, err := json.Marshal(map[string]any{"meta": map[string]string{"surveyTemplateId": fmt.Sprintf("%s__%d", sv.TemplateID, n), "name": fmt.Sprintf("%s (%d)", sv.Name, n)}})
-		if err != nil {
-			return models.SurveyView{}, err
-		}
-		copied, err := jsonpatch.MergePatch(template, meta)
-		if err != nil {
-			return models.SurveyView{}, err
-		}
-		view, err := c.saveSurvey(&models.Survey{ID: c.newID(fmt.Sprint("survey", n)), AccountID: sv.AccountID}, copied)
-		if models.KindOf(err) != models.Conflict || n == 1000 {
-			return view, err
-		}
-	}
+	return c.showSurvey(copied)
 }
 
 // NewSurveyResponse hands in the answers to a survey (contract: survey-responses).

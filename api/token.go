@@ -2,8 +2,8 @@ package api
 
 import (
 	"net/http"
-	"time"
 
+	"fieldproof/intake"
 	"fieldproof/models"
 )
 
@@ -49,7 +49,7 @@ func (s *Server) tokenRoutes() []route {
 }
 
 func (c *call) ownToken() (*models.Token, error) {
-	return models.One[models.Token](c.server.Store.Read(c.ctx()).Where("id = ? AND user_id = ? AND kind = ?", c.Param("id"), c.member.ID, models.APIToken), "token")
+	return models.One[models.Token](c.server.Store.Read(c.ctx()).Where(intake.TokenOf, c.Param("id"), c.member.ID, models.APIToken), "token")
 }
 
 func (s *Server) listTokens(c *call) (list[TokenView], error) {
@@ -66,46 +66,24 @@ func (s *Server) listTokens(c *call) (list[TokenView], error) {
 	return pageByID(tokens, limit, at, func(t models.Token) string { return t.ID }, viewToken), err
 }
 
-func checkToken(name string, expires *models.Time) error {
-	var p models.Problems
-	if name == "" || len(name) > 200 {
-		p.Add("name", "Give the token a name of 1 to 200 characters, such as the script that uses it.")
-	}
-	if expires != nil && expires.Before(time.Now()) {
-		p.Add("expires_at", "Give a time to come, or leave it out.")
-	}
-	return p.Err()
-}
-
 func (s *Server) createToken(c *call, in NewToken) (TokenView, error) {
-	if err := checkToken(in.Name, in.ExpiresAt); err != nil {
+	t, secret, err := s.Intake.CreateToken(c.ctx(), c.member, in.Name, in.ExpiresAt)
+	if err != nil {
 		return TokenView{}, err
 	}
-	var view TokenView
-	err := c.write(func(tx *models.Tx) error {
-		t, secret, err := tx.NewToken(&c.member.User, models.APIToken, in.Name, in.ExpiresAt)
-		if err != nil {
-			return err
-		}
-		view = viewToken(*t)
-		view.Token = secret
-		return nil
-	})
-	return view, err
+	view := viewToken(*t)
+	view.Token = secret
+	return view, nil
 }
 
 func (s *Server) patchToken(c *call, patch mergePatch) (TokenView, error) {
-	var t *models.Token
-	err := c.write(func(tx *models.Tx) (err error) {
-		t, err = models.Edit(tx, "token", func(t *models.Token) error {
-			fields := tokenFields{t.Name, t.ExpiresAt}
-			if err := merge(&fields, patch); err != nil {
-				return err
-			}
-			t.Name, t.ExpiresAt = fields.Name, fields.ExpiresAt
-			return checkToken(t.Name, t.ExpiresAt)
-		}, "id = ? AND user_id = ? AND kind = ?", c.Param("id"), c.member.ID, models.APIToken)
-		return err
+	t, err := s.Intake.EditToken(c.ctx(), c.member, c.Param("id"), func(t *models.Token) error {
+		fields := tokenFields{t.Name, t.ExpiresAt}
+		if err := merge(&fields, patch); err != nil {
+			return err
+		}
+		t.Name, t.ExpiresAt = fields.Name, fields.ExpiresAt
+		return nil
 	})
 	if err != nil {
 		return TokenView{}, err
@@ -114,9 +92,5 @@ func (s *Server) patchToken(c *call, patch mergePatch) (TokenView, error) {
 }
 
 func (s *Server) deleteToken(c *call) error {
-	t, err := c.ownToken()
-	if err != nil {
-		return err
-	}
-	return s.Store.Write(c.ctx(), func(tx *models.Tx) error { return tx.Where("id = ?", t.ID).Delete(&models.Token{}).Error })
+	return s.Intake.DeleteToken(c.ctx(), c.member, c.Param("id"))
 }

@@ -3,8 +3,6 @@ package api
 import (
 	"encoding/json"
 	"net/http"
-	"slices"
-	"time"
 
 	"fieldproof/models"
 )
@@ -44,8 +42,6 @@ type Invitation struct {
 	Mailed bool `json:"mailed"`
 }
 
-const invitationLasts = 7 * 24 * time.Hour
-
 func (s *Server) userRoutes() []route {
 	manage := with(models.ManageUsers)
 	return []route{
@@ -82,51 +78,16 @@ func (s *Server) listUsers(c *call) (list[UserView], error) {
 	return pageByID(users, limit, at, func(u models.User) string { return u.ID }, viewUser), err
 }
 
-// mayGrant refuses a role that may more than the member: nobody lifts themselves, or another, above.
-func (c *call) mayGrant(tx *models.Tx, roles ...string) error {
-	for _, name := range roles {
-		role, err := models.One[models.Role](tx.Where("name = ?", name), "role")
-		if models.KindOf(err) == models.NotFound {
-			return models.InvalidField("role", "The account has no role %q.", name)
-		}
-		if err != nil {
-			return err
-		}
-		for _, p := range role.Privileges {
-			if !c.member.May(p) {
-				return models.Errorf(models.Forbidden, "The role %s may more than you: only somebody with %s can give or change it.", name, p)
-			}
-		}
-	}
-	return nil
-}
-
 func (s *Server) createUser(c *call, in UserFields) (UserView, error) {
 	if in.Active == nil {
 		in.Active = ptr(true)
 	}
 	user := &models.User{ID: c.newID("user"), AccountID: c.member.AccountID, Username: in.Username, Name: in.Name, Email: in.Email, Role: in.Role, Active: *in.Active, CredentialVersion: 1}
-	if err := user.Check(); err != nil {
+	user, err := s.Intake.CreateUser(c.ctx(), c.member, user, in.Password)
+	if err != nil {
 		return UserView{}, err
 	}
-	if in.Password != nil {
-		password, err := models.HashPassword(c.ctx(), *in.Password)
-		if err != nil {
-			return UserView{}, err
-		}
-		user.SetPassword(password)
-	}
-	err := c.administer(func(tx *models.Tx) error {
-		if have, err := models.One[models.User](tx.Where("id = ?", user.ID), "user"); err == nil {
-			user = have // the same request again
-			return nil
-		}
-		if err := c.mayGrant(tx, in.Role); err != nil {
-			return err
-		}
-		return tx.NewUser(user)
-	})
-	return viewUser(*user), err
+	return viewUser(*user), nil
 }
 
 func ptr[T any](v T) *T { return &v }
@@ -135,33 +96,17 @@ func (s *Server) patchUser(c *call, patch mergePatch) (UserView, error) {
 	var given struct {
 		Password *string `json:"password"`
 	}
-	var password *models.Password
-	if json.Unmarshal(patch, &given) == nil && given.Password != nil {
-		var err error
-		if password, err = models.HashPassword(c.ctx(), *given.Password); err != nil {
-			return UserView{}, err
-		}
+	if json.Unmarshal(patch, &given) != nil {
+		given.Password = nil // the merge says what is wrong with it
 	}
-	var user *models.User
-	err := c.administer(func(tx *models.Tx) error {
-		var err error
-		user, err = tx.EditUser(c.Param("id"), func(u *models.User) error {
-			before := u.Role
-			fields := UserFields{Username: u.Username, Name: u.Name, Email: u.Email, Role: u.Role, Active: &u.Active}
-			if err := merge(&fields, patch); err != nil {
-				return err
-			}
-			u.Username, u.Name, u.Email, u.Role = fields.Username, fields.Name, fields.Email, fields.Role
-			u.Active = fields.Active != nil && *fields.Active
-			if password != nil {
-				u.SetPassword(password)
-			}
-			return c.mayGrant(tx, before, u.Role)
-		})
-		if err != nil {
+	user, err := s.Intake.EditUser(c.ctx(), c.member, c.Param("id"), given.Password, func(u *models.User) error {
+		fields := UserFields{Username: u.Username, Name: u.Name, Email: u.Email, Role: u.Role, Active: &u.Active}
+		if err := merge(&fields, patch); err != nil {
 			return err
 		}
-		return keepAnAdmin(tx)
+		u.Username, u.Name, u.Email, u.Role = fields.Username, fields.Name, fields.Email, fields.Role
+		u.Active = fields.Active != nil && *fields.Active
+		return nil
 	})
 	if err != nil {
 		return UserView{}, err
@@ -169,64 +114,11 @@ func (s *Server) patchUser(c *call, patch mergePatch) (UserView, error) {
 	return viewUser(*user), nil
 }
 
-// keepAnAdmin refuses to leave the account without anybody who could manage it.
-func keepAnAdmin(tx *models.Tx) error {
-	var roles []models.Role
-	if err := tx.Find(&roles).Error; err != nil {
-		return err
-	}
-	var managing []string
-	for _, r := range roles {
-		if slices.Contains(r.Privileges, models.EditRoles) {
-			managing = append(managing, r.Name)
-		}
-	}
-	var n int64
-	if err := tx.Model(&models.User{}).Where("role IN ? AND active AND deleted_at IS NULL", managing).Count(&n).Error; err != nil {
-		return err
-	}
-	if n == 0 {
-		return models.Errorf(models.Conflict, "This is the last admin of the account: make another one first.")
-	}
-	return nil
-}
-
 func (s *Server) deleteUser(c *call) error {
-	return c.administer(func(tx *models.Tx) error {
-		user, err := tx.EditUser(c.Param("id"), func(u *models.User) error {
-			now := models.Now()
-			u.DeletedAt, u.Active = &now, false
-			return c.mayGrant(tx, u.Role)
-		})
-		if err != nil {
-			return err
-		}
-		if err := tx.Where("user_id = ?", user.ID).Delete(&models.Token{}).Error; err != nil {
-			return err
-		}
-		return keepAnAdmin(tx)
-	})
+	return s.Intake.DeleteUser(c.ctx(), c.member, c.Param("id"))
 }
 
 func (s *Server) invite(c *call, _ nothing) (Invitation, error) {
-	expires := models.At(time.Now().Add(invitationLasts))
-	var secret string
-	err := c.administer(func(tx *models.Tx) error {
-		user, err := models.One[models.User](tx.Locked().Where("id = ? AND deleted_at IS NULL", c.Param("id")), "user")
-		if err != nil {
-			return err
-		}
-		if !user.Active {
-			return models.Errorf(models.Conflict, "%s is switched off: switch them on first.", user.Username)
-		}
-		if err := c.mayGrant(tx, user.Role); err != nil {
-			return err
-		}
-		if err := tx.Where("user_id = ? AND kind = ?", user.ID, models.InviteToken).Delete(&models.Token{}).Error; err != nil {
-			return err
-		}
-		_, secret, err = tx.NewToken(user, models.InviteToken, "invitation", &expires)
-		return err
-	})
+	secret, expires, err := s.Intake.Invite(c.ctx(), c.member, c.Param("id"))
 	return Invitation{URL: s.PublicURL + "/invitation#" + secret, ExpiresAt: expires}, err
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"net/http"
 
 	"fieldproof/models"
@@ -12,7 +11,9 @@ func (s *Server) workTypeRoutes() []route {
 	return []route{
 		get("/work-types", view, "The work types of the account", s.listWorkTypes),
 		define(http.MethodPost, "/work-types", edit, http.StatusCreated, "Make a work type", func(c *call, in models.WorkTypeFields) (models.WorkType, error) {
-			return c.saveWorkType(&models.WorkType{ID: c.newID("work type"), AccountID: c.member.AccountID, WorkTypeFields: in})
+			w := &models.WorkType{ID: c.newID("work type"), AccountID: c.member.AccountID, WorkTypeFields: in}
+			err := s.Intake.CreateWorkType(c.ctx(), c.member, w)
+			return *w, err
 		}),
 		get("/work-types/:id", view, "A work type", func(c *call) (models.WorkType, error) {
 			w, err := c.workType()
@@ -31,11 +32,6 @@ func (c *call) workType() (*models.WorkType, error) {
 	return models.One[models.WorkType](c.server.Store.Read(c.ctx()).Where("id = ?", c.Param("id")), "work type")
 }
 
-func (c *call) saveWorkType(w *models.WorkType) (models.WorkType, error) {
-	err := c.server.Store.Write(c.ctx(), func(tx *models.Tx) error { return tx.SaveWorkType(w) })
-	return *w, err
-}
-
 func (s *Server) listWorkTypes(c *call) (list[models.WorkType], error) {
 	limit, at, err := c.page()
 	if err != nil {
@@ -51,16 +47,7 @@ func (s *Server) listWorkTypes(c *call) (list[models.WorkType], error) {
 }
 
 func (s *Server) patchWorkType(c *call, patch mergePatch) (models.WorkType, error) {
-	var w *models.WorkType
-	err := s.Store.Write(c.ctx(), func(tx *models.Tx) (err error) {
-		if w, err = models.One[models.WorkType](tx.Locked().Where("id = ?", c.Param("id")), "work type"); err != nil {
-			return err
-		}
-		if err := merge(&w.WorkTypeFields, patch); err != nil {
-			return err
-		}
-		return tx.SaveWorkType(w)
-	})
+	w, err := s.Intake.EditWorkType(c.ctx(), c.member, c.Param("id"), func(fields *models.WorkTypeFields) error { return merge(fields, patch) })
 	if err != nil {
 		return models.WorkType{}, err
 	}
@@ -72,7 +59,7 @@ func (s *Server) deleteWorkType(c *call) error {
 	if err != nil {
 		return err
 	}
-	return s.Store.Write(c.ctx(), func(tx *models.Tx) error { return tx.Where("id = ?", w.ID).Delete(&models.WorkType{}).Error })
+	return s.Intake.DeleteWorkType(c.ctx(), c.member, w.ID)
 }
 
 func (s *Server) duplicateWorkType(c *call, _ nothing) (models.WorkType, error) {
@@ -80,14 +67,9 @@ func (s *Server) duplicateWorkType(c *call, _ nothing) (models.WorkType, error) 
 	if err != nil {
 		return models.WorkType{}, err
 	}
-	copied := &models.WorkType{ID: c.newID("work type"), AccountID: w.AccountID, WorkTypeFields: w.WorkTypeFields}
-	copied.Default = false
-	for n := 1; ; n++ {
-		copied.Name = fmt.Sprintf("%s__%d", w.Name, n)
-		saved, err := c.saveWorkType(copied)
-		if models.KindOf(err) != models.Conflict || n == 1000 {
-			return saved, err
-		}
-		copied.CreatedAt = models.Time{}
+	copied, err := s.Intake.DuplicateWorkType(c.ctx(), c.member, c.newID("work type"), w)
+	if err != nil {
+		return models.WorkType{}, err
 	}
+	return *copied, nil
 }

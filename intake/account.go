@@ -56,3 +56,28 @@ func (in *Intake) CreateAccount(ctx context.Context, id string, n NewAccount) (*
 	_, _, err = in.CreateOrder(scoped, newSampleOrder(member))
 	return account, user, err
 }
+
+// EditAccount changes the member's account.
+func (in *Intake) EditAccount(ctx context.Context, by *models.Member, change Change[models.Account]) (account *models.Account, err error) {
+	err = in.write(ctx, by, func(tx *models.Tx) error {
+		if account, err = models.One[models.Account](tx.Locked().Where("id = ?", by.AccountID), "account"); err != nil {
+			return err
+		}
+		if err := change(account); err != nil {
+			return err
+		}
+		account.UpdatedAt = models.Now()
+		if err := account.Check(); err != nil {
+			return err
+		}
+		return tx.Select("*").Updates(account).Error
+	})
+	return account, err
+}
+
+// SetLogo names the bytes that are the account's logo, "" for none.
+func (in *Intake) SetLogo(ctx context.Context, by *models.Member, key string) error {
+	return in.write(ctx, by, func(tx *models.Tx) error {
+		return tx.Model(&models.Account{}).Where("id = ?", by.AccountID).Updates(map[string]any{"logo_key": key, "updated_at": models.Now()}).Error
+	})
+}

@@ -1,0 +1,323 @@
+package intake
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"fieldproof/models"
+)
+
+const (
+	sessionLasts    = 90 * 24 * time.Hour
+	invitationLasts = 7 * 24 * time.Hour
+)
+
+// administer is a transaction that changes who may do what.
+func (in *Intake) administer(ctx context.Context, by *models.Member, fn func(*models.Tx) error) error {
+	return in.Store.Write(models.InAccount(ctx, by.AccountID), func(tx *models.Tx) error {
+		if err := tx.Administer(by); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+}
+
+// mayGrant refuses a role that may more than the member: nobody lifts themselves, or another, above.
+func mayGrant(tx *models.Tx, by *models.Member, roles ...string) error {
+	for _, name := range roles {
+		role, err := models.One[models.Role](tx.Where("name = ?", name), "role")
+		if models.KindOf(err) == models.NotFound {
+			return models.InvalidField("role", "The account has no role %q.", name)
+		}
+		if err != nil {
+			return err
+		}
+		for _, p := range role.Privileges {
+			if !by.May(p) {
+				return models.Errorf(models.Forbidden, "The role %s may more than you: only somebody with %s can give or change it.", name, p)
+			}
+		}
+	}
+	return nil
+}
+
+// keepAnAdmin refuses to leave the account without anybody who could manage it.
+func keepAnAdmin(tx *models.Tx) error {
+	var roles []models.Role
+	if err := tx.Find(&roles).Error; err != nil {
+		return err
+	}
+	var managing []string
+	for _, r := range roles {
+		if slices.Contains(r.Privileges, models.EditRoles) {
+			managing = append(managing, r.Name)
+		}
+	}
+	var n int64
+	if err := tx.Model(&models.User{}).Where("role IN ? AND active AND deleted_at IS NULL", managing).Count(&n).Error; err != nil {
+		return err
+	}
+	if n == 0 {
+		return models.Errorf(models.Conflict, "This is the last admin of the account: make another one first.")
+	}
+	return nil
+}
+
+// hashed is the hash of a password, nil for none. It takes long: it comes before the transaction.
+func hashed(ctx context.Context, password *string) (*models.Password, error) {
+	if password == nil {
+		return nil, nil
+	}
+	return models.HashPassword(ctx, *password)
+}
+
+// CreateUser keeps a new user; the same id again is the same user. Errors: [models.Invalid], [models.Conflict] when the
+// name is taken, [models.Forbidden] when the role may more than whoever gives it.
+func (in *Intake) CreateUser(ctx context.Context, by *models.Member, user *models.User, password *string) (*models.User, error) {
+	if err := user.Check(); err != nil {
+		return nil, err
+	}
+	hash, err := hashed(ctx, password)
+	if err != nil {
+		return nil, err
+	}
+	if hash != nil {
+		user.SetPassword(hash)
+	}
+	err = in.administer(ctx, by, func(tx *models.Tx) error {
+		if have, err := models.One[models.User](tx.Where("id = ?", user.ID), "user"); err == nil {
+			user = have // the same request again
+			return nil
+		}
+		if err := mayGrant(tx, by, user.Role); err != nil {
+			return err
+		}
+		return tx.NewUser(user)
+	})
+	return user, err
+}
+
+// EditUser changes a user, and the password unless it is nil. The last admin stays one: [models.Conflict].
+func (in *Intake) EditUser(ctx context.Context, by *models.Member, id string, password *string, change Change[models.User]) (user *models.User, err error) {
+	hash, err := hashed(ctx, password)
+	if err != nil {
+		return nil, err
+	}
+	err = in.administer(ctx, by, func(tx *models.Tx) error {
+		user, err = tx.EditUser(id, func(u *models.User) error {
+			before := u.Role
+			if err := change(u); err != nil {
+				return err
+			}
+			if hash != nil {
+				u.SetPassword(hash)
+			}
+			return mayGrant(tx, by, before, u.Role)
+		})
+		if err != nil {
+			return err
+		}
+		return keepAnAdmin(tx)
+	})
+	return user, err
+}
+
+// DeleteUser ends a user with every session and token; items and history stay.
+func (in *Intake) DeleteUser(ctx context.Context, by *models.Member, id string) error {
+	return in.administer(ctx, by, func(tx *models.Tx) error {
+		user, err := tx.EditUser(id, func(u *models.User) error {
+			now := models.Now()
+			u.DeletedAt, u.Active = &now, false
+			return mayGrant(tx, by, u.Role)
+		})
+		if err != nil {
+			return err
+		}
+		if err := tx.Where("user_id = ?", user.ID).Delete(&models.Token{}).Error; err != nil {
+			return err
+		}
+		return keepAnAdmin(tx)
+	})
+}
+
+// Invite makes a token by which a user sets a password, once; an earlier one ends.
+func (in *Intake) Invite(ctx context.Context, by *models.Member, id string) (secret string, expires models.Time, err error) {
+	expires = models.At(time.Now().Add(invitationLasts))
+	err = in.administer(ctx, by, func(tx *models.Tx) error {
+		user, err := models.One[models.User](tx.Locked().Where("id = ? AND deleted_at IS NULL", id), "user")
+		if err != nil {
+			return err
+		}
+		if !user.Active {
+			return models.Errorf(models.Conflict, "%s is switched off: switch them on first.", user.Username)
+		}
+		if err := mayGrant(tx, by, user.Role); err != nil {
+			return err
+		}
+		if err := tx.Where("user_id = ? AND kind = ?", user.ID, models.InviteToken).Delete(&models.Token{}).Error; err != nil {
+			return err
+		}
+		_, secret, err = tx.NewToken(user, models.InviteToken, "invitation", &expires)
+		return err
+	})
+	return secret, expires, err
+}
+
+// AcceptInvitation sets the password of an invited user and ends the invitation; [models.Gone] when it was used or has
+// ended meanwhile.
+func (in *Intake) AcceptInvitation(ctx context.Context, invited *models.Member, token *models.Token, password string) (user *models.User, err error) {
+	hash, err := models.HashPassword(ctx, password)
+	if err != nil {
+		return nil, err
+	}
+	err = in.Store.Write(models.InAccount(ctx, invited.AccountID), func(tx *models.Tx) error {
+		// The user first, then the token: as whoever invites anew or deletes takes them.
+		user, err = tx.EditUser(invited.ID, func(u *models.User) error {
+			if !u.Active || u.CredentialVersion != token.CredentialVersion {
+				return models.Errorf(models.Gone, "The invitation has ended: ask the office for a new one.")
+			}
+			u.SetPassword(hash)
+			return nil
+		})
+		if models.KindOf(err) == models.NotFound {
+			return models.Errorf(models.Gone, "The invitation has ended: ask the office for a new one.")
+		}
+		if err != nil {
+			return err
+		}
+		done := tx.Where("id = ?", token.ID).Delete(&models.Token{})
+		if done.Error == nil && done.RowsAffected == 0 {
+			return models.Errorf(models.Gone, "The invitation was used: ask the office for a new one.")
+		}
+		return done.Error
+	})
+	return user, err
+}
+
+// NewSession signs a user in, and remembers from which network.
+func (in *Intake) NewSession(ctx context.Context, user *models.User, address string) (secret string, expires models.Time, err error) {
+	expires = models.At(time.Now().Add(sessionLasts))
+	err = in.Store.Write(models.InAccount(ctx, user.AccountID), func(tx *models.Tx) error {
+		if _, secret, err = tx.NewToken(user, models.SessionToken, "session", &expires); err != nil {
+			return err
+		}
+		return tx.RememberNetwork(user, address)
+	})
+	return secret, expires, err
+}
+
+// SignOut ends the token by which a member asks.
+func (in *Intake) SignOut(ctx context.Context, by *models.Member, token *models.Token) error {
+	return in.Store.Write(models.InAccount(ctx, by.AccountID), func(tx *models.Tx) error {
+		return tx.Where("id = ?", token.ID).Delete(&models.Token{}).Error
+	})
+}
+
+// TokenOf selects a token for scripts of a member, by its id.
+const TokenOf = "id = ? AND user_id = ? AND kind = ?"
+
+func checkToken(name string, expires *models.Time) error {
+	var p models.Problems
+	if name == "" || len(name) > 200 {
+		p.Add("name", "Give the token a name of 1 to 200 characters, such as the script that uses it.")
+	}
+	if expires != nil && expires.Before(time.Now()) {
+		p.Add("expires_at", "Give a time to come, or leave it out.")
+	}
+	return p.Err()
+}
+
+// CreateToken makes a token for a member's scripts, and gives its secret.
+func (in *Intake) CreateToken(ctx context.Context, by *models.Member, name string, expires *models.Time) (t *models.Token, secret string, err error) {
+	if err := checkToken(name, expires); err != nil {
+		return nil, "", err
+	}
+	err = in.write(ctx, by, func(tx *models.Tx) error {
+		t, secret, err = tx.NewToken(&by.User, models.APIToken, name, expires)
+		return err
+	})
+	return t, secret, err
+}
+
+// EditToken changes name and end of a member's token.
+func (in *Intake) EditToken(ctx context.Context, by *models.Member, id string, change Change[models.Token]) (t *models.Token, err error) {
+	err = in.write(ctx, by, func(tx *models.Tx) error {
+		t, err = models.Edit(tx, "token", func(t *models.Token) error {
+			if err := change(t); err != nil {
+				return err
+			}
+			return checkToken(t.Name, t.ExpiresAt)
+		}, TokenOf, id, by.ID, models.APIToken)
+		return err
+	})
+	return t, err
+}
+
+// DeleteToken ends a member's token at once.
+func (in *Intake) DeleteToken(ctx context.Context, by *models.Member, id string) error {
+	return in.write(ctx, by, func(tx *models.Tx) error {
+		done := tx.Where(TokenOf, id, by.ID, models.APIToken).Delete(&models.Token{})
+		if done.Error == nil && done.RowsAffected == 0 {
+			return models.Errorf(models.NotFound, "There is no such token.")
+		}
+		return done.Error
+	})
+}
+
+// CreateRole keeps a new role; [models.Conflict] when the name is taken.
+func (in *Intake) CreateRole(ctx context.Context, by *models.Member, role *models.Role) error {
+	if err := checkRole(role); err != nil {
+		return err
+	}
+	err := in.administer(ctx, by, func(tx *models.Tx) error { return tx.Create(role).Error })
+	if models.IsUnique(err) {
+		return &models.Error{Kind: models.Conflict, Message: "The account already has a role of this name.", Fields: []models.FieldError{{Field: "name", Message: "Choose another name."}}}
+	}
+	return err
+}
+
+func checkRole(role *models.Role) error {
+	if role.Privileges == nil {
+		role.Privileges = []models.Privilege{}
+	}
+	return role.Check()
+}
+
+// EditRole changes a role's privileges. It keeps its name, and the account somebody who manages it.
+func (in *Intake) EditRole(ctx context.Context, by *models.Member, name string, change Change[models.Role]) (role *models.Role, err error) {
+	err = in.administer(ctx, by, func(tx *models.Tx) error {
+		role, err = models.Edit(tx, "role", func(role *models.Role) error {
+			if err := change(role); err != nil {
+				return err
+			}
+			if role.Name != name {
+				return models.InvalidField("name", "A role keeps its name: make a new one.")
+			}
+			role.UpdatedAt = models.Now()
+			return checkRole(role)
+		}, "name = ?", name)
+		if err != nil {
+			return err
+		}
+		return keepAnAdmin(tx)
+	})
+	return role, err
+}
+
+// DeleteRole deletes a role that is not built in and that nobody has; else [models.Conflict].
+func (in *Intake) DeleteRole(ctx context.Context, by *models.Member, role *models.Role) error {
+	if role.BuiltIn {
+		return models.Errorf(models.Conflict, "The role %s is built in and stays; its privileges can be changed.", role.Name)
+	}
+	return in.administer(ctx, by, func(tx *models.Tx) error {
+		var n int64
+		if err := tx.Model(&models.User{}).Where("role = ? AND deleted_at IS NULL", role.Name).Count(&n).Error; err != nil {
+			return err
+		}
+		if n > 0 {
+			return models.Errorf(models.Conflict, "%d users have the role %s: give them another first.", n, role.Name)
+		}
+		return tx.Where("name = ?", role.Name).Delete(&models.Role{}).Error
+	})
+}
