@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"reflect"
 	"time"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
@@ -18,9 +19,9 @@ import (
 
 // SignUp makes an account.
 type SignUp struct {
-	Name     string `json:"name"`
-	Username string `json:"username"`
-	Password string `json:"password"`
+	Name     string `json:"name" required:"true" example:"Acme Field Services"`
+	Username string `json:"username" required:"true" example:"ada"`
+	Password string `json:"password" required:"true" example:"correct horse"`
 	Email    string `json:"email,omitempty"`
 }
 
@@ -33,9 +34,9 @@ type SignedUp struct {
 
 // AccountFields are what an admin may change of an account.
 type AccountFields struct {
-	Name                string            `json:"name"`
-	Zone                string            `json:"zone"`
-	QAPolicy            models.QAPolicy   `json:"qa_policy"`
+	Name                string            `json:"name" required:"true"`
+	Zone                string            `json:"zone" required:"true" example:"America/Chicago"`
+	QAPolicy            models.QAPolicy   `json:"qa_policy" required:"true"`
 	CertificationRadius float64           `json:"certification_radius"`
 	RetentionDays       int               `json:"retention_days"`
 	AlertEmail          string            `json:"alert_email"`
@@ -51,11 +52,11 @@ const (
 
 func (s *Server) accountRoutes() []route {
 	return []route{
-		define(http.MethodPost, "/accounts", anybody, http.StatusCreated, "Sign up: a new account with its first user, an admin", s.signUp),
+		define(http.MethodPost, "/accounts", anybody, http.StatusCreated, "Sign up: a new account with its first user, an admin", s.signUp).named("signUp"),
 		get("/account", anyMember, "The account", s.account),
 		patch[AccountFields]("/account", with(models.ManageAccount), "Change the account", s.patchAccount),
-		stream(http.MethodGet, "/account/logo", anyMember, "The account's logo", "image/png", s.readLogo),
-		stream(http.MethodPut, "/account/logo", with(models.ManageAccount), "Set the logo of reports and links: the body is a PNG or JPEG", "", s.putLogo),
+		stream(http.MethodGet, "/account/logo", anyMember, "The account's logo", "image/png", s.readLogo).ranged(),
+		stream(http.MethodPut, "/account/logo", with(models.ManageAccount), "Set the logo of reports and links: the body is a PNG or JPEG", "", s.putLogo).takes("image/png", "image/jpeg").gives(reflect.TypeFor[models.Account]()),
 		remove("/account/logo", with(models.ManageAccount), "Take the logo away", func(c *call) error { return s.setLogo(c, "") }),
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // NewCheckIn tells that somebody is at the property.
 type NewCheckIn struct {
-	UUID      string       `json:"uuid"`
+	UUID      string       `json:"uuid" required:"true" example:"0b8e4c8e-6d1f-4f0e-9a55-3d8f2f1f9b11"`
 	At        *models.Time `json:"at"`
 	Latitude  *float64     `json:"latitude"`
 	Longitude *float64     `json:"longitude"`
@@ -20,7 +20,7 @@ type NewCheckIn struct {
 func (s *Server) checkInRoutes() []route {
 	return []route{
 		get("/work-orders/:id/check-ins", anyMember, "The check-ins at a work order's property, newest first", s.listCheckIns),
-		define(http.MethodPost, "/work-orders/:id/check-ins", with(models.UploadItems), http.StatusCreated, "Check in at the property", s.checkIn),
+		define(http.MethodPost, "/work-orders/:id/check-ins", with(models.UploadItems), http.StatusCreated, "Check in at the property", s.checkIn).repeatable().named("checkIn"),
 	}
 }
 

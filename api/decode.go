@@ -64,12 +64,12 @@ func decode(body []byte, v any) error {
 	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &wrongType):
-		return models.InvalidField(wrongType.Field, "Want %s, not a JSON %s.", kindName(wrongType.Type.String()), wrongType.Value)
+		return models.InvalidField(wrongType.Field, "Want %s, not a JSON %s.", kindName(wrongType.Type.String()), wrongType.Value).Coded(models.CodeWrongType)
 	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), strings.Contains(err.Error(), tooDeep):
 		return &models.Error{Kind: models.Malformed, Message: "The body is not JSON: " + err.Error() + "."}
 	}
 	if m := unknownField.FindStringSubmatch(err.Error()); m != nil {
-		return models.InvalidField(m[1], "There is no such field here: leave it out, or look at its name in /api/docs.")
+		return models.InvalidField(m[1], "There is no such field here: leave it out, or look at its name in /api/docs.").Coded(models.CodeUnknown)
 	}
 	return models.InvalidField(fieldOf(body, err.Error()), "%s", err.Error())
 }

@@ -20,11 +20,11 @@ import (
 
 // DestinationFields are what may be written of a destination (contract: destination).
 type DestinationFields struct {
-	Name     string                  `json:"name"`
-	Kind     models.DestinationKind  `json:"kind"`
+	Name     string                  `json:"name" required:"true" example:"Results"`
+	Kind     models.DestinationKind  `json:"kind" required:"true"`
 	Enabled  *bool                   `json:"enabled"`
 	Scope    models.DestinationScope `json:"scope"`
-	Settings json.RawMessage         `json:"settings"`
+	Settings json.RawMessage         `json:"settings" as:"destination"`
 }
 
 // TestResult says what a test found.
@@ -192,7 +192,7 @@ func (c *call) checkScope(tx *models.Tx, d *models.Destination) error {
 	if d.IntegrationID != nil {
 		i, err := models.One[models.Integration](tx.Where("id = ? AND deleted_at IS NULL", *d.IntegrationID), "integration")
 		if err != nil {
-			return models.InvalidField("scope.integration_id", "The account has no integration %s.", *d.IntegrationID)
+			return models.InvalidField("scope.integration_id", "The account has no integration %s.", *d.IntegrationID).Coded(models.CodeNoSuch)
 		}
 		if d.Kind == models.ClientDestination && d.Settings.URL == "" && i.Settings.URL == "" {
 			return models.InvalidField("settings.url", "The integration %s names no system: give its address here.", i.ClientCode)
@@ -200,7 +200,7 @@ func (c *call) checkScope(tx *models.Tx, d *models.Destination) error {
 	}
 	if d.WorkOrderID != nil {
 		if _, err := models.One[models.WorkOrder](tx.Where("id = ?", *d.WorkOrderID), "work order"); err != nil {
-			return models.InvalidField("scope.work_order_id", "The account has no work order %s.", *d.WorkOrderID)
+			return models.InvalidField("scope.work_order_id", "The account has no work order %s.", *d.WorkOrderID).Coded(models.CodeNoSuch)
 		}
 	}
 	for i, folder := range d.LocalFolders() {
@@ -289,7 +289,7 @@ func (c *call) mergeDestination(d *models.Destination, patch mergePatch) error {
 		return err
 	}
 	if fields.Kind != d.Kind {
-		return models.InvalidField("kind", "A destination keeps its kind: make a new one.")
+		return models.InvalidField("kind", "A destination keeps its kind: make a new one.").Coded(models.CodeFixed)
 	}
 	for name, secret := range map[string]*string{"authorization": &secrets.Authorization, "password": &secrets.Password, "token": &secrets.Token} {
 		if forgets(patch, name) {
@@ -353,7 +353,7 @@ func (s *Server) replayDestination(c *call, in Replay) (Replayed, error) {
 		return Replayed{}, err
 	}
 	if !d.Enabled {
-		return Replayed{}, models.Errorf(models.Conflict, "%s is switched off: switch it on first.", d.Name)
+		return Replayed{}, models.Errorf(models.Conflict, "%s is switched off: switch it on first.", d.Name).Coded(models.CodeSwitchedOff)
 	}
 	var n int64
 	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
@@ -386,16 +386,16 @@ func (s *Server) replayDestination(c *call, in Replay) (Replayed, error) {
 // MessageView is a message in the log of a web-hook.
 type MessageView struct {
 	ID            string           `json:"id"` // its webhook-id
-	Type          string           `json:"type"`
+	Type          string           `json:"type" words:"webhook_type"`
 	WorkOrderID   string           `json:"work_order_id"`
 	ItemID        string           `json:"item_id"`
 	At            models.Time      `json:"at"`
-	State         string           `json:"state"`
+	State         string           `json:"state" words:"delivery_state"`
 	Attempts      int64            `json:"attempts"`
 	LastError     string           `json:"last_error"`
 	NextAttemptAt *models.Time     `json:"next_attempt_at"`
 	DeliveredAt   *models.Time     `json:"delivered_at"`
-	Data          json.RawMessage  `json:"data"` // as it was frozen; a file in line and a template's body are made when it is sent
+	Data          json.RawMessage  `json:"data" as:"object"` // as it was frozen; a file in line and a template's body are made when it is sent
 	AttemptLog    []models.Attempt `json:"attempt_log"`
 }
 

@@ -13,10 +13,10 @@ func (s *Server) exportRoutes() []route {
 	return []route{
 		stream(http.MethodGet, "/work-orders.csv", anyMember, "The work orders that you may see, by the same filters, as CSV", "text/csv", func(c *call) (any, error) {
 			return c.export("text/csv; charset=utf-8", "work-orders.csv", sheets.NewCSV)
-		}, filters...),
+		}, filters...).named("exportWorkOrdersAsCSV"),
 		stream(http.MethodGet, "/work-orders.xlsx", anyMember, "The work orders that you may see, by the same filters, as XLSX", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", func(c *call) (any, error) {
 			return c.export("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "work-orders.xlsx", sheets.NewXLSX)
-		}, filters...),
+		}, filters...).named("exportWorkOrdersAsXLSX"),
 	}
 }
 

@@ -56,7 +56,7 @@ func (c *call) once(key string) {
 			c.runAndKeep()
 			return
 		case have.RequestHash != hash:
-			c.fail(&models.Error{Kind: models.Invalid, Message: "This Idempotency-Key was used with another body.",
+			c.fail(&models.Error{Kind: models.Invalid, Code: models.CodeKeyReused, Message: "This Idempotency-Key was used with another body.",
 				Fields: []models.FieldError{{Field: "Idempotency-Key", Message: "Give each request a key of its own, and repeat a request with the same body."}}})
 			return
 		case have.Status != 0:

@@ -10,7 +10,10 @@ import (
 	"net/http"
 	"os"
 	"path"
+	"reflect"
 	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"fieldproof/activities/integrations"
 	"fieldproof/intake"
@@ -39,8 +42,9 @@ const previewRows = 20
 
 func (s *Server) importRoutes() []route {
 	bring := with(models.CreateOrders)
-	preview := stream(http.MethodPost, "/imports/preview", bring, "How a spreadsheet would be read: multipart with file, mapping, client_code", "application/json", s.previewImport)
-	start := stream(http.MethodPost, "/imports", bring, "Import a spreadsheet: multipart with file, mapping, client_code, dry_run", "application/json", s.startImport)
+	spreadsheet := formOf("The spreadsheet: CSV or XLSX", sheetParts)
+	preview := stream(http.MethodPost, "/imports/preview", bring, "How a spreadsheet would be read", "", s.previewImport).fills(spreadsheet).gives(reflect.TypeFor[ImportPreview]())
+	start := stream(http.MethodPost, "/imports", bring, "Import a spreadsheet", "", s.startImport).fills(spreadsheet).gives(reflect.TypeFor[models.ImportView]())
 	start.status = http.StatusAccepted
 	return []route{
 		preview, start,
@@ -132,31 +136,37 @@ func (u *upload) take(part *multipart.Part, problems *models.Problems) error {
 	if err != nil {
 		return err
 	}
-	switch name := part.FormName(); name {
-	case "mapping":
+	setPart(sheetParts, u, part.FormName(), text, problems)
+	return nil
+}
+
+// sheetParts are the parts beside a spreadsheet.
+var sheetParts = []part[upload]{
+	{name: "mapping", holds: huma.Schema{Type: huma.TypeString, Description: "A JSON object of column header and field; without it, the one used last for these headers, or a guess."}, set: func(u *upload, text string) string {
 		if strings.TrimSpace(text) == "" {
-			return nil
+			return ""
 		}
 		if err := json.Unmarshal([]byte(text), &u.mapping); err != nil {
-			problems.Add("mapping", "Want a JSON object of column header → field: %v.", err)
+			return fmt.Sprintf("Want a JSON object of column header → field: %v.", err)
 		}
-	case "client_code":
-		u.clientCode = strings.TrimSpace(text)
-		if len(u.clientCode) > 60 {
-			problems.Add(name, "At most 60 characters.")
+		return ""
+	}},
+	{name: "client_code", holds: *text(), set: func(u *upload, text string) string {
+		if u.clientCode = strings.TrimSpace(text); len(u.clientCode) > 60 {
+			return "At most 60 characters."
 		}
-	case "dry_run":
+		return ""
+	}},
+	{name: "dry_run", holds: huma.Schema{Type: huma.TypeBoolean}, set: func(u *upload, text string) string {
 		switch strings.ToLower(strings.TrimSpace(text)) {
 		case "true", "1", "yes", "on":
 			u.dryRun = true
 		case "", "false", "0", "no", "off":
 		default:
-			problems.Add(name, "Give true or false.")
+			return "Give true or false."
 		}
-	default:
-		problems.Add(name, "There is no such part here: leave it out.")
-	}
-	return nil
+		return ""
+	}},
 }
 
 // planOf opens the file and finds its mapping: the one given, else the one that the account used last for files with these

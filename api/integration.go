@@ -14,16 +14,16 @@ import (
 
 // IntegrationFields are what may be written of an integration (contract: integration).
 type IntegrationFields struct {
-	ClientCode      string                 `json:"client_code"`
+	ClientCode      string                 `json:"client_code" required:"true" example:"ACME"`
 	Name            string                 `json:"name"`
-	Kind            models.IntegrationKind `json:"kind"`
+	Kind            models.IntegrationKind `json:"kind" required:"true"`
 	Enabled         *bool                  `json:"enabled"`
 	AutoAdmin       *bool                  `json:"auto_admin"`
 	DefaultWorkType *string                `json:"default_work_type"`
 	DefaultAssignee *string                `json:"default_assignee"`
-	PublishTo       *string                `json:"publish_to"`
+	PublishTo       *string                `json:"publish_to" words:"publish_to"`
 	QAPolicy        *models.QAPolicy       `json:"qa_policy"`
-	Settings        json.RawMessage        `json:"settings"`
+	Settings        json.RawMessage        `json:"settings" as:"integration"`
 }
 
 // Rotation asks for a new push key.
@@ -164,7 +164,7 @@ func (c *call) checkIntegration(tx *models.Tx, i *models.Integration) error {
 	if i.DefaultWorkType != "" {
 		if _, err := models.WorkTypeNamed(tx.DB, i.DefaultWorkType); err != nil {
 			if models.KindOf(err) == models.Invalid {
-				return models.InvalidField("default_work_type", "The account has no work type %q.", i.DefaultWorkType)
+				return models.InvalidField("default_work_type", "The account has no work type %q.", i.DefaultWorkType).Coded(models.CodeNoSuch)
 			}
 			return err
 		}
@@ -172,7 +172,7 @@ func (c *call) checkIntegration(tx *models.Tx, i *models.Integration) error {
 	if i.DefaultAssignee != "" && i.DefaultAssignee != models.AssignToAll {
 		if _, err := tx.UserByName(i.DefaultAssignee); err != nil {
 			if models.KindOf(err) == models.NotFound {
-				return models.InvalidField("default_assignee", "The account has no active user %q.", i.DefaultAssignee)
+				return models.InvalidField("default_assignee", "The account has no active user %q.", i.DefaultAssignee).Coded(models.CodeNoSuch)
 			}
 			return err
 		}
@@ -256,10 +256,10 @@ func (c *call) mergeIntegration(i *models.Integration, patch mergePatch) error {
 		return err
 	}
 	if fields.Kind != i.Kind {
-		return models.InvalidField("kind", "An integration keeps its kind: make a new one.")
+		return models.InvalidField("kind", "An integration keeps its kind: make a new one.").Coded(models.CodeFixed)
 	}
 	if !strings.EqualFold(strings.TrimSpace(fields.ClientCode), i.ClientCode) {
-		return models.InvalidField("client_code", "An integration keeps its client code, which stands before the numbers of its orders: make a new one.")
+		return models.InvalidField("client_code", "An integration keeps its client code, which stands before the numbers of its orders: make a new one.").Coded(models.CodeFixed)
 	}
 	fields.ClientCode = i.ClientCode
 	for name, secret := range map[string]*string{"password": &secrets.Password, "token": &secrets.Token} {
@@ -343,7 +343,7 @@ func (s *Server) refreshIntegration(c *call, in Refresh) (models.IntegrationView
 	case !i.Fetches():
 		return models.IntegrationView{}, models.Errorf(models.Conflict, "This integration fetches nothing: orders come to its push key.")
 	case !i.Enabled:
-		return models.IntegrationView{}, models.Errorf(models.Conflict, "The integration is switched off: switch it on first.")
+		return models.IntegrationView{}, models.Errorf(models.Conflict, "The integration is switched off: switch it on first.").Coded(models.CodeSwitchedOff)
 	}
 	if err := s.askRefresh(c.ctx(), i, in.Full); err != nil {
 		return models.IntegrationView{}, err

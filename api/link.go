@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
 	"fieldproof/archives"
@@ -20,7 +21,7 @@ import (
 // CommentFields are what the office may write of a comment.
 type CommentFields struct {
 	ItemID string `json:"item_id,omitempty"`
-	Text   string `json:"text"`
+	Text   string `json:"text" required:"true"`
 }
 
 func (s *Server) linkRoutes() []route {
@@ -149,9 +150,9 @@ func (s *Server) createComment(c *call, in CommentFields) (models.Comment, error
 }
 
 // sharedRoutes are the pages of secure web links. The token is a secret: it stands in no log.
-func (s *Server) sharedRoutes(g *gin.Engine) {
-	at := func(method, path string, fn func(*call, *models.Link) error) {
-		g.Handle(method, "/s/:token"+path, func(g *gin.Context) {
+func (s *Server) sharedRoutes() []outer {
+	at := func(method, path, id, summary string, fn func(*call, *models.Link) error, answers ...answer) outer {
+		o := outer{method: method, path: "/s/:token" + path, id: id, summary: summary, handle: func(g *gin.Context) {
 			s.page(g, func(c *call) error {
 				l, err := s.Store.LinkByToken(c.Request.Context(), c.Param("token"))
 				if err != nil {
@@ -159,7 +160,23 @@ func (s *Server) sharedRoutes(g *gin.Engine) {
 				}
 				return fn(c, l)
 			})
-		})
+		}}
+		o.answers = append(pageProblems(http.StatusUnauthorized, http.StatusForbidden, http.StatusGone, http.StatusUnprocessableEntity, http.StatusBadRequest), answers...)
+		return o
+	}
+	form := func(o outer, names ...string) outer {
+		schema := &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{}}
+		for _, name := range names {
+			schema.Properties[name] = text()
+		}
+		o.takes = []content{{media: "application/x-www-form-urlencoded", schema: schema}}
+		o.answers = append(o.answers, answer{status: http.StatusSeeOther, says: "Done: to the page"})
+		return o
+	}
+	bytes := func(o outer) outer { o.ranges = true; return o }
+	report := func(o outer) outer {
+		o.query, o.tells = []string{"layout", "part"}, []string{PartsHeader}
+		return o
 	}
 	admitted := func(fn func(*call, *models.Link) error) func(*call, *models.Link) error {
 		return func(c *call, l *models.Link) error {
@@ -170,20 +187,30 @@ func (s *Server) sharedRoutes(g *gin.Engine) {
 			return fn(c, l)
 		}
 	}
-	at(http.MethodGet, "", s.sharedPage)
-	at(http.MethodPost, "/password", s.sharedPassword)
-	at(http.MethodGet, "/state", admitted(s.sharedState))
-	at(http.MethodPost, "/comments", admitted(s.sharedComment))
-	at(http.MethodGet, "/items/:item/:rendition", admitted(s.sharedPhoto))
-	at(http.MethodGet, "/logo", admitted(func(c *call, l *models.Link) error {
+	logo := func(c *call, l *models.Link) error {
 		account, err := s.Store.AccountByID(models.InAccount(c.Request.Context(), l.AccountID), l.AccountID)
 		if err != nil {
 			return err
 		}
 		return c.sendLogo(account)
-	}))
-	at(http.MethodGet, "/report.pdf", admitted(s.sharedReport))
-	at(http.MethodGet, "/archive.zip", admitted(s.sharedArchive))
+	}
+	return []outer{
+		at(http.MethodGet, "", "showLink", "The page of a secure web link, or the question for its password", s.sharedPage, html(http.StatusOK)),
+		form(at(http.MethodPost, "/password", "openLink", "Give the password of a link", s.sharedPassword), "password"),
+		at(http.MethodGet, "/state", "getLinkState", "Changes whenever the page would show something else", admitted(s.sharedState), answer{status: http.StatusOK, content: []content{jsonOf[SharedState]()}}),
+		form(at(http.MethodPost, "/comments", "commentOnLink", "Say something about the order, or one of its items", admitted(s.sharedComment)), "item_id", "author", "text"),
+		bytes(at(http.MethodGet, "/items/:item/:rendition", "getLinkItem", "A photo that the link shows", admitted(s.sharedPhoto),
+			append(pageProblems(http.StatusUnsupportedMediaType), file("*/*"))...)),
+		bytes(at(http.MethodGet, "/logo", "getLinkLogo", "The account's logo", admitted(logo), file("image/png"))),
+		report(at(http.MethodGet, "/report.pdf", "getLinkReport", "The report of what the link shows", admitted(s.sharedReport), file("application/pdf"))),
+		bytes(at(http.MethodGet, "/archive.zip", "getLinkArchive", "Every original that the link shows", admitted(s.sharedArchive), file("application/zip"))),
+	}
+}
+
+// SharedState changes whenever the page of a link would show something else.
+type SharedState struct {
+	State  string `json:"state"`
+	Photos int    `json:"photos"`
 }
 
 func passCookie(l *models.Link) string { return "fieldproof_link_" + strings.ReplaceAll(l.ID, "-", "") }
@@ -315,7 +342,7 @@ func (s *Server) sharedState(c *call, l *models.Link) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"state": state, "photos": len(proof.Photos())})
+	c.JSON(http.StatusOK, SharedState{state, len(proof.Photos())})
 	return nil
 }
 

@@ -2,14 +2,17 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
 	"reflect"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
@@ -17,130 +20,485 @@ import (
 	"fieldproof/models"
 )
 
-var pathPart = regexp.MustCompile(`\{(\w+)\}`)
+// outer is a route outside of /api/v1: a page, or an address that other systems' words decide. Like the rows of [route]
+// it is served and documented from one place. Without handle it is only documented: another row serves it.
+type outer struct {
+	method, path string // with :name for a part
+	id, summary  string
+	takes        []content
+	answers      []answer
+	query        []string
+	tells        []string // headers of its answers
+	ranges       bool     // answers with bytes that have an ETag
+	handle       gin.HandlerFunc
+}
 
-// document writes the OpenAPI 3.1 document from the table of routes, so the two can't differ.
-func (s *Server) document() ([]byte, error) {
-	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
-	for from, to := range map[reflect.Type]reflect.Type{
-		reflect.TypeFor[models.Time]():     reflect.TypeFor[time.Time](),
-		reflect.TypeFor[models.Date]():     reflect.TypeFor[string](),
-		reflect.TypeFor[json.RawMessage](): reflect.TypeFor[map[string]any](),
-	} {
-		registry.RegisterTypeAlias(from, to)
+// content is a body of one content type; without a type and a schema its bytes are not described.
+type content struct {
+	media  string
+	of     reflect.Type
+	or     reflect.Type // where an answer is one of two
+	schema *huma.Schema
+}
+
+// answer is what a status means.
+type answer struct {
+	status  int
+	says    string // "": the status in words
+	content []content
+}
+
+func jsonOf[T any]() content { return content{media: "application/json", of: reflect.TypeFor[T]()} }
+
+func html(status int) answer { return answer{status: status, content: []content{{media: "text/html"}}} }
+
+func file(media string) answer {
+	return answer{status: http.StatusOK, content: []content{{media: media}}}
+}
+
+// pageProblems are refusals of pages: pages too, unless JSON is asked for.
+func pageProblems(statuses ...int) []answer {
+	var all []answer
+	for _, status := range append(statuses, http.StatusNotFound, http.StatusTooManyRequests, http.StatusServiceUnavailable) {
+		all = append(all, answer{status: status, content: []content{{media: "text/html"}, {media: "application/problem+json", of: reflect.TypeFor[Problem]()}}})
 	}
-	doc := &huma.OpenAPI{
+	return all
+}
+
+// outers lists the routes outside of /api/v1 that are documented.
+func (s *Server) outers() []outer {
+	return slices.Concat(s.pushRoutes(), s.hostedRoutes(), s.sharedRoutes(), s.verifyRoutes(), s.operatorRoutes())
+}
+
+func (s *Server) operatorRoutes() []outer {
+	ready := content{media: "application/json", schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: text()}}
+	return []outer{
+		{method: http.MethodGet, path: "/healthz", id: "isAlive", summary: "Whether the process answers", answers: []answer{file("text/plain")},
+			handle: func(g *gin.Context) { g.String(http.StatusOK, "ok\n") }},
+		{method: http.MethodGet, path: "/readyz", id: "isReady", summary: "Whether uploads can be taken", handle: s.ready,
+			answers: []answer{{status: http.StatusOK, content: []content{ready}}, {status: http.StatusServiceUnavailable, content: []content{ready}}}},
+	}
+}
+
+var pathPart = regexp.MustCompile(`:(\w+)`)
+
+// document writes the OpenAPI 3.1 document from the tables of routes and the Go types of bodies, so they can't differ.
+func (s *Server) document() ([]byte, error) {
+	d := &documentation{shapes: newShapes(), paths: map[string]*huma.PathItem{}, ids: map[string]string{}}
+	problem := d.of(reflect.TypeFor[Problem](), inAnswer)
+	routes, outers := s.table(), s.outers()
+	for i := range routes { // the types of answers have the first choice of names
+		if routes[i].out != nil {
+			d.of(routes[i].out, inAnswer)
+		}
+	}
+	for _, o := range outers {
+		for _, a := range o.answers {
+			for _, c := range a.content {
+				d.schemaOf(c, inAnswer)
+			}
+		}
+	}
+	webhooks := d.webhooks()
+	for i := range routes {
+		d.add(routes[i].method, routes[i].pathOf(), d.operation(&routes[i]))
+	}
+	for _, o := range outers {
+		d.add(o.method, braced(o.path), d.outer(&o))
+	}
+	return json.MarshalIndent(&huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{Title: "Fieldproof", Version: "1",
-			Description: "Field work orders and their proof. Lists page by cursor; every POST with a JSON body honours Idempotency-Key; errors are RFC 9457 problems."},
-		Paths: map[string]*huma.PathItem{},
-		Components: &huma.Components{Schemas: registry, SecuritySchemes: map[string]*huma.SecurityScheme{
-			"bearer": {Type: "http", Scheme: "bearer"}, "cookie": {Type: "apiKey", In: "cookie", Name: cookieName}}},
-	}
-	problem := registry.Schema(reflect.TypeFor[Problem](), true, "Problem")
-	for i := range s.routes {
-		r := &s.routes[i]
-		path := r.pathOf()
-		if doc.Paths[path] == nil {
-			doc.Paths[path] = &huma.PathItem{}
-		}
-		setOperation(doc.Paths[path], r.method, s.operation(r, registry, problem))
-	}
-	return json.MarshalIndent(doc, "", " ")
+			Description: "Field work orders and their proof. Lists page by cursor; every POST with a JSON body honours Idempotency-Key; errors are RFC 9457 problems, each with a stable code. " +
+				"Requests are closed: what is not described is refused. Answers are open: members are added as Fieldproof grows, so let them pass."},
+		Servers:  []*huma.Server{{URL: "/"}},
+		Paths:    d.paths,
+		Webhooks: webhooks,
+		Components: &huma.Components{Responses: problems(problem), SecuritySchemes: map[string]*huma.SecurityScheme{
+			"bearer": {Type: "http", Scheme: "bearer"}, "cookie": {Type: "apiKey", In: "cookie", Name: cookieName}},
+			Extensions: map[string]any{"schemas": d.named}}, // huma's own registry of schemas is not used
+	}, "", " ")
 }
 
-// schemaName names a schema after its Go type, a page after what it lists.
-func schemaName(t reflect.Type, hint string) string {
-	if inner, ok := strings.CutPrefix(t.Name(), "list["); ok {
-		inner = strings.TrimSuffix(inner, "]")
-		return inner[strings.LastIndexAny(inner, "./")+1:] + "List"
-	}
-	name := huma.DefaultSchemaNamer(t, hint)
-	return strings.ToUpper(name[:1]) + name[1:]
+// documentation collects the document.
+type documentation struct {
+	*shapes
+	paths map[string]*huma.PathItem
+	ids   map[string]string // operation id → where
 }
 
-func setOperation(item *huma.PathItem, method string, o *huma.Operation) {
-	switch method {
-	case http.MethodGet:
-		item.Get = o
-	case http.MethodPost:
-		item.Post = o
-	case http.MethodPut:
-		item.Put = o
-	case http.MethodPatch:
-		item.Patch = o
-	case http.MethodDelete:
-		item.Delete = o
+func (d *documentation) add(method, path string, o *huma.Operation) {
+	if other, taken := d.ids[o.OperationID]; taken {
+		panic(fmt.Sprintf("%s %s and %s are both called %s", method, path, other, o.OperationID))
 	}
+	d.ids[o.OperationID] = method + " " + path
+	if d.paths[path] == nil {
+		d.paths[path] = &huma.PathItem{}
+	}
+	item := d.paths[path]
+	*map[string]**huma.Operation{http.MethodGet: &item.Get, http.MethodPost: &item.Post, http.MethodPut: &item.Put, http.MethodPatch: &item.Patch, http.MethodDelete: &item.Delete}[method] = o
 }
 
-func (s *Server) operation(r *route, registry huma.Registry, problem *huma.Schema) *huma.Operation {
-	path := r.pathOf()
-	text := &huma.Schema{Type: huma.TypeString}
+// braced is a path as OpenAPI writes it.
+func braced(path string) string { return pathPart.ReplaceAllString(path, "{$1}") }
+
+// operation documents a route.
+func (d *documentation) operation(r *route) *huma.Operation {
 	o := &huma.Operation{Summary: r.summary, OperationID: operationID(r), Tags: []string{strings.Split(strings.TrimPrefix(r.path, "/"), "/")[0]}, Responses: map[string]*huma.Response{}}
-	for _, m := range pathPart.FindAllStringSubmatch(path, -1) {
-		o.Parameters = append(o.Parameters, &huma.Param{Name: m[1], In: "path", Required: true, Schema: text})
-	}
+	o.Tags[0], _, _ = strings.Cut(o.Tags[0], ".")
+	d.pathParameters(o, r.path)
 	query := r.query
 	if r.out != nil && strings.HasPrefix(r.out.Name(), "list[") {
 		query = append([]string{"limit", "cursor"}, query...)
 	}
-	for _, name := range query {
-		o.Parameters = append(o.Parameters, &huma.Param{Name: name, In: "query", Schema: text})
-	}
+	d.query(o, r.path, query)
 	if !r.access.public {
 		o.Security = []map[string][]string{{"bearer": {}}, {"cookie": {}}}
 		if p := r.access.privilege; p != "" {
 			o.Description = "Needs the privilege " + string(p) + "."
 		}
 	}
-	switch {
-	case strings.HasPrefix(r.path, "/imports") && r.raw && r.method == http.MethodPost:
-		o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: importForm()}}}
-	case r.path == "/work-orders/:id/photos" && r.method == http.MethodPost:
-		o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: photoForm()}}}
-	case r.raw && r.method == http.MethodPut:
-		image := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
-		o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"image/png": image, "image/jpeg": image}}
-	case r.in != nil && r.method == http.MethodPatch:
-		o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/merge-patch+json": {Schema: registry.Schema(r.in, true, operationID(r))}}}
-	case r.in != nil:
-		o.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{"application/json": {Schema: registry.Schema(r.in, true, operationID(r))}}}
+	if r.method == http.MethodPost && !r.raw {
+		o.Parameters = append(o.Parameters, header("Idempotency-Key", "Of your own making, one a request: the same key and body again give the same answer.", &huma.Schema{Type: huma.TypeString, MaxLength: ptr(maxKeyLength)}))
 	}
-	success := &huma.Response{Description: http.StatusText(r.status)}
-	switch {
-	case r.media != "":
-		success.Content = map[string]*huma.MediaType{r.media: {}}
-	case r.out != nil:
-		success.Content = map[string]*huma.MediaType{"application/json": {Schema: registry.Schema(r.out, true, operationID(r))}}
-	case r.raw:
-		success.Content = map[string]*huma.MediaType{"application/json": {Schema: registry.Schema(reflect.TypeFor[models.PhotoView](), true, "Photo")}}
+	if r.ifMatch {
+		o.Parameters = append(o.Parameters, header("If-Match", "The ETag of the work order as you read it; 412 when it has changed since.", text(`"7"`)))
 	}
-	o.Responses[fmt.Sprint(r.status)] = success
-	o.Responses["default"] = &huma.Response{Description: "A problem: what happened, to what, and what to do", Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problem}}}
+	if r.path == "/stream" {
+		o.Parameters = append(o.Parameters, header("Last-Event-ID", "The id of the last event that you got: what came after it follows.", &huma.Schema{Type: huma.TypeInteger}))
+	}
+	d.body(o, r)
+	d.success(o, r)
+	for _, status := range r.refusals() {
+		o.Responses[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + problemName(status)}
+	}
+	if r.ranges {
+		ranged(o)
+	}
+	o.Responses["default"] = &huma.Response{Ref: "#/components/responses/Problem"}
 	return o
 }
 
-func operationID(r *route) string {
-	words := []string{strings.ToLower(r.method)}
-	for _, p := range strings.FieldsFunc(r.path, func(c rune) bool { return c == '/' || c == '-' || c == '.' }) {
-		words = append(words, strings.TrimPrefix(p, ":"))
+func header(name, says string, schema *huma.Schema) *huma.Param {
+	return &huma.Param{Name: name, In: "header", Description: says, Schema: schema}
+}
+
+func (d *documentation) pathParameters(o *huma.Operation, path string) {
+	for _, m := range pathPart.FindAllStringSubmatch(path, -1) {
+		schema := text()
+		if m[1] == "rendition" {
+			schema = enumOf([]string{"original", models.Display.Name, models.Thumbnail.Name})
+		}
+		o.Parameters = append(o.Parameters, &huma.Param{Name: m[1], In: "path", Required: true, Schema: schema})
 	}
-	return strings.Join(words, "-")
 }
 
-func importForm() *huma.Schema {
-	text := func(format string) *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: format} }
-	return &huma.Schema{Type: huma.TypeObject, Required: []string{"file"}, Properties: map[string]*huma.Schema{
-		"file": text("binary"), "mapping": text(""), "client_code": text(""), "dry_run": {Type: huma.TypeBoolean}}}
+// parameter says what a query parameter holds.
+type parameter struct {
+	says   string
+	schema huma.Schema
 }
 
-func photoForm() *huma.Schema {
-	field := func(kind, format string) *huma.Schema { return &huma.Schema{Type: kind, Format: format} }
-	return &huma.Schema{Type: huma.TypeObject, Required: []string{"file", "uuid"}, Properties: map[string]*huma.Schema{
-		"file": field("string", "binary"), "uuid": field("string", ""), "task_id": field("string", ""), "evidence_type": field("string", ""),
-		"taken_at": field("string", "date-time"), "latitude": field("number", ""), "longitude": field("number", ""), "accuracy": field("number", ""),
-		"sha256": field("string", ""), "source": field("string", ""), "notes": field("string", ""), "device": field("string", "")}}
+var (
+	whole = huma.Schema{Type: huma.TypeInteger, Format: "int64", Minimum: ptr(0.0)}
+	truth = huma.Schema{Type: huma.TypeBoolean}
+	day   = huma.Schema{Type: huma.TypeString, Format: "date"}
+)
+
+// parameters are the query parameters by name, or by path and name where a name means something else. What is not here
+// is a text.
+var parameters = map[string]parameter{
+	"limit":         {"How many at most.", huma.Schema{Type: huma.TypeInteger, Minimum: ptr(1.0), Maximum: ptr(float64(maxLimit)), Default: defaultLimit}},
+	"cursor":        {"next_cursor of the page before.", huma.Schema{Type: huma.TypeString}},
+	"state":         {"In one of these states.", huma.Schema{Type: huma.TypeArray, Items: reference("State")}},
+	"priority":      {"", *reference("Priority")},
+	"assignee":      {"A username, ~all~, or nothing: of nobody.", huma.Schema{Type: huma.TypeString}},
+	"q":             {"Words of number, address, instructions and the like.", huma.Schema{Type: huma.TypeString}},
+	"due_from":      {"Due on this day or later.", day},
+	"due_to":        {"Due on this day or earlier.", day},
+	"deleted":       {"Deleted ones too.", truth},
+	"dismissed":     {"Dismissed ones too.", truth},
+	"layout":        {"How many photos a page holds; 0 is the account's own.", huma.Schema{Type: huma.TypeInteger, Enum: []any{0, 2, 4, 6, 12}}},
+	"part":          {"Which part of a long report: " + PartsHeader + " says how many there are.", whole},
+	"from":          {"The first entry.", whole},
+	"to":            {"The last entry.", whole},
+	"last_event_id": {"As the header Last-Event-ID, for who can't send one.", whole},
+	"template":      {"Folder levels, such as Date/City.", huma.Schema{Type: huma.TypeString}},
+
+	"/destinations/:id/messages state": {"In this state.", *reference("DeliveryState")},
+	"/published limit":                 {"How many at most.", huma.Schema{Type: huma.TypeInteger, Minimum: ptr(1.0), Maximum: ptr(200.0), Default: 200}},
+	"/published after":                 {"position of an answer before; nothing to begin.", huma.Schema{Type: huma.TypeString}},
+	"/push/:key/imports/:id after":     {"next_after of the page before.", whole},
+}
+
+func (d *documentation) query(o *huma.Operation, path string, names []string) {
+	for _, name := range names {
+		p, there := parameters[path+" "+name]
+		if !there {
+			p, there = parameters[name]
+		}
+		if !there {
+			p.schema = huma.Schema{Type: huma.TypeString}
+		}
+		param := &huma.Param{Name: name, In: "query", Description: p.says, Schema: &p.schema}
+		if p.schema.Type == huma.TypeArray {
+			param.Explode = ptr(false) // state=created,assigned
+		}
+		o.Parameters = append(o.Parameters, param)
+	}
+}
+
+func (d *documentation) body(o *huma.Operation, r *route) {
+	media := map[string]*huma.MediaType{}
+	u, kind := inRequest, "application/json"
+	if r.method == http.MethodPatch {
+		u, kind = inPatch, "application/merge-patch+json"
+	}
+	var schema *huma.Schema
+	switch {
+	case r.form != nil:
+		media["multipart/form-data"] = &huma.MediaType{Schema: r.form.schema}
+	case len(r.bodies) > 0:
+		for _, m := range r.bodies {
+			media[m] = &huma.MediaType{}
+		}
+	case r.in != nil && r.holds[0] != "":
+		schema = d.raw(r.holds[0], u)
+	case r.in != nil:
+		schema = d.of(r.in, u)
+	default:
+		return
+	}
+	required := true
+	if schema != nil {
+		media[kind] = &huma.MediaType{Schema: schema}
+		if u == inPatch { // both are taken
+			media["application/json"] = media[kind]
+		} else if named := d.named[strings.TrimPrefix(schema.Ref, componentPrefix)]; named != nil && len(named.Required) == 0 && len(named.OneOf) == 0 {
+			required = false
+		}
+	}
+	o.RequestBody = &huma.RequestBody{Required: required, Content: media}
+}
+
+var versionedType = reflect.TypeFor[versioned]()
+
+func (d *documentation) success(o *huma.Operation, r *route) {
+	success := &huma.Response{Description: statusText(r.status), Headers: map[string]*huma.Param{}}
+	switch {
+	case r.media != "":
+		success.Content = map[string]*huma.MediaType{r.media: {}}
+	case r.holds[1] != "":
+		success.Content = map[string]*huma.MediaType{"application/json": {Schema: d.raw(r.holds[1], inAnswer)}}
+	case r.out != nil:
+		success.Content = map[string]*huma.MediaType{"application/json": {Schema: d.of(r.out, inAnswer)}}
+	}
+	tells := r.tells
+	if r.out != nil && r.out.Implements(versionedType) {
+		tells = append(tells, "ETag")
+	}
+	if r.status == http.StatusCreated || r.status == http.StatusAccepted {
+		tells = append(tells, "Location")
+	}
+	if r.method == http.MethodPost && !r.raw {
+		tells = append(tells, "Idempotent-Replayed")
+	}
+	tell(success, tells)
+	o.Responses[strconv.Itoa(r.status)] = success
+	if r.repeats {
+		again := *success
+		again.Description = "It was there already: the same uuid with the same content"
+		o.Responses["200"] = &again
+	}
+}
+
+// answerHeaders says what the headers of answers hold.
+var answerHeaders = map[string]parameter{
+	"ETag":                {"Of this version: for If-Match or If-None-Match.", huma.Schema{Type: huma.TypeString}},
+	"Location":            {"Where it is to be read.", huma.Schema{Type: huma.TypeString}},
+	"Idempotent-Replayed": {"true, when the answer is that to the first request under this Idempotency-Key.", huma.Schema{Type: huma.TypeString, Enum: []any{"true"}}},
+	"Retry-After":         {"Seconds to wait.", whole},
+	"Content-Range":       {"Which bytes these are.", huma.Schema{Type: huma.TypeString}},
+	PartsHeader:           {"In how many parts the report comes: ?part=2 is the second.", whole},
+}
+
+func tell(r *huma.Response, names []string) {
+	for _, name := range names {
+		if r.Headers == nil {
+			r.Headers = map[string]*huma.Param{}
+		}
+		h := answerHeaders[name]
+		r.Headers[name] = &huma.Param{Description: h.says, Schema: &h.schema}
+	}
+}
+
+// ranged documents what [http.ServeContent] can do.
+func ranged(o *huma.Operation) {
+	o.Parameters = append(o.Parameters, header("Range", "Some of the bytes alone.", text("bytes=0-1023")), header("If-None-Match", "An ETag: 304 when it is still the same.", text()),
+		header("If-Range", "An ETag: the range only when it is still the same.", text()))
+	whole := o.Responses["200"]
+	tell(whole, []string{"ETag"})
+	o.Responses["206"] = &huma.Response{Description: "The bytes that were asked for", Content: whole.Content}
+	tell(o.Responses["206"], []string{"ETag", "Content-Range"})
+	o.Responses["304"] = &huma.Response{Description: "Still the same"}
+	o.Responses["416"] = &huma.Response{Description: "There are no such bytes", Content: map[string]*huma.MediaType{"text/plain": {}}}
+	tell(o.Responses["416"], []string{"Content-Range"})
+}
+
+// refusals are the statuses by which a route may refuse.
+func (r *route) refusals() []int {
+	named := strings.Contains(r.path, ":")
+	writes := r.method != http.MethodGet
+	body := r.in != nil || r.form != nil || len(r.bodies) > 0
+	var all []int
+	for status, may := range map[int]bool{
+		400: true, 401: !r.access.public || r.path == "/sessions", 403: true, 404: true, 409: writes || named, 410: r.access.public, 412: r.ifMatch,
+		413: writes, 415: writes, 422: body || writes || len(r.query) > 0 || r.drawn, 429: true, 503: true, 507: writes || r.media != "",
+	} {
+		if may {
+			all = append(all, status)
+		}
+	}
+	if !body && !r.idempotent() {
+		all = slices.DeleteFunc(all, func(status int) bool { return status == 413 || status == 415 })
+	}
+	if r.drawn {
+		all = append(all, http.StatusUnsupportedMediaType)
+	}
+	return all
+}
+
+func (r *route) idempotent() bool { return r.method == http.MethodPost && !r.raw }
+
+func statusText(status int) string {
+	return map[int]string{http.StatusAccepted: "Accepted, and going on", http.StatusNoContent: "Done"}[status] + map[bool]string{true: "", false: http.StatusText(status)}[status == http.StatusAccepted || status == http.StatusNoContent]
+}
+
+func problemName(status int) string { return camel(http.StatusText(status)) }
+
+// problems are the answers by which every route refuses: one a status, and Problem for whatever else may come.
+func problems(problem *huma.Schema) map[string]*huma.Response {
+	body := map[string]*huma.MediaType{"application/problem+json": {Schema: problem}}
+	all := map[string]*huma.Response{"Problem": {Description: "A problem: what happened, to what, and what to do", Content: body}}
+	for _, kind := range slices.Sorted(maps.Keys(statusOf)) {
+		status := statusOf[kind]
+		name := problemName(status)
+		if all[name] == nil {
+			all[name] = &huma.Response{Description: titleOf[kind], Content: body}
+		}
+		switch status {
+		case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusInsufficientStorage:
+			tell(all[name], []string{"Retry-After"})
+		}
+	}
+	return all
+}
+
+// outer documents a route outside of /api/v1.
+func (d *documentation) outer(r *outer) *huma.Operation {
+	o := &huma.Operation{Summary: r.summary, OperationID: r.id, Tags: []string{strings.Split(r.path, "/")[1]}, Responses: map[string]*huma.Response{}}
+	d.pathParameters(o, r.path)
+	d.query(o, r.path, r.query)
+	if len(r.takes) > 0 {
+		o.RequestBody = &huma.RequestBody{Content: d.media(r.takes, inRequest)}
+	}
+	for _, a := range r.answers {
+		response := &huma.Response{Description: cmp.Or(a.says, statusText(a.status)), Content: d.media(a.content, inAnswer)}
+		if a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable {
+			tell(response, []string{"Retry-After"})
+		}
+		if a.status < 300 {
+			tell(response, r.tells)
+		}
+		o.Responses[strconv.Itoa(a.status)] = response
+	}
+	if r.ranges {
+		ranged(o)
+	}
+	return o
+}
+
+func (d *documentation) media(contents []content, u use) map[string]*huma.MediaType {
+	media := map[string]*huma.MediaType{}
+	for _, c := range contents {
+		media[c.media] = &huma.MediaType{Schema: d.schemaOf(c, u)}
+	}
+	return media
+}
+
+func (d *documentation) schemaOf(c content, u use) *huma.Schema {
+	switch {
+	case c.of == nil:
+		return c.schema
+	case c.or == nil:
+		return d.of(c.of, u)
+	}
+	return &huma.Schema{AnyOf: []*huma.Schema{d.of(c.of, u), d.of(c.or, u)}}
+}
+
+// webhooks documents the messages that destinations of kind webhook get, without a template of their own.
+func (d *documentation) webhooks() map[string]*huma.PathItem {
+	data := d.of(reflect.TypeFor[models.WebhookData](), inAnswer)
+	item := *d.named["Photo"]
+	item.Properties = maps.Clone(item.Properties)
+	item.Properties["file"] = &huma.Schema{Type: huma.TypeString, ContentEncoding: "base64", Description: "The photo, for a web-hook with include_file."}
+	d.named["WebhookData"].Properties["item"] = d.component("WebhookItem", &item)
+	all := map[string]*huma.PathItem{}
+	for _, name := range models.WebhookTypes {
+		message := d.component(camel(name)+"Message", &huma.Schema{Type: huma.TypeObject, Required: []string{"data", "timestamp", "type"},
+			Properties: map[string]*huma.Schema{"type": enumOf([]string{name}), "timestamp": {Type: huma.TypeString, Format: "date-time"}, "data": data}})
+		id := camel(name)
+		all[strings.ToLower(id[:1])+id[1:]] = &huma.PathItem{Post: &huma.Operation{OperationID: "on" + id, Summary: "A web-hook of type " + name, Tags: []string{"webhooks"},
+			Description: "Signed as standardwebhooks.com says, by the secret that creating the destination showed.",
+			Parameters: []*huma.Param{
+				{Name: "webhook-id", In: "header", Required: true, Schema: text(), Description: "One an event and endpoint, the same over retries and replays."},
+				{Name: "webhook-timestamp", In: "header", Required: true, Schema: &huma.Schema{Type: huma.TypeInteger}, Description: "When this try was sent, in Unix seconds."},
+				{Name: "webhook-signature", In: "header", Required: true, Schema: text()}},
+			RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: message}}},
+			Responses:   map[string]*huma.Response{"2XX": {Description: "Taken. Anything else is tried again, for three days."}}}}
+	}
+	return all
+}
+
+// operationID names an operation after what it does: approveWorkOrder, listWorkOrderPhotos.
+func operationID(r *route) string {
+	if r.id != "" {
+		return r.id
+	}
+	var fixed []string
+	segments := strings.Split(strings.TrimPrefix(r.path, "/"), "/")
+	for i, p := range segments {
+		if strings.HasPrefix(p, ":") {
+			continue
+		}
+		if i > 0 {
+			p, _, _ = strings.Cut(p, ".")
+		}
+		fixed = append(fixed, p)
+	}
+	last := fixed[len(fixed)-1]
+	one := func(names []string) (all string) {
+		for _, n := range names {
+			all += camel(singular(n))
+		}
+		return all
+	}
+	ofOne := strings.HasPrefix(segments[len(segments)-1], ":")
+	if r.method == http.MethodPost && !ofOne && len(fixed) > 1 && singular(last) == last {
+		verb, rest, _ := strings.Cut(last, "-") // rotate-key of an integration is rotateIntegrationKey
+		return verb + one(fixed[:len(fixed)-1]) + camel(rest)
+	}
+	if r.method == http.MethodGet && r.out != nil && strings.HasPrefix(r.out.Name(), "list[") {
+		return "list" + one(fixed[:len(fixed)-1]) + camel(last)
+	}
+	return map[string]string{http.MethodGet: "get", http.MethodPost: "create", http.MethodPatch: "update", http.MethodPut: "set", http.MethodDelete: "delete"}[r.method] + one(fixed)
+}
+
+func singular(name string) string {
+	if stem, ies := strings.CutSuffix(name, "ies"); ies {
+		return stem + "y"
+	}
+	return strings.TrimSuffix(name, "s")
 }
 
 var docsPage = template.Must(template.New("docs").Parse(`<!doctype html>

@@ -8,9 +8,12 @@ import (
 	"mime/multipart"
 	"net/http"
 	"os"
-	"strconv"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"fieldproof/intake"
 	"fieldproof/models"
@@ -27,8 +30,9 @@ type PhotoFields struct {
 }
 
 func (s *Server) photoRoutes() []route {
-	upload := stream(http.MethodPost, "/work-orders/:id/photos", with(models.UploadItems), "Upload a photo: multipart, parts in any order", "", s.uploadPhoto)
-	upload.media, upload.status = "", http.StatusCreated
+	upload := stream(http.MethodPost, "/work-orders/:id/photos", with(models.UploadItems), "Upload a photo: multipart, parts in any order", "", s.uploadPhoto).
+		named("uploadPhoto").fills(formOf("The photo as it was taken: JPEG, PNG, HEIC, AVIF, WebP and more", photoParts)).gives(reflect.TypeFor[models.PhotoView]()).repeatable()
+	upload.status = http.StatusCreated
 	return []route{
 		get("/work-orders/:id/photos", anyMember, "The photos of a work order, newest first", s.listPhotos, "deleted"),
 		upload,
@@ -60,9 +64,9 @@ func (s *Server) photoRoutes() []route {
 			}
 			return c.showPhoto(item)
 		}),
-		stream(http.MethodGet, "/photos/:id/original", anyMember, "The photo as it was taken", "image/*", s.original),
-		stream(http.MethodGet, "/photos/:id/display", anyMember, "The photo upright, its longest side at most 1280 pixels", "image/jpeg", func(c *call) (any, error) { return c.rendition(models.Display) }),
-		stream(http.MethodGet, "/photos/:id/thumbnail", anyMember, "The photo upright, its longest side at most 320 pixels", "image/jpeg", func(c *call) (any, error) { return c.rendition(models.Thumbnail) }),
+		stream(http.MethodGet, "/photos/:id/original", anyMember, "The photo as it was taken", "image/*", s.original).ranged(),
+		stream(http.MethodGet, "/photos/:id/display", anyMember, "The photo upright, its longest side at most 1280 pixels", "image/jpeg", func(c *call) (any, error) { return c.rendition(models.Display) }).ranged().draws(),
+		stream(http.MethodGet, "/photos/:id/thumbnail", anyMember, "The photo upright, its longest side at most 320 pixels", "image/jpeg", func(c *call) (any, error) { return c.rendition(models.Thumbnail) }).ranged().draws(),
 	}
 }
 
@@ -189,7 +193,7 @@ func (s *Server) takePhoto(c *call, body *patientReader) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		setPart(&n, part.FormName(), text, &problems)
+		setPart(photoParts, &n, part.FormName(), text, &problems)
 	}
 	if stored == nil {
 		problems.Add("file", "Send the photo's bytes in a part named file.")
@@ -244,56 +248,38 @@ func readPart(part *multipart.Part) (string, error) {
 	return string(text), nil
 }
 
-// setPart puts a form field into the item (contract: POST /work-orders/{id}/photos).
-func setPart(n *intake.NewItem, name, text string, problems *models.Problems) {
-	number := func(to **float64) {
+// photoParts are the parts beside the photo (contract: POST /work-orders/{id}/photos).
+var photoParts = []part[intake.NewItem]{
+	textPart("uuid", func(n *intake.NewItem) *string { return &n.UUID }).needed("0b8e4c8e-6d1f-4f0e-9a55-3d8f2f1f9b11"),
+	textPart("task_id", func(n *intake.NewItem) *string { return &n.TaskID }),
+	textPart("evidence_type", func(n *intake.NewItem) *string { return &n.EvidenceType }),
+	{name: "taken_at", holds: huma.Schema{Type: huma.TypeString, Format: "date-time"}, set: func(n *intake.NewItem, text string) (wrong string) {
 		if text == "" {
-			return
-		}
-		v, err := strconv.ParseFloat(text, 64)
-		if err != nil {
-			problems.Add(name, "%q is no number.", text)
-			return
-		}
-		*to = &v
-	}
-	switch name {
-	case "uuid":
-		n.UUID = text
-	case "task_id":
-		n.TaskID = text
-	case "evidence_type":
-		n.EvidenceType = text
-	case "taken_at":
-		if text == "" {
-			return
+			return ""
 		}
 		at, err := time.Parse(time.RFC3339Nano, text)
 		if err != nil || at.Year() < 1 || at.Year() > 9999 {
-			problems.Add(name, "%q is not an RFC 3339 time such as 2026-05-04T13:30:00Z.", text)
-			return
+			return fmt.Sprintf("%q is not an RFC 3339 time such as 2026-05-04T13:30:00Z.", text)
 		}
 		n.TakenAt = ptr(models.At(at))
-	case "latitude":
-		number(&n.Position.Latitude)
-	case "longitude":
-		number(&n.Position.Longitude)
-	case "accuracy":
-		number(&n.Position.Accuracy)
-	case "sha256":
+		return ""
+	}},
+	numberPart("latitude", func(n *intake.NewItem) **float64 { return &n.Position.Latitude }),
+	numberPart("longitude", func(n *intake.NewItem) **float64 { return &n.Position.Longitude }),
+	numberPart("accuracy", func(n *intake.NewItem) **float64 { return &n.Position.Accuracy }),
+	{name: "sha256", holds: huma.Schema{Type: huma.TypeString, Description: "Of the file, in hex: what arrives otherwise is refused."}, set: func(n *intake.NewItem, text string) string {
 		n.SHA256 = strings.ToLower(strings.TrimSpace(text))
-	case "source":
+		return ""
+	}},
+	{name: "source", holds: *enumOf(models.UploadSources), set: func(n *intake.NewItem, text string) string {
 		n.Source = models.ItemSource(text)
-		if n.Source == models.FromShare || n.Source == models.FromPeer {
-			problems.Add(name, "Choose mobile_camera, mobile_gallery or web_upload.")
+		if !slices.Contains(models.UploadSources, n.Source) {
+			return "Choose mobile_camera, mobile_gallery or web_upload."
 		}
-	case "notes":
-		n.Notes = text
-	case "device":
-		n.Device = text
-	default:
-		problems.Add(name, "There is no such field here: leave it out.")
-	}
+		return ""
+	}},
+	textPart("notes", func(n *intake.NewItem) *string { return &n.Notes }),
+	textPart("device", func(n *intake.NewItem) *string { return &n.Device }),
 }
 
 type bufferedBody struct {

@@ -1,10 +1,12 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"go.temporal.io/api/serviceerror"
@@ -15,10 +17,12 @@ import (
 
 // Problem is the body of every refusal (RFC 9457).
 type Problem struct {
-	Type   string              `json:"type"`
-	Title  string              `json:"title"`
-	Status int                 `json:"status"`
-	Detail string              `json:"detail"`
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	// Code is a stable word for programs: a kind of [models.Kind], or one of its own such as incomplete or number_taken.
+	Code   string              `json:"code"`
 	Errors []models.FieldError `json:"errors,omitempty"`
 	// State and Allowed are there when a transition was illegal.
 	State   models.State   `json:"state,omitempty"`
@@ -44,7 +48,7 @@ func problemOf(err error) Problem {
 	var known *models.Error
 	if errors.As(err, &known) {
 		return Problem{Type: "urn:fieldproof:problem:" + string(known.Kind), Title: titleOf[known.Kind], Status: statusOf[known.Kind],
-			Detail: known.Message, Errors: known.Fields, State: known.State, Allowed: known.Allowed}
+			Detail: known.Message, Code: codeOf(known), Errors: coded(known), State: known.State, Allowed: known.Allowed}
 	}
 	var temporal serviceerror.ServiceError
 	switch {
@@ -56,7 +60,25 @@ func problemOf(err error) Problem {
 		return problemOf(models.Errorf(models.Unavailable, "A part of the server does not answer now. The request is safe to repeat with the same Idempotency-Key."))
 	}
 	return Problem{Type: "urn:fieldproof:problem:internal", Title: "Something went wrong on our side", Status: http.StatusInternalServerError,
-		Detail: "The request could not be completed. The log of the server says why; try again, and tell the operator if it stays so."}
+		Code: "internal", Detail: "The request could not be completed. The log of the server says why; try again, and tell the operator if it stays so."}
+}
+
+// codeOf is an error's own code, else that of its only field, else its kind.
+func codeOf(e *models.Error) string {
+	only := ""
+	if len(e.Fields) == 1 {
+		only = e.Fields[0].Code
+	}
+	return cmp.Or(e.Code, only, string(e.Kind))
+}
+
+// coded are the wrong fields of an error, each with a code.
+func coded(e *models.Error) []models.FieldError {
+	fields := slices.Clone(e.Fields)
+	for i := range fields {
+		fields[i].Code = cmp.Or(fields[i].Code, e.Code, string(e.Kind))
+	}
+	return fields
 }
 
 // fail answers with a problem.

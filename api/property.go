@@ -9,7 +9,7 @@ import (
 
 // PropertyFields are what may be written of a property.
 type PropertyFields struct {
-	Address   models.Address `json:"address"`
+	Address   models.Address `json:"address" required:"true"`
 	Latitude  *float64       `json:"latitude"`
 	Longitude *float64       `json:"longitude"`
 	Notes     string         `json:"notes"`
@@ -24,8 +24,8 @@ func (s *Server) propertyRoutes() []route {
 		patch[PropertyFields]("/properties/:id", edit, "Change a property", s.patchProperty),
 		remove("/properties/:id", edit, "Delete a property without work orders", s.deleteProperty),
 		get("/properties/:id/visits", view, "The work orders at a property with what each proved, newest first", s.listVisits),
-		stream(http.MethodGet, "/properties/:id/report.pdf", view, "Every visit to a property as PDF, newest first", "application/pdf", s.propertyReport, "layout", "part"),
-		stream(http.MethodGet, "/properties/:id/archive.zip", view, "Every original of every visit to a property, with a manifest", "application/zip", s.propertyArchive),
+		stream(http.MethodGet, "/properties/:id/report.pdf", view, "Every visit to a property as PDF, newest first", "application/pdf", s.propertyReport, "layout", "part").heads(PartsHeader),
+		stream(http.MethodGet, "/properties/:id/archive.zip", view, "Every original of every visit to a property, with a manifest", "application/zip", s.propertyArchive).ranged(),
 	}
 }
 

@@ -37,8 +37,8 @@ type PublishedPage struct {
 func (s *Server) publishedRoutes() []route {
 	view := with(models.ViewPublications)
 	return []route{
-		get("/published", view, "What was published, oldest first, from a position on", s.listPublished, "after", "limit", "template"),
-		stream(http.MethodGet, "/published/:id/content", view, "A published item's bytes as they were taken; ranges work", "application/octet-stream", s.publishedContent),
+		get("/published", view, "What was published, oldest first, from a position on", s.listPublished, "after", "limit", "template").named("listPublished"),
+		stream(http.MethodGet, "/published/:id/content", view, "A published item's bytes as they were taken; ranges work", "application/octet-stream", s.publishedContent).ranged(),
 	}
 }
 

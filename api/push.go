@@ -8,11 +8,13 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 	"github.com/hashicorp/golang-lru/v2/expirable"
 	"golang.org/x/time/rate"
@@ -78,11 +80,38 @@ func (t *throttle) wait(key string, perSecond rate.Limit, burst int) time.Durati
 	return 0
 }
 
-func (s *Server) pushRoutes(g *gin.Engine) {
-	s.pushing = newThrottle()
-	g.GET("/push/:key", s.withPushKey(s.pushRefresh))
-	g.POST("/push/:key", s.withPushKey(s.push))
-	g.GET("/push/:key/imports/:id", s.withPushKey(s.pushImport))
+func (s *Server) pushRoutes() []outer {
+	says := func(statuses ...int) (all []answer) {
+		for _, status := range append(statuses, http.StatusTooManyRequests, http.StatusServiceUnavailable) {
+			all = append(all, answer{status: status, content: []content{jsonOf[PushAnswer]()}})
+		}
+		return all
+	}
+	orders := &huma.Schema{Type: huma.TypeObject, Required: []string{"workOrders"}, AdditionalProperties: true, Properties: map[string]*huma.Schema{"workOrders": {Type: huma.TypeString, Description: "The orders as JSON."}}}
+	return []outer{
+		{method: http.MethodGet, path: "/push/:key", id: "pushRefresh", summary: "Ask the integration of a push key to fetch", answers: says(http.StatusOK), handle: s.withPushKey(s.pushRefresh)},
+		{method: http.MethodPost, path: "/push/:key", id: "pushOrders", summary: "Bring orders, to the secret address of an integration", handle: s.withPushKey(s.push),
+			takes:   []content{{media: "application/json", schema: &huma.Schema{}}, {media: "application/x-www-form-urlencoded", schema: orders}, {media: "multipart/form-data", schema: orders}},
+			answers: says(http.StatusOK, http.StatusBadRequest, http.StatusRequestEntityTooLarge)},
+		{method: http.MethodGet, path: "/push/:key/imports/:id", id: "getPushImport", summary: "What became of a large push", query: []string{"after"}, handle: s.withPushKey(s.pushImport),
+			answers: append(says(), answer{status: http.StatusOK, content: []content{{media: "application/json", of: reflect.TypeFor[PushImport](), or: reflect.TypeFor[PushAnswer]()}}},
+				answer{status: http.StatusNotFound, content: []content{{media: "application/problem+json", of: reflect.TypeFor[Problem]()}}})},
+	}
+}
+
+// PushImport is how far a large push is, with a page of its orders.
+type PushImport struct {
+	models.ImportView
+	Results []PushedRow `json:"results"`
+	Next    *int64      `json:"next_after"` // of the next page: ?after=
+}
+
+// PushedRow is what became of one order of a large push.
+type PushedRow struct {
+	Number   string              `json:"workOrderNumber"`
+	Result   string              `json:"result" words:"result"`
+	ID       string              `json:"id,omitempty"`
+	Messages []models.FieldError `json:"messages"`
 }
 
 // withPushKey finds the integration of a key. The key is the only credential, and stands in no log.
@@ -315,19 +344,9 @@ func (s *Server) pushImport(g *gin.Context, i *models.Integration) {
 		c.fail(err)
 		return
 	}
-	type row struct {
-		Number   string              `json:"workOrderNumber"`
-		Result   string              `json:"result"`
-		ID       string              `json:"id,omitempty"`
-		Messages []models.FieldError `json:"messages"`
-	}
-	answer := struct {
-		models.ImportView
-		Results []row  `json:"results"`
-		Next    *int64 `json:"next_after"` // of the next page: ?after=
-	}{ImportView: found.View(), Results: []row{}}
+	answer := PushImport{ImportView: found.View(), Results: []PushedRow{}}
 	for _, r := range rows {
-		answer.Results = append(answer.Results, row{r.Number, r.Result, r.WorkOrderID, r.Messages})
+		answer.Results = append(answer.Results, PushedRow{r.Number, r.Result, r.WorkOrderID, r.Messages})
 	}
 	if len(rows) == resultsAPage {
 		answer.Next = &rows[len(rows)-1].Line

@@ -15,8 +15,8 @@ import (
 
 func (s *Server) resultRoutes() []route {
 	return []route{
-		stream(http.MethodGet, "/work-orders/:id/report.pdf", anyMember, "The report as PDF, as the order stands now; long ones come in parts", "application/pdf", s.report, "layout", "part"),
-		stream(http.MethodGet, "/work-orders/:id/archive.zip", anyMember, "Every original in folders, with a manifest", "application/zip", s.archive),
+		stream(http.MethodGet, "/work-orders/:id/report.pdf", anyMember, "The report as PDF, as the order stands now; long ones come in parts", "application/pdf", s.report, "layout", "part").heads(PartsHeader),
+		stream(http.MethodGet, "/work-orders/:id/archive.zip", anyMember, "Every original in folders, with a manifest", "application/zip", s.archive).ranged(),
 		get("/work-orders/:id/publications", with(models.ViewPublications), "The publications of a work order with their deliveries, newest first", s.listPublications),
 		get("/work-orders/:id/messages", with(models.ViewPublications), "What goes and went to the systems of clients, newest first", s.listClientMessages),
 		get("/deliveries/:id", with(models.ViewPublications), "A delivery with its attempts", s.readDelivery),
@@ -197,11 +197,11 @@ func (s *Server) retryDelivery(c *call, _ nothing) (DeliveryDetail, error) {
 // ClientMessageView is an item or a status on its way to a client's system.
 type ClientMessageView struct {
 	ID            string                `json:"id"`
-	Kind          string                `json:"kind"` // item, status
+	Kind          string                `json:"kind" words:"client_message_kind"`
 	Destination   models.DestinationRef `json:"destination"`
 	ItemID        string                `json:"item_id"`
 	DeliveryID    *string               `json:"delivery_id"` // of the publication that released it
-	State         string                `json:"state"`
+	State         string                `json:"state" words:"delivery_state"`
 	Attempts      int64                 `json:"attempts"`
 	LastError     string                `json:"last_error"` // in the peer's words
 	NextAttemptAt *models.Time          `json:"next_attempt_at"`

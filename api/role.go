@@ -8,7 +8,7 @@ import (
 
 // roleFields are what may be written of a role.
 type roleFields struct {
-	Name       string             `json:"name"`
+	Name       string             `json:"name" required:"true"`
 	Privileges []models.Privilege `json:"privileges"`
 }
 

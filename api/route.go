@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -39,7 +38,51 @@ type route struct {
 	media   string       // content type of an answer that is not JSON
 	query   []string     // query parameters
 	handle  func(*call) (any, error)
+
+	// What follows is the rarer part, set by the methods below.
+	id      string    // the operation's name, when path and method don't give a good one
+	form    *form     // the parts of a multipart body
+	bodies  []string  // content types of a body that is neither JSON nor a form
+	holds   [2]string // what a json.RawMessage holds, in and out: see [shapes.raw]
+	repeats bool      // answers 200 when what comes is there already
+	ranges  bool      // answers with bytes that have an ETag: 206, 304 and 416
+	ifMatch bool      // If-Match is read
+	tells   []string  // headers of the answer
+	drawn   bool      // the answer is drawn from a file, which may be no picture: 415, or too large a one: 422
 }
+
+// named names the operation.
+func (r route) named(id string) route { r.id = id; return r }
+
+// matched reads If-Match: see [call.ifMatch].
+func (r route) matched() route { r.ifMatch = true; return r }
+
+// repeatable tells that the same again is answered 200.
+func (r route) repeatable() route { r.repeats = true; return r }
+
+// ranged tells that the answer is served by [http.ServeContent] with an ETag.
+func (r route) ranged() route { r.ranges = true; return r }
+
+// draws tells that the answer is a picture made of a file that somebody sent.
+func (r route) draws() route { r.drawn = true; return r }
+
+// heads names headers of the answer.
+func (r route) heads(names ...string) route { r.tells = append(r.tells, names...); return r }
+
+// fills takes a multipart form.
+func (r route) fills(f form) route { r.form = &f; return r }
+
+// takes reads a body of these content types.
+func (r route) takes(media ...string) route { r.bodies = media; return r }
+
+// gives answers with JSON of a type, though the handler writes or reads by itself.
+func (r route) gives(out reflect.Type) route { r.out, r.media = out, ""; return r }
+
+// reads says what a body of type json.RawMessage, or a patch, holds.
+func (r route) reads(holds string) route { r.holds[0] = holds; return r }
+
+// writes says what an answer of type json.RawMessage holds.
+func (r route) writes(holds string) route { r.holds[1] = holds; return r }
 
 // nothing is a body that is not there.
 type nothing struct{}
@@ -139,15 +182,7 @@ func (c *call) actionID() string {
 func (c *call) may(p models.Privilege) error { return c.member.Need(p) }
 
 // pathOf is the route's path as OpenAPI writes it.
-func (r *route) pathOf() string {
-	parts := strings.Split(r.path, "/")
-	for i, p := range parts {
-		if name, ok := strings.CutPrefix(p, ":"); ok {
-			parts[i] = "{" + name + "}"
-		}
-	}
-	return "/api/v1" + strings.Join(parts, "/")
-}
+func (r *route) pathOf() string { return "/api/v1" + braced(r.path) }
 
 // serve makes the Gin handler of a route: authorise, read, call, encode.
 func (s *Server) serve(r *route) gin.HandlerFunc {

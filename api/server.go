@@ -105,16 +105,16 @@ func (s *Server) Handler(ctx context.Context) (http.Handler, error) {
 		g.Handle(r.method, "/api/v1"+r.path, s.serve(r))
 	}
 	g.GET("/", func(g *gin.Context) { g.Redirect(http.StatusFound, "/api/docs") })
-	s.pushRoutes(g)
-	s.hostedRoutes(g)
+	s.pushing, s.peers = newThrottle(), newPeerMemory()
+	for _, o := range s.outers() {
+		if o.handle != nil {
+			g.Handle(o.method, o.path, o.handle)
+		}
+	}
 	s.assetRoutes(g)
 	s.connectRoutes(g)
-	s.verifyRoutes(g)
-	s.sharedRoutes(g)
 	g.GET("/api/openapi.json", func(g *gin.Context) { g.Data(http.StatusOK, "application/json", s.openAPI) })
 	g.GET("/api/docs", s.docs)
-	g.GET("/healthz", func(g *gin.Context) { g.String(http.StatusOK, "ok\n") })
-	g.GET("/readyz", s.ready)
 	return g, nil
 }
 
@@ -123,7 +123,7 @@ func (s *Server) refuse(kind models.Kind, message string) gin.HandlerFunc {
 }
 
 func (c *call) problem(status int, detail string) {
-	body, _ := json.Marshal(Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail})
+	body, _ := json.Marshal(Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: strings.ReplaceAll(strings.ToLower(http.StatusText(status)), " ", "_")})
 	c.Data(status, "application/problem+json", body)
 	c.Abort()
 }

@@ -34,15 +34,15 @@ type AccountRef struct {
 
 // Credentials sign in.
 type Credentials struct {
-	Username string `json:"username"`
-	Password string `json:"password"`
+	Username string `json:"username" required:"true" example:"ada"`
+	Password string `json:"password" required:"true" example:"correct horse"`
 }
 
 func (s *Server) sessionRoutes() []route {
 	return []route{
-		define(http.MethodPost, "/sessions", anybody, http.StatusCreated, "Sign in: gives a token and sets a cookie", s.signIn),
-		get("/sessions/current", anyMember, "Who is signed in", s.currentSession),
-		remove("/sessions/current", anyMember, "Sign out", s.signOut),
+		define(http.MethodPost, "/sessions", anybody, http.StatusCreated, "Sign in: gives a token and sets a cookie", s.signIn).named("signIn"),
+		get("/sessions/current", anyMember, "Who is signed in", s.currentSession).named("getCurrentSession"),
+		remove("/sessions/current", anyMember, "Sign out", s.signOut).named("signOut"),
 		define(http.MethodPost, "/invitations/accept", anybody, http.StatusCreated, "Set the password of an invitation, and sign in", s.acceptInvitation),
 	}
 }
@@ -164,8 +164,8 @@ func (s *Server) signOut(c *call) error {
 
 // NewPassword sets the password of an invitation.
 type NewPassword struct {
-	Token    string `json:"token"`
-	Password string `json:"password"`
+	Token    string `json:"token" required:"true"`
+	Password string `json:"password" required:"true"`
 }
 
 func (s *Server) acceptInvitation(c *call, in NewPassword) (*Session, error) {

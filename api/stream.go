@@ -20,7 +20,7 @@ type StreamEvent struct {
 }
 
 func (s *Server) streamRoutes() []route {
-	return []route{stream(http.MethodGet, "/stream", anyMember, "Live events (server-sent); Last-Event-ID resumes", "text/event-stream", s.live, "last_event_id")}
+	return []route{stream(http.MethodGet, "/stream", anyMember, "Live events (server-sent); Last-Event-ID resumes", "text/event-stream", s.live, "last_event_id").named("watch")}
 }
 
 const (

@@ -15,7 +15,7 @@ func (s *Server) surveyRoutes() []route {
 	view, edit := with(models.CreateOrders), with(models.ManageAccount)
 	return []route{
 		get("/surveys", view, "The survey templates of the account, newest first", s.listSurveys),
-		define(http.MethodPost, "/surveys", edit, http.StatusCreated, "Make, or import, a survey template: {meta, questions}", s.createSurvey),
+		define(http.MethodPost, "/surveys", edit, http.StatusCreated, "Make, or import, a survey template: {meta, questions}", s.createSurvey).reads("new survey"),
 		get("/surveys/:id", view, "A survey template", func(c *call) (models.SurveyView, error) {
 			sv, err := c.survey()
 			if err != nil {
@@ -23,7 +23,7 @@ func (s *Server) surveyRoutes() []route {
 			}
 			return c.showSurvey(sv)
 		}),
-		patch[models.SurveyTemplate]("/surveys/:id", edit, "Change a survey template: a new revision; orders keep the one that they were made with", s.patchSurvey),
+		patch[models.SurveyTemplate]("/surveys/:id", edit, "Change a survey template: a new revision; orders keep the one that they were made with", s.patchSurvey).reads("new survey"),
 		remove("/surveys/:id", edit, "Delete a survey template; orders keep theirs", s.deleteSurvey),
 		define(http.MethodPost, "/surveys/:id/duplicate", edit, http.StatusCreated, "Make a new survey template with the same questions", s.duplicateSurvey),
 		get("/surveys/:id/template.json", view, "The template alone, to be imported elsewhere", func(c *call) (json.RawMessage, error) {
@@ -33,7 +33,7 @@ func (s *Server) surveyRoutes() []route {
 			}
 			c.Header("Content-Disposition", fmt.Sprintf(`attachment; filename="%s.json"`, models.SafeName(sv.TemplateID)))
 			return models.TemplateOf(c.server.Store.Read(c.ctx()), sv.Hash)
-		}),
+		}).writes("survey"),
 	}
 }
 
@@ -134,10 +134,10 @@ func (s *Server) duplicateSurvey(c *call, _ nothing) (models.SurveyView, error) 
 
 // NewSurveyResponse hands in the answers to a survey (contract: survey-responses).
 type NewSurveyResponse struct {
-	UUID     string          `json:"uuid"`
+	UUID     string          `json:"uuid" required:"true" example:"0b8e4c8e-6d1f-4f0e-9a55-3d8f2f1f9b11"`
 	SurveyID string          `json:"survey_id,omitempty"`
 	TaskID   string          `json:"task_id,omitempty"`
-	Answers  json.RawMessage `json:"answers"`
+	Answers  json.RawMessage `json:"answers" as:"answers"`
 	At       *models.Time    `json:"at,omitempty"`
 	Device   string          `json:"device,omitempty"`
 }
@@ -146,15 +146,15 @@ type NewSurveyResponse struct {
 type TaskSurvey struct {
 	TaskID   string          `json:"task_id"`
 	SurveyID string          `json:"survey_id"`
-	Template json.RawMessage `json:"template"`
-	Answers  json.RawMessage `json:"answers"`
+	Template json.RawMessage `json:"template" as:"survey"`
+	Answers  json.RawMessage `json:"answers" as:"answers"`
 }
 
 func (s *Server) surveyResponseRoutes() []route {
 	return []route{
 		get("/work-orders/:id/surveys", anyMember, "The surveys of a work order's tasks, as the order keeps them", s.taskSurveys),
 		get("/work-orders/:id/survey-responses", anyMember, "The survey responses of a work order, newest first; the latest of a task counts", s.listResponses),
-		define(http.MethodPost, "/work-orders/:id/survey-responses", with(models.UploadItems), http.StatusCreated, "Hand in the answers to a survey", s.createResponse),
+		define(http.MethodPost, "/work-orders/:id/survey-responses", with(models.UploadItems), http.StatusCreated, "Hand in the answers to a survey", s.createResponse).repeatable(),
 	}
 }
 

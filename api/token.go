@@ -9,7 +9,7 @@ import (
 
 // NewToken asks for a token for scripts.
 type NewToken struct {
-	Name      string       `json:"name"`
+	Name      string       `json:"name" required:"true" example:"mirror"`
 	ExpiresAt *models.Time `json:"expires_at"`
 }
 
@@ -28,7 +28,7 @@ func viewToken(t models.Token) TokenView {
 
 // tokenFields are what may be changed of a token.
 type tokenFields struct {
-	Name      string       `json:"name"`
+	Name      string       `json:"name" required:"true"`
 	ExpiresAt *models.Time `json:"expires_at"`
 }
 

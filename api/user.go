@@ -13,7 +13,7 @@ type UserView struct {
 	Username   string             `json:"username"`
 	Name       string             `json:"name"`
 	Email      string             `json:"email"`
-	Role       string             `json:"role"`
+	Role       string             `json:"role" as:"role"`
 	Active     bool               `json:"active"`
 	CreatedAt  models.Time        `json:"created_at"`
 	UpdatedAt  models.Time        `json:"updated_at"`
@@ -26,11 +26,11 @@ func viewUser(u models.User) UserView {
 
 // UserFields are what may be written of a user.
 type UserFields struct {
-	Username string  `json:"username"`
+	Username string  `json:"username" required:"true" example:"ada"`
 	Password *string `json:"password,omitempty"`
 	Name     string  `json:"name"`
 	Email    string  `json:"email"`
-	Role     string  `json:"role"`
+	Role     string  `json:"role" required:"true" as:"role"`
 	Active   *bool   `json:"active"`
 }
 

@@ -34,12 +34,17 @@ type VouchedPage struct {
 	Items []Vouched `json:"items"`
 }
 
-func (s *Server) verifyRoutes(g *gin.Engine) {
-	g.GET("/verify/:uuid", func(g *gin.Context) {
-		s.page(g, func(c *call) error { return s.verify(c, c.Param("uuid"), c.Query("code")) })
-	})
-	g.GET("/V/:code", func(g *gin.Context) { s.page(g, s.verifyByCode) })
-	g.GET("/verify/:uuid/original", func(g *gin.Context) { s.page(g, s.verifiedOriginal) })
+func (s *Server) verifyRoutes() []outer {
+	return []outer{
+		{method: http.MethodGet, path: "/verify/:uuid", id: "verifyItem", summary: "What the house vouches for about a published item", query: []string{"code"}, handle: func(g *gin.Context) {
+			s.page(g, func(c *call) error { return s.verify(c, c.Param("uuid"), c.Query("code")) })
+		},
+			answers: append(pageProblems(), answer{status: http.StatusOK, content: []content{{media: "text/html"}, jsonOf[VouchedPage]()}})},
+		{method: http.MethodGet, path: "/V/:code", id: "verifyByCode", summary: "The same, by the short code of a caption", handle: func(g *gin.Context) { s.page(g, s.verifyByCode) },
+			answers: append(pageProblems(), answer{status: http.StatusOK, content: []content{{media: "text/html"}, jsonOf[VouchedPage]()}})},
+		{method: http.MethodGet, path: "/verify/:uuid/original", id: "getVerifiedOriginal", summary: "A published item as it was taken, for who has its code", query: []string{"code"}, ranges: true,
+			answers: append(pageProblems(), file("application/octet-stream")), handle: func(g *gin.Context) { s.page(g, s.verifiedOriginal) }},
+	}
 }
 
 // vouched lists the published items with a uuid, one an account: a uuid is made on a phone and travels with what is

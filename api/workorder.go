@@ -27,8 +27,8 @@ type NewWorkOrder struct {
 	WorkType string              `json:"work_type,omitempty"`
 }
 
-// PatchedTask is a task in a merge patch of its order: by id; without one it is added.
-type PatchedTask struct {
+// TaskPatch is a task in a merge patch of its order: by id; without one it is added.
+type TaskPatch struct {
 	ID string `json:"id,omitempty"`
 	models.TaskFields
 	Remove bool `json:"remove,omitempty"`
@@ -37,7 +37,7 @@ type PatchedTask struct {
 // WorkOrderPatch is what may be changed of a work order.
 type WorkOrderPatch struct {
 	models.WorkOrderFields
-	Tasks []PatchedTask `json:"tasks"`
+	Tasks []TaskPatch `json:"tasks" merged:"true"`
 }
 
 func (s *Server) orderRoutes() []route {
@@ -52,7 +52,7 @@ func (s *Server) orderRoutes() []route {
 			}
 			return c.show(o)
 		}),
-		patch[WorkOrderPatch]("/work-orders/:id", anyMember, "Change a work order's fields and tasks", s.patchOrder),
+		patch[WorkOrderPatch]("/work-orders/:id", anyMember, "Change a work order's fields and tasks", s.patchOrder).matched(),
 		remove("/work-orders/:id", with(models.DeleteOrders), "Delete a work order: cancels and hides it, and frees its number", s.deleteOrder),
 		define(http.MethodPost, "/work-orders/:id/view", anyMember, http.StatusOK, "Tell that you have looked at it; the assignee's first look counts", s.viewOrder),
 		define(http.MethodPost, "/work-orders/:id/duplicate", with(models.CreateOrders), http.StatusCreated, "Make a new order with the same fields and tasks", s.duplicateOrder),
@@ -134,7 +134,7 @@ func (c *call) filter() (f models.OrderFilter, none bool, err error) {
 	if code, ok := c.GetQuery("client_code"); ok {
 		f.ClientCode = &code
 	}
-	if f.Priority = c.Query("priority"); f.Priority != "" && !slices.Contains([]string{models.PriorityNormal, models.PriorityRush, models.PriorityRework}, f.Priority) {
+	if f.Priority = c.Query("priority"); f.Priority != "" && !slices.Contains(models.Priorities, f.Priority) {
 		problems.Add("priority", "Choose normal, rush or rework.")
 	}
 	f.Query, f.PropertyID = c.Query("q"), c.Query("property_id")
@@ -272,6 +272,9 @@ func (s *Server) listEvents(c *call) (list[models.EventView], error) {
 
 // ifMatch reads the version that the request was made for; nil without one.
 func (c *call) ifMatch() (*int64, error) {
+	if !c.route.ifMatch {
+		return nil, fmt.Errorf("the route %s %s reads If-Match and is not marked so", c.route.method, c.route.path)
+	}
 	text := strings.TrimSpace(c.GetHeader("If-Match"))
 	if text == "" || text == "*" {
 		return nil, nil
@@ -318,12 +321,12 @@ func (s *Server) patchOrder(c *call, patch mergePatch) (Order, error) {
 }
 
 func patchTask(raw json.RawMessage) (intake.TaskEdit, error) {
-	var given PatchedTask
+	var given TaskPatch
 	if err := decode(raw, &given); err != nil {
 		return intake.TaskEdit{}, err
 	}
 	return intake.TaskEdit{ID: given.ID, Remove: given.Remove, Change: func(f *models.TaskFields) error {
-		merged := PatchedTask{TaskFields: *f}
+		merged := TaskPatch{TaskFields: *f}
 		err := merge(&merged, mergePatch(raw))
 		*f = merged.TaskFields
 		return err
@@ -345,7 +348,7 @@ func splitPatch(patch mergePatch) (rest map[string]json.RawMessage, tasks []json
 	var problems models.Problems
 	for name, route := range map[string]string{"state": "complete, approve and the like", "assignee": "assign and unassign"} {
 		if _, there := rest[name]; there {
-			problems.Add(name, "This is not edited: use the routes %s.", route)
+			problems.Add(name, "This is not edited: use the routes %s.", route).Code = models.CodeFixed
 		}
 	}
 	if err := problems.Err(); err != nil {

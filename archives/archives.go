@@ -70,7 +70,7 @@ type ManifestItem struct {
 	UploadedBy      string               `json:"uploaded_by"`
 	Notes           string               `json:"notes"`
 	SurveyID        string               `json:"survey_id,omitempty"`
-	Answers         json.RawMessage      `json:"answers,omitempty"` // of a survey response
+	Answers         json.RawMessage      `json:"answers,omitempty" as:"answers"` // of a survey response
 	// Leaf is what the chain commits to of the item, and Proof where: absent before it is published. Without a leaf the entry
 	// has a list.
 	Leaf  string     `json:"leaf,omitempty"`

@@ -28,7 +28,7 @@ func mayGrant(tx *models.Tx, by *models.Member, roles ...string) error {
 	for _, name := range roles {
 		role, err := models.One[models.Role](tx.Where("name = ?", name), "role")
 		if models.KindOf(err) == models.NotFound {
-			return models.InvalidField("role", "The account has no role %q.", name)
+			return models.InvalidField("role", "The account has no role %q.", name).Coded(models.CodeNoSuch)
 		}
 		if err != nil {
 			return err
@@ -59,7 +59,7 @@ func keepAnAdmin(tx *models.Tx) error {
 		return err
 	}
 	if n == 0 {
-		return models.Errorf(models.Conflict, "This is the last admin of the account: make another one first.")
+		return models.Errorf(models.Conflict, "This is the last admin of the account: make another one first.").Coded(models.CodeLastAdmin)
 	}
 	return nil
 }
@@ -150,7 +150,7 @@ func (in *Intake) Invite(ctx context.Context, by *models.Member, id string) (sec
 			return err
 		}
 		if !user.Active {
-			return models.Errorf(models.Conflict, "%s is switched off: switch them on first.", user.Username)
+			return models.Errorf(models.Conflict, "%s is switched off: switch them on first.", user.Username).Coded(models.CodeSwitchedOff)
 		}
 		if err := mayGrant(tx, by, user.Role); err != nil {
 			return err
@@ -272,7 +272,7 @@ func (in *Intake) CreateRole(ctx context.Context, by *models.Member, role *model
 	}
 	err := in.administer(ctx, by, func(tx *models.Tx) error { return tx.Create(role).Error })
 	if models.IsUnique(err) {
-		return &models.Error{Kind: models.Conflict, Message: "The account already has a role of this name.", Fields: []models.FieldError{{Field: "name", Message: "Choose another name."}}}
+		return &models.Error{Kind: models.Conflict, Code: models.CodeTaken, Message: "The account already has a role of this name.", Fields: []models.FieldError{{Field: "name", Message: "Choose another name."}}}
 	}
 	return err
 }
@@ -292,7 +292,7 @@ func (in *Intake) EditRole(ctx context.Context, by *models.Member, name string, 
 				return err
 			}
 			if role.Name != name {
-				return models.InvalidField("name", "A role keeps its name: make a new one.")
+				return models.InvalidField("name", "A role keeps its name: make a new one.").Coded(models.CodeFixed)
 			}
 			role.UpdatedAt = models.Now()
 			return checkRole(role)
@@ -316,7 +316,7 @@ func (in *Intake) DeleteRole(ctx context.Context, by *models.Member, role *model
 			return err
 		}
 		if n > 0 {
-			return models.Errorf(models.Conflict, "%d users have the role %s: give them another first.", n, role.Name)
+			return models.Errorf(models.Conflict, "%d users have the role %s: give them another first.", n, role.Name).Coded(models.CodeNeeded)
 		}
 		return tx.Where("name = ?", role.Name).Delete(&models.Role{}).Error
 	})

@@ -50,7 +50,7 @@ func (in *Intake) EditOrder(ctx context.Context, e OrderEdit) (order *models.Wor
 			return models.Errorf(models.Stale, "The work order has changed since you read it: it is at version %d. Read it again and repeat.", order.Version)
 		}
 		if order.Lifecycle.State == models.Closed {
-			return &models.Error{Kind: models.Conflict, Message: "A closed work order is not edited: reopen it first.", State: order.Lifecycle.State, Allowed: order.Lifecycle.Allowed(models.Facts{})}
+			return &models.Error{Kind: models.Conflict, Code: models.CodeClosed, Message: "A closed work order is not edited: reopen it first.", State: order.Lifecycle.State, Allowed: order.Lifecycle.Allowed(models.Facts{})}
 		}
 		made := edited{before: order.Address, by: handOf(e.By)}
 		if made.changed, err = changeFields(order, e.Fields); err != nil {
@@ -104,7 +104,7 @@ func changeFields(o *models.WorkOrder, change Change[models.WorkOrderFields]) ([
 	if o.IntegrationID != nil {
 		for _, f := range models.Fields {
 			if f.Owner == models.OfIntegration && f.Differs(&o.WorkOrderFields, &fields) {
-				problems.Add(f.Name, "This belongs to the integration that the order came by: it changes with the client's own system.")
+				problems.Add(f.Name, "This belongs to the integration that the order came by: it changes with the client's own system.").Code = models.CodeFixed
 			}
 		}
 	}
@@ -208,7 +208,7 @@ func (e *edited) changeTasks(tx *models.Tx, o *models.WorkOrder, changes []TaskE
 		}
 		at := slices.IndexFunc(tasks, func(t models.Task) bool { return t.ID == c.ID })
 		if at < 0 {
-			return models.InvalidField(prefix+".id", "The order has no task %s; leave the id out to add one.", c.ID)
+			return models.InvalidField(prefix+".id", "The order has no task %s; leave the id out to add one.", c.ID).Coded(models.CodeNoSuch)
 		}
 		if c.Remove {
 			if err := taskIsEmpty(tx, tasks[at], prefix); err != nil {

@@ -46,7 +46,7 @@ type inspector struct {
 
 var (
 	errNoImage   = models.Errorf(models.Unsupported, "The file is no JPEG, PNG or HEIC photo.")
-	errTruncated = models.InvalidField("file", "The image is cut short or damaged: send the whole file again.")
+	errTruncated = models.InvalidField("file", "The image is cut short or damaged: send the whole file again.").Coded(models.CodeDamaged)
 )
 
 // maxHeader bounds what is kept of a file: the largest single structure that must be read at once.

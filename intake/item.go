@@ -44,7 +44,7 @@ func (f *ItemFields) check() error {
 		f.Reason = ""
 	case models.ReviewRejected:
 		if strings.TrimSpace(f.Reason) == "" {
-			problems.Add("reason", "Say why: the crew reads it.")
+			problems.Add("reason", "Say why: the crew reads it.").Code = models.CodeRequired
 		}
 	default:
 		problems.Add("review", "Choose pending, approved or rejected.")
@@ -186,7 +186,7 @@ func (in *Intake) EditItem(ctx context.Context, id string, by *models.Member, ch
 func (h *held) save(relabelled bool) error {
 	moved := h.fields.WorkOrderID != h.item.WorkOrderID
 	if h.to == nil || !h.by.Sees(h.to) {
-		return models.InvalidField("work_order_id", "There is no such work order.")
+		return models.InvalidField("work_order_id", "There is no such work order.").Coded(models.CodeNoSuch)
 	}
 	if err := h.fields.check(); err != nil {
 		return err
@@ -227,7 +227,7 @@ func (h *held) save(relabelled bool) error {
 func hasTask(tx *models.Tx, o *models.WorkOrder, taskID string) error {
 	_, err := models.One[models.Task](tx.Where("id = ? AND work_order_id = ?", taskID, o.ID), "task")
 	if models.KindOf(err) == models.NotFound {
-		return models.InvalidField("task_id", "The order has no task %s.", taskID)
+		return models.InvalidField("task_id", "The order has no task %s.", taskID).Coded(models.CodeNoSuch)
 	}
 	return err
 }

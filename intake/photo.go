@@ -160,7 +160,7 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 	var problems models.Problems
 	n.check(&problems)
 	if b != nil && n.SHA256 != "" && !strings.EqualFold(n.SHA256, b.SHA256) {
-		problems.Add("sha256", "The bytes that arrived have the hash %s: the file was damaged on its way, send it again.", b.SHA256)
+		problems.Add("sha256", "The bytes that arrived have the hash %s: the file was damaged on its way, send it again.", b.SHA256).Code = models.CodeDamaged
 	}
 	if err := problems.Err(); err != nil {
 		return nil, false, err

@@ -6,7 +6,7 @@ import (
 	"fieldproof/models"
 )
 
-var errSameAddress = &models.Error{Kind: models.Conflict, Message: "The account already has a property at this address.",
+var errSameAddress = &models.Error{Kind: models.Conflict, Code: models.CodeTaken, Message: "The account already has a property at this address.",
 	Fields: []models.FieldError{{Field: "address", Message: "Use that property, or give another address."}}}
 
 // CreateProperty keeps a new property; [models.Conflict] when its address has one.
@@ -48,7 +48,7 @@ func (in *Intake) DeleteProperty(ctx context.Context, by *models.Member, id stri
 			return err
 		}
 		if n > 0 {
-			return models.Errorf(models.Conflict, "%d work orders are at this property, so it stays.", n)
+			return models.Errorf(models.Conflict, "%d work orders are at this property, so it stays.", n).Coded(models.CodeNeeded)
 		}
 		return tx.Where("id = ?", id).Delete(&models.Property{}).Error
 	})

@@ -34,7 +34,7 @@ func (in *Intake) KeepComment(ctx context.Context, comment *models.Comment) erro
 	return in.Store.Write(models.InAccount(ctx, comment.AccountID), func(tx *models.Tx) error {
 		if comment.ItemID != "" {
 			if _, err := models.One[models.Item](tx.Where("id = ? AND work_order_id = ?", comment.ItemID, comment.WorkOrderID), "item"); err != nil {
-				return models.InvalidField("item_id", "The order has no item %s.", comment.ItemID)
+				return models.InvalidField("item_id", "The order has no item %s.", comment.ItemID).Coded(models.CodeNoSuch)
 			}
 		}
 		if err := tx.Create(comment).Error; err != nil {

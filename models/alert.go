@@ -16,7 +16,7 @@ const (
 type Alert struct {
 	ID          string  `gorm:"primaryKey" json:"id"`
 	AccountID   string  `json:"-"`
-	Kind        string  `json:"kind"`
+	Kind        string  `json:"kind" words:"alert_kind"`
 	Title       string  `json:"title"`
 	Detail      string  `json:"detail"`
 	Remedy      string  `json:"remedy"`

@@ -30,14 +30,14 @@ type DestinationScope struct {
 // DestinationSettings are the settings of every kind; of which, the tag says: see [DestinationKind.Has].
 type DestinationSettings struct {
 	// Of a web-hook.
-	URL           string   `json:"url,omitempty" of:"webhook client"` // of a client too: the base of its services
-	Events        []string `json:"events,omitempty" of:"webhook"`     // empty: all
+	URL           string   `json:"url,omitempty" of:"webhook client" required:"webhook" example:"https://example.com/hook"` // of a client too: the base of its services
+	Events        []string `json:"events,omitempty" of:"webhook" words:"webhook_type"`                                      // empty: all
 	IncludeFile   bool     `json:"include_file,omitempty" of:"webhook"`
 	Authorization string   `json:"authorization,omitempty" of:"webhook"` // write only: the header's value, "Basic …" or "Bearer …"
 	// Template is of a web-hook a Handlebars template of the body, or pruvan; of a place its folder levels, see [FolderLevels].
 	Template string `json:"template,omitempty" of:"webhook place"`
 	// Of a place.
-	Path         string            `json:"path,omitempty" of:"place"` // of a folder: below a root that the operator named
+	Path         string            `json:"path,omitempty" of:"place" required:"folder s3" example:"results/acme"` // of a folder: below a root that the operator named
 	MorePaths    []FolderPath      `json:"more_paths,omitempty" of:"place"`
 	SaveMetadata bool              `json:"save_metadata,omitempty" of:"place"`
 	NoReport     bool              `json:"no_report,omitempty" of:"place"` // leaves the PDF out
@@ -49,10 +49,10 @@ type DestinationSettings struct {
 	Password  string `json:"password,omitempty" of:"client"` // write only
 	Token     string `json:"token,omitempty" of:"client"`    // write only
 	// Of a mail.
-	To      []string `json:"to,omitempty" of:"mail"`
+	To      []string `json:"to,omitempty" of:"mail" required:"mail"`
 	Subject string   `json:"subject,omitempty" of:"mail"`
 	Message string   `json:"message,omitempty" of:"mail"`
-	Attach  string   `json:"attach,omitempty" of:"mail"` // report, link, both; "" is report
+	Attach  string   `json:"attach,omitempty" of:"mail" words:"mail_attachment" blank:"true"` // report, link, both; "" is report
 }
 
 // FolderPath is a further folder of a place, with its own levels.
@@ -121,7 +121,7 @@ type DestinationView struct {
 // and rotation only.
 type WebhookSettingsView struct {
 	URL              string   `json:"url"`
-	Events           []string `json:"events"`
+	Events           []string `json:"events" words:"webhook_type"`
 	IncludeFile      bool     `json:"include_file"`
 	HasAuthorization bool     `json:"has_authorization"`
 	Template         string   `json:"template"`
@@ -136,9 +136,9 @@ type PlaceSettingsView struct {
 	SaveMetadata bool              `json:"save_metadata"`
 	NoReport     bool              `json:"no_report"`
 	Archive      bool              `json:"archive"`
-	Options      map[string]string `json:"options,omitempty"`
-	Secrets      []string          `json:"secrets,omitempty"`
-	Connected    *bool             `json:"connected,omitempty"` // of a drive: whether somebody signed in
+	Options      map[string]string `json:"options,omitempty" of:"remote"`
+	Secrets      []string          `json:"secrets,omitempty" of:"remote"`
+	Connected    *bool             `json:"connected,omitempty" of:"cloud"` // of a drive: whether somebody signed in
 }
 
 // ClientSettingsView are the settings of a client as the API shows them.
@@ -155,7 +155,7 @@ type MailSettingsView struct {
 	To      []string `json:"to"`
 	Subject string   `json:"subject"`
 	Message string   `json:"message"`
-	Attach  string   `json:"attach"`
+	Attach  string   `json:"attach" words:"mail_attachment" blank:"true"`
 }
 
 // What a mail brings.

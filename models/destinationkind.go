@@ -191,7 +191,7 @@ func (d *Destination) onlyOwn(p *Problems) {
 			set = value.Len() > 0
 		}
 		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); set && !d.Kind.Has(f.Tag.Get("of")) {
-			p.Add("settings."+name, "A destination of kind %s has no such setting.", d.Kind)
+			p.Add("settings."+name, "A destination of kind %s has no such setting.", d.Kind).Code = CodeUnknown
 		}
 	}
 }

@@ -27,18 +27,48 @@ const (
 	Overtaken    Kind = "overtaken"    // a newer action of the order was applied first: 409, or asked again by whoever still waits
 )
 
+// Codes are stable words by which screens translate. An error, or a wrong field, without one of its own has its kind's.
+const (
+	CodeUnknown       = "unknown_field"   // there is no such field, setting or part
+	CodeWrongType     = "wrong_type"      // the JSON of a field is of another type
+	CodeRequired      = "required"        // something that is needed was not given
+	CodeNoSuch        = "no_such"         // a field names something that is not there
+	CodeTaken         = "taken"           // a name or code that is used already
+	CodeNumberTaken   = "number_taken"    // so too, of an order's number
+	CodeUsernameTaken = "username_taken"  // so too, of a username
+	CodeFolderTaken   = "folder_taken"    // so too, of a folder
+	CodeFixed         = "fixed"           // a field that is not changed, or not here
+	CodeDamaged       = "damaged"         // bytes that are not what they should be
+	CodeIllegal       = "illegal"         // an action that the state does not allow
+	CodeAlready       = "already"         // an action that was done already
+	CodeClosed        = "closed"          // an edit of a closed order
+	CodeIncomplete    = "incomplete"      // something is missing for an order to be completed:
+	CodeMissingPhotos = "missing_photos"  // photos
+	CodeWrongSource   = "wrong_source"    // photos from a source that counts
+	CodeMissingSurvey = "missing_survey"  // an answered survey
+	CodeMissingCheck  = "missing_checkin" // a check-in
+	CodeNothingNew    = "nothing_new"     // everybody has everything
+	CodeKeyReused     = "key_reused"      // an Idempotency-Key with another body
+	CodeNeeded        = "needed"          // something else stands on it, so it stays
+	CodeSwitchedOff   = "switched_off"    // of what is not enabled
+	CodeLastAdmin     = "last_admin"      // nobody would be left to manage the account
+)
+
 // FieldError says what is wrong with one field of the input and what to do about it.
 type FieldError struct {
 	// Field is the path of the field in the input, such as "tasks[1].name".
 	Field string `json:"field"`
 	// Message is for a person: what happened, and the remedy.
 	Message string `json:"message"`
+	// Code is a stable word for programs, see [CodeRequired] and its like.
+	Code string `json:"code"`
 }
 
 // Error is a failure with a kind and a message that a person can act on. The cause is for the log.
 type Error struct {
 	Kind    Kind
 	Message string
+	Code    string // "": the kind's
 	Fields  []FieldError
 	// State and Allowed are set when a transition is illegal from State.
 	State   State
@@ -65,9 +95,21 @@ func Errorf(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
 }
 
+// Coded gives the error, and its fields that have none of their own, a code.
+func (e *Error) Coded(code string) *Error {
+	e.Code = code
+	for i := range e.Fields {
+		if c := e.Fields[i].Code; c == "" || c == string(Invalid) {
+			e.Fields[i].Code = code
+		}
+	}
+	return e
+}
+
 // InvalidField makes the error for one wrong field.
 func InvalidField(field, format string, args ...any) *Error {
-	return &Error{Kind: Invalid, Message: "The request has a field that can't be taken.", Fields: []FieldError{{field, fmt.Sprintf(format, args...)}}}
+	return &Error{Kind: Invalid, Message: "The request has a field that can't be taken.",
+		Fields: []FieldError{{Field: field, Message: fmt.Sprintf(format, args...), Code: string(Invalid)}}}
 }
 
 // KindOf returns the kind of err, or "" when err is nil or not one of ours.
@@ -85,12 +127,13 @@ type Problems []FieldError
 // mostProblems is how many are kept: nobody reads more, and who sends rubbish makes one of every byte.
 const mostProblems = 1000
 
-// Add notes that field is wrong.
-func (p *Problems) Add(field, format string, args ...any) {
+// Add notes that field is wrong; what it returns takes a code.
+func (p *Problems) Add(field, format string, args ...any) *FieldError {
 	if len(*p) == mostProblems {
-		return
+		return &FieldError{} // beyond what is kept
 	}
-	*p = append(*p, FieldError{field, fmt.Sprintf(format, args...)})
+	*p = append(*p, FieldError{Field: field, Message: fmt.Sprintf(format, args...), Code: string(Invalid)})
+	return &(*p)[len(*p)-1]
 }
 
 // Err returns nil when nothing was noted, else one [Invalid] error with all of it.

@@ -143,7 +143,7 @@ func (tx *Tx) missingProof(o *WorkOrder) ([]FieldError, error) {
 		}
 	}
 	if checkIn && g.checkIns == 0 {
-		missing.Add("check_ins", "The order needs a check-in at the property.")
+		missing.Add("check_ins", "The order needs a check-in at the property.").Code = CodeMissingCheck
 	}
 	return missing, nil
 }
@@ -166,7 +166,7 @@ func (t *Task) missingPhotos(missing *Problems, field string, options map[string
 	wanted := t.WantedPhotos(options)
 	for _, evidence := range slices.Sorted(maps.Keys(wanted)) {
 		if n, _ := count(have[evidence]); n < wanted[evidence] {
-			missing.Add(field+".required_photos."+evidence, "The task %q needs %d %s photos%s and has %d.", t.Name, wanted[evidence], evidence, from, n)
+			missing.Add(field+".required_photos."+evidence, "The task %q needs %d %s photos%s and has %d.", t.Name, wanted[evidence], evidence, from, n).Code = CodeMissingPhotos
 		}
 	}
 	counted, all := 0, 0
@@ -175,13 +175,13 @@ func (t *Task) missingPhotos(missing *Problems, field string, options map[string
 		counted, all = counted+c, all+a
 	}
 	if all > 0 && counted == 0 {
-		missing.Add(field+".options."+OptionSources, "The task %q takes photos%s only, and none of its %d is: take them with the app.", t.Name, from, all)
+		missing.Add(field+".options."+OptionSources, "The task %q takes photos%s only, and none of its %d is: take them with the app.", t.Name, from, all).Code = CodeWrongSource
 	}
 }
 
 func (tx *Tx) missingAnswers(missing *Problems, field string, t *Task, response *Item) error {
 	if response == nil {
-		missing.Add(field, "The survey of the task %q is not answered.", t.Name)
+		missing.Add(field, "The survey of the task %q is not answered.", t.Name).Code = CodeMissingSurvey
 		return nil
 	}
 	if t.SurveyHash == "" {
@@ -216,7 +216,7 @@ func (tx *Tx) missingAnswers(missing *Problems, field string, t *Task, response 
 			return err
 		}
 		if n := len(keys) - int(there); n > 0 {
-			missing.Add(field+"."+a.ID, "The survey of the task %q names %d photos that have not arrived.", t.Name, n)
+			missing.Add(field+"."+a.ID, "The survey of the task %q names %d photos that have not arrived.", t.Name, n).Code = CodeMissingPhotos
 		}
 	}
 	return nil
@@ -235,7 +235,7 @@ func (tx *Tx) SetSurvey(t *Task, prefix string) error {
 	}
 	s, hash, _, err := FindSurvey(tx.DB, t.SurveyID)
 	if KindOf(err) == NotFound {
-		return InvalidField(prefix+"survey_id", "The account has no survey %q.", t.SurveyID)
+		return InvalidField(prefix+"survey_id", "The account has no survey %q.", t.SurveyID).Coded(CodeNoSuch)
 	}
 	if err != nil {
 		return err

@@ -43,7 +43,7 @@ func (tx *Tx) ClaimFolder(accountID, folder, field string) error {
 	}
 	if taken > 0 {
 		return &Error{Kind: Conflict, Message: "This folder is taken.",
-			Fields: []FieldError{{field, "Choose another folder: this one, or one above or below it, is in use elsewhere on this installation, or once was."}}}
+			Fields: []FieldError{{Field: field, Message: "Choose another folder: this one, or one above or below it, is in use elsewhere on this installation, or once was.", Code: CodeFolderTaken}}}
 	}
 	return everywhere.Clauses(clause.OnConflict{DoNothing: true}).Create(&FolderClaim{Path: at, AccountID: accountID, ClaimedAt: Now()}).Error
 }

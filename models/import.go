@@ -77,7 +77,7 @@ func (i *Import) Count(results []Received) {
 // ImportView is an import as the API shows it (contract: import).
 type ImportView struct {
 	ID        string `json:"id"`
-	State     string `json:"state"`
+	State     string `json:"state" words:"import_state"`
 	FileName  string `json:"file_name"`
 	DryRun    bool   `json:"dry_run"`
 	Rows      int64  `json:"rows"`
@@ -141,7 +141,7 @@ type WatchedFile struct {
 type Received struct {
 	Line     int64        `json:"-"`
 	Number   string       `json:"workOrderNumber"`
-	Result   string       `json:"result"`
+	Result   string       `json:"result" words:"result"`
 	ID       string       `json:"id,omitempty"`
 	Errors   []FieldError `json:"errors"`
 	Warnings []FieldError `json:"warnings"`

@@ -114,10 +114,10 @@ type IntegrationView struct {
 	AutoAdmin       bool                    `json:"auto_admin"`
 	DefaultWorkType *string                 `json:"default_work_type"`
 	DefaultAssignee *string                 `json:"default_assignee"`
-	PublishTo       *string                 `json:"publish_to"`
+	PublishTo       *string                 `json:"publish_to" words:"publish_to"`
 	QAPolicy        *QAPolicy               `json:"qa_policy"`
 	Settings        IntegrationSettingsView `json:"settings"`
-	Status          string                  `json:"status"`
+	Status          string                  `json:"status" words:"integration_status"`
 	LastRefreshAt   *Time                   `json:"last_refresh_at"`
 	LastError       string                  `json:"last_error"`
 	NextTryAt       *Time                   `json:"next_try_at"`
@@ -216,7 +216,7 @@ func (tx *Tx) SaveIntegration(i *Integration) error {
 		err = tx.Select("*").Omit("status", "last_refresh_at", "last_error", "failures", "asked", "fetching", "retry_at", "received_until").Updates(i).Error
 	}
 	if IsUnique(err) {
-		return &Error{Kind: Conflict, Message: "The account already has an integration with this client code.", Fields: []FieldError{{"client_code", "Choose another code."}}}
+		return &Error{Kind: Conflict, Message: "The account already has an integration with this client code.", Fields: []FieldError{{Field: "client_code", Message: "Choose another code.", Code: CodeTaken}}}
 	}
 	if err != nil {
 		return err
@@ -334,8 +334,8 @@ func (LogEntry) TableName() string { return "integration_log" }
 type LogEntryView struct {
 	ID        string          `json:"id"`
 	At        Time            `json:"at"`
-	Kind      string          `json:"kind"`
-	Outcome   string          `json:"outcome"`
+	Kind      string          `json:"kind" words:"log_kind"`
+	Outcome   string          `json:"outcome" words:"log_outcome"`
 	Summary   string          `json:"summary"`
 	Created   int64           `json:"created"`
 	Updated   int64           `json:"updated"`

@@ -173,7 +173,7 @@ func (i *Item) VerifyPath() string { return "/verify/" + url.PathEscape(i.UUID) 
 // CheckUUID notes a uuid that can't be a key: it is made on devices of every kind, so 8 to 100 plain characters do.
 func CheckUUID(p *Problems, uuid string) {
 	if !uuidPattern.MatchString(uuid) {
-		p.Add("uuid", "Give the item a uuid, made on the device, such as 0b8e4c8e-6d1f-4f0e-9a55-3d8f2f1f9b11.")
+		p.Add("uuid", "Give the item a uuid, made on the device, such as 0b8e4c8e-6d1f-4f0e-9a55-3d8f2f1f9b11.").Code = CodeRequired
 	}
 }
 

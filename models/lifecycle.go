@@ -221,7 +221,7 @@ func (l Lifecycle) illegal(event Event, facts Facts) error {
 	if event == Publish && l.State == Completed {
 		message = fmt.Sprintf("A completed work order is approved before it is published, unless its policy publishes by itself; allowed from here: %s.", strings.Join(names, ", "))
 	}
-	return &Error{Kind: Conflict, Message: message, State: l.State, Allowed: allowed}
+	return &Error{Kind: Conflict, Code: CodeIllegal, Message: message, State: l.State, Allowed: allowed}
 }
 
 // EventType is the word that the order's history keeps for an event: "assigned" for [Assign].

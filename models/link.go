@@ -77,7 +77,7 @@ type LinkViewRow struct {
 	AccountID string `json:"-"`
 	LinkID    string `json:"-"`
 	At        Time   `json:"at"`
-	What      string `json:"what"` // page, wrong_password, report, archive, original, comment
+	What      string `json:"what" words:"link_look"`
 	Address   string `json:"address"`
 	Agent     string `json:"agent"`
 }

@@ -11,11 +11,11 @@ import (
 
 // Address is where a property lies.
 type Address struct {
-	Address1 string `json:"address1"`
+	Address1 string `json:"address1" example:"110 East Main Street"`
 	Address2 string `json:"address2"`
-	City     string `json:"city"`
-	State    string `gorm:"column:address_state" json:"state"`
-	Zip      string `json:"zip"`
+	City     string `json:"city" example:"Round Rock"`
+	State    string `gorm:"column:address_state" json:"state" example:"TX"`
+	Zip      string `json:"zip" example:"78664"`
 	Country  string `json:"country"`
 }
 
@@ -53,7 +53,7 @@ func (a Address) keyAsWritten() string {
 func (a Address) check(p *Problems, prefix string) {
 	for _, f := range []struct{ name, value string }{{"address1", a.Address1}, {"city", a.City}, {"state", a.State}, {"zip", a.Zip}} {
 		if strings.TrimSpace(f.value) == "" {
-			p.Add(prefix+f.name, "Every property needs its %s.", f.name)
+			p.Add(prefix+f.name, "Every property needs its %s.", f.name).Code = CodeRequired
 		}
 	}
 	for _, f := range []struct{ name, value string }{{"address1", a.Address1}, {"address2", a.Address2}, {"city", a.City}, {"state", a.State}, {"zip", a.Zip}, {"country", a.Country}} {

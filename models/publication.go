@@ -97,7 +97,7 @@ type DeliveryView struct {
 	PublicationID string         `json:"publication_id"`
 	WorkOrderID   string         `json:"work_order_id"`
 	Destination   DestinationRef `json:"destination"`
-	State         string         `json:"state"`
+	State         string         `json:"state" words:"delivery_state"`
 	Attempts      int64          `json:"attempts"`
 	LastError     string         `json:"last_error"`
 	NextAttemptAt *Time          `json:"next_attempt_at"`
@@ -171,7 +171,7 @@ func (tx *Tx) PublishItems(o *WorkOrder, e *HistoryEvent, terms Terms, itemIDs, 
 		if relayed, err := tx.relayed(o); err != nil || relayed != nil {
 			return relayed, errors.Join(err, tx.concludeRelay(o, e, relayed, destinations))
 		}
-		return nil, Errorf(Conflict, "There is nothing new to publish: every destination asked for has every item of this order that the office has approved.")
+		return nil, Errorf(Conflict, "There is nothing new to publish: every destination asked for has every item of this order that the office has approved.").Coded(CodeNothingNew)
 	}
 
 	o.PublicationCount++
@@ -343,7 +343,7 @@ func (tx *Tx) publishable(o *WorkOrder, policy QAPolicy, itemIDs []string) ([]*I
 	}
 	for i, id := range itemIDs {
 		if !slices.ContainsFunc(items, func(item *Item) bool { return item.ID == id }) {
-			return nil, InvalidField(fmt.Sprintf("item_ids[%d]", i), "The order has no item %s that can be published.", id)
+			return nil, InvalidField(fmt.Sprintf("item_ids[%d]", i), "The order has no item %s that can be published.", id).Coded(CodeNoSuch)
 		}
 	}
 	return items, nil
@@ -361,7 +361,7 @@ func (tx *Tx) publishTargets(o *WorkOrder, publishTo *string, destinationIDs []s
 	for i, id := range destinationIDs {
 		at := slices.IndexFunc(all, func(d Destination) bool { return d.ID == id && d.Covers(o) })
 		if at < 0 {
-			return nil, InvalidField(fmt.Sprintf("destination_ids[%d]", i), "There is no enabled destination %s for this order.", id)
+			return nil, InvalidField(fmt.Sprintf("destination_ids[%d]", i), "There is no enabled destination %s for this order.", id).Coded(CodeNoSuch)
 		}
 		if !slices.ContainsFunc(chosen, func(d Destination) bool { return d.ID == id }) {
 			chosen = append(chosen, all[at])

@@ -82,7 +82,7 @@ func (r *Role) Check() error {
 	}
 	for _, privilege := range r.Privileges {
 		if !slices.Contains(Privileges, privilege) {
-			p.Add("privileges", "%q is no privilege.", privilege)
+			p.Add("privileges", "%q is no privilege.", privilege).Code = CodeNoSuch
 		}
 	}
 	if r.Name == Admin {

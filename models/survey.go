@@ -45,9 +45,9 @@ var AnswerTypes = []AnswerType{YesNoAnswer, TextAnswer, NumberAnswer, DateAnswer
 
 // SurveyMeta names a template.
 type SurveyMeta struct {
-	SurveyTemplateID string      `json:"surveyTemplateId"`
+	SurveyTemplateID string      `json:"surveyTemplateId" required:"true" example:"lawn_check"`
 	Version          json.Number `json:"version,omitempty"`
-	Name             string      `json:"name"`
+	Name             string      `json:"name" required:"true"`
 }
 
 // SurveyTemplate is a form as its JSON describes it (domain: surveys; wire format of the incumbent's survey builder). What
@@ -519,7 +519,7 @@ func (t *SurveyTemplate) CheckAnswers(answers []SurveyAnswer) error {
 	}
 	for id := range given {
 		if !known[id] {
-			p.Add("answers."+id, "The survey %s has no question %q.", t.Meta.SurveyTemplateID, id)
+			p.Add("answers."+id, "The survey %s has no question %q.", t.Meta.SurveyTemplateID, id).Code = CodeNoSuch
 		}
 	}
 	enabled := t.enabled(questions, gated, given)
@@ -583,13 +583,13 @@ func (q *SurveyQuestion) checkAnswer(p *Problems, a *SurveyAnswer) {
 		}
 	}
 	if q.Required && len(texts) == 0 && q.Kind() != PictureAnswer {
-		p.Add(field, "%s needs an answer.", q.label())
+		p.Add(field, "%s needs an answer.", q.label()).Code = CodeRequired
 	}
 	if q.Required && q.Kind() == PictureAnswer {
 		wanted = max(wanted, 1)
 	}
 	if len(pictures) < wanted && (q.Required || len(texts) > 0 || q.Kind() == PictureAnswer || q.PictureMin > 0) {
-		p.Add(field, "%s needs %d photos and has %d.", q.label(), wanted, len(pictures))
+		p.Add(field, "%s needs %d photos and has %d.", q.label(), wanted, len(pictures)).Code = CodeMissingPhotos
 	}
 	if q.PictureMax > 0 && len(pictures) > q.PictureMax {
 		p.Add(field, "%s takes at most %d photos and has %d.", q.label(), q.PictureMax, len(pictures))
@@ -695,7 +695,7 @@ type SurveyView struct {
 	Reference        string          `json:"reference"` // what tasks name in survey_id
 	Name             string          `json:"name"`
 	Revision         int64           `json:"revision"`
-	Template         json.RawMessage `json:"template"`
+	Template         json.RawMessage `json:"template" as:"survey"`
 	CreatedAt        Time            `json:"created_at"`
 	UpdatedAt        Time            `json:"updated_at"`
 }
@@ -745,7 +745,7 @@ func (tx *Tx) SaveSurvey(s *Survey, raw []byte) error {
 	}
 	if IsUnique(err) {
 		return &Error{Kind: Conflict, Message: "The account already has a survey with this template id.",
-			Fields: []FieldError{{"meta.surveyTemplateId", "Choose another id, or change that survey."}}}
+			Fields: []FieldError{{Field: "meta.surveyTemplateId", Message: "Choose another id, or change that survey.", Code: CodeTaken}}}
 	}
 	if err != nil {
 		return err
@@ -789,7 +789,7 @@ type SurveyResponseView struct {
 	UUID        string          `json:"uuid"`
 	TaskID      *string         `json:"task_id"`
 	SurveyID    string          `json:"survey_id"`
-	Answers     json.RawMessage `json:"answers"`
+	Answers     json.RawMessage `json:"answers" as:"answers"`
 	SHA256      string          `json:"sha256"` // of the answers as kept
 	TakenAt     *Time           `json:"taken_at"`
 	ReceivedAt  Time            `json:"received_at"`

@@ -98,7 +98,7 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 				e.Details.Missing = append(e.Details.Missing, m.Message)
 			}
 		} else if len(missing) > 0 {
-			return &Error{Kind: Conflict, Message: "The work order can't be completed: something is missing.", Fields: missing,
+			return &Error{Kind: Conflict, Code: CodeIncomplete, Message: "The work order can't be completed: something is missing.", Fields: missing,
 				State: e.FromState, Allowed: Lifecycle{State: e.FromState}.Allowed(Facts{Assigned: o.HasAssignee()})}
 		}
 		o.FieldStatus, o.HasNewItems = FieldCompleted, false
@@ -136,7 +136,7 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 	case Reject:
 		o.AwaitsPeer = ""
 		if strings.TrimSpace(a.Parameters.Reason) == "" {
-			return InvalidField("reason", "Say what is to be done again: the crew reads it.")
+			return InvalidField("reason", "Say what is to be done again: the crew reads it.").Coded(CodeRequired)
 		}
 		o.Priority, o.FieldStatus = PriorityRework, FieldUpdated
 		e.Details.ItemIDs = a.Parameters.ItemIDs
@@ -168,19 +168,19 @@ func (tx *Tx) assign(o *WorkOrder, assignee string, e *HistoryEvent) error {
 	row := &Assignment{ID: NewID(), AccountID: o.AccountID, WorkOrderID: o.ID, AssignedAt: Now()}
 	if assignee == AssignToAll {
 		if o.AssignedToAll {
-			return &Error{Kind: Conflict, Message: "The work order is already assigned to everybody.", State: o.Lifecycle.State}
+			return &Error{Kind: Conflict, Code: CodeAlready, Message: "The work order is already assigned to everybody.", State: o.Lifecycle.State}
 		}
 		o.AssigneeID, o.AssignedToAll, e.Details.Assignee = nil, true, AssignToAll
 	} else {
 		user, err := tx.UserByName(assignee)
 		if KindOf(err) == NotFound {
-			return InvalidField("assignee", "The account has no active user %q; give a username, or %s for everybody.", assignee, AssignToAll)
+			return InvalidField("assignee", "The account has no active user %q; give a username, or %s for everybody.", assignee, AssignToAll).Coded(CodeNoSuch)
 		}
 		if err != nil {
 			return err
 		}
 		if o.AssigneeID != nil && *o.AssigneeID == user.ID {
-			return &Error{Kind: Conflict, Message: fmt.Sprintf("The work order is already assigned to %s.", user.Username), State: o.Lifecycle.State}
+			return &Error{Kind: Conflict, Code: CodeAlready, Message: fmt.Sprintf("The work order is already assigned to %s.", user.Username), State: o.Lifecycle.State}
 		}
 		o.AssigneeID, o.AssignedToAll, e.Details.Assignee = &user.ID, false, user.Username
 		row.UserID = &user.ID
@@ -206,7 +206,7 @@ func (tx *Tx) rejectItems(o *WorkOrder, ids []string, reason string) error {
 			return done.Error
 		}
 		if done.RowsAffected == 0 {
-			return InvalidField(fmt.Sprintf("item_ids[%d]", i), "The order has no item %s.", id)
+			return InvalidField(fmt.Sprintf("item_ids[%d]", i), "The order has no item %s.", id).Coded(CodeNoSuch)
 		}
 	}
 	return nil

@@ -160,7 +160,7 @@ func (tx *Tx) NewUser(u *User) error {
 	err := tx.Create(u).Error
 	if IsUnique(err) {
 		return &Error{Kind: Conflict, Message: fmt.Sprintf("The username %s is taken.", u.Username),
-			Fields: []FieldError{{"username", "Choose another: usernames are unique over the whole installation."}}}
+			Fields: []FieldError{{Field: "username", Message: "Choose another: usernames are unique over the whole installation.", Code: CodeUsernameTaken}}}
 	}
 	return err
 }
@@ -190,7 +190,7 @@ func (tx *Tx) EditUser(id string, apply func(*User) error) (*User, error) {
 	}, "id = ? AND deleted_at IS NULL", id)
 	if IsUnique(err) {
 		return nil, &Error{Kind: Conflict, Message: "The username is taken.",
-			Fields: []FieldError{{"username", "Choose another: usernames are unique over the whole installation."}}}
+			Fields: []FieldError{{Field: "username", Message: "Choose another: usernames are unique over the whole installation.", Code: CodeUsernameTaken}}}
 	}
 	return user, err
 }

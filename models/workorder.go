@@ -41,25 +41,25 @@ type Source struct {
 
 // WorkOrderFields are what people and remote systems may write of an order, on creation and by edits.
 type WorkOrderFields struct {
-	WorkOrderNumber    string            `gorm:"column:number" json:"work_order_number"`
+	WorkOrderNumber    string            `gorm:"column:number" json:"work_order_number" required:"true" example:"FP-1001"`
 	ClientCode         string            `json:"client_code"`
-	Priority           string            `json:"priority"`
+	Priority           string            `json:"priority" words:"priority"`
 	Address            Address           `gorm:"embedded" json:"address"`
 	Latitude           *float64          `json:"latitude"`
 	Longitude          *float64          `json:"longitude"`
 	DueDate            *Date             `json:"due_date"`
-	DueTime            *string           `json:"due_time"` // "13:00" in the account's zone
+	DueTime            *string           `json:"due_time" example:"13:00"` // "13:00" in the account's zone
 	StartDate          *Date             `json:"start_date"`
 	Source             Source            `gorm:"embedded" json:"source"`
-	Instructions       string            `json:"instructions"` // sanitised HTML
+	Instructions       string            `json:"instructions" example:"<p>Front and back lawn.</p>"` // sanitised HTML
 	WorkOrderInfo      string            `json:"work_order_info"`
 	Description        *string           `json:"description,omitempty"` // office only
 	Reference          *string           `json:"reference,omitempty"`   // office only
 	ClientStatus       string            `json:"client_status"`
 	ClientDueDate      *Date             `json:"client_due_date"`
-	ClientDueTime      *string           `json:"client_due_time"`     // as due_time
-	ClientInstructions string            `json:"client_instructions"` // sanitised HTML
-	PublishTo          *string           `json:"publish_to"`          // none, storage, client, both; null: inherited
+	ClientDueTime      *string           `json:"client_due_time" example:"13:00"` // as due_time
+	ClientInstructions string            `json:"client_instructions"`             // sanitised HTML
+	PublishTo          *string           `json:"publish_to" words:"publish_to"`   // none, storage, client, both; null: inherited
 	QAPolicy           *QAPolicy         `gorm:"column:qa_policy" json:"qa_policy"`
 	Options            map[string]any    `gorm:"serializer:json" json:"options"`
 	Attributes         map[string]string `gorm:"serializer:json" json:"attributes"`
@@ -140,7 +140,7 @@ func (f *WorkOrderFields) Normalise() {
 func (f *WorkOrderFields) Check(p *Problems) {
 	switch {
 	case f.WorkOrderNumber == "":
-		p.Add("work_order_number", "Give the order a number, such as FP-1001.")
+		p.Add("work_order_number", "Give the order a number, such as FP-1001.").Code = CodeRequired
 	case len(f.WorkOrderNumber) > 200:
 		p.Add("work_order_number", "At most 200 characters.")
 	}
@@ -171,13 +171,13 @@ func checkTimeOfDay(p *Problems, name, at string) {
 }
 
 func checkPriority(p *Problems, priority string) {
-	if !slices.Contains([]string{PriorityNormal, PriorityRush, PriorityRework}, priority) {
+	if !slices.Contains(Priorities, priority) {
 		p.Add("priority", "Choose normal, rush or rework.")
 	}
 }
 
 func checkPublishing(p *Problems, publishTo *string, policy *QAPolicy) {
-	if publishTo != nil && !slices.Contains([]string{"none", "storage", "client", "both"}, *publishTo) {
+	if publishTo != nil && !slices.Contains(PublishTargets, *publishTo) {
 		p.Add("publish_to", "Choose none, storage, client or both, or null to inherit.")
 	}
 	if policy != nil && !policy.Valid() {
@@ -207,15 +207,15 @@ const (
 
 // TaskFields are what people write of a task.
 type TaskFields struct {
-	Name           string         `json:"name"`
-	Kind           string         `json:"kind"`
+	Name           string         `json:"name" required:"true" example:"Inspection"`
+	Kind           string         `json:"kind" words:"task_kind"`
 	Instructions   string         `json:"instructions"`
-	RequiredPhotos map[string]int `gorm:"serializer:json" json:"required_photos"` // evidence type → how many
+	RequiredPhotos map[string]int `gorm:"serializer:json" json:"required_photos" example:"{\"before\": 1}"` // evidence type → how many
 	Options        map[string]any `gorm:"serializer:json" json:"options"`
 	// SurveyID names the template of a survey task: {template id}-v{revision}, or a template id for its newest revision.
 	SurveyID string `json:"survey_id"`
 	// Survey is a whole template in line, or a returned response to be done again. Write only.
-	Survey          json.RawMessage `gorm:"-" json:"survey,omitempty"`
+	Survey          json.RawMessage `gorm:"-" json:"survey,omitempty" as:"object"`
 	SurveyNamed     string          `json:"-"` // the survey as its sender named it
 	SourceService   string          `json:"source_service"`
 	SourceServiceID string          `json:"source_service_id"`
@@ -288,7 +288,7 @@ func (f *TaskFields) Check(p *Problems, prefix string) {
 // CheckTasks notes each wrong task: names are unique in an order by their cleaned form.
 func CheckTasks(p *Problems, tasks []TaskFields) {
 	if len(tasks) == 0 {
-		p.Add("tasks", "An order has at least one task, such as {\"name\": \"Inspection\"}.")
+		p.Add("tasks", "An order has at least one task, such as {\"name\": \"Inspection\"}.").Code = CodeRequired
 	}
 	checkTaskList(p, tasks)
 }
@@ -304,7 +304,7 @@ func checkTaskList(p *Problems, tasks []TaskFields) {
 		tasks[i].Check(p, prefix)
 		name := strings.ToLower(CleanTaskName(tasks[i].Name))
 		if seen[name] {
-			p.Add(prefix+"name", "The order has two tasks named %q.", tasks[i].Name)
+			p.Add(prefix+"name", "The order has two tasks named %q.", tasks[i].Name).Code = CodeTaken
 		}
 		seen[name] = true
 	}
@@ -371,8 +371,8 @@ func (tx *Tx) insertOrder(o *WorkOrder, tasks []TaskFields) error {
 
 // TakenNumber is the error for a number that another order bears.
 func TakenNumber(o *WorkOrder) error {
-	return &Error{Kind: Conflict, Message: fmt.Sprintf("The number %s is taken.", o.DisplayNumber()),
-		Fields: []FieldError{{"work_order_number", "Another order has this number under the same client code: choose another, or edit that order."}}}
+	return &Error{Kind: Conflict, Code: CodeNumberTaken, Message: fmt.Sprintf("The number %s is taken.", o.DisplayNumber()),
+		Fields: []FieldError{{Field: "work_order_number", Message: "Another order has this number under the same client code: choose another, or edit that order.", Code: CodeNumberTaken}}}
 }
 
 // OrderForUpdate reads an order and locks it for the transaction.
@@ -426,7 +426,7 @@ type WorkOrderView struct {
 	Version int64  `json:"version"`
 	State   State  `json:"state"`
 	WorkOrderFields
-	FieldStatus   string     `json:"field_status"`
+	FieldStatus   string     `json:"field_status" words:"field_status"`
 	Assignee      *string    `json:"assignee"`
 	AssignedToAll bool       `json:"assigned_to_all"`
 	PropertyID    string     `json:"property_id"`

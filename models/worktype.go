@@ -9,7 +9,7 @@ import (
 
 // WorkTypeFields are what people write of a work type.
 type WorkTypeFields struct {
-	Name string `json:"name"`
+	Name string `json:"name" required:"true" example:"Lawn cut"`
 	// Default makes it the one that fills every order made by hand without another.
 	Default bool `gorm:"column:is_default" json:"default"`
 
@@ -24,9 +24,9 @@ type WorkTypeFields struct {
 	WorkOrderInfo      string    `json:"work_order_info"`
 	ClientInstructions string    `json:"client_instructions"` // sanitised HTML
 	Assignee           string    `json:"assignee"`            // a username or ~all~
-	Priority           string    `json:"priority"`
+	Priority           string    `json:"priority" words:"priority" blank:"true"`
 	DueInDays          *int      `json:"due_in_days"` // from the day on which the order is made
-	PublishTo          *string   `json:"publish_to"`
+	PublishTo          *string   `json:"publish_to" words:"publish_to"`
 	QAPolicy           *QAPolicy `gorm:"column:qa_policy" json:"qa_policy"`
 
 	Tasks   []TaskFields    `gorm:"serializer:json" json:"tasks"` // added where the order has none of that name
@@ -179,7 +179,7 @@ func (w *WorkType) Fill(o *WorkOrderFields, tasks []TaskFields, assignee string,
 func WorkTypeNamed(db *gorm.DB, nameOrID string) (*WorkType, error) {
 	w, err := One[WorkType](db.Where("name_key = ? OR id = ?", workTypeKey(nameOrID), nameOrID), "work type")
 	if KindOf(err) == NotFound {
-		return nil, InvalidField("work_type", "The account has no work type %q.", nameOrID)
+		return nil, InvalidField("work_type", "The account has no work type %q.", nameOrID).Coded(CodeNoSuch)
 	}
 	return w, err
 }
@@ -224,7 +224,7 @@ func (tx *Tx) SaveWorkType(w *WorkType) error {
 		err = tx.Select("*").Updates(w).Error
 	}
 	if IsUnique(err) {
-		return &Error{Kind: Conflict, Message: "The account already has a work type of this name.", Fields: []FieldError{{"name", "Choose another name, or change that work type."}}}
+		return &Error{Kind: Conflict, Message: "The account already has a work type of this name.", Fields: []FieldError{{Field: "name", Message: "Choose another name, or change that work type.", Code: CodeTaken}}}
 	}
 	return err
 }

@@ -70,6 +70,23 @@ func Kinds() []string { return slices.Sorted(maps.Keys(backends)) }
 // Choices are the values that an option of a backend may have; none: any text.
 func Choices(kind, option string) []string { return backends[kind].choices[option] }
 
+// Option is one of those that users may set.
+type Option struct {
+	Name             string
+	Secret, Required bool
+	Choices          []string
+}
+
+// Options lists the options of a backend.
+func Options(kind string) []Option {
+	b := backends[kind]
+	var all []Option
+	for _, name := range slices.Concat(b.plain, b.secret) {
+		all = append(all, Option{name, slices.Contains(b.secret, name), slices.Contains(b.required, name), b.choices[name]})
+	}
+	return all
+}
+
 // Spec is a folder somewhere.
 type Spec struct {
 	Backend string

@@ -53,6 +53,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	_ = os.Setenv("FIELDPROOF_SMTP_URL", "smtp://"+suite.mails.Addr().String()+"?from=fieldproof@example.com") // of every installation
+	rig.HoldToContract()
 	suite.product = sync.OnceValues(func() (string, error) { return rig.Build(dir, false) })
 	suite.postgres = sync.OnceValues(func() (*rig.Postgres, error) {
 		pg, err := rig.StartPostgres()
@@ -82,6 +83,10 @@ func run(m *testing.M) int {
 		}),
 	}
 	code := m.Run()
+	for _, broken := range rig.ContractBroken() {
+		fmt.Fprintln(os.Stderr, "against the OpenAPI document:", broken)
+		code = 1
+	}
 	for _, i := range suite.running {
 		if code != 0 {
 			warnings := slices.DeleteFunc(strings.Split(i.Output(), "\n"), func(line string) bool { return !strings.Contains(line, "level=WARN") })

@@ -133,7 +133,7 @@ func (u *User) Try(method, path string, body any, headers ...string) (Answer, er
 	if !strings.HasPrefix(path, "http") {
 		path = u.URL + path
 	}
-	r, err := http.NewRequest(method, path, reader)
+	r, err := http.NewRequestWithContext(during(u.T), method, path, reader)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -166,7 +166,7 @@ func read(response *http.Response) (a Answer, err error) {
 // Send sends a request by a client of its own kind, without a session.
 func Send(t testing.TB, client *http.Client, method, url, contentType string, body io.Reader) Answer {
 	t.Helper()
-	r, err := http.NewRequest(method, url, body)
+	r, err := http.NewRequestWithContext(during(t), method, url, body)
 	if err != nil {
 		t.Fatal(err)
 	}

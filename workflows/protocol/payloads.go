@@ -67,16 +67,17 @@ type Refusal struct {
 	Fields  []models.FieldError `json:"fields,omitempty"`
 	State   models.State        `json:"state,omitempty"`
 	Allowed []models.Event      `json:"allowed,omitempty"`
+	Code    string              `json:"code,omitempty"`
 }
 
 // Refuse makes a refusal of an error that has a kind.
 func Refuse(e *models.Error) *Refusal {
-	return &Refusal{Kind: e.Kind, Message: e.Message, Fields: e.Fields, State: e.State, Allowed: e.Allowed}
+	return &Refusal{Kind: e.Kind, Message: e.Message, Fields: e.Fields, State: e.State, Allowed: e.Allowed, Code: e.Code}
 }
 
 // Err is the refusal as the error it was.
 func (r *Refusal) Err() *models.Error {
-	return &models.Error{Kind: r.Kind, Message: r.Message, Fields: r.Fields, State: r.State, Allowed: r.Allowed}
+	return &models.Error{Kind: r.Kind, Message: r.Message, Fields: r.Fields, State: r.State, Allowed: r.Allowed, Code: r.Code}
 }
 
 // RefusedType is the type of the application error by which the validator refuses; its detail is a [Refusal].
