@@ -371,4 +371,4 @@ func (a *Archives) chain(ctx context.Context, accountID string, m *Manifest, pro
 
 func crcOf(b []byte) uint32 { return crc32.ChecksumIEEE(b) }
 
-func decode64(s string) ([]byte, error) { return base64.StdEncoding.DecodeString(s) }
+func decode64(s string) ([]byte, error) { return base64.StdEncoding.Strict().DecodeString(s) }

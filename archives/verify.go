@@ -4,14 +4,18 @@ import (
 	"archive/zip"
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,7 +72,7 @@ const (
 	// leastMember is how short the members of real entries are on the average: more of them in less text take memory out of
 	// proportion, and are nobody's proof.
 	leastMember = 24
-	// leastElement is the same of the elements of lists.
+	// leastElement is the same of the elements of lists, which are parts of their own.
 	leastElement = 64
 )
 
@@ -97,6 +101,7 @@ func Verify(file io.ReaderAt, size int64, held Held) (*Report, error) {
 	if m == nil {
 		return r, nil
 	}
+	r.layout(file, archive.File)
 	r.files(m, entries)
 	r.chain(m, entries, held)
 	return r, nil
@@ -118,15 +123,18 @@ func content(f *zip.File) ([]byte, error) {
 	if err == nil && len(text) > maxOwnEntry {
 		err = errors.New("it is too large")
 	}
-	if err == nil && (bytes.Count(text, []byte("{")) > 1000+len(text)/leastMember || elements(text) > 10_000+len(text)/leastElement) {
-		err = errors.New("it holds too many empty parts")
+	if err == nil {
+		elements, members := parts(text)
+		if bytes.Count(text, []byte("{")) > 1000+len(text)/leastMember || elements > 10_000+len(text)/leastElement || members > 10_000+len(text)/leastMember {
+			err = errors.New("it holds too many empty parts")
+		}
 	}
 	return text, err
 }
 
-// elements counts those of all lists of a JSON, which take memory however short they are.
-func elements(text []byte) int {
-	n, quoted := 0, false
+// parts counts the elements of all lists and the members of all objects of a JSON, which take memory however short they are.
+func parts(text []byte) (elements, members int) {
+	quoted := false
 	var open []byte // what each level is, { or [
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
@@ -140,10 +148,12 @@ func elements(text []byte) int {
 		case (c == '}' || c == ']') && len(open) > 0:
 			open = open[:len(open)-1]
 		case c == ',' && len(open) > 0 && open[len(open)-1] == '[':
-			n++
+			elements++
+		case c == ',' && len(open) > 0:
+			members++
 		}
 	}
-	return n
+	return elements, members
 }
 
 // manifest checks the signature of manifest.json.
@@ -156,8 +166,14 @@ func (r *Report) manifest(text []byte) *Manifest {
 	var tail struct {
 		Signature models.Signature `json:"signature"`
 	}
-	if err := json.Unmarshal(append([]byte("{"), text[at+1:]...), &tail); err != nil {
-		r.problem("The signature of %s can't be read: %v.", ManifestName, err)
+	unsigned := json.NewDecoder(io.MultiReader(strings.NewReader("{"), bytes.NewReader(text[at+1:])))
+	unsigned.DisallowUnknownFields()
+	if err := unsigned.Decode(&tail); err != nil {
+		r.problem("The signature of %s can't be read, or something stands beside it: %v.", ManifestName, err)
+		return nil
+	}
+	if _, err := unsigned.Token(); !errors.Is(err, io.EOF) {
+		r.problem("Something stands behind the signature of %s, which it does not cover.", ManifestName)
 		return nil
 	}
 	s := tail.Signature
@@ -172,7 +188,7 @@ func (r *Report) manifest(text []byte) *Manifest {
 		return nil
 	}
 	var m Manifest
-	if err := json.Unmarshal(text, &m); err != nil {
+	if err := json.Unmarshal(append(text[:at:at], '}'), &m); err != nil { // what was signed, and not a byte more
 		r.problem("%s is no manifest: %v.", ManifestName, err)
 		return nil
 	}
@@ -187,26 +203,44 @@ func (r *Report) manifest(text []byte) *Manifest {
 	return &m
 }
 
-// files checks that every item is there, byte for byte, and nothing else.
+// files checks that every item is there, byte for byte, and nothing else. Each entry belongs to one item and is read once.
 func (r *Report) files(m *Manifest, entries map[string]*zip.File) {
 	known := map[string]bool{ManifestName: true, ChainName: true, ReadmeName: true}
+	uuids := make(map[string]bool, len(m.Items))
+	files := 0
 	for _, item := range m.Items {
 		r.Items++
+		if uuids[item.UUID] {
+			r.problem("Item %s is named twice.", item.UUID)
+		}
+		uuids[item.UUID] = true
 		if item.Path == "" {
+			if item.Size > 0 {
+				r.problem("Item %s has %d bytes, and the manifest names no file for them.", item.UUID, item.Size)
+			}
+			continue
+		}
+		if known[item.Path] {
+			r.problem("%s is named twice: item %s has no file of its own.", item.Path, item.UUID)
 			continue
 		}
 		known[item.Path] = true
+		if !filepath.IsLocal(item.Path) || strings.Contains(item.Path, `\`) {
+			r.problem("%s is a name that leaves the archive's folder: do not unpack it.", item.Path)
+		}
 		f := entries[item.Path]
 		if f == nil {
 			r.problem("%s is missing: item %s was taken out of the archive.", item.Path, item.UUID)
 			continue
 		}
-		n, sum, err := digest(f)
+		n, sum, err := digest(f, item.Size)
 		switch {
 		case err != nil:
 			r.problem("%s is damaged: %v.", item.Path, err)
 		case n != item.Size || sum != item.SHA256:
 			r.problem("%s was changed: its bytes are not those that were taken.", item.Path)
+		default:
+			files++
 		}
 	}
 	for name := range entries {
@@ -215,17 +249,77 @@ func (r *Report) files(m *Manifest, entries map[string]*zip.File) {
 		}
 	}
 	slices.Sort(r.Problems)
-	r.checked("%d items, every byte", r.Items)
+	r.checked("%d items: every byte of %d files", r.Items, files)
 }
 
-func digest(f *zip.File) (int64, string, error) {
+// The parts of a ZIP archive (APPNOTE.TXT 4.3).
+const (
+	localHeader     = 0x04034b50
+	directoryHeader = 0x02014b50
+	localHeaderSize = 30
+	hasDescriptor   = 1 << 3
+)
+
+// layout checks that the archive is its entries and nothing else, each under the name that the directory gives: programs that
+// read from the front would see what was hidden between them.
+func (r *Report) layout(file io.ReaderAt, entries []*zip.File) {
+	type place struct {
+		*zip.File
+		data int64
+	}
+	places := make([]place, 0, len(entries))
+	for _, f := range entries {
+		data, err := f.DataOffset()
+		if err != nil {
+			r.problem("%s is damaged: %v.", f.Name, err)
+			return
+		}
+		places = append(places, place{f, data})
+	}
+	slices.SortFunc(places, func(a, b place) int { return cmp.Compare(a.data, b.data) })
+	ends := []int64{0} // where the last entry may end: a descriptor behind it has one of four lengths, or there is none
+	begins := func(signature uint32) (int64, bool) {
+		for _, at := range ends {
+			var four [4]byte
+			if _, err := file.ReadAt(four[:], at); err == nil && binary.LittleEndian.Uint32(four[:]) == signature {
+				return at, true
+			}
+		}
+		return 0, false
+	}
+	const hidden = "Something lies in the archive that its directory does not name, before %s."
+	for _, p := range places {
+		at, is := begins(localHeader)
+		header := make([]byte, localHeaderSize+len(p.Name))
+		if is {
+			_, err := file.ReadAt(header, at)
+			is = err == nil
+		}
+		name, extra := int64(binary.LittleEndian.Uint16(header[26:])), int64(binary.LittleEndian.Uint16(header[28:]))
+		if !is || at+localHeaderSize+name+extra != p.data || string(header[localHeaderSize:]) != p.Name || name != int64(len(p.Name)) {
+			r.problem(hidden, p.Name)
+			return
+		}
+		end := p.data + int64(p.CompressedSize64)
+		ends = []int64{end}
+		if p.Flags&hasDescriptor != 0 {
+			ends = []int64{end + 16, end + 24, end + 12, end + 20}
+		}
+	}
+	if _, is := begins(directoryHeader); !is && len(places) > 0 {
+		r.problem(hidden, "the directory")
+	}
+}
+
+// digest reads an entry, and of one that is larger than it should be no more than shows it.
+func digest(f *zip.File, size int64) (int64, string, error) {
 	reader, err := f.Open()
 	if err != nil {
 		return 0, "", err
 	}
 	defer reader.Close()
 	hash := sha256.New()
-	n, err := io.Copy(hash, reader)
+	n, err := io.Copy(hash, io.LimitReader(reader, size+1))
 	return n, hex.EncodeToString(hash.Sum(nil)), err
 }
 
@@ -235,38 +329,46 @@ type links struct {
 	entries map[int64]*models.ChainEntry
 }
 
+// read takes the entries of a chain, one a line; they follow one another.
 func (r *Report) read(l *links, from string, text io.Reader) {
-	lines := bufio.NewReaderSize(text, 1<<20)
-	for {
-		raw, err := lines.ReadBytes('\n')
-		if len(bytes.TrimSpace(raw)) > 0 {
-			var line ChainLine
-			if err := json.Unmarshal(raw, &line); err != nil {
-				r.problem("%s has a line that can't be read: %v.", from, err)
-				return
-			}
-			e, err := models.ParseHeader(line.Header)
-			if err != nil {
-				r.problem("%s has a line without a header: %v.", from, err)
-				return
-			}
-			e.Signature = line.Signature
-			if e.Head, err = e.HeadOf(); err != nil || e.Head != line.Head {
-				r.problem("Entry %d of the chain in %s was changed: its head is not that of its content.", e.Sequence, from)
-				return
-			}
-			if have := l.entries[e.Sequence]; have != nil && have.Head != e.Head {
-				r.problem("There are two entries %d of the chain: the chain was forked or rewritten.", e.Sequence)
-				return
-			}
-			if have, there := l.lines[e.Sequence]; !there || have.Manifest == "" {
-				l.lines[e.Sequence] = line
-			}
-			l.entries[e.Sequence] = e
+	lines := bufio.NewScanner(text)
+	lines.Buffer(make([]byte, 1<<20), maxOwnEntry+1)
+	before := int64(-1)
+	for lines.Scan() {
+		raw := bytes.TrimSpace(lines.Bytes())
+		if len(raw) == 0 {
+			continue
 		}
-		if err != nil {
+		var line ChainLine
+		if err := json.Unmarshal(raw, &line); err != nil {
+			r.problem("%s has a line that can't be read: %v.", from, err)
 			return
 		}
+		e, err := models.ParseHeader(line.Header)
+		if err != nil {
+			r.problem("%s has a line without a header: %v.", from, err)
+			return
+		}
+		if from == ChainName && before >= 0 && e.Sequence != before+1 {
+			r.problem("The chain is out of order: entry %d follows entry %d.", e.Sequence, before)
+		}
+		before = e.Sequence
+		e.Signature = line.Signature
+		if e.Head, err = e.HeadOf(); err != nil || e.Head != line.Head {
+			r.problem("Entry %d of the chain in %s was changed: its head is not that of its content.", e.Sequence, from)
+			return
+		}
+		if have := l.entries[e.Sequence]; have != nil && have.Head != e.Head {
+			r.problem("There are two entries %d of the chain: the chain was forked or rewritten.", e.Sequence)
+			return
+		}
+		if have, there := l.lines[e.Sequence]; !there || have.Manifest == "" {
+			l.lines[e.Sequence] = line
+		}
+		l.entries[e.Sequence] = e
+	}
+	if err := lines.Err(); err != nil {
+		r.problem("%s can't be read to its end: %v.", from, err)
 	}
 }
 
@@ -279,19 +381,6 @@ func (r *Report) chain(m *Manifest, entries map[string]*zip.File, held Held) {
 	}
 	if sum := sha256.Sum256(text); hex.EncodeToString(sum[:]) != m.Proof.Chain {
 		r.problem("%s was changed: it is not the one that the manifest names.", ChainName)
-	}
-	before := -1
-	for i, raw := range bytes.Split(bytes.TrimSpace(text), []byte("\n")) {
-		var line ChainLine
-		if json.Unmarshal(raw, &line) != nil {
-			continue
-		}
-		if e, err := models.ParseHeader(line.Header); err == nil {
-			if i > 0 && int(e.Sequence) != before+1 {
-				r.problem("The chain is out of order: entry %d follows entry %d.", e.Sequence, before)
-			}
-			before = int(e.Sequence)
-		}
 	}
 	l := &links{map[int64]ChainLine{}, map[int64]*models.ChainEntry{}}
 	r.read(l, ChainName, bytes.NewReader(text))
@@ -514,7 +603,7 @@ func (r *Report) part(n int64, m *Manifest, released *models.EntryManifest, publ
 		r.problem("The root of entry %d can't be read.", n)
 		return
 	}
-	here := int64(0)
+	here, reworded := int64(0), 0
 	for _, item := range m.Items {
 		if item.Proof == nil || item.Proof.Entry != n || item.Leaf == "" {
 			continue
@@ -538,12 +627,21 @@ func (r *Report) part(n int64, m *Manifest, released *models.EntryManifest, publ
 			r.problem("Item %s is not the one that was published: entry %d of the chain commits to other bytes.", item.UUID, n)
 		case (leaf.TakenAt == nil) != (item.TakenAt == nil), leaf.TakenAt != nil && !leaf.TakenAt.Equal(item.TakenAt.Time), !leaf.ReceivedAt.Equal(item.ReceivedAt.Time):
 			r.problem("Item %s bears other times than those that were published by entry %d.", item.UUID, n)
+		case leaf.Kind != item.Kind || leaf.Size != item.Size || leaf.Source != item.Source || !samePosition(leaf.Position, models.Position{Latitude: item.Latitude, Longitude: item.Longitude, Accuracy: item.Accuracy}):
+			r.problem("Item %s bears another kind, size, source or position than entry %d published.", item.UUID, n)
+		case leaf.Task != item.Task || leaf.EvidenceType != item.EvidenceType || leaf.UploadedBy != item.UploadedBy || !reflect.DeepEqual(leaf.Certification, item.Certification):
+			reworded++
 		}
 		here++
 		published[item.UUID] = true
 	}
 	r.holds(released.Publication.Number, here, released.ItemCount)
+	if reworded > 0 {
+		r.note("%d items of publication %d bear another task, type, name or judgement than when they were published: for those this archive's own signature vouches.", reworded, released.Publication.Number)
+	}
 }
+
+func samePosition(a, b models.Position) bool { return reflect.DeepEqual(a, b) }
 
 func (m *Manifest) about(orderID string) bool {
 	if m.WorkOrder != nil {
