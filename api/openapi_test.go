@@ -1,6 +1,8 @@
 package api
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"regexp"
@@ -197,4 +199,19 @@ func TestHeadersAndStatusesAreSaid(t *testing.T) {
 	hooks := at(t, document, "webhooks").(map[string]any)
 	require.Len(t, hooks, len(models.WebhookTypes))
 	at(t, hooks, "itemPublished", "post", "requestBody", "content", "application/json", "schema")
+}
+
+// TestTheDocumentationIsShownByAPinnedRapiDoc: the built file of npm's rapidoc 9.3.8, unchanged, with the licences that it
+// must not go without.
+func TestTheDocumentationIsShownByAPinnedRapiDoc(t *testing.T) {
+	script, err := pageFiles.ReadFile("pages/rapidoc-min.js")
+	require.NoError(t, err)
+	sum := sha256.Sum256(script)
+	require.Equal(t, "affbd173a65e870e18f392cca963113bcdafb6e50e88cd2f6a834a65b22db94d", hex.EncodeToString(sum[:]))
+	require.True(t, strings.HasPrefix(string(script), "/*! RapiDoc 9.3.8 "))
+	for _, name := range []string{"rapidoc-LICENSE.txt", "rapidoc-min.js.LICENSE.txt"} {
+		licence, err := pageFiles.ReadFile("pages/" + name)
+		require.NoError(t, err)
+		require.Contains(t, string(licence), "MIT", name)
+	}
 }

@@ -25,13 +25,10 @@ import (
 // axe is the accessibility checker, as npm brings it.
 var axe = sync.OnceValues(func() (string, error) {
 	dir := filepath.Join(rig.Root(), "tests", "browser")
-	script := filepath.Join(dir, "node_modules", "axe-core", "axe.min.js")
-	if _, err := os.Stat(script); err != nil {
-		if out, err := exec.Command("npm", "ci", "--prefix", dir, "--no-audit", "--no-fund").CombinedOutput(); err != nil {
-			return "", fmt.Errorf("npm ci: %w: %s", err, out)
-		}
+	if err := rig.NodeModules(dir); err != nil {
+		return "", err
 	}
-	b, err := os.ReadFile(script)
+	b, err := os.ReadFile(filepath.Join(dir, "node_modules", "axe-core", "axe.min.js"))
 	return string(b), err
 })
 
