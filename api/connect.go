@@ -23,18 +23,6 @@ type ConnectTo struct {
 	URL string `json:"url"`
 }
 
-// allOptions are the options of a place, secret ones among them.
-func allOptions(d *models.Destination, secrets models.DestinationSecrets) map[string]string {
-	all := map[string]string{}
-	for name, value := range d.Settings.Options {
-		all[name] = value
-	}
-	for name, value := range secrets.Options {
-		all[name] = value
-	}
-	return all
-}
-
 func (s *Server) connectDestination(c *call, _ nothing) (ConnectTo, error) {
 	d, err := c.destination()
 	if err != nil {
@@ -45,11 +33,11 @@ func (s *Server) connectDestination(c *call, _ nothing) (ConnectTo, error) {
 		return ConnectTo{}, err
 	}
 	state := models.NewConnectionState()
-	address, verifier, err := s.Clouds.Begin(string(d.Kind), allOptions(d, secrets), state)
+	address, verifier, err := s.Clouds.Begin(string(d.Kind), d.AllOptions(secrets), state)
 	if err != nil {
 		return ConnectTo{}, err
 	}
-	if err := s.Store.Write(c.ctx(), func(tx *models.Tx) error { return tx.BeginConnection(state, d, verifier) }); err != nil {
+	if err := s.Intake.BeginConnection(c.ctx(), c.member, d, state, verifier); err != nil {
 		return ConnectTo{}, err
 	}
 	http.SetCookie(c.Writer, &http.Cookie{Name: connectCookie, Value: state, Path: ConnectedPath, MaxAge: 900, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(s.PublicURL, "https:")})
@@ -74,13 +62,7 @@ func (s *Server) connected(c *call) error {
 		return models.Errorf(models.Forbidden, "This sign-in was begun in another browser, or has ended. Begin again at the destination, in the browser in which you sign in.")
 	}
 	http.SetCookie(c.Writer, &http.Cookie{Name: connectCookie, Path: ConnectedPath, MaxAge: -1, HttpOnly: true})
-	var d *models.Destination
-	var verifier string
-	err := s.Store.Write(models.AcrossAccounts(c.Request.Context()), func(tx *models.Tx) error {
-		var err error
-		d, verifier, err = tx.TakeConnection(state)
-		return err
-	})
+	d, verifier, err := s.Intake.TakeConnection(c.Request.Context(), state)
 	if err != nil {
 		return err
 	}
@@ -92,26 +74,12 @@ func (s *Server) connected(c *call) error {
 	if err != nil {
 		return err
 	}
-	token, err := s.Clouds.Finish(ctx, string(d.Kind), allOptions(d, secrets), c.Query("code"), verifier)
+	token, err := s.Clouds.Finish(ctx, string(d.Kind), d.AllOptions(secrets), c.Query("code"), verifier)
 	if err != nil {
 		s.Log.Warn("a cloud drive could not be connected", "destination", d.ID, "error", err)
 		return c.html(http.StatusBadGateway, "connected.html", connectedView{d.Name, "The service did not give its permission. Begin again at the destination."})
 	}
-	err = s.Store.Write(ctx, func(tx *models.Tx) error {
-		_, err := models.Edit(tx, "destination", func(locked *models.Destination) error {
-			if secrets, err = c.secrets(locked); err != nil {
-				return err
-			}
-			if secrets.Options == nil {
-				secrets.Options = map[string]string{}
-			}
-			secrets.Options["token"] = token
-			locked.FailingSince, locked.LastError, locked.UpdatedAt = nil, "", models.Now()
-			return c.seal(locked, secrets)
-		}, destinationStands, d.ID)
-		return err
-	})
-	if err != nil {
+	if err := s.Intake.Connect(ctx, d, token); err != nil {
 		return err
 	}
 	return c.html(http.StatusOK, "connected.html", connectedView{Destination: d.Name})
@@ -122,28 +90,15 @@ func (s *Server) disconnectDestination(c *call) error {
 	if err != nil {
 		return err
 	}
-	var options map[string]string
-	var token string
-	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		_, err := models.Edit(tx, "destination", func(d *models.Destination) error {
-			secrets, err := c.secrets(d)
-			if err != nil {
-				return err
-			}
-			if token = secrets.Options["token"]; token == "" || !remotes.Connectable(string(d.Kind)) {
-				return models.Errorf(models.Conflict, "This destination is not connected.")
-			}
-			options = allOptions(d, secrets)
-			delete(secrets.Options, "token")
-			return c.seal(d, secrets)
-		}, destinationStands, d.ID)
-		return err
-	})
+	if !remotes.Connectable(string(d.Kind)) {
+		return models.Errorf(models.Conflict, "This destination is not connected.")
+	}
+	options, err := s.Intake.Disconnect(c.ctx(), c.member, d.ID)
 	if err != nil {
 		return err
 	}
 	// The token is gone here whatever the service says; a service that does not answer keeps its permission for now.
-	if err := s.Clouds.Revoke(c.ctx(), string(d.Kind), options, token); err != nil {
+	if err := s.Clouds.Revoke(c.ctx(), string(d.Kind), options, options["token"]); err != nil {
 		s.Log.Warn("a cloud drive's permission could not be given back", "destination", d.ID, "error", err)
 	}
 	return nil

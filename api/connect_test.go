@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/api"
+	"fieldproof/intake"
 	"fieldproof/models"
 	"fieldproof/remotes"
 	"fieldproof/tests/clouds"
@@ -29,7 +30,7 @@ func TestWhoComesBackFromACloudConnects(t *testing.T) {
 	const public = "https://fieldproof.example.com"
 	app := remotes.App{ID: "app-id", Secret: "app-secret"}
 	links := &remotes.Clouds{Apps: map[string]remotes.App{"drive": app, "dropbox": app}, HTTP: sky.Client(), Back: public + api.ConnectedPath}
-	server := &api.Server{Store: store, Sealer: store.Sealer, Clouds: links, Log: slog.New(slog.DiscardHandler), PublicURL: public}
+	server := &api.Server{Store: store, Sealer: store.Sealer, Intake: &intake.Intake{Store: store}, Clouds: links, Log: slog.New(slog.DiscardHandler), PublicURL: public}
 	handler, err := server.Handler(context.Background())
 	require.NoError(t, err)
 	begin := func(kind models.DestinationKind) (id, state, address string) {

@@ -1,14 +1,12 @@
 package api
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"path"
 	"strings"
-	"time"
 
 	"gorm.io/gorm"
 
@@ -46,9 +44,6 @@ type Replayed struct {
 	Messages int64 `json:"messages"`
 }
 
-// oldSecretSigns is how long the old secret signs along after a rotation.
-const oldSecretSigns = 24 * time.Hour
-
 func (s *Server) destinationRoutes() []route {
 	manage := with(models.ManageDestinations)
 	return []route{
@@ -77,13 +72,12 @@ func (c *call) destination() (*models.Destination, error) {
 	return models.One[models.Destination](c.server.Store.Read(c.ctx()).Where("id = ? AND deleted_at IS NULL", c.Param("id")), "destination")
 }
 
-func (c *call) secrets(d *models.Destination) (s models.DestinationSecrets, err error) {
-	return s, c.server.Sealer.Open("destination/"+d.ID, d.Secrets, &s)
+func (c *call) secrets(d *models.Destination) (models.DestinationSecrets, error) {
+	return c.server.Intake.DestinationSecrets(d)
 }
 
-func (c *call) seal(d *models.Destination, secrets models.DestinationSecrets) (err error) {
-	d.Secrets, err = c.server.Sealer.Seal("destination/"+d.ID, secrets)
-	return err
+func (c *call) seal(d *models.Destination, secrets models.DestinationSecrets) error {
+	return c.server.Intake.SealDestination(d, secrets)
 }
 
 func (c *call) showDestination(d *models.Destination, secret string) (models.DestinationView, error) {
@@ -187,91 +181,28 @@ func sealOptions(d *models.Destination, secrets *models.DestinationSecrets) erro
 	return nil
 }
 
-// checkScope refuses an order of somebody else, and a folder that another account writes to.
-func (c *call) checkScope(tx *models.Tx, d *models.Destination) error {
-	if d.IntegrationID != nil {
-		i, err := models.One[models.Integration](tx.Where("id = ? AND deleted_at IS NULL", *d.IntegrationID), "integration")
-		if err != nil {
-			return models.InvalidField("scope.integration_id", "The account has no integration %s.", *d.IntegrationID).Coded(models.CodeNoSuch)
-		}
-		if d.Kind == models.ClientDestination && d.Settings.URL == "" && i.Settings.URL == "" {
-			return models.InvalidField("settings.url", "The integration %s names no system: give its address here.", i.ClientCode)
-		}
-	}
-	if d.WorkOrderID != nil {
-		if _, err := models.One[models.WorkOrder](tx.Where("id = ?", *d.WorkOrderID), "work order"); err != nil {
-			return models.InvalidField("scope.work_order_id", "The account has no work order %s.", *d.WorkOrderID).Coded(models.CodeNoSuch)
-		}
-	}
-	for i, folder := range d.LocalFolders() {
-		field := "settings.path"
-		if i > 0 {
-			field = fmt.Sprintf("settings.more_paths[%d].path", i-1)
-		}
-		if err := tx.ClaimFolder(d.AccountID, folder, field); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func newSecret() string {
-	random := make([]byte, 32)
-	_, _ = rand.Read(random)
-	return models.NewSigningSecret(random)
-}
-
 func (s *Server) createDestination(c *call, in DestinationFields) (models.DestinationView, error) {
 	d := &models.Destination{ID: c.newID("destination"), AccountID: c.member.AccountID, CreatedAt: models.Now(), UpdatedAt: models.Now()}
 	var secrets models.DestinationSecrets
 	if err := c.setFields(d, in, &secrets); err != nil {
 		return models.DestinationView{}, err
 	}
-	if d.Kind == models.WebhookDestination {
-		secrets.Signing = newSecret()
-	}
-	if err := c.seal(d, secrets); err != nil {
+	d, err := s.Intake.CreateDestination(c.ctx(), c.member, d, secrets)
+	if err != nil {
 		return models.DestinationView{}, err
 	}
-	err := c.write(func(tx *models.Tx) error {
-		if have, err := models.One[models.Destination](tx.Where("id = ?", d.ID), "destination"); err == nil {
-			d = have // the same request again
-			secrets, err = c.secrets(d)
-			return err
-		}
-		if err := c.checkScope(tx, d); err != nil {
-			return err
-		}
-		return tx.Create(d).Error
-	})
-	if err != nil {
+	if secrets, err = c.secrets(d); err != nil {
 		return models.DestinationView{}, err
 	}
 	c.Header("Location", "/api/v1/destinations/"+d.ID)
 	return c.showDestination(d, secrets.Signing)
 }
 
-// destinationStands finds the address's destination unless it is deleted.
-const destinationStands = "id = ? AND deleted_at IS NULL"
-
 func (s *Server) patchDestination(c *call, patch mergePatch) (models.DestinationView, error) {
-	var d *models.Destination
-	err := c.write(func(tx *models.Tx) (err error) {
-		d, err = models.Edit(tx, "destination", func(d *models.Destination) error {
-			if err := c.mergeDestination(d, patch); err != nil {
-				return err
-			}
-			return c.checkScope(tx, d)
-		}, destinationStands, c.Param("id"))
-		if err != nil || d.Kind != models.WebhookDestination {
-			return err
-		}
-		return tx.Ring(models.WebhookBell, d.ID)
-	})
+	d, err := s.Intake.EditDestination(c.ctx(), c.member, c.Param("id"), func(d *models.Destination) error { return c.mergeDestination(d, patch) })
 	if err != nil {
 		return models.DestinationView{}, err
 	}
-	s.Intake.Bells.Poke()
 	return c.showDestination(d, "")
 }
 
@@ -299,24 +230,11 @@ func (c *call) mergeDestination(d *models.Destination, patch mergePatch) error {
 	if err := c.setFields(d, fields, &secrets); err != nil {
 		return err
 	}
-	d.UpdatedAt = models.Now()
-	d.ProbeAt = nil // whoever mended it does not want to wait for the next probe
 	return c.seal(d, secrets)
 }
 
 func (s *Server) deleteDestination(c *call) error {
-	defer s.Intake.Bells.Poke()
-	return s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		d, err := models.Edit(tx, "destination", func(d *models.Destination) error {
-			now := models.Now()
-			d.DeletedAt, d.Enabled, d.Secrets = &now, false, ""
-			return nil
-		}, destinationStands, c.Param("id"))
-		if err != nil || d.Kind != models.WebhookDestination {
-			return err
-		}
-		return tx.Ring(models.WebhookBell, d.ID)
-	})
+	return s.Intake.DeleteDestination(c.ctx(), c.member, c.Param("id"))
 }
 
 func (s *Server) testDestination(c *call, _ nothing) (TestResult, error) {
@@ -352,34 +270,7 @@ func (s *Server) replayDestination(c *call, in Replay) (Replayed, error) {
 	if err != nil {
 		return Replayed{}, err
 	}
-	if !d.Enabled {
-		return Replayed{}, models.Errorf(models.Conflict, "%s is switched off: switch it on first.", d.Name).Coded(models.CodeSwitchedOff)
-	}
-	var n int64
-	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		q := tx.Model(&models.WebhookMessage{}).Where("destination_id = ?", d.ID)
-		if in.Since != nil {
-			q = q.Where("at >= ?", *in.Since)
-		}
-		if in.OnlyFailed {
-			q = q.Where("state <> ?", models.DeliveryDelivered)
-		}
-		if in.MessageID != "" {
-			if _, err := models.One[models.WebhookMessage](tx.Where("destination_id = ? AND id = ?", d.ID, in.MessageID), "message"); err != nil {
-				return models.InvalidField("message_id", "The web-hook has no message %s.", in.MessageID)
-			}
-			q = q.Where("id = ?", in.MessageID)
-		}
-		done := q.Updates(d.Kind.Policy().Again())
-		if n = done.RowsAffected; done.Error != nil {
-			return done.Error
-		}
-		if err := tx.Model(&models.Destination{}).Where("id = ?", d.ID).Update("probe_at", nil).Error; err != nil {
-			return err
-		}
-		return tx.Ring(models.WebhookBell, d.ID)
-	})
-	s.Intake.Bells.Poke()
+	n, err := s.Intake.SendAgain(c.ctx(), c.member, d, intake.Again(in))
 	return Replayed{n}, err
 }
 
@@ -489,19 +380,10 @@ func (s *Server) rotateSecret(c *call, _ nothing) (models.DestinationView, error
 	if err != nil {
 		return models.DestinationView{}, err
 	}
-	var secrets models.DestinationSecrets
-	err = s.Store.Write(c.ctx(), func(tx *models.Tx) (err error) {
-		d, err = models.Edit(tx, "destination", func(d *models.Destination) error {
-			if secrets, err = c.secrets(d); err != nil {
-				return err
-			}
-			until := models.At(time.Now().Add(oldSecretSigns))
-			secrets.OldSigning, secrets.OldUntil, secrets.Signing = secrets.Signing, &until, newSecret()
-			d.UpdatedAt = models.Now()
-			return c.seal(d, secrets)
-		}, destinationStands, d.ID)
-		return err
-	})
+	if d, err = s.Intake.RotateSecret(c.ctx(), c.member, d.ID); err != nil {
+		return models.DestinationView{}, err
+	}
+	secrets, err := c.secrets(d)
 	if err != nil {
 		return models.DestinationView{}, err
 	}

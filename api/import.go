@@ -336,22 +336,7 @@ func (s *Server) cancelImport(c *call, _ nothing) (models.ImportView, error) {
 	if err != nil {
 		return models.ImportView{}, err
 	}
-	err = s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		if i, err = models.One[models.Import](tx.Locked().Where("id = ?", i.ID), "import"); err != nil {
-			return err
-		}
-		if i.State == models.ImportCancelled {
-			return nil
-		}
-		if i.Over() {
-			return models.Errorf(models.Conflict, "The import has ended: it is %s.", i.State)
-		}
-		i.CancelAsked, i.UpdatedAt = true, models.Now()
-		if i.State == models.ImportPending {
-			i.State, i.EndedAt = models.ImportCancelled, &i.UpdatedAt
-		}
-		return tx.Select("cancel_asked", "state", "ended_at", "updated_at").Updates(i).Error
-	})
+	i, err = s.Intake.CancelImport(c.ctx(), c.member, i.ID)
 	if err != nil {
 		return models.ImportView{}, err
 	}

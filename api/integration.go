@@ -1,11 +1,9 @@
 package api
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
-	"time"
 
 	"fieldproof/intake"
 	"fieldproof/models"
@@ -37,8 +35,6 @@ type Refresh struct {
 	Full bool `json:"full,omitempty"`
 }
 
-const longestRotation = 86_400
-
 func (s *Server) integrationRoutes() []route {
 	manage := with(models.ManageIntegrations)
 	return []route{
@@ -65,13 +61,14 @@ func (c *call) integration() (*models.Integration, error) {
 }
 
 func (c *call) showIntegration(i *models.Integration, pushURL string) (models.IntegrationView, error) {
-	secrets, err := c.server.Integrations.SecretsOf(i)
+	secrets, err := c.server.Intake.IntegrationSecrets(i)
 	return i.View(secrets, pushURL), err
 }
 
-func (c *call) sealIntegration(i *models.Integration, secrets models.IntegrationSecrets) (err error) {
-	i.Secrets, err = c.server.Sealer.Seal("integration/"+i.ID, secrets)
-	return err
+// showKey shows an integration with its push key.
+func (c *call) showKey(i *models.Integration) (models.IntegrationView, error) {
+	secrets, err := c.server.Intake.IntegrationSecrets(i)
+	return i.View(secrets, c.server.Integrations.PushURL(secrets.PushKey)), err
 }
 
 func (s *Server) listIntegrations(c *call) (list[models.IntegrationView], error) {
@@ -159,90 +156,30 @@ func (c *call) setIntegration(i *models.Integration, in IntegrationFields, secre
 	return remotes.Spec{Backend: settings.Backend, Path: settings.Path, Options: all}.Check("settings.")
 }
 
-// checkIntegration refuses a work type or an assignee that the account lacks, and a local folder of another account.
-func (c *call) checkIntegration(tx *models.Tx, i *models.Integration) error {
-	if i.DefaultWorkType != "" {
-		if _, err := models.WorkTypeNamed(tx.DB, i.DefaultWorkType); err != nil {
-			if models.KindOf(err) == models.Invalid {
-				return models.InvalidField("default_work_type", "The account has no work type %q.", i.DefaultWorkType).Coded(models.CodeNoSuch)
-			}
-			return err
-		}
-	}
-	if i.DefaultAssignee != "" && i.DefaultAssignee != models.AssignToAll {
-		if _, err := tx.UserByName(i.DefaultAssignee); err != nil {
-			if models.KindOf(err) == models.NotFound {
-				return models.InvalidField("default_assignee", "The account has no active user %q.", i.DefaultAssignee).Coded(models.CodeNoSuch)
-			}
-			return err
-		}
-	}
-	for _, folder := range i.LocalFolders() {
-		if err := tx.ClaimFolder(i.AccountID, folder, "settings.path"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (s *Server) createIntegration(c *call, in IntegrationFields) (models.IntegrationView, error) {
 	i := &models.Integration{ID: c.newID("integration"), AccountID: c.member.AccountID, Status: models.IntegrationIdle}
 	var secrets models.IntegrationSecrets
 	if err := c.setIntegration(i, in, &secrets); err != nil {
 		return models.IntegrationView{}, err
 	}
-	err := c.write(func(tx *models.Tx) error {
-		if have, err := models.One[models.Integration](tx.Where("id = ?", i.ID), "integration"); err == nil {
-			i = have // the same request again
-			secrets, err = s.Integrations.SecretsOf(i)
-			return err
-		}
-		if err := c.checkIntegration(tx, i); err != nil {
-			return err
-		}
-		if err := tx.SaveIntegration(i); err != nil {
-			return err
-		}
-		var err error
-		if secrets.PushKey, err = tx.NewPushKey(i, nil); err != nil {
-			return err
-		}
-		if err := c.sealIntegration(i, secrets); err != nil {
-			return err
-		}
-		return tx.Select("secrets").Updates(i).Error
-	})
+	i, err := s.Intake.CreateIntegration(c.ctx(), c.member, i, secrets)
 	if err != nil {
 		return models.IntegrationView{}, err
 	}
-	s.Intake.Bells.Poke()
 	c.Header("Location", "/api/v1/integrations/"+i.ID)
-	return c.showIntegration(i, s.Integrations.PushURL(secrets.PushKey))
+	return c.showKey(i)
 }
 
 func (s *Server) patchIntegration(c *call, patch mergePatch) (models.IntegrationView, error) {
-	var i *models.Integration
-	err := c.write(func(tx *models.Tx) (err error) {
-		i, err = models.Edit(tx, "integration", func(i *models.Integration) error {
-			if err := c.mergeIntegration(i, patch); err != nil {
-				return err
-			}
-			return c.checkIntegration(tx, i)
-		}, "id = ? AND deleted_at IS NULL", c.Param("id"))
-		if err != nil {
-			return err
-		}
-		return tx.Ring(models.IntegrationBell, i.ID)
-	})
+	i, err := s.Intake.EditIntegration(c.ctx(), c.member, c.Param("id"), func(i *models.Integration) error { return c.mergeIntegration(i, patch) })
 	if err != nil {
 		return models.IntegrationView{}, err
 	}
-	s.Intake.Bells.Poke()
 	return c.showIntegration(i, "")
 }
 
 func (c *call) mergeIntegration(i *models.Integration, patch mergePatch) error {
-	secrets, err := c.server.Integrations.SecretsOf(i)
+	secrets, err := c.server.Intake.IntegrationSecrets(i)
 	if err != nil {
 		return err
 	}
@@ -270,8 +207,7 @@ func (c *call) mergeIntegration(i *models.Integration, patch mergePatch) error {
 	if err := c.setIntegration(i, fields, &secrets); err != nil {
 		return err
 	}
-	i.UpdatedAt = models.Now()
-	return c.sealIntegration(i, secrets)
+	return c.server.Intake.SealIntegration(i, secrets)
 }
 
 // forgets tells whether a patch sets a setting to null or "".
@@ -291,47 +227,15 @@ func (s *Server) deleteIntegration(c *call) error {
 	if err != nil {
 		return err
 	}
-	defer s.Intake.Bells.Poke()
-	return s.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		// The integration first, then its keys: as whoever makes a new key takes them.
-		err := tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(map[string]any{"deleted_at": models.Now(), "enabled": false, "secrets": "", "asked": "", "fetching": "", "retry_at": nil}).Error
-		if err != nil {
-			return err
-		}
-		if err := tx.Where("integration_id = ?", i.ID).Delete(&models.PushKey{}).Error; err != nil {
-			return err
-		}
-		return tx.Ring(models.IntegrationBell, i.ID)
-	})
+	return s.Intake.DeleteIntegration(c.ctx(), c.member, i.ID)
 }
 
 func (s *Server) rotateKey(c *call, in Rotation) (models.IntegrationView, error) {
-	if in.KeepOldFor < 0 || in.KeepOldFor > longestRotation {
-		return models.IntegrationView{}, models.InvalidField("keep_old_for", "Give seconds from 0 to %d.", longestRotation)
-	}
-	var ends *models.Time
-	if in.KeepOldFor > 0 {
-		ends = ptr(models.At(time.Now().Add(time.Duration(in.KeepOldFor) * time.Second)))
-	}
-	var secrets models.IntegrationSecrets
-	var i *models.Integration
-	err := c.write(func(tx *models.Tx) (err error) {
-		i, err = models.Edit(tx, "integration", func(i *models.Integration) error {
-			if secrets, err = s.Integrations.SecretsOf(i); err != nil {
-				return err
-			}
-			if secrets.PushKey, err = tx.NewPushKey(i, ends); err != nil {
-				return err
-			}
-			i.UpdatedAt = models.Now()
-			return c.sealIntegration(i, secrets)
-		}, "id = ? AND deleted_at IS NULL", c.Param("id"))
-		return err
-	})
+	i, err := s.Intake.RotatePushKey(c.ctx(), c.member, c.Param("id"), in.KeepOldFor)
 	if err != nil {
 		return models.IntegrationView{}, err
 	}
-	return c.showIntegration(i, s.Integrations.PushURL(secrets.PushKey))
+	return c.showKey(i)
 }
 
 func (s *Server) refreshIntegration(c *call, in Refresh) (models.IntegrationView, error) {
@@ -339,13 +243,7 @@ func (s *Server) refreshIntegration(c *call, in Refresh) (models.IntegrationView
 	if err != nil {
 		return models.IntegrationView{}, err
 	}
-	switch {
-	case !i.Fetches():
-		return models.IntegrationView{}, models.Errorf(models.Conflict, "This integration fetches nothing: orders come to its push key.")
-	case !i.Enabled:
-		return models.IntegrationView{}, models.Errorf(models.Conflict, "The integration is switched off: switch it on first.").Coded(models.CodeSwitchedOff)
-	}
-	if err := s.askRefresh(c.ctx(), i, in.Full); err != nil {
+	if err := s.Intake.Refresh(c.ctx(), i, in.Full); err != nil {
 		return models.IntegrationView{}, err
 	}
 	if i, err = c.integration(); err != nil {
@@ -353,16 +251,6 @@ func (s *Server) refreshIntegration(c *call, in Refresh) (models.IntegrationView
 	}
 	c.Header("Location", "/api/v1/integrations/"+i.ID)
 	return c.showIntegration(i, "")
-}
-
-func (s *Server) askRefresh(ctx context.Context, i *models.Integration, full bool) error {
-	what := models.AskedChanges
-	if full {
-		what = models.AskedAll
-	}
-	err := s.Store.Write(models.InAccount(ctx, i.AccountID), func(tx *models.Tx) error { return tx.AskRefresh(i.ID, what) })
-	s.Intake.Bells.Poke()
-	return err
 }
 
 func (s *Server) testIntegration(c *call, _ nothing) (TestResult, error) {

@@ -158,7 +158,7 @@ func (s *Server) answerPush(g *gin.Context, status int, a PushAnswer) {
 // pushRefresh asks for a fetch; people bookmark it.
 func (s *Server) pushRefresh(g *gin.Context, i *models.Integration) {
 	if i.Fetches() {
-		if err := s.askRefresh(g.Request.Context(), i, false); err != nil {
+		if err := s.Intake.AskRefresh(g.Request.Context(), i, false); err != nil {
 			s.Log.Error("a refresh by push key failed", "error", err)
 			s.answerPush(g, http.StatusServiceUnavailable, PushAnswer{Error: "The server can't answer now: try again."})
 			return

@@ -71,17 +71,6 @@ func (c *call) authorise() error {
 	return nil
 }
 
-// write is a transaction of whoever asks. What gives others access, or sends an account's data elsewhere, would outlive its
-// maker: it is refused once they are revoked, however long the request is under way.
-func (c *call) write(fn func(tx *models.Tx) error) error {
-	return c.server.Store.Write(c.ctx(), func(tx *models.Tx) error {
-		if err := tx.Stands(c.member); err != nil {
-			return err
-		}
-		return fn(tx)
-	})
-}
-
 func (s *Server) signIn(c *call, in Credentials) (*Session, error) {
 	ctx := c.Request.Context()
 	name, address := models.UsernameKey(in.Username), c.ClientIP()

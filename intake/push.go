@@ -224,3 +224,24 @@ func (in *Intake) StartImport(ctx context.Context, n NewImport, r io.Reader) (*m
 	in.Bells.Poke()
 	return i, nil
 }
+
+// CancelImport stops an import at its next rows. One that has not begun never does; [models.Conflict] when it has ended.
+func (in *Intake) CancelImport(ctx context.Context, by *models.Member, id string) (i *models.Import, err error) {
+	err = in.write(ctx, by, func(tx *models.Tx) error {
+		if i, err = models.One[models.Import](tx.Locked().Where("id = ?", id), "import"); err != nil {
+			return err
+		}
+		if i.State == models.ImportCancelled {
+			return nil
+		}
+		if i.Over() {
+			return models.Errorf(models.Conflict, "The import has ended: it is %s.", i.State)
+		}
+		i.CancelAsked, i.UpdatedAt = true, models.Now()
+		if i.State == models.ImportPending {
+			i.State, i.EndedAt = models.ImportCancelled, &i.UpdatedAt
+		}
+		return tx.Select("cancel_asked", "state", "ended_at", "updated_at").Updates(i).Error
+	})
+	return i, err
+}

@@ -2,6 +2,7 @@ package models
 
 import (
 	"encoding/base64"
+	"maps"
 	"strings"
 )
 
@@ -173,4 +174,12 @@ func (d *Destination) Covers(o *WorkOrder) bool {
 // NewSigningSecret returns a fresh secret of the Standard Webhooks form: whsec_ and 32 bytes in Base64.
 func NewSigningSecret(random []byte) string {
 	return "whsec_" + base64.StdEncoding.EncodeToString(random)
+}
+
+// AllOptions are the options of a place, secret ones among them.
+func (d *Destination) AllOptions(secrets DestinationSecrets) map[string]string {
+	all := map[string]string{}
+	maps.Copy(all, d.Settings.Options)
+	maps.Copy(all, secrets.Options)
+	return all
 }
