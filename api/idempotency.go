@@ -5,7 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"net/http"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -17,6 +20,8 @@ import (
 type answerOutcome struct {
 	Header map[string]string `json:"header"`
 	Body   []byte            `json:"body"`
+	// Audience is for whom it was made, "" of who has no session.
+	Audience models.Audience `json:"audience,omitempty"`
 }
 
 // keptHeaders are those of an answer that a repeat shows again.
@@ -81,12 +86,74 @@ func (c *call) replay(have *models.IdempotencyKey) {
 		c.fail(err)
 		return
 	}
+	if err := c.stillSees(have.Status, &outcome); err != nil {
+		c.fail(err)
+		return
+	}
 	for name, value := range outcome.Header {
 		c.Header(name, value)
 	}
 	c.Header("Idempotent-Replayed", "true")
 	c.Status(int(have.Status))
 	_, _ = c.Writer.Write(outcome.Body)
+}
+
+// stillSees is nil when who asks again may be given what was answered: as any read, an answer is there only for who may
+// see its subject now, and holds only what is for them now.
+func (c *call) stillSees(status int64, outcome *answerOutcome) error {
+	if c.member == nil || status >= http.StatusMultipleChoices {
+		return nil // refusals tell of nothing but the request
+	}
+	if p := c.route.access.privilege; p != "" {
+		if err := c.may(p); err != nil {
+			return err
+		}
+	}
+	var subject struct {
+		ID string `json:"id"`
+	}
+	switch c.route.out {
+	case reflect.TypeFor[Order]():
+		if err := json.Unmarshal(outcome.Body, &subject); err != nil {
+			return err
+		}
+		o, err := c.orderOf(subject.ID)
+		if err != nil || outcome.Audience == c.member.Audience() {
+			return err
+		}
+		now, err := c.show(o)
+		if err != nil {
+			return err
+		}
+		outcome.Header["ETag"] = now.etag()
+		outcome.Body, err = json.Marshal(now)
+		return err
+	case reflect.TypeFor[models.PhotoView](), reflect.TypeFor[models.CheckInView](), reflect.TypeFor[models.SurveyResponseView]():
+		if err := json.Unmarshal(outcome.Body, &subject); err != nil {
+			return err
+		}
+		return c.seesItem(subject.ID)
+	}
+	if strings.HasPrefix(c.route.path, "/work-orders/:id/") {
+		_, err := c.order()
+		return err
+	}
+	return nil
+}
+
+// seesItem is nil when the member may see an item now, or handed it in: a phone that asks again hears that it is there,
+// whatever became of its order.
+func (c *call) seesItem(id string) error {
+	db := c.server.Store.Read(c.ctx())
+	item, err := models.One[models.Item](db.Where("id = ?", id), "item")
+	if err != nil || item.UploadedBy == c.member.ID {
+		return err
+	}
+	o, err := models.One[models.WorkOrder](db.Where("id = ?", item.WorkOrderID), "work order")
+	if err == nil && !c.member.SeesItem(o, item) {
+		err = models.Errorf(models.NotFound, "There is no such item.")
+	}
+	return err
 }
 
 // runAndKeep holds the answer back until it is stored.
@@ -106,6 +173,9 @@ func (c *call) runAndKeep() {
 		}
 	} else {
 		outcome := answerOutcome{Header: map[string]string{}, Body: held.body.Bytes()}
+		if c.member != nil {
+			outcome.Audience = c.member.Audience()
+		}
 		for _, name := range keptHeaders {
 			if v := real.Header().Get(name); v != "" {
 				outcome.Header[name] = v

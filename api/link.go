@@ -277,7 +277,7 @@ func (s *Server) showShared(c *call, l *models.Link, problem string, status int)
 		}
 	}
 	if l.AllowComments {
-		if err := db.Where("work_order_id = ? AND (link_id = ? OR link_id = '')", l.WorkOrderID, l.ID).Order("id").Limit(1000).Find(&v.Comments).Error; err != nil {
+		if v.Comments, err = l.Comments(db, proof); err != nil {
 			return err
 		}
 	}
@@ -323,11 +323,15 @@ func (s *Server) stateOfShared(c *call, l *models.Link, proof *models.Proof) (st
 			return "", err
 		}
 	}
-	var comments int64
+	comments := 0
 	if l.AllowComments {
-		err := db.Model(&models.Comment{}).Where("work_order_id = ? AND (link_id = ? OR link_id = '')", l.WorkOrderID, l.ID).Count(&comments).Error
+		said, err := l.Comments(db, proof)
 		if err != nil {
 			return "", err
+		}
+		comments = len(said)
+		for _, comment := range said {
+			h.Write([]byte(comment.ID))
 		}
 	}
 	return fmt.Sprintf("%x-%d", h.Sum64(), comments), nil
@@ -346,21 +350,20 @@ func (s *Server) sharedState(c *call, l *models.Link) error {
 	return nil
 }
 
-// mostWrongPasswords in a window, of one link from one address.
-const mostWrongPasswords = 10
-
 func (s *Server) sharedPassword(c *call, l *models.Link) error {
 	ctx := c.Request.Context()
 	base := "/s/" + c.Param("token")
-	limit := models.Limit{Key: "link/" + l.ID + "/" + models.Network(c.ClientIP()), Most: mostWrongPasswords, Window: models.PasswordWindow}
-	if err := c.limited(ctx, limit); err != nil {
+	limits, err := s.Store.LinkPasswordLimits(ctx, l, c.ClientIP())
+	if err != nil {
+		return err
+	}
+	if err := c.limited(ctx, limits...); err != nil {
 		return err
 	}
 	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 4096)
 	password := c.PostForm("password")
 	fits := l.PasswordHash == ""
 	if !fits {
-		var err error
 		if fits, err = l.PasswordFits(ctx, password); err != nil {
 			return err
 		}
@@ -371,7 +374,7 @@ func (s *Server) sharedPassword(c *call, l *models.Link) error {
 		}
 		return c.html(http.StatusForbidden, "password.html", sharedView{Base: base, Link: l, Problem: "This is not the password. Ask whoever sent you the link."})
 	}
-	if err := s.Store.Forgive(ctx, limit); err != nil {
+	if err := s.Store.Forgive(ctx, limits...); err != nil {
 		return err
 	}
 	http.SetCookie(c.Writer, &http.Cookie{Name: passCookie(l), Value: l.Pass(), Path: base, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(s.PublicURL, "https:")})

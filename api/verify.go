@@ -53,8 +53,7 @@ func (s *Server) vouched(c *call, uuid, code string) ([]Vouched, error) {
 	ctx := models.AcrossAccounts(c.Request.Context())
 	db := s.Store.Read(ctx)
 	var items []*models.Item
-	err := db.Select("items.*").Joins("JOIN work_orders ON work_orders.id = items.work_order_id AND NOT work_orders.hidden").
-		Where("items.deleted_at IS NULL").Scopes(func(db *gorm.DB) *gorm.DB { return models.OfUUID(db, uuid) }).Limit(100).Find(&items).Error
+	err := models.OfUUID(models.PublishedItems(db), uuid).Limit(100).Find(&items).Error
 	if err != nil {
 		return nil, err
 	}
@@ -88,11 +87,12 @@ func (s *Server) vouched(c *call, uuid, code string) ([]Vouched, error) {
 	for _, item := range items {
 		var entries []models.ChainEntry
 		err := db.Select("chain_entries.*").Joins("JOIN publication_items ON publication_items.account_id = chain_entries.account_id AND publication_items.sequence = chain_entries.sequence AND publication_items.item_id = ?", item.ID).
+			Joins("JOIN publications ON publications.id = publication_items.publication_id AND publications.work_order_id = ?", item.WorkOrderID).
 			Where("chain_entries.account_id = ?", item.AccountID).Order("chain_entries.sequence DESC").Limit(1).Find(&entries).Error
 		if err != nil {
 			return nil, err
 		}
-		if len(entries) == 0 || item.Review == models.ReviewRejected {
+		if len(entries) == 0 {
 			continue
 		}
 		e := entries[0]

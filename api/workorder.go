@@ -62,8 +62,10 @@ func (s *Server) orderRoutes() []route {
 
 // order reads the order of the address when the member may see it: office users see every order of the account, others
 // those assigned to them now. Else [models.NotFound], whatever the reason.
-func (c *call) order() (*models.WorkOrder, error) {
-	o, err := models.One[models.WorkOrder](c.server.Store.Read(c.ctx()).Where("id = ? AND NOT hidden", c.Param("id")), "work order")
+func (c *call) order() (*models.WorkOrder, error) { return c.orderOf(c.Param("id")) }
+
+func (c *call) orderOf(id string) (*models.WorkOrder, error) {
+	o, err := models.One[models.WorkOrder](c.server.Store.Read(c.ctx()).Where("id = ? AND NOT hidden", id), "work order")
 	if err != nil {
 		return nil, err
 	}

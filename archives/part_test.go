@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -194,6 +195,78 @@ func TestWhatWasMovedIsNotCalledWithdrawn(t *testing.T) {
 	there, err := models.PublishedProof(h.Store.Read(h.Ctx), other.ID, nil)
 	require.NoError(t, err)
 	require.Empty(t, there.Items)
+}
+
+// TestAClientsManifestTellsOnlyOfWhatIsShown makes the archive of a link of one chosen item.
+func TestAClientsManifestTellsOnlyOfWhatIsShown(t *testing.T) {
+	h := house.New(t)
+	var lawn models.Task
+	require.NoError(t, h.Store.Read(h.Ctx).Take(&lawn, "work_order_id = ?", h.Order.ID).Error)
+	roof := lawn
+	roof.ID, roof.Name, roof.CleanName, roof.Position = models.NewID(), "Roof of the neighbour", "roof of the neighbour", 2
+	shown, other := h.Photo(h.Order, 1), h.Photo(h.Order, 2)
+	h.Write(func(tx *models.Tx) error {
+		policy := models.OfficeReview
+		return errors.Join(tx.Create(&roof).Error, tx.Model(shown).Update("task_id", lawn.ID).Error, tx.Model(other).Update("task_id", roof.ID).Error,
+			tx.Model(h.Order).Updates(map[string]any{"qa_policy": policy, "publish_to": "the-office's-folder", "invoiced": true}).Error)
+	})
+	h.Publish(h.Order)
+	h.Photo(h.Order, 3)
+	h.Write(func(tx *models.Tx) error {
+		return errors.Join(tx.Model(&lawn).Update("name", "What the office calls it now").Error, tx.Model(h.Order).Update("has_new_items", true).Error)
+	})
+	p, err := models.PublishedProof(h.Store.Read(h.Ctx), h.Order.ID, []string{shown.ID})
+	require.NoError(t, err)
+	manifest := entriesOf(t, archiveOf(t, h, p))["manifest.json"]
+	var m archives.Manifest
+	require.NoError(t, json.Unmarshal(manifest, &m))
+	require.Len(t, m.WorkOrder.Tasks, 1)
+	require.Equal(t, "Lawn", m.WorkOrder.Tasks[0].Name, "as it was published")
+	require.Equal(t, models.ItemCounts{Total: 1, Photos: 1}, m.WorkOrder.ItemCounts)
+	require.Nil(t, m.WorkOrder.IntegrationID)
+	require.False(t, m.WorkOrder.HasNewItems || m.WorkOrder.Invoiced)
+	for _, word := range []string{"neighbour", "calls it now", "the-office's-folder", string(models.OfficeReview)} {
+		require.NotContains(t, string(manifest), word)
+	}
+	whole, err := models.PublishedProof(h.Store.Read(h.Ctx), h.Order.ID, nil)
+	require.NoError(t, err)
+	require.Len(t, whole.View.Tasks, 2)
+	require.EqualValues(t, 2, whole.View.ItemCounts.Total, "the third is not published")
+	office, err := models.ProofOf(h.Store.Read(h.Ctx), h.Order.ID, nil, models.ForOffice)
+	require.NoError(t, err)
+	require.EqualValues(t, 3, office.View.ItemCounts.Total)
+	require.True(t, office.View.HasNewItems)
+}
+
+// TestALinkShowsOnlyTheCommentsOnWhatItShows has the office and two links speak of an order and of its items.
+func TestALinkShowsOnlyTheCommentsOnWhatItShows(t *testing.T) {
+	h := house.New(t)
+	chosen, other, hidden := h.Photo(h.Order, 1), h.Photo(h.Order, 2), h.Photo(h.Order, 3)
+	h.Publish(h.Order)
+	link, elsewhere := &models.Link{ID: models.NewID(), WorkOrderID: h.Order.ID, ItemIDs: []string{chosen.ID, hidden.ID}}, models.NewID()
+	say := func(linkID, itemID, text string) {
+		h.Write(func(tx *models.Tx) error {
+			return tx.Create(&models.Comment{ID: models.NewID(), AccountID: h.Account.ID, WorkOrderID: h.Order.ID, LinkID: linkID, ItemID: itemID, Author: "x", Text: text, At: models.Now()}).Error
+		})
+	}
+	say("", "", "of the order")
+	for range 1001 { // more than are read at once
+		say("", other.ID, "of another item")
+	}
+	say("", chosen.ID, "of a chosen item")
+	say(link.ID, hidden.ID, "of an item that was withdrawn")
+	say(elsewhere, "", "on another link")
+	say(link.ID, "", "of its holder")
+	h.Write(func(tx *models.Tx) error { return tx.Model(hidden).Update("deleted_at", models.Now()).Error })
+	p, err := models.PublishedProof(h.Store.Read(h.Ctx), h.Order.ID, link.ItemIDs)
+	require.NoError(t, err)
+	comments, err := link.Comments(h.Store.Read(h.Ctx), p)
+	require.NoError(t, err)
+	var said []string
+	for _, c := range comments {
+		said = append(said, c.Text)
+	}
+	require.Equal(t, []string{"of the order", "of a chosen item", "of its holder"}, said)
 }
 
 // unpacked is every name and byte of an archive.

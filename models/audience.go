@@ -67,7 +67,9 @@ func (v WorkOrderView) For(a Audience) WorkOrderView {
 	v.hide(a)
 	v.Tasks = hideTasks(v.Tasks, a)
 	if a == ForClient {
-		v.Assignee, v.AssignedName = nil, ""
+		// How the office works is its own: who does it, where it came from, and what of it is still to be seen to.
+		v.Assignee, v.AssignedName, v.AssignedToAll = nil, "", false
+		v.IntegrationID, v.HasNewItems, v.Invoiced = nil, false, false
 	}
 	return v
 }

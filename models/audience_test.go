@@ -68,7 +68,7 @@ func TestWhatAnAudienceMayNotSeeIsNotThere(t *testing.T) {
 	hidden := map[models.Audience][]string{
 		models.ForOffice: nil,
 		models.ForField:  {"description", "reference"},
-		models.ForClient: {"description", "instructions", "options", "reference", "work_order_info"},
+		models.ForClient: {"description", "instructions", "options", "publish_to", "qa_policy", "reference", "work_order_info"},
 	}
 	for audience, least := range hidden {
 		seen := view.For(audience)
@@ -83,7 +83,7 @@ func TestWhatAnAudienceMayNotSeeIsNotThere(t *testing.T) {
 		}
 		require.Subset(t, empty, least, audience)
 		seen.WorkOrderFields = view.WorkOrderFields
-		require.Equal(t, map[models.Audience][]string{models.ForClient: {"AssignedName", "Assignee"}}[audience], cleared(reflect.ValueOf(seen)), audience)
+		require.Equal(t, map[models.Audience][]string{models.ForClient: {"AssignedName", "AssignedToAll", "Assignee", "HasNewItems", "IntegrationID", "Invoiced"}}[audience], cleared(reflect.ValueOf(seen)), audience)
 	}
 	require.Equal(t, []string{"Instructions", "Options"}, cleared(reflect.ValueOf(view.For(models.ForClient).Tasks[0])))
 	require.NotEmpty(t, view.Tasks[0].Instructions, "the view itself stays as it was")

@@ -237,16 +237,52 @@ func PublishedProof(db *gorm.DB, orderID string, itemIDs []string) (*Proof, erro
 	}
 	if len(itemIDs) > 0 {
 		p.Items = slices.DeleteFunc(p.Items, func(i *Item) bool { return !slices.Contains(itemIDs, i.ID) })
+		p.showOnlyItems()
 	}
 	return p, nil
 }
 
-// PublishedItem is an item that was published with the order in which it lies, of one that is not deleted, and neither deleted nor rejected since;
-// else [NotFound]. It costs the same however many items its order has.
+// PublishedItems narrows a query on items to what is public now: published with the order in which it lies, of one that
+// is not deleted, and neither deleted nor rejected since. What was moved elsewhere is public again once it is published
+// there.
+func PublishedItems(db *gorm.DB) *gorm.DB {
+	return db.Select("items.*").Joins("JOIN work_orders ON work_orders.id = items.work_order_id AND NOT work_orders.hidden").
+		Where("items.deleted_at IS NULL AND items.review <> ?", ReviewRejected).
+		Where("EXISTS (SELECT 1 FROM publication_items JOIN publications ON publications.id = publication_items.publication_id WHERE publication_items.item_id = items.id AND publications.work_order_id = items.work_order_id)")
+}
+
+// PublishedItem is an item that is public now; else [NotFound]. It costs the same however many items its order has.
 func PublishedItem(db *gorm.DB, id string) (*Item, error) {
-	return One[Item](db.Select("items.*").Joins("JOIN work_orders ON work_orders.id = items.work_order_id AND NOT work_orders.hidden").
-		Where("items.id = ? AND items.deleted_at IS NULL AND items.review <> ?", id, ReviewRejected).
-		Where("EXISTS (SELECT 1 FROM publication_items JOIN publications ON publications.id = publication_items.publication_id WHERE publication_items.item_id = items.id AND publications.work_order_id = items.work_order_id)"), "published item")
+	return One[Item](PublishedItems(db).Where("items.id = ?", id), "published item")
+}
+
+// commentsShown is how many comments a link shows at most.
+const commentsShown = 1000
+
+// Comments lists what the link shows of what was said, oldest first: its holders' words and the office's, of the order as
+// a whole or of an item of the proof that the link shows.
+func (l *Link) Comments(db *gorm.DB, shown *Proof) ([]Comment, error) {
+	items := map[string]bool{"": true}
+	for _, i := range shown.Items {
+		items[i.ID] = true
+	}
+	var comments []Comment
+	for after := ""; ; {
+		var some []Comment
+		err := db.Where("work_order_id = ? AND (link_id = ? OR link_id = '') AND id > ?", l.WorkOrderID, l.ID, after).Order("id").Limit(commentsShown).Find(&some).Error
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range some {
+			if items[c.ItemID] {
+				comments = append(comments, c)
+			}
+		}
+		if len(some) < commentsShown || len(comments) >= commentsShown {
+			return comments[:min(len(comments), commentsShown)], nil
+		}
+		after = some[len(some)-1].ID
+	}
 }
 
 // Shows tells whether the link shows an item of its order, when that is published.

@@ -47,6 +47,7 @@ func ProofOf(db *gorm.DB, orderID string, upTo *Publication, audience Audience) 
 		if err := p.publishedWords(db, upTo); err != nil {
 			return nil, err
 		}
+		p.showOnlyItems()
 	}
 	uploaders := make([]string, len(p.Items))
 	for i, item := range p.Items {
@@ -106,4 +107,27 @@ func (p *Proof) publishedWords(db *gorm.DB, upTo *Publication) error {
 		}
 	}
 	return nil
+}
+
+// showOnlyItems leaves of the view what the proof's items show: their tasks, by the names that they were published with, and
+// how many they are. What else the order holds is not for a client.
+func (p *Proof) showOnlyItems() {
+	names := map[string]string{} // task id → the newest of its published names
+	var counts ItemCounts
+	for _, i := range p.Items {
+		counts.add(i.Kind, 1)
+		if i.TaskID != nil {
+			if name := p.TaskName(i); name != "" {
+				names[*i.TaskID] = name
+			}
+		}
+	}
+	tasks := []Task{}
+	for _, t := range p.View.Tasks {
+		if name, shown := names[t.ID]; shown {
+			t.Name = name
+			tasks = append(tasks, t)
+		}
+	}
+	p.View.Tasks, p.View.ItemCounts = tasks, counts
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -110,19 +111,35 @@ type SignedInFrom struct {
 // TableName is the table of networks.
 func (SignedInFrom) TableName() string { return "signed_in_from" }
 
-// PasswordLimits are what a try of a password counts against. kind keeps the doors apart: login, peer, link.
+// PasswordLimits are what a try of a user's password counts against. kind keeps the doors apart: login, peer.
 func (s *Store) PasswordLimits(ctx context.Context, kind, name, address string) ([]Limit, error) {
 	network := Network(address)
 	sum := sha256.Sum256([]byte(UsernameKey(name))) // however long what was typed
 	who := hex.EncodeToString(sum[:16])
-	limits := []Limit{{kind + "/" + network + "/" + who, triesOfBoth, PasswordWindow}, {kind + "/" + network, triesOfNetwork, PasswordWindow}}
 	var known int64
 	err := s.Read(AcrossAccounts(ctx)).Model(&SignedInFrom{}).Joins("JOIN users ON users.id = signed_in_from.user_id AND users.deleted_at IS NULL").
 		Where("users.username_key = ? AND signed_in_from.network = ?", UsernameKey(name), network).Limit(1).Count(&known).Error
-	if err == nil && known == 0 {
+	return passwordLimits(kind, who, network, known > 0), err
+}
+
+// LinkPasswordLimits are what a try of a link's password counts against: the link is the name, and whoever has looked at
+// its page is known there.
+func (s *Store) LinkPasswordLimits(ctx context.Context, l *Link, address string) ([]Limit, error) {
+	var from []string
+	err := s.Read(InAccount(ctx, l.AccountID)).Model(&LinkViewRow{}).Where("link_id = ? AND what = ?", l.ID, "page").
+		Distinct("address").Limit(10_000).Pluck("address", &from).Error
+	network := Network(address)
+	known := slices.ContainsFunc(from, func(a string) bool { return Network(a) == network })
+	return passwordLimits("link", l.ID, network, known), err
+}
+
+// passwordLimits are those of who is tried from a network; known says that it got in from there before.
+func passwordLimits(kind, who, network string, known bool) []Limit {
+	limits := []Limit{{kind + "/" + network + "/" + who, triesOfBoth, PasswordWindow}, {kind + "/" + network, triesOfNetwork, PasswordWindow}}
+	if !known {
 		limits = append(limits, Limit{kind + "-name/" + who, triesOfName, PasswordWindow})
 	}
-	return limits, err
+	return limits
 }
 
 // RememberNetwork notes from where a user signed in.

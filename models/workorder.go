@@ -420,6 +420,18 @@ type ItemCounts struct {
 	SurveyResponses int64 `json:"survey_responses"`
 }
 
+func (c *ItemCounts) add(kind ItemKind, n int64) {
+	c.Total += n
+	switch kind {
+	case Photo:
+		c.Photos += n
+	case CheckIn:
+		c.CheckIns += n
+	case SurveyResponse:
+		c.SurveyResponses += n
+	}
+}
+
 // WorkOrderView is an order as the outside sees it: the API, web-hooks and archives.
 type WorkOrderView struct {
 	ID      string `json:"id"`
@@ -501,15 +513,7 @@ func countItems(db *gorm.DB, orderIDs []string) (map[string]ItemCounts, error) {
 	counts := map[string]ItemCounts{}
 	for _, r := range rows {
 		c := counts[r.WorkOrderID]
-		c.Total += r.N
-		switch ItemKind(r.Kind) {
-		case Photo:
-			c.Photos = r.N
-		case CheckIn:
-			c.CheckIns = r.N
-		case SurveyResponse:
-			c.SurveyResponses = r.N
-		}
+		c.add(ItemKind(r.Kind), r.N)
 		counts[r.WorkOrderID] = c
 	}
 	return counts, nil

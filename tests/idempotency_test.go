@@ -72,3 +72,30 @@ func TestAForgottenKeyMakesSomethingNew(t *testing.T) {
 		}
 	})
 }
+
+// TestARepeatTellsOnlyWhatItsAskerMaySeeNow takes an order away between an answer and its repeat.
+func TestARepeatTellsOnlyWhatItsAskerMaySeeNow(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		crew := office.Colleague("crew")
+		id := office.Order(rig.JSON{"work_order_info": "door code 4711"}).Text("id")
+		order := "/work-orders/" + id
+		assign := func(to *rig.User) {
+			office.Want(200, "POST", order+"/assign", rig.JSON{"assignee": to.Username})
+		}
+		assign(crew)
+		key, sent := uuid.NewString(), uuid.NewString()
+		look := func() rig.Answer { return crew.Do("POST", order+"/view", nil, "Idempotency-Key", key) }
+		checkIn := rig.JSON{"uuid": uuid.NewString(), "latitude": 30.27, "longitude": -97.74, "accuracy": 5}
+		there := crew.Want(201, "POST", order+"/check-ins", checkIn, "Idempotency-Key", sent).Text("id")
+		require.Contains(t, string(look().Body), "door code 4711")
+		require.Contains(t, string(look().Body), "door code 4711")
+
+		assign(office)
+		require.Equal(t, 404, crew.Do("GET", order, nil).Status)
+		taken := look()
+		require.Equal(t, 404, taken.Status, "%s", taken.Body)
+		require.NotContains(t, string(taken.Body), "door code")
+		require.Equal(t, there, crew.Want(201, "POST", order+"/check-ins", checkIn, "Idempotency-Key", sent).Text("id"), "a phone hears that its own is there")
+	})
+}

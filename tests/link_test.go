@@ -120,9 +120,34 @@ func TestCodesOpenOnlyWhatIsPublicNow(t *testing.T) {
 		elsewhere := office.Want(201, "POST", "/work-orders/"+other+"/links", rig.JSON{"allow_downloads": true}).Text("url")
 		office.Want(200, "PATCH", "/photos/"+items[2].Text("id"), rig.JSON{"work_order_id": other})
 		require.Equal(t, 404, nobody.Do("GET", elsewhere+"/items/"+items[2].Text("id")+"/display", nil).Status)
+		third := strings.ToLower(items[2].Text("uuid"))
+		require.Equal(t, 404, opens(third, printed[third]), "where it lies now it is not public")
+		require.Equal(t, 404, nobody.Do("GET", in.URL+"/verify/"+third, nil).Status)
+		office.Want(200, "PATCH", "/photos/"+items[2].Text("id"), rig.JSON{"work_order_id": order})
+		require.Equal(t, 200, opens(third, printed[third]), "it came back")
 
 		office.Want(204, "DELETE", "/work-orders/"+order, nil)
 		require.Equal(t, 404, opens(second, printed[second]), "the order was deleted")
 		require.Equal(t, 404, nobody.Do("GET", in.URL+"/verify/"+second, nil).Status)
+	})
+}
+
+func TestALinkShowsNoCommentsOnItemsThatItDoesNotShow(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		order, items := released(t, office, 2)
+		link := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{"allow_comments": true, "item_ids": []string{items[0].Text("id")}}).Text("url")
+		nobody := &rig.User{T: t, URL: in.URL}
+		state := func() string { return nobody.Want(200, "GET", link+"/state", nil).Text("state") }
+		before := state()
+		say := func(item, text string) {
+			office.Want(201, "POST", "/work-orders/"+order+"/comments", rig.JSON{"item_id": item, "text": text})
+		}
+		say(items[1].Text("id"), "the neighbour owes us")
+		require.NotContains(t, string(nobody.Want(200, "GET", link, nil).Body), "the neighbour owes us")
+		require.Equal(t, before, state(), "nothing that it shows has changed")
+		say(items[0].Text("id"), "this one is done")
+		require.Contains(t, string(nobody.Want(200, "GET", link, nil).Body), "this one is done")
+		require.NotEqual(t, before, state())
 	})
 }
