@@ -236,6 +236,53 @@ func TestAKeyIsClaimedOnce(t *testing.T) {
 	})
 }
 
+// TestALinksPasswordIsNotGuessedFromManyNetworks spends a link's tries over all networks: who looked before still gets in.
+func TestALinksPasswordIsNotGuessedFromManyNetworks(t *testing.T) {
+	both(t, func(t *testing.T, store *models.Store) {
+		account := models.NewID()
+		in := models.InAccount(ctx, account)
+		var link *models.Link
+		require.NoError(t, store.Write(in, func(tx *models.Tx) error {
+			if _, err := tx.NewAccount(account, "Acme"); err != nil {
+				return err
+			}
+			property, err := tx.PropertyAt(account, models.Address{Address1: "1 A St", City: "Austin", State: "TX", Zip: "78701"}, nil, nil)
+			if err != nil {
+				return err
+			}
+			o := &models.WorkOrder{ID: models.NewID(), AccountID: account, PropertyID: property.ID, CreatedAt: models.Now(), UpdatedAt: models.Now(), Lifecycle: models.Lifecycle{State: models.Approved}}
+			o.WorkOrderNumber, o.Address = "W-1", property.Address
+			o.Normalise()
+			lawn := models.TaskFields{Name: "Lawn"}
+			lawn.Normalise()
+			if err := tx.CreateOrder(o, []models.TaskFields{lawn}, &models.HistoryEvent{Type: models.TypeCreated, ToState: models.Approved, Actor: "office"}); err != nil {
+				return err
+			}
+			link = &models.Link{ID: models.NewID(), AccountID: account, WorkOrderID: o.ID, TokenHash: "x", PasswordHash: "y", ItemIDs: []string{}, CreatedAt: models.Now()}
+			return tx.Create(link).Error
+		}))
+		require.NoError(t, store.Looked(ctx, link, "page", "2001:db8:1:2::9", "a browser"))
+		refused := func(address string) bool {
+			limits, err := store.LinkPasswordLimits(ctx, link, address)
+			require.NoError(t, err)
+			wait, err := store.Try(ctx, limits...)
+			require.NoError(t, err)
+			return wait > 0
+		}
+		judged := 0
+		for network := range 15 {
+			for range 10 {
+				if !refused(fmt.Sprintf("198.51.100.%d", network)) {
+					judged++
+				}
+			}
+		}
+		require.Equal(t, 100, judged, "of one link over all networks")
+		require.True(t, refused("203.0.113.1"), "a network from which nobody has looked")
+		require.False(t, refused("2001:db8:1:2::1"), "the network from which somebody has")
+	})
+}
+
 func TestLimitsCountOverReplicas(t *testing.T) {
 	both(t, func(t *testing.T, store *models.Store) {
 		few, many := models.Limit{Key: "few", Most: 10, Window: time.Minute}, models.Limit{Key: "many", Most: 100, Window: time.Minute}

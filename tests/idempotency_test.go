@@ -73,7 +73,7 @@ func TestAForgottenKeyMakesSomethingNew(t *testing.T) {
 	})
 }
 
-// TestARepeatTellsOnlyWhatItsAskerMaySeeNow takes an order away between an answer and its repeat.
+// TestARepeatTellsOnlyWhatItsAskerMaySeeNow takes orders, items and a role away between an answer and its repeat.
 func TestARepeatTellsOnlyWhatItsAskerMaySeeNow(t *testing.T) {
 	each(t, func(t *testing.T, in *rig.Installation) {
 		office := rig.SignUp(t, in.URL)
@@ -97,5 +97,24 @@ func TestARepeatTellsOnlyWhatItsAskerMaySeeNow(t *testing.T) {
 		require.Equal(t, 404, taken.Status, "%s", taken.Body)
 		require.NotContains(t, string(taken.Body), "door code")
 		require.Equal(t, there, crew.Want(201, "POST", order+"/check-ins", checkIn, "Idempotency-Key", sent).Text("id"), "a phone hears that its own is there")
+
+		// The office's answer is not for whoever is of the field now.
+		colleague := office.Colleague("admin")
+		assign(colleague)
+		office.Want(200, "PATCH", order, rig.JSON{"description": "office only"})
+		own := uuid.NewString()
+		require.Contains(t, string(colleague.Want(200, "POST", order+"/view", nil, "Idempotency-Key", own).Body), "office only")
+		office.Want(200, "PATCH", "/users/"+colleague.ID, rig.JSON{"role": "crew"})
+		demoted := rig.SignIn(t, in.URL, colleague.Username, "correct horse")
+		again := demoted.Want(200, "POST", order+"/view", nil, "Idempotency-Key", own)
+		require.Equal(t, "true", again.Header.Get("Idempotent-Replayed"))
+		require.NotContains(t, string(again.Body), "office only")
+
+		made := uuid.NewString()
+		body := rig.NewOrder(nil)
+		first := office.Want(201, "POST", "/work-orders", body, "Idempotency-Key", made).Text("id")
+		require.Equal(t, first, office.Want(201, "POST", "/work-orders", body, "Idempotency-Key", made).Text("id"))
+		office.Want(204, "DELETE", "/work-orders/"+first, nil)
+		office.Want(404, "POST", "/work-orders", body, "Idempotency-Key", made)
 	})
 }
