@@ -10,8 +10,6 @@ import (
 	"reflect"
 	"time"
 
-	jsonpatch "github.com/evanphx/json-patch/v5"
-
 	"fieldproof/intake"
 	"fieldproof/media"
 	"fieldproof/models"
@@ -169,9 +167,9 @@ func merge[T any](fields *T, patch mergePatch) error {
 	if err != nil {
 		return err
 	}
-	merged, err := jsonpatch.MergePatch(have, patch)
+	merged, err := models.MergeJSON(have, patch)
 	if err != nil {
-		return &models.Error{Kind: models.Malformed, Message: "The body is not a JSON object: " + err.Error() + "."}
+		return err
 	}
 	var result T
 	if err := decode(merged, &result); err != nil {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/http"
 
-	jsonpatch "github.com/evanphx/json-patch/v5"
-
 	"fieldproof/intake"
 	"fieldproof/models"
 )
@@ -101,8 +99,8 @@ func (s *Server) patchSurvey(c *call, patch mergePatch) (models.SurveyView, erro
 		return models.SurveyView{}, err
 	}
 	if change := templateIn(json.RawMessage(patch)); len(change) > 0 {
-		if template, err = jsonpatch.MergePatch(template, change); err != nil {
-			return models.SurveyView{}, &models.Error{Kind: models.Malformed, Message: "The body is not a JSON object: " + err.Error() + "."}
+		if template, err = models.MergeJSON(template, change); err != nil {
+			return models.SurveyView{}, err
 		}
 	}
 	sv, err = s.Intake.EditSurvey(c.ctx(), c.member, sv, template)

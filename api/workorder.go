@@ -307,6 +307,10 @@ func (s *Server) patchOrder(c *call, patch mergePatch) (Order, error) {
 		if err != nil {
 			return Order{}, err
 		}
+		var blank models.WorkOrderFields // what fits no order is refused before the write begins
+		if err := merge(&blank, text); err != nil {
+			return Order{}, err
+		}
 		edit.Fields = func(f *models.WorkOrderFields) error { return merge(f, text) }
 	}
 	for i, raw := range tasks {
@@ -335,6 +339,9 @@ func patchTask(raw json.RawMessage) (intake.TaskEdit, error) {
 	}}, nil
 }
 
+// mostTaskEdits is enough to replace all the tasks of the largest order.
+const mostTaskEdits = 1000
+
 // splitPatch takes the tasks out of a patch: they are merged by id, not replaced.
 func splitPatch(patch mergePatch) (rest map[string]json.RawMessage, tasks []json.RawMessage, err error) {
 	names, err := members(patch)
@@ -359,6 +366,9 @@ func splitPatch(patch mergePatch) (rest map[string]json.RawMessage, tasks []json
 	if raw, there := rest["tasks"]; there {
 		if err := json.Unmarshal(raw, &tasks); err != nil {
 			return nil, nil, models.InvalidField("tasks", "Want a list of tasks.")
+		}
+		if len(tasks) > mostTaskEdits {
+			return nil, nil, models.InvalidField("tasks", "A request edits at most %d tasks: send it as several.", mostTaskEdits)
 		}
 		delete(rest, "tasks")
 	}

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	jsonpatch "github.com/evanphx/json-patch/v5"
-
 	"fieldproof/models"
 )
 
@@ -48,7 +46,7 @@ func (in *Intake) DuplicateSurvey(ctx context.Context, by *models.Member, sv *mo
 		if err != nil {
 			return nil, err
 		}
-		text, err := jsonpatch.MergePatch(template, meta)
+		text, err := models.MergeJSON(template, meta)
 		if err != nil {
 			return nil, err
 		}

@@ -78,6 +78,8 @@ func (a *Account) Check() error {
 	if !slices.Contains(ReportLayouts, a.ReportLayout) {
 		p.Add("report_layout", "Choose 2, 4, 6 or 12 photos a page.")
 	}
+	checkObject(&p, "branding", a.Branding)
+	checkObject(&p, "defaults", a.Defaults)
 	return p.Err()
 }
 

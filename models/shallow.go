@@ -1,16 +1,34 @@
 package models
 
+import (
+	"strconv"
+	"strings"
+)
+
 // What a JSON text may hold before it is decoded: no input of ours is deeper or larger, and decoding what is takes memory
 // and time out of proportion.
 const (
-	maxJSONDepth = 64
-	maxJSONNodes = 400_000
+	maxJSONDepth   = 64
+	maxJSONNodes   = 400_000
+	maxJSONMembers = 100_000
+	// maxObjectMembers is how many members one object may have: answers come as an object of question → answer.
+	maxObjectMembers = maxQuestions
 )
 
-// CheckJSON refuses a text whose nesting or number of values no input has. It does not tell whether the text is JSON. A
-// [Malformed] error.
+// level is an object or a list around a place of a JSON text.
+type level struct {
+	list     bool
+	elements int // before the place
+	members  int
+	name     []byte // of the newest member
+}
+
+// CheckJSON refuses a text whose nesting, number of values or number of members no input has. It does not tell whether the
+// text is JSON. A [Malformed] error, or an [Invalid] one that names the object that has too many members.
 func CheckJSON(text []byte) error {
-	depth, nodes, quoted := 0, 0, false
+	var levels [maxJSONDepth + 1]level
+	depth, nodes, members, quote, quoted := 0, 0, 0, 0, false
+	var newest []byte // text in quotes
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		if quoted {
@@ -18,29 +36,61 @@ func CheckJSON(text []byte) error {
 			case '\\':
 				i++
 			case '"':
-				quoted = false
+				newest, quoted = text[quote+1:i], false
 			}
 			continue
 		}
 		switch c {
 		case '"':
-			quoted = true
+			quote, quoted = i, true
 		case '{', '[':
-			depth++
+			if depth++; depth > maxJSONDepth {
+				return Errorf(Malformed, "The JSON is nested more than %d deep.", maxJSONDepth)
+			}
 			nodes++
+			levels[depth] = level{list: c == '['}
 		case '}', ']':
-			depth--
-		case ',', ':':
+			depth = max(depth-1, 0) // below it the text is no JSON
+		case ',':
 			nodes++
-		}
-		if depth > maxJSONDepth {
-			return Errorf(Malformed, "The JSON is nested more than %d deep.", maxJSONDepth)
+			levels[depth].elements++
+		case ':':
+			nodes, members = nodes+1, members+1
+			if depth == 0 {
+				continue // no JSON
+			}
+			levels[depth].name = newest
+			if levels[depth].members++; levels[depth].members > maxObjectMembers {
+				return InvalidField(pathOf(levels[1:depth]), "An object has at most %d members.", maxObjectMembers)
+			}
 		}
 		if nodes > maxJSONNodes {
 			return Errorf(Malformed, "The JSON holds more than %d values.", maxJSONNodes)
 		}
+		if members > maxJSONMembers {
+			return Errorf(Malformed, "The objects of the JSON have more than %d members.", maxJSONMembers)
+		}
 	}
 	return nil
+}
+
+// pathOf names a place such as tasks[0].options; "" when a name on the way is too long to be told.
+func pathOf(levels []level) string {
+	var path strings.Builder
+	for _, l := range levels {
+		switch {
+		case l.list:
+			path.WriteString("[" + strconv.Itoa(l.elements) + "]")
+		case len(l.name) > 100:
+			return ""
+		default:
+			if path.Len() > 0 {
+				path.WriteByte('.')
+			}
+			path.WriteString(strings.ToValidUTF8(string(l.name), "\uFFFD"))
+		}
+	}
+	return path.String()
 }
 
 // Objects counts those of a JSON text, each of which takes memory out of proportion to its length once it is decoded.

@@ -156,7 +156,10 @@ func (f *WorkOrderFields) Check(p *Problems) {
 		}
 	}
 	checkPublishing(p, f.PublishTo, f.QAPolicy)
-	checkOptions(p, f.Options)
+	checkObject(p, "options", f.Options)
+	if len(f.Attributes) > mostMembers {
+		p.Add("attributes", "At most %d attributes.", mostMembers)
+	}
 	for key, value := range f.Attributes {
 		if len(key) > 100 || len(value) > 20_000 {
 			p.Add("attributes."+key, "An attribute has a name of at most 100 characters and a value of at most 20000.")
@@ -193,9 +196,16 @@ func checkText(p *Problems, name, text string) {
 	}
 }
 
-func checkOptions(p *Problems, options map[string]any) {
-	if text, err := json.Marshal(options); err != nil || len(text) > longestText {
-		p.Add("options", "At most %d characters of JSON.", longestText)
+// mostMembers is how many options, attributes and the like people may set on one thing.
+const mostMembers = 1000
+
+func checkObject[V any](p *Problems, name string, object map[string]V) {
+	if len(object) > mostMembers {
+		p.Add(name, "At most %d members.", mostMembers)
+		return
+	}
+	if text, err := json.Marshal(object); err != nil || len(text) > longestText {
+		p.Add(name, "At most %d characters of JSON.", longestText)
 	}
 }
 
@@ -267,6 +277,9 @@ func (f *TaskFields) Normalise() {
 	}
 }
 
+// mostEvidence is how many evidence types a task may ask for.
+const mostEvidence = 100
+
 // Check notes what is wrong with the task; prefix stands before the names of its fields.
 func (f *TaskFields) Check(p *Problems, prefix string) {
 	if f.Name == "" || len(f.Name) > 200 {
@@ -275,6 +288,10 @@ func (f *TaskFields) Check(p *Problems, prefix string) {
 	if f.Kind != PhotoTask && f.Kind != SurveyTask {
 		p.Add(prefix+"kind", "Choose photo or survey.")
 	}
+	if len(f.RequiredPhotos) > mostEvidence {
+		p.Add(prefix+"required_photos", "At most %d evidence types.", mostEvidence)
+	}
+	checkObject(p, prefix+"options", f.Options)
 	for evidence, n := range f.RequiredPhotos {
 		if evidence == "" || n < 0 || n > 1000 {
 			p.Add(prefix+"required_photos", "Give each evidence type a count from 0 to 1000.")

@@ -115,7 +115,7 @@ func (f *WorkTypeFields) Check() error {
 	if len(f.Matches) > 1000 {
 		p.Add("matches", "At most 1000.")
 	}
-	checkOptions(&p, f.Options)
+	checkObject(&p, "options", f.Options)
 	return p.Err()
 }
 

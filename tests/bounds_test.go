@@ -128,6 +128,9 @@ func attacksOn(t *testing.T, in *rig.Installation, office *rig.User, id string) 
 		"a deep merge patch": func() int {
 			return office.Do("PATCH", "/work-orders/"+id, []byte(nested(`{"options":`, `}`, 5000))).Status
 		},
+		"a merge patch of many members": func() int {
+			return office.WantField(422, "attributes", "PATCH", "/work-orders/"+id, []byte(`{"attributes":{"a":"v"`+strings.Repeat(`,"b":"v"`, 150_000)+`}}`)).Status
+		},
 		"a nested survey": func() int { return office.Do("POST", "/surveys", []byte(nested(`{"questions":[`, `]}`, 9000))).Status },
 		"a body without end": func() int {
 			return post("/integration/v2/validate", "application/x-www-form-urlencoded", io.LimitReader(endless('a'), 1<<30))

@@ -1,0 +1,126 @@
+package models_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fieldproof/models"
+)
+
+// TestAMergePatchIsThatOfTheRFC takes the cases of RFC 7396, appendix A, that are about objects; members keep their order.
+func TestAMergePatchIsThatOfTheRFC(t *testing.T) {
+	for _, c := range [][3]string{
+		{`{"a":"b"}`, `{"a":"c"}`, `{"a":"c"}`},
+		{`{"a":"b"}`, `{"b":"c"}`, `{"a":"b","b":"c"}`},
+		{`{"a":"b"}`, `{"a":null}`, `{}`},
+		{`{"a":"b","b":"c"}`, `{"a":null}`, `{"b":"c"}`},
+		{`{"a":["b"]}`, `{"a":"c"}`, `{"a":"c"}`},
+		{`{"a":"c"}`, `{"a":["b"]}`, `{"a":["b"]}`},
+		{`{"a":{"b":"c"}}`, `{"a":{"b":"d","c":null}}`, `{"a":{"b":"d"}}`},
+		{`{"a":[{"b":"c"}]}`, `{"a":[1]}`, `{"a":[1]}`},
+		{`{"e":null}`, `{"a":1}`, `{"e":null,"a":1}`},
+		{`[1,2]`, `{"a":"b","c":null}`, `{"a":"b"}`},
+		{`{}`, `{"a":{"bb":{"ccc":null}}}`, `{"a":{"bb":{}}}`},
+		{`{"z":1, "y" : {"x":"\u00e9<", "w":1.50} ,"a":[ 1, {"n":null} ]}`, ` {"y":{"w":1e400,"v":true},"Z":"\"z","z":2,"z":3} `, `{"z":3,"y":{"x":"\u00e9<","w":1e400,"v":true},"a":[ 1, {"n":null} ],"Z":"\"z"}`},
+	} {
+		got, err := models.MergeJSON([]byte(c[0]), []byte(c[1]))
+		require.NoError(t, err, c)
+		require.Equal(t, c[2], string(got), c)
+	}
+	for _, patch := range []string{"", "null", `["c"]`, `"bar"`, "5", `{"a"}`, `{"a":1`, `{} {}`, `{"a":1 "b":2}`, `{1:2}`} {
+		_, err := models.MergeJSON([]byte(`{"a":"b"}`), []byte(patch))
+		require.Equal(t, models.Malformed, models.KindOf(err), patch)
+	}
+}
+
+func objectOf(members int, value string) string {
+	var b strings.Builder
+	for n := range members {
+		fmt.Fprintf(&b, `,"k%06d":%s`, n, value)
+	}
+	return "{" + b.String()[1:] + "}"
+}
+
+// TestMergingCostsByLength merges twice the members for about twice the memory, and far more of them than any body has in
+// a moment: what is quadratic in them lasts minutes.
+func TestMergingCostsByLength(t *testing.T) {
+	spent := func(members int, have, change string) float64 {
+		text, patch := []byte(objectOf(members, have)), []byte(objectOf(members, change))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := models.MergeJSON(text, patch)
+		runtime.ReadMemStats(&after)
+		require.NoError(t, err)
+		return float64(after.TotalAlloc - before.TotalAlloc)
+	}
+	for _, c := range [][2]string{{`"v"`, `"w"`}, {`"v"`, "null"}, {`{"a":1}`, `{"a":null}`}, {"null", `{"b":[{}]}`}} {
+		require.LessOrEqual(t, spent(8000, c[0], c[1]), 2.5*spent(4000, c[0], c[1]), c)
+		large := objectOf(150_000, c[1])
+		done := withinBudget(t, 4*len(large))
+		_, err := models.MergeJSON([]byte(objectOf(150_000, c[0])), []byte(large))
+		require.NoError(t, err)
+		_, err = models.MergeJSON([]byte("{}"), []byte(large))
+		require.NoError(t, err)
+		done()
+	}
+	nested := strings.Repeat(`{"a":`, 64) + `"` + strings.Repeat("x", 1<<20) + `"` + strings.Repeat("}", 64)
+	done := withinBudget(t, 0)
+	_, err := models.MergeJSON([]byte("{}"), []byte(nested))
+	require.NoError(t, err)
+	done()
+}
+
+func TestAnObjectOfTooManyMembersIsNamed(t *testing.T) {
+	require.NoError(t, models.CheckJSON([]byte(objectOf(2000, "1"))))
+	for text, field := range map[string]string{
+		objectOf(2001, "1"): "",
+		`{"reference":"a:b","attributes":` + objectOf(2001, `"v"`):    "attributes",
+		`{"options":{"a":{},"b":[{},` + objectOf(2001, `{"a":null}`):  "options.b[1]",
+		`{"tasks":[{"name":"a"},{"options":` + objectOf(2001, "null"): "tasks[1].options",
+		`{"` + strings.Repeat("x", 101) + `":` + objectOf(2001, "1"):  "",
+		`{"a":[{"a":1},{"b":1}],"b\"":` + objectOf(2001, `"a\":"`):    `b\"`,
+	} {
+		err := models.CheckJSON([]byte(text))
+		var invalid *models.Error
+		require.ErrorAs(t, err, &invalid, field)
+		require.Equal(t, models.Invalid, invalid.Kind)
+		require.Equal(t, field, invalid.Fields[0].Field)
+	}
+	list := "[" + strings.Repeat(objectOf(1000, "1")+",", 100)
+	require.NoError(t, models.CheckJSON([]byte(list)))
+	require.Equal(t, models.Malformed, models.KindOf(models.CheckJSON([]byte(list+`{"a":1}`))), "all objects together have a bound too")
+	for _, text := range []string{"]", "}}}}:::", strings.Repeat("}", 100) + strings.Repeat(":", 3000), `"`, `\`, ":,:"} {
+		require.NoError(t, models.CheckJSON([]byte(text)), "another looks whether it is JSON")
+	}
+}
+
+func TestWhatPeopleSetHasABoundOfMembers(t *testing.T) {
+	problemsOf := func(fields *models.WorkOrderFields, task *models.TaskFields) []string {
+		var problems models.Problems
+		fields.Normalise()
+		fields.Check(&problems)
+		task.Normalise()
+		task.Check(&problems, "tasks[0].")
+		var names []string
+		for _, p := range problems {
+			names = append(names, p.Field)
+		}
+		return names
+	}
+	order, task := &models.WorkOrderFields{Priority: models.PriorityNormal}, &models.TaskFields{Name: "Lawn"}
+	without := problemsOf(order, task)
+	require.NoError(t, json.Unmarshal([]byte(objectOf(1001, `"v"`)), &order.Attributes))
+	require.NoError(t, json.Unmarshal([]byte(objectOf(1001, `"v"`)), &order.Options))
+	require.NoError(t, json.Unmarshal([]byte(objectOf(1001, `"v"`)), &task.Options))
+	require.NoError(t, json.Unmarshal([]byte(objectOf(101, "1")), &task.RequiredPhotos))
+	require.ElementsMatch(t, append(without, "attributes", "options", "tasks[0].options", "tasks[0].required_photos"), problemsOf(order, task))
+	account := &models.Account{Name: "A", Zone: "UTC", QAPolicy: models.OfficeReview, CertificationRadius: 250, ReportLayout: 6}
+	require.NoError(t, account.Check())
+	require.NoError(t, json.Unmarshal([]byte(objectOf(1001, `"v"`)), &account.Branding))
+	require.Equal(t, models.Invalid, models.KindOf(account.Check()))
+}
