@@ -45,7 +45,7 @@ func (s *Server) integrationRoutes() []route {
 			if err != nil {
 				return models.IntegrationView{}, err
 			}
-			return c.showIntegration(i, "")
+			return c.showIntegration(i)
 		}),
 		patch[IntegrationFields]("/integrations/:id", manage, "Change an integration", s.patchIntegration),
 		remove("/integrations/:id", manage, "Delete an integration: its push key ends, its orders stay", s.deleteIntegration),
@@ -60,9 +60,9 @@ func (c *call) integration() (*models.Integration, error) {
 	return models.One[models.Integration](c.server.Store.Read(c.ctx()).Where("id = ? AND deleted_at IS NULL", c.Param("id")), "integration")
 }
 
-func (c *call) showIntegration(i *models.Integration, pushURL string) (models.IntegrationView, error) {
+func (c *call) showIntegration(i *models.Integration) (models.IntegrationView, error) {
 	secrets, err := c.server.Intake.IntegrationSecrets(i)
-	return i.View(secrets, pushURL), err
+	return i.View(secrets, ""), err
 }
 
 // showKey shows an integration with its push key.
@@ -85,7 +85,7 @@ func (s *Server) listIntegrations(c *call) (list[models.IntegrationView], error)
 		return list[models.IntegrationView]{}, err
 	}
 	return pageByID(rows, limit, at, func(i *models.Integration) string { return i.ID }, func(i *models.Integration) models.IntegrationView {
-		view, failed := c.showIntegration(i, "")
+		view, failed := c.showIntegration(i)
 		if failed != nil {
 			err = failed
 		}
@@ -175,7 +175,7 @@ func (s *Server) patchIntegration(c *call, patch mergePatch) (models.Integration
 	if err != nil {
 		return models.IntegrationView{}, err
 	}
-	return c.showIntegration(i, "")
+	return c.showIntegration(i)
 }
 
 func (c *call) mergeIntegration(i *models.Integration, patch mergePatch) error {
@@ -250,7 +250,7 @@ func (s *Server) refreshIntegration(c *call, in Refresh) (models.IntegrationView
 		return models.IntegrationView{}, err
 	}
 	c.Header("Location", "/api/v1/integrations/"+i.ID)
-	return c.showIntegration(i, "")
+	return c.showIntegration(i)
 }
 
 func (s *Server) testIntegration(c *call, _ nothing) (TestResult, error) {

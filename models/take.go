@@ -11,11 +11,11 @@ import (
 )
 
 // Take puts what an incoming order says into the fields of these owners, and returns the names of those that changed.
-func (o *WorkOrderFields) Take(in *Incoming, owners ...Owner) []string {
+func (f *WorkOrderFields) Take(in *Incoming, owners ...Owner) []string {
 	var changed []string
-	for _, f := range Fields {
-		if f.Kept() && in.says(f) && slices.Contains(owners, f.Owner) && f.take(o, in) {
-			changed = append(changed, f.Name)
+	for _, field := range Fields {
+		if field.Kept() && in.says(field) && slices.Contains(owners, field.Owner) && field.take(f, in) {
+			changed = append(changed, field.Name)
 		}
 	}
 	slices.Sort(changed)

@@ -252,9 +252,7 @@ func (c *Clients) item(ctx context.Context, p *integrations.Peer, proof *models.
 	out := wire.ItemOut{Proof: proof, Item: item, Number: number, PublicationID: publication, FileName: item.UUID + item.Extension()}
 	var file *integrations.Upload
 	if item.BlobKey != "" {
-		if file, err = c.original(item); err != nil {
-			return "", "", err
-		}
+		file = c.original(item)
 		file.Name = out.FileName
 	}
 	said, err = p.Tell(ctx, "uploadPictures", file, wire.ItemMembers(out)...)
@@ -273,7 +271,7 @@ func (c *Clients) item(ctx context.Context, p *integrations.Peer, proof *models.
 }
 
 // original is an item's file as it was taken; its bytes are read while they are sent.
-func (c *Clients) original(item *models.Item) (*integrations.Upload, error) {
+func (c *Clients) original(item *models.Item) *integrations.Upload {
 	upload := &integrations.Upload{ContentType: item.ContentType, Size: item.Size}
 	upload.Open = func(ctx context.Context) (io.ReadCloser, error) {
 		reader, err := c.Blobs.Get(ctx, item.BlobKey)
@@ -285,7 +283,7 @@ func (c *Clients) original(item *models.Item) (*integrations.Upload, error) {
 		}
 		return reader, nil
 	}
-	return upload, nil
+	return upload
 }
 
 func (c *Clients) rendition(ctx context.Context, item *models.Item) (*integrations.Upload, error) {

@@ -21,14 +21,12 @@ import (
 	"github.com/pb33f/libopenapi-validator/config"
 	"github.com/pb33f/libopenapi-validator/content"
 	validation "github.com/pb33f/libopenapi-validator/errors"
-	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 )
 
 // contract is the OpenAPI document that the product itself serves, held against everything that tests exchange with it.
 type contract struct {
 	mu        sync.Mutex
 	validator validator.Validator
-	model     *v3.Document
 	broken    []string // outside of any test
 }
 
@@ -70,11 +68,11 @@ func (c *checked) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil || !slices.ContainsFunc(documented, func(p string) bool { return strings.HasPrefix(r.URL.Path, p) }) {
 		return response, err
 	}
-	document, model := agreed.document(c.RoundTripper, r)
+	document := agreed.document(c.RoundTripper, r)
 	if document == nil {
 		return response, nil
 	}
-	for _, wrong := range check(document, model, r, response) {
+	for _, wrong := range check(document, r, response) {
 		agreed.breaks(r, fmt.Sprintf("%s %s, answered %d: %s", r.Method, r.URL.Path, response.StatusCode, wrong))
 	}
 	return response, nil
@@ -91,55 +89,55 @@ func (c *contract) breaks(r *http.Request, what string) {
 }
 
 // document reads the document of whoever answered, once for all: every installation of a run is the same product.
-func (c *contract) document(transport http.RoundTripper, r *http.Request) (validator.Validator, *v3.Document) {
+func (c *contract) document(transport http.RoundTripper, r *http.Request) validator.Validator {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.validator != nil {
-		return c.validator, c.model
+		return c.validator
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL.Scheme+"://"+r.URL.Host+"/api/openapi.json", nil)
 	if err != nil {
-		return nil, nil
+		return nil
 	}
 	answer, err := transport.RoundTrip(ask)
 	if err != nil {
-		return nil, nil // another exchange asks again
+		return nil // another exchange asks again
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
 	if err != nil || answer.StatusCode != http.StatusOK {
-		return nil, nil
+		return nil
 	}
-	if c.validator, c.model, err = validatorOf(text); err != nil {
+	if c.validator, err = validatorOf(text); err != nil {
 		c.broken = append(c.broken, "the OpenAPI document can't be read: "+err.Error())
-		return nil, nil
+		return nil
 	}
-	return c.validator, c.model
+	return c.validator
 }
 
 // validatorOf makes a validator of a document in which every shape is closed and every status must be named.
-func validatorOf(text []byte) (validator.Validator, *v3.Document, error) {
+func validatorOf(text []byte) (validator.Validator, error) {
 	var document map[string]any
 	if err := json.Unmarshal(text, &document); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	closed(document)
 	text, err := json.Marshal(document)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	read, err := libopenapi.NewDocument(text)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	model, err := read.BuildV3Model()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	return validator.NewValidatorFromV3Model(&model.Model, config.WithoutSecurityValidation(), config.WithFormatAssertions(), config.WithRejectUndeclaredRequestBody(),
-		config.WithBodyDecoder("multipart/form-data", formDecoder{})), &model.Model, nil
+		config.WithBodyDecoder("multipart/form-data", formDecoder{})), nil
 }
 
 // closed closes objects that name their members and leave open whether there are more, and takes away what stands for
@@ -166,7 +164,7 @@ func closed(v any) {
 }
 
 // check lists what is wrong with an exchange.
-func check(document validator.Validator, model *v3.Document, r *http.Request, response *http.Response) (wrong []string) {
+func check(document validator.Validator, r *http.Request, response *http.Response) (wrong []string) {
 	request, whole := again(r)
 	if response.StatusCode < 300 && whole {
 		_, errs := document.ValidateHttpRequestSync(request)
