@@ -38,7 +38,7 @@ func (s *Server) publishedRoutes() []route {
 	view := with(models.ViewPublications)
 	return []route{
 		get("/published", view, "What was published, oldest first, from a position on", s.listPublished, "after", "limit", "template").named("listPublished"),
-		stream(http.MethodGet, "/published/:id/content", view, "A published item's bytes as they were taken; ranges work", "application/octet-stream", s.publishedContent).ranged(),
+		stream(http.MethodGet, "/published/:id/content", view, "A published item's bytes as they were taken; ranges work", "*/*", s.publishedContent).ranged(),
 	}
 }
 
