@@ -627,7 +627,8 @@ func (r *Report) part(n int64, m *Manifest, released *models.EntryManifest, publ
 			r.problem("Item %s is not the one that was published: entry %d of the chain commits to other bytes.", item.UUID, n)
 		case (leaf.TakenAt == nil) != (item.TakenAt == nil), leaf.TakenAt != nil && !leaf.TakenAt.Equal(item.TakenAt.Time), !leaf.ReceivedAt.Equal(item.ReceivedAt.Time):
 			r.problem("Item %s bears other times than those that were published by entry %d.", item.UUID, n)
-		case leaf.Kind != item.Kind || leaf.Size != item.Size || leaf.Source != item.Source || !samePosition(leaf.Position, models.Position{Latitude: item.Latitude, Longitude: item.Longitude, Accuracy: item.Accuracy}):
+		case leaf.Kind != item.Kind || leaf.Size != item.Size || leaf.Source != item.Source ||
+			!reflect.DeepEqual(leaf.Position, models.Position{Latitude: item.Latitude, Longitude: item.Longitude, Accuracy: item.Accuracy}):
 			r.problem("Item %s bears another kind, size, source or position than entry %d published.", item.UUID, n)
 		case leaf.Task != item.Task || leaf.EvidenceType != item.EvidenceType || leaf.UploadedBy != item.UploadedBy || !reflect.DeepEqual(leaf.Certification, item.Certification):
 			reworded++
@@ -640,8 +641,6 @@ func (r *Report) part(n int64, m *Manifest, released *models.EntryManifest, publ
 		r.note("%d items of publication %d bear another task, type, name or judgement than when they were published: for those this archive's own signature vouches.", reworded, released.Publication.Number)
 	}
 }
-
-func samePosition(a, b models.Position) bool { return reflect.DeepEqual(a, b) }
 
 func (m *Manifest) about(orderID string) bool {
 	if m.WorkOrder != nil {

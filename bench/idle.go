@@ -44,14 +44,11 @@ func idle(dir string) error {
 	}); err != nil {
 		return err
 	}
-	parts, err := in.Parts()
-	if err != nil {
-		return err
-	}
+	parts := in.Parts()
 	if len(parts) != 2 {
 		return fmt.Errorf("the embedded shape has %d processes", len(parts))
 	}
-	if err := restful(parts); err != nil {
+	if err := atRest(parts, 10*time.Second, idleRestTime); err != nil {
 		return err
 	}
 	if err := caught(func() {
@@ -89,10 +86,9 @@ func used(pids []int) ([]int64, error) {
 	return all, nil
 }
 
-// restful waits until none of the processes uses more than a tenth of a core for ten seconds.
-func restful(pids []int) error {
-	const span = 10 * time.Second
-	for until := time.Now().Add(idleRestTime); ; {
+// atRest waits until each of the processes uses less than a fifth of a core for span.
+func atRest(pids []int, span, patience time.Duration) error {
+	for until := time.Now().Add(patience); ; {
 		before, err := used(pids)
 		if err != nil {
 			return err
@@ -104,7 +100,7 @@ func restful(pids []int) error {
 		}
 		calm := true
 		for i := range pids {
-			calm = calm && float64(after[i]-before[i])/span.Seconds() < 10
+			calm = calm && float64(after[i]-before[i])/span.Seconds() < 20
 		}
 		if calm {
 			return nil

@@ -103,7 +103,7 @@ func pushes(dir string) error {
 		if err != nil {
 			return err
 		}
-		if err := settled(in); err != nil { // what the orders do after their first task is not the other's burden
+		if err := atRest([]int{in.ServerPID()}, 500*time.Millisecond, 3*time.Minute); err != nil { // what the orders do after their first task is not the other's burden
 			return err
 		}
 		b, err := bare(pushedOrders / pushRounds)
@@ -117,27 +117,6 @@ func pushes(dir string) error {
 	fmt.Printf("  runs: %.2f\n", ratios)
 	verdict("orders by push against bare starts of the no-op workflow", middle(ratios), true, 0.45)
 	return nil
-}
-
-// settled waits until nothing is left in the outbox and the processes are at rest.
-func settled(in *rig.Installation) error {
-	for until := time.Now().Add(3 * time.Minute); ; {
-		before, err := processTime(in.ServerPID())
-		if err != nil {
-			return err
-		}
-		time.Sleep(500 * time.Millisecond)
-		after, err := processTime(in.ServerPID())
-		if err != nil {
-			return err
-		}
-		if after-before < 10 { // hundredths of a second
-			return nil
-		}
-		if time.Now().After(until) {
-			return errors.New("the orders do not come to rest")
-		}
-	}
 }
 
 // processTime is what a process has used of the processors, in hundredths of a second.

@@ -99,7 +99,7 @@ func TestAnOrderGoesFromCreatedToPublished(t *testing.T) {
 		require.Contains(t, again.Text("detail"), "nothing new")
 		require.Equal(t, "closed", office.Want(200, "POST", "/work-orders/"+id+"/close", nil).Text("state"))
 		if *record {
-			recordHistory(t, in, protocol.WorkOrderID(id), "work-order-"+in.Name)
+			recordHistory(t, in, protocol.WorkOrderID(id), "work-order-told-"+in.Name)
 			recordHistory(t, in, protocol.PublicationID(publications.Text("items", 0, "id")), "publication-"+in.Name)
 			recordHistory(t, in, protocol.WebhookID(destination.Text("id")), "webhook-"+in.Name)
 		}

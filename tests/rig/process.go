@@ -321,10 +321,7 @@ func (i *Installation) ServerPID() int { return i.parts[0].Cmd.Process.Pid }
 
 // signalTree signals a process and all that it started, directly or not.
 func signalTree(pid int, signal syscall.Signal) {
-	_ = syscall.Kill(pid, signal)
-	for _, child := range children(pid) {
-		signalTree(child, signal)
-	}
+	eachBelow(pid, func(pid int) { _ = syscall.Kill(pid, signal) })
 }
 
 func children(pid int) (found []int) {
@@ -341,41 +338,19 @@ func children(pid int) (found []int) {
 }
 
 // Parts are the processes of the installation, each before those that it started.
-func (i *Installation) Parts() (pids []int, err error) {
+func (i *Installation) Parts() (pids []int) {
 	for _, p := range i.parts {
-		below, err := tree(p.Cmd.Process.Pid)
-		if err != nil {
-			return nil, err
-		}
-		pids = append(pids, below...)
+		eachBelow(p.Cmd.Process.Pid, func(pid int) { pids = append(pids, pid) })
 	}
-	return pids, nil
+	return pids
 }
 
-func tree(pid int) ([]int, error) {
-	pids := []int{pid}
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	if err != nil {
-		return nil, err
+// eachBelow visits a process and then all that it started, directly or not. One that ends meanwhile has none.
+func eachBelow(pid int, visit func(pid int)) {
+	visit(pid)
+	for _, child := range children(pid) {
+		eachBelow(child, visit)
 	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		for _, child := range strings.Fields(string(text)) {
-			id, err := strconv.Atoi(child)
-			if err != nil {
-				return nil, err
-			}
-			below, err := tree(id)
-			if err != nil {
-				return nil, err
-			}
-			pids = append(pids, below...)
-		}
-	}
-	return pids, nil
 }
 
 // Freeze stops all processes of the installation and its Temporal where they stand, as a machine does that sleeps.
