@@ -102,6 +102,23 @@ func TestAPartProvesItselfWithoutTheRest(t *testing.T) {
 	require.NotContains(t, string(unpacked(t, archiveOf(t, h, client))), items[0].UUID, "nobody else is")
 }
 
+// TestWhatTheChainSaysOfAnItemIsHeldAgainstTheArchive changes rows behind the publication, as whoever has the database can.
+func TestWhatTheChainSaysOfAnItemIsHeldAgainstTheArchive(t *testing.T) {
+	h := house.New(t)
+	item := h.Photo(h.Order, 1)
+	h.Publish(h.Order)
+	with := func(column string, value any) *archives.Report {
+		h.Write(func(tx *models.Tx) error { return tx.Model(item).Update(column, value).Error })
+		whole, err := models.ProofOf(h.Store.Read(h.Ctx), h.Order.ID, nil, models.ForOffice)
+		require.NoError(t, err)
+		return verified(t, archiveOf(t, h, whole))
+	}
+	r := with("evidence_type", "another")
+	require.Empty(t, r.Problems, "the office may name it anew")
+	require.Contains(t, strings.Join(r.Notes, "\n"), "1 items of publication 1 bear another task, type, name or judgement")
+	require.Contains(t, strings.Join(with("latitude", 12.5).Problems, "\n"), "another kind, size, source or position")
+}
+
 func TestAPublicationKeepsItsWords(t *testing.T) {
 	h := house.New(t)
 	item := h.Photo(h.Order, 1)

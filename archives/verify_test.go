@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -119,6 +120,25 @@ func TestAnEntryIsReadOnceHoweverManyItemsNameIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, report.Problems, "a is named twice: item 4999 has no file of its own.")
 	require.Less(t, r.read, int64(2*len(archive)+1<<20))
+}
+
+func TestAnEntryIsReadNoFurtherThanItsItemIsLarge(t *testing.T) {
+	noise := make([]byte, 16<<20)
+	_, _ = rand.Read(noise) // does not pack
+	archive := signed(t, "", []archives.ManifestItem{{Path: "a", UUID: "u", Kind: models.Photo, SHA256: strings.Repeat("0", 64), Size: 5}}, map[string]string{"a": string(noise)})
+	r := &counted{Reader: bytes.NewReader(archive)}
+	report, err := archives.Verify(r, int64(len(archive)), archives.Held{})
+	require.NoError(t, err)
+	require.NotEmpty(t, report.Problems)
+	require.Less(t, r.read, int64(1<<20))
+}
+
+func TestAnItemIsNamedOnce(t *testing.T) {
+	sum := sha256.Sum256([]byte("photo"))
+	item := archives.ManifestItem{Path: "a", UUID: "u", Kind: models.Photo, SHA256: hex.EncodeToString(sum[:]), Size: 5}
+	again := item
+	again.Path = "b"
+	require.Equal(t, []string{"Item u is named twice."}, problemsOf(t, signed(t, "", []archives.ManifestItem{item, again}, map[string]string{"a": "photo", "b": "photo"})))
 }
 
 func TestAnItemWithBytesHasAFile(t *testing.T) {
