@@ -31,6 +31,7 @@ bin/temporal-dev: $(wildcard cmd/temporal-dev/*.go) cmd/temporal-dev/go.mod
 
 test: bin/fieldproof bin/temporal-dev ## every test, on SQLite and PostgreSQL, with the race detector
 	$(TOOL) gotestsum --format pkgname --hide-summary skipped -- -race -timeout 40m ./...
+	$(TOOL) gotestsum --format pkgname-and-test-fails --hide-summary skipped -- -run '^Fuzz|Little' $(QUICK)  # budgets, which the detector would spend
 
 test-quick: ## what needs no server: some seconds after the first time
 	$(TOOL) gotestsum --format pkgname --hide-summary skipped -- $(QUICK)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/models"
+	"fieldproof/tests/budget"
 	"fieldproof/wire"
 )
 
@@ -71,22 +71,19 @@ func FuzzForms(f *testing.F) {
 		f.Add(seed[0], []byte(seed[1]))
 	}
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		value, err := pushedJSON(contentType, bufio.NewReaderSize(bytes.NewReader(body), 64<<10))
 		came := int64(0)
-		if err == nil {
-			came, _ = io.Copy(io.Discard, value)
-		}
-		if models.CheckJSON(body) == nil {
-			_, _ = wire.Members(body)
-		}
-		runtime.ReadMemStats(&after)
+		spent := budget.Of(func() {
+			value, err := pushedJSON(contentType, bufio.NewReaderSize(bytes.NewReader(body), 64<<10))
+			if err == nil {
+				came, _ = io.Copy(io.Discard, value)
+			}
+			if models.CheckJSON(body) == nil {
+				_, _ = wire.Members(body)
+			}
+		})
 		if came > int64(len(body)) {
 			t.Fatalf("%d bytes became %d", len(body), came)
 		}
-		if spent := after.TotalAlloc - before.TotalAlloc; spent > 8<<20+64*uint64(len(body)) {
-			t.Fatalf("%d bytes took %d", len(body), spent)
-		}
+		spent.Within(t, 8<<20+64*uint64(len(body)))
 	})
 }

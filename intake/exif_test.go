@@ -6,13 +6,13 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/models"
+	"fieldproof/tests/budget"
 )
 
 // block builds EXIF: three directories, each of entries of a tag, a type, a count and a value of any length.
@@ -144,19 +144,12 @@ func FuzzEXIF(f *testing.F) {
 		if len(data) > maxHeader {
 			return
 		}
-		var before, after runtime.MemStats
-		began := time.Now()
-		runtime.ReadMemStats(&before)
 		item := &models.Item{}
-		readEXIF(data).claim(item, time.UTC)
-		at, length := exifOfHEIC(data)
-		runtime.ReadMemStats(&after)
-		if spent := after.TotalAlloc - before.TotalAlloc; spent > 1<<20 {
-			t.Fatalf("%d bytes were allocated for a block of %d", spent, len(data))
-		}
-		if took := time.Since(began); took > 2*time.Second {
-			t.Fatalf("a block of %d bytes took %v", len(data), took)
-		}
+		var at, length int64
+		budget.Of(func() {
+			readEXIF(data).claim(item, time.UTC)
+			at, length = exifOfHEIC(data)
+		}).Within(t, 1<<20)
 		if at < 0 || length < 0 || length > maxEXIF {
 			t.Fatalf("EXIF at %d, %d long", at, length)
 		}

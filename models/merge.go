@@ -8,7 +8,8 @@ import (
 )
 
 // MergeJSON applies a merge patch (RFC 7396) to an object, in time linear in both: members keep their order, new ones come
-// last. A patch that is no JSON object is [Malformed].
+// last. A patch that is no JSON object is [Malformed]. It is our own because evanphx/json-patch, 5.9.11 being its newest,
+// looks for each member among all others: 2 MB of them took minutes of a processor.
 func MergeJSON(text, patch []byte) ([]byte, error) {
 	have, err := readJSON(text)
 	if err != nil {

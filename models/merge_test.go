@@ -3,13 +3,13 @@ package models_test
 import (
 	"encoding/json"
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/models"
+	"fieldproof/tests/budget"
 )
 
 // TestAMergePatchIsThatOfTheRFC takes the cases of RFC 7396, appendix A, that are about objects; members keep their order.
@@ -46,33 +46,27 @@ func objectOf(members int, value string) string {
 	return "{" + b.String()[1:] + "}"
 }
 
-// TestMergingCostsByLength merges twice the members for about twice the memory, and far more of them than any body has in
+// TestMergingTakesLittle merges twice the members for about twice the memory, and far more of them than any body has in
 // a moment: what is quadratic in them lasts minutes.
-func TestMergingCostsByLength(t *testing.T) {
+func TestMergingTakesLittle(t *testing.T) {
+	budget.Alone(t)
+	merging := func(text, patch string) budget.Spent {
+		return budget.Of(func() {
+			_, err := models.MergeJSON([]byte(text), []byte(patch))
+			require.NoError(t, err)
+		})
+	}
 	spent := func(members int, have, change string) float64 {
-		text, patch := []byte(objectOf(members, have)), []byte(objectOf(members, change))
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		_, err := models.MergeJSON(text, patch)
-		runtime.ReadMemStats(&after)
-		require.NoError(t, err)
-		return float64(after.TotalAlloc - before.TotalAlloc)
+		return float64(merging(objectOf(members, have), objectOf(members, change)).Bytes)
 	}
 	for _, c := range [][2]string{{`"v"`, `"w"`}, {`"v"`, "null"}, {`{"a":1}`, `{"a":null}`}, {"null", `{"b":[{}]}`}} {
 		require.LessOrEqual(t, spent(8000, c[0], c[1]), 2.5*spent(4000, c[0], c[1]), c)
 		large := objectOf(150_000, c[1])
-		done := withinBudget(t, 4*len(large))
-		_, err := models.MergeJSON([]byte(objectOf(150_000, c[0])), []byte(large))
-		require.NoError(t, err)
-		_, err = models.MergeJSON([]byte("{}"), []byte(large))
-		require.NoError(t, err)
-		done()
+		merging(objectOf(150_000, c[0]), large).Within(t, 64<<20+800*uint64(len(large)))
+		merging("{}", large).Within(t, 64<<20+800*uint64(len(large)))
 	}
 	nested := strings.Repeat(`{"a":`, 64) + `"` + strings.Repeat("x", 1<<20) + `"` + strings.Repeat("}", 64)
-	done := withinBudget(t, 0)
-	_, err := models.MergeJSON([]byte("{}"), []byte(nested))
-	require.NoError(t, err)
-	done()
+	merging("{}", nested).Within(t, 64<<20)
 }
 
 func TestAnObjectOfTooManyMembersIsNamed(t *testing.T) {

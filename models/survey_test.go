@@ -2,31 +2,14 @@ package models_test
 
 import (
 	"encoding/json"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/models"
+	"fieldproof/tests/budget"
 )
-
-// withinBudget fails when what follows allocates, or lasts, out of proportion to what it reads.
-func withinBudget(t *testing.T, length int) func() {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	began := time.Now()
-	return func() {
-		runtime.ReadMemStats(&after)
-		if spent := after.TotalAlloc - before.TotalAlloc; spent > 64<<20+400*uint64(length) {
-			t.Fatalf("%d bytes took %d", length, spent)
-		}
-		if took := time.Since(began); took > 10*time.Second {
-			t.Fatalf("%d bytes took %v", length, took)
-		}
-	}
-}
 
 func FuzzSurveyTemplate(f *testing.F) {
 	for _, seed := range []string{
@@ -42,19 +25,20 @@ func FuzzSurveyTemplate(f *testing.F) {
 		f.Add([]byte(attack), []byte(`[`+strings.Repeat(`{"id":"a"},`, 20_000)+`{"id":"b"}]`))
 	}
 	f.Fuzz(func(t *testing.T, template, answers []byte) {
-		defer withinBudget(t, len(template)+len(answers))()
-		s, err := models.ParseSurvey(template)
-		if err != nil && models.KindOf(err) == "" {
-			t.Fatalf("no reason for a person: %v", err)
-		}
-		given, wrong := models.ParseAnswers(json.RawMessage(answers))
-		if wrong != nil && models.KindOf(wrong) == "" {
-			t.Fatalf("no reason for a person: %v", wrong)
-		}
-		if err == nil && wrong == nil {
-			_ = s.CheckAnswers(given)
-		}
-		_ = models.CheckInlineSurvey(json.RawMessage(template), "x.")
+		budget.Of(func() {
+			s, err := models.ParseSurvey(template)
+			if err != nil && models.KindOf(err) == "" {
+				t.Fatalf("no reason for a person: %v", err)
+			}
+			given, wrong := models.ParseAnswers(json.RawMessage(answers))
+			if wrong != nil && models.KindOf(wrong) == "" {
+				t.Fatalf("no reason for a person: %v", wrong)
+			}
+			if err == nil && wrong == nil {
+				_ = s.CheckAnswers(given)
+			}
+			_ = models.CheckInlineSurvey(json.RawMessage(template), "x.")
+		}).Within(t, 64<<20+400*uint64(len(template)+len(answers)))
 	})
 }
 

@@ -4,13 +4,13 @@ import (
 	"archive/zip"
 	"bytes"
 	"io"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/models"
+	"fieldproof/tests/budget"
 )
 
 // repeated is a text many times over, of any length, without being held.
@@ -114,9 +114,9 @@ func TestSmallFilesTakeLittle(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			content := bookOf(t, parts)
 			require.Less(t, len(content), 4<<20)
-			_, allocated, err := reading(t, content)
+			_, spent, err := reading(t, content)
 			require.Equal(t, models.Invalid, models.KindOf(err), "%v", err)
-			require.Less(t, allocated, int64(256<<20))
+			spent.Within(t, 256<<20)
 		})
 	}
 	quotes := map[string]string{
@@ -128,23 +128,19 @@ func TestSmallFilesTakeLittle(t *testing.T) {
 	}
 	for name, text := range quotes {
 		t.Run(name, func(t *testing.T) {
-			_, allocated, err := reading(t, []byte(text))
+			_, spent, err := reading(t, []byte(text))
 			if err != nil {
 				require.Equal(t, models.Invalid, models.KindOf(err), "%v", err)
 			}
-			require.Less(t, allocated, int64(2<<30))
+			spent.Within(t, 2<<30)
 		})
 	}
 }
 
-// reading reads a file and tells the bytes that were allocated in all, many of them one after another.
-func reading(t *testing.T, content []byte) ([]models.Incoming, int64, error) {
+func reading(t *testing.T, content []byte) (orders []models.Incoming, spent budget.Spent, err error) {
 	file := written(t, content)
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	orders, err := rowsOf(file)
-	runtime.ReadMemStats(&after)
-	return orders, int64(after.TotalAlloc - before.TotalAlloc), err
+	spent = budget.Of(func() { orders, err = rowsOf(file) })
+	return orders, spent, err
 }
 
 // TestAnXLSXAsOthersWriteThemIsRead holds the budget to files as they are: text in runs, marks in attributes, comments.

@@ -3,7 +3,6 @@ package wire_test
 import (
 	"bytes"
 	"encoding/json"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -12,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/models"
+	"fieldproof/tests/budget"
 	"fieldproof/wire"
 )
 
@@ -99,43 +99,38 @@ func FuzzPush(f *testing.F) {
 		f.Add([]byte(attack))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var before, after runtime.MemStats
 		orders := uint64(0) // one after another, none of them held
-		runtime.ReadMemStats(&before)
-		defer func() {
-			runtime.ReadMemStats(&after)
-			if spent := after.TotalAlloc - before.TotalAlloc; spent > 64<<20+400*uint64(len(body))+orders*(16<<10) {
-				t.Fatalf("%d bytes, %d times an order, took %d", len(body), orders, spent)
-			}
-		}()
-		for _, lax := range []bool{false, true} {
-			line := int64(0)
-			_, _ = wire.EachOrder(bytes.NewReader(body), lax, func(raw json.RawMessage) error {
-				line++
-				orders++
-				in := wire.DecodeOrder(raw, line, chicago)
-				prints := in.Fingerprint()
-				again := wire.DecodeOrder(raw, line, chicago)
-				if len(prints) != len(again.Fingerprint()) {
-					t.Fatalf("the same order reads differently: %s", raw)
-				}
-				if strings.ContainsRune(in.Number, 0) {
-					t.Fatalf("a number with NUL: %q", in.Number)
-				}
-				o := models.WorkOrderFields{}
-				o.Take(&in, models.OfAnyone, models.OfIntegration, models.Shared)
-				o.Normalise()
-				var p models.Problems
-				o.Check(&p)
-				for i := range in.Tasks {
-					fields := in.Tasks[i].Fields()
-					fields.Normalise()
-					if len(fields.Survey) > 0 {
-						_ = models.CheckInlineSurvey(fields.Survey, "")
+		spent := budget.Of(func() {
+			for _, lax := range []bool{false, true} {
+				line := int64(0)
+				_, _ = wire.EachOrder(bytes.NewReader(body), lax, func(raw json.RawMessage) error {
+					line++
+					orders++
+					in := wire.DecodeOrder(raw, line, chicago)
+					prints := in.Fingerprint()
+					again := wire.DecodeOrder(raw, line, chicago)
+					if len(prints) != len(again.Fingerprint()) {
+						t.Fatalf("the same order reads differently: %s", raw)
 					}
-				}
-				return nil
-			})
-		}
+					if strings.ContainsRune(in.Number, 0) {
+						t.Fatalf("a number with NUL: %q", in.Number)
+					}
+					o := models.WorkOrderFields{}
+					o.Take(&in, models.OfAnyone, models.OfIntegration, models.Shared)
+					o.Normalise()
+					var p models.Problems
+					o.Check(&p)
+					for i := range in.Tasks {
+						fields := in.Tasks[i].Fields()
+						fields.Normalise()
+						if len(fields.Survey) > 0 {
+							_ = models.CheckInlineSurvey(fields.Survey, "")
+						}
+					}
+					return nil
+				})
+			}
+		})
+		spent.Within(t, 64<<20+400*uint64(len(body))+orders*(16<<10))
 	})
 }
