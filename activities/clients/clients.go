@@ -15,10 +15,10 @@ import (
 	"time"
 
 	"fieldproof/activities/attempts"
-	"fieldproof/activities/integrations"
 	"fieldproof/guard"
 	"fieldproof/media"
 	"fieldproof/models"
+	"fieldproof/peers"
 	"fieldproof/storage"
 	"fieldproof/wire"
 	"fieldproof/workflows/protocol"
@@ -115,7 +115,7 @@ func (c *Clients) try(ctx context.Context, destinationID string, m *models.Clien
 	o, err := attempts.Do(ctx, func(ctx context.Context) (o attempts.Outcome) {
 		o.Request = m.Kind + " " + m.ItemID
 		o.Answer, o.Note, o.Err = c.send(ctx, d, m)
-		var refused *integrations.Refused
+		var refused *peers.Refused
 		if errors.As(o.Err, &refused) {
 			o.Status = refused.Status
 			o.Refused = refused.Status != http.StatusTooManyRequests && refused.Status < http.StatusInternalServerError
@@ -147,13 +147,13 @@ func (c *Clients) try(ctx context.Context, destinationID string, m *models.Clien
 }
 
 // peer is the client's system: the destination's own address, or that of its integration.
-func (c *Clients) peer(ctx context.Context, d *models.Destination) (*integrations.Peer, error) {
+func (c *Clients) peer(ctx context.Context, d *models.Destination) (*peers.Peer, error) {
 	var secrets models.DestinationSecrets
 	if err := c.Sealer.Open("destination/"+d.ID, d.Secrets, &secrets); err != nil {
 		return nil, err
 	}
 	if d.Settings.URL != "" {
-		return integrations.PeerAt(d.Settings.URL, d.Settings.Extension, d.Settings.Username, secrets.Password, secrets.Token, c.client), nil
+		return peers.At(d.Settings.URL, d.Settings.Extension, d.Settings.Username, secrets.Password, secrets.Token, c.client), nil
 	}
 	i, err := models.One[models.Integration](c.Store.Read(ctx).Where("id = ? AND deleted_at IS NULL", d.IntegrationID), "integration")
 	if models.KindOf(err) == models.NotFound {
@@ -166,7 +166,7 @@ func (c *Clients) peer(ctx context.Context, d *models.Destination) (*integration
 	if err := c.Sealer.Open("integration/"+i.ID, i.Secrets, &own); err != nil {
 		return nil, err
 	}
-	return integrations.PeerOf(i, own, c.PublicURL, c.client), nil
+	return peers.Of(i, own, c.PublicURL, c.client), nil
 }
 
 // Test asks the client's system whether it takes the credentials.
@@ -226,7 +226,7 @@ func database(err error) error {
 }
 
 func explain(err error) error {
-	var source *integrations.ErrSource
+	var source *peers.ErrSource
 	if errors.As(err, &source) && storage.IsAway(source.Cause) {
 		return attempts.Ours(err)
 	}
@@ -236,7 +236,7 @@ func explain(err error) error {
 	return err
 }
 
-func (c *Clients) item(ctx context.Context, p *integrations.Peer, proof *models.Proof, item *models.Item, m *models.ClientMessage) (said, note string, err error) {
+func (c *Clients) item(ctx context.Context, p *peers.Peer, proof *models.Proof, item *models.Item, m *models.ClientMessage) (said, note string, err error) {
 	publication := ""
 	if m.DeliveryID != nil {
 		d, err := models.One[models.Delivery](c.Store.Read(ctx).Where("id = ?", *m.DeliveryID), "delivery")
@@ -250,13 +250,13 @@ func (c *Clients) item(ctx context.Context, p *integrations.Peer, proof *models.
 		return "", "", err
 	}
 	out := wire.ItemOut{Proof: proof, Item: item, Number: number, PublicationID: publication, FileName: item.UUID + item.Extension()}
-	var file *integrations.Upload
+	var file *peers.Upload
 	if item.BlobKey != "" {
 		file = c.original(item)
 		file.Name = out.FileName
 	}
 	said, err = p.Tell(ctx, "uploadPictures", file, wire.ItemMembers(out)...)
-	var refused *integrations.Refused
+	var refused *peers.Refused
 	if errors.As(err, &refused) && (refused.Status == http.StatusRequestEntityTooLarge || refused.Status == http.StatusInternalServerError) && item.Kind == models.Photo && item.Size > tooLarge {
 		smaller, failed := c.rendition(ctx, item)
 		if failed != nil {
@@ -271,8 +271,8 @@ func (c *Clients) item(ctx context.Context, p *integrations.Peer, proof *models.
 }
 
 // original is an item's file as it was taken; its bytes are read while they are sent.
-func (c *Clients) original(item *models.Item) *integrations.Upload {
-	upload := &integrations.Upload{ContentType: item.ContentType, Size: item.Size}
+func (c *Clients) original(item *models.Item) *peers.Upload {
+	upload := &peers.Upload{ContentType: item.ContentType, Size: item.Size}
 	upload.Open = func(ctx context.Context) (io.ReadCloser, error) {
 		reader, err := c.Blobs.Get(ctx, item.BlobKey)
 		if err == nil && reader.Size() != upload.Size {
@@ -286,12 +286,12 @@ func (c *Clients) original(item *models.Item) *integrations.Upload {
 	return upload
 }
 
-func (c *Clients) rendition(ctx context.Context, item *models.Item) (*integrations.Upload, error) {
+func (c *Clients) rendition(ctx context.Context, item *models.Item) (*peers.Upload, error) {
 	reader, err := c.Media.Open(ctx, item, models.Display)
 	if err != nil {
 		return nil, err
 	}
-	upload := &integrations.Upload{ContentType: "image/jpeg", Size: reader.Size()}
+	upload := &peers.Upload{ContentType: "image/jpeg", Size: reader.Size()}
 	upload.Open = func(ctx context.Context) (io.ReadCloser, error) { return c.Media.Open(ctx, item, models.Display) }
 	return upload, reader.Close()
 }

@@ -1,3 +1,5 @@
+// Package integrations holds what an integration does by itself: it keeps its schedule, fetches orders from a peer that
+// speaks the external-integration API, and files from a watched folder.
 package integrations
 
 import (
@@ -20,6 +22,7 @@ import (
 	"fieldproof/guard"
 	"fieldproof/intake"
 	"fieldproof/models"
+	"fieldproof/peers"
 	"fieldproof/remotes"
 	"fieldproof/wire"
 	"fieldproof/workflows/protocol"
@@ -41,7 +44,7 @@ type Integrations struct {
 
 // New makes an Integrations whose calls reach only what network allows.
 func New(store *models.Store, in *intake.Intake, sealer *models.Sealer, r *remotes.Remotes, network *guard.Network, c client.Client, publicURL string, log *slog.Logger) *Integrations {
-	return &Integrations{Store: store, Intake: in, Sealer: sealer, Remotes: r, Temporal: c, Log: log, PublicURL: publicURL, client: network.Client(5 * peerTime)}
+	return &Integrations{Store: store, Intake: in, Sealer: sealer, Remotes: r, Temporal: c, Log: log, PublicURL: publicURL, client: network.Client(peers.FetchTime)}
 }
 
 // SecretsOf opens the secrets of an integration.
@@ -179,7 +182,7 @@ func (a *Integrations) Fetch(ctx context.Context, in protocol.IntegrationInput) 
 		} else {
 			until, o.Err = a.pull(ctx, account, i, asked)
 		}
-		var told *peerError
+		var told *peers.Refused
 		o.Refused = errors.As(o.Err, &told)
 		return o
 	})
@@ -243,7 +246,7 @@ func (a *Integrations) pull(ctx context.Context, account *models.Account, i *mod
 		at := models.At(i.ReceivedUntil.Add(-overlap))
 		since = &at
 	}
-	path, until, err := PeerOf(i, secrets, a.PublicURL, a.client).GetWorkOrders(ctx, since)
+	path, until, err := peers.Of(i, secrets, a.PublicURL, a.client).GetWorkOrders(ctx, since)
 	if err != nil {
 		return nil, err
 	}
@@ -263,7 +266,7 @@ func (a *Integrations) pull(ctx context.Context, account *models.Account, i *mod
 		batch = nil
 		return attempts.Ours(err)
 	}
-	err = eachOrder(path, func(raw json.RawMessage) error {
+	err = peers.EachOrder(path, func(raw json.RawMessage) error {
 		line++
 		in := wire.DecodeOrder(raw, line, account.Location())
 		if batch = append(batch, in); len(batch) < intake.ReceiveAtOnce {
@@ -285,7 +288,7 @@ func (a *Integrations) Test(ctx context.Context, i *models.Integration) error {
 	}
 	switch {
 	case i.Peer():
-		err = PeerOf(i, secrets, a.PublicURL, a.client).Validate(ctx, a.PushURL(secrets.PushKey))
+		err = peers.Of(i, secrets, a.PublicURL, a.client).Validate(ctx, a.PushURL(secrets.PushKey))
 	case i.Kind == models.WatchedFolder:
 		err = a.testFolder(ctx, i, secrets)
 	default:

@@ -1,6 +1,4 @@
-// Package integrations holds what an integration does by itself: it keeps its schedule, fetches orders from a peer that
-// speaks the external-integration API, and files from a watched folder.
-package integrations
+package peers
 
 import (
 	"bytes"
@@ -32,14 +30,18 @@ type Peer struct {
 	client                    *http.Client
 }
 
-// peerTime bounds a call of a peer, and peerAnswer what it may answer.
+// What a call of a peer may take.
 const (
-	peerTime   = 2 * time.Minute
-	peerAnswer = 256 << 20
+	callTime = 2 * time.Minute
+	// FetchTime is for all orders of it, and mostOrders what they may hold.
+	FetchTime  = 10 * time.Minute
+	mostOrders = 256 << 20
+	// mostSaid is what any other answer may hold.
+	mostSaid = 1 << 20
 )
 
-// PeerOf makes the peer of an integration; own is the installation's own address, for Share within it.
-func PeerOf(i *models.Integration, secrets models.IntegrationSecrets, own string, client *http.Client) *Peer {
+// Of makes the peer of an integration; own is the installation's own address, for Share within it.
+func Of(i *models.Integration, secrets models.IntegrationSecrets, own string, client *http.Client) *Peer {
 	base := strings.TrimRight(i.Settings.URL, "/")
 	if i.Kind == models.ShareIntegration {
 		if base == "" {
@@ -61,20 +63,15 @@ func PeerOf(i *models.Integration, secrets models.IntegrationSecrets, own string
 	return &Peer{base: base, extension: extension, username: i.Settings.Username, password: digest, token: secrets.Token, client: client}
 }
 
+// At makes the peer of an address with credentials of its own.
+func At(base, extension, username, password, token string, client *http.Client) *Peer {
+	i := &models.Integration{Settings: models.IntegrationSettings{URL: base, Extension: extension, Username: username}}
+	return Of(i, models.IntegrationSecrets{Password: password, Token: token}, "", client)
+}
+
 // credentials are texts, always there and never null: peers look at one of them and trip over null.
 func (p *Peer) credentials() []wire.Member {
 	return []wire.Member{{Name: "username", Value: p.username}, {Name: "password", Value: p.password}, {Name: "token", Value: p.token}}
-}
-
-// peerError is what a peer answered that is no success; it is shown in the peer's own words.
-type peerError struct{ message string }
-
-func (e *peerError) Error() string { return e.message }
-
-// PeerAt makes the peer of an address with credentials of its own.
-func PeerAt(base, extension, username, password, token string, client *http.Client) *Peer {
-	i := &models.Integration{Settings: models.IntegrationSettings{URL: base, Extension: extension, Username: username}}
-	return PeerOf(i, models.IntegrationSecrets{Password: password, Token: token}, "", client)
 }
 
 // call posts a payload to a service. The answer's body is handed over whatever the status, because peers answer failures
@@ -186,7 +183,7 @@ func (p *Peer) send(ctx context.Context, service string, file *Upload, members .
 	return response, nil
 }
 
-// Refused is an answer of a peer that is no success.
+// Refused is an answer of a peer that is no success; it is shown in the peer's own words.
 type Refused struct {
 	Status  int // of HTTP
 	Message string
@@ -197,7 +194,7 @@ func (e *Refused) Error() string { return e.Message }
 // Tell calls uploadPictures or status, and reads the answer: status true, a boolean, is success and nothing else. Peers
 // answer failures with 200, JSON as text/html, and errors as text or object; what they say is shown.
 func (p *Peer) Tell(ctx context.Context, service string, file *Upload, members ...wire.Member) (answered string, err error) {
-	within := peerTime
+	within := callTime
 	if file != nil {
 		within += time.Duration(file.Size/slowest) * time.Second
 	}
@@ -208,7 +205,7 @@ func (p *Peer) Tell(ctx context.Context, service string, file *Upload, members .
 		return "", err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	body, err := io.ReadAll(io.LimitReader(response.Body, mostSaid))
 	if err != nil {
 		return "", fmt.Errorf("the peer's answer broke off: %w", err)
 	}
@@ -237,14 +234,14 @@ func said(body []byte) string {
 
 // Validate asks the peer whether the credentials are good, and tells it where to push.
 func (p *Peer) Validate(ctx context.Context, pushURL string) error {
-	ctx, cancel := context.WithTimeout(ctx, peerTime)
+	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	response, err := p.call(ctx, "validate", wire.Member{Name: "pushkey", Value: pushURL})
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	body, err := io.ReadAll(io.LimitReader(response.Body, mostSaid))
 	if err != nil {
 		return err
 	}
@@ -253,22 +250,22 @@ func (p *Peer) Validate(ctx context.Context, pushURL string) error {
 		Error     any `json:"error"`
 	}
 	if json.Unmarshal(bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xEF\xBB\xBF")), &answer) != nil {
-		return &peerError{fmt.Sprintf("The peer answered %s, which is no answer to validate: %s", response.Status, said(body))}
+		return &Refused{response.StatusCode, fmt.Sprintf("The peer answered %s, which is no answer to validate: %s", response.Status, said(body))}
 	}
 	if answer.Validated == true {
 		return nil
 	}
 	if text, ok := answer.Error.(string); ok && text != "" {
-		return &peerError{"The peer said: " + text}
+		return &Refused{response.StatusCode, "The peer said: " + text}
 	}
-	return &peerError{fmt.Sprintf("The peer answered %s and did not validate: %s", response.Status, said(body))}
+	return &Refused{response.StatusCode, fmt.Sprintf("The peer answered %s and did not validate: %s", response.Status, said(body))}
 }
 
 // GetWorkOrders fetches the orders that changed since a time of the peer's clock, all when it is nil, to a file on the disk,
 // so that a slow database never holds the peer's connection. Whoever called it removes the file. at is when the peer
 // answered, by its own clock; nil when it does not say.
 func (p *Peer) GetWorkOrders(ctx context.Context, since *models.Time) (path string, at *models.Time, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*peerTime)
+	ctx, cancel := context.WithTimeout(ctx, FetchTime)
 	defer cancel()
 	var timestamp any
 	if since != nil {
@@ -287,15 +284,15 @@ func (p *Peer) GetWorkOrders(ctx context.Context, since *models.Time) (path stri
 	if err != nil {
 		return "", nil, err
 	}
-	n, err := io.Copy(file, io.LimitReader(response.Body, peerAnswer+1))
+	n, err := io.Copy(file, io.LimitReader(response.Body, mostOrders+1))
 	err = errors.Join(err, file.Close())
 	switch {
 	case err != nil:
 		err = fmt.Errorf("the peer's answer broke off after %d bytes: %w", n, err)
-	case n > peerAnswer:
-		err = &peerError{fmt.Sprintf("The peer's answer is larger than %d MB.", peerAnswer>>20)}
+	case n > mostOrders:
+		err = &Refused{response.StatusCode, fmt.Sprintf("The peer's answer is larger than %d MB.", mostOrders>>20)}
 	case response.StatusCode/100 != 2:
-		err = &peerError{"The peer answered " + response.Status + ": " + headOf(file.Name())}
+		err = &Refused{response.StatusCode, "The peer answered " + response.Status + ": " + headOf(file.Name())}
 	}
 	if err != nil {
 		_ = os.Remove(file.Name())
@@ -314,8 +311,8 @@ func headOf(path string) string {
 	return said(head[:n])
 }
 
-// eachOrder reads a peer's answer: a list, null or nothing that is meant for none; an error text fails it.
-func eachOrder(path string, each func(json.RawMessage) error) error {
+// EachOrder reads a peer's answer: a list, null or nothing that is meant for none; an error text fails it.
+func EachOrder(path string, each func(json.RawMessage) error) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -331,17 +328,17 @@ func eachOrder(path string, each func(json.RawMessage) error) error {
 	})
 	var no *wire.ErrNotOrders
 	if errors.As(err, &no) {
-		return &peerError{"The peer answered nonsense (" + no.Reason + "): " + headOf(path)}
+		return &Refused{http.StatusOK, "The peer answered nonsense (" + no.Reason + "): " + headOf(path)}
 	}
 	if err != nil {
 		return err
 	}
 	if orders == 0 {
 		if text := errorText(rest["error"]); text != "" && !strings.EqualFold(text, "success") {
-			return &peerError{"The peer said: " + text}
+			return &Refused{http.StatusOK, "The peer said: " + text}
 		}
 		if text := errorText(rest["answer"]); text != "" && !harmless(text) {
-			return &peerError{"The peer answered nonsense: " + headOf(path)}
+			return &Refused{http.StatusOK, "The peer answered nonsense: " + headOf(path)}
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package integrations_test
+package peers_test
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"fieldproof/activities/integrations"
+	"fieldproof/peers"
 	"fieldproof/tests/budget"
 )
 
@@ -22,8 +22,8 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func file(size int64) *integrations.Upload {
-	return &integrations.Upload{Name: "photo.jpg", ContentType: "image/jpeg", Size: size,
+func file(size int64) *peers.Upload {
+	return &peers.Upload{Name: "photo.jpg", ContentType: "image/jpeg", Size: size,
 		Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(io.LimitReader(zeros{}, size)), nil }}
 }
 
@@ -46,7 +46,7 @@ func TestFilesUnderWayTakeLittle(t *testing.T) {
 		_, _ = io.WriteString(w, `{"status":true,"error":null}`)
 	}))
 	defer server.Close()
-	peer := integrations.PeerAt(server.URL, "", "vendor", "secret", "", server.Client())
+	peer := peers.At(server.URL, "", "vendor", "secret", "", server.Client())
 	failed := make(chan error, deliveries)
 	spent := budget.Of(func() {
 		var done sync.WaitGroup
@@ -72,8 +72,8 @@ func TestAFileThatBreaksOffIsNoFaultOfThePeer(t *testing.T) {
 	broken.Open = func(context.Context) (io.ReadCloser, error) {
 		return io.NopCloser(io.MultiReader(io.LimitReader(zeros{}, 1000), failing{})), nil
 	}
-	_, err := integrations.PeerAt(server.URL, "", "vendor", "secret", "", server.Client()).Tell(t.Context(), "uploadPictures", broken)
-	var source *integrations.ErrSource
+	_, err := peers.At(server.URL, "", "vendor", "secret", "", server.Client()).Tell(t.Context(), "uploadPictures", broken)
+	var source *peers.ErrSource
 	require.ErrorAs(t, err, &source)
 }
 
