@@ -215,10 +215,11 @@ func (r *Report) files(m *Manifest, entries map[string]*zip.File) {
 		}
 		uuids[item.UUID] = true
 		if item.Path == "" {
-			if item.Size > 0 {
-				r.problem("Item %s has %d bytes, and the manifest names no file for them.", item.UUID, item.Size)
-			}
+			r.answers(&item)
 			continue
+		}
+		if len(item.Answers) > 0 {
+			r.problem("Item %s has answers beside its file: nobody vouches for them.", item.UUID)
 		}
 		if known[item.Path] {
 			r.problem("%s is named twice: item %s has no file of its own.", item.Path, item.UUID)
@@ -250,6 +251,19 @@ func (r *Report) files(m *Manifest, entries map[string]*zip.File) {
 	}
 	slices.Sort(r.Problems)
 	r.checked("%d items: every byte of %d files", r.Items, files)
+}
+
+// answers checks an item without a file: what it is known by is the hash of its answers.
+func (r *Report) answers(item *ManifestItem) {
+	sum := sha256.Sum256(item.Answers)
+	switch {
+	case len(item.Answers) == 0 && item.Size > 0:
+		r.problem("Item %s has %d bytes, and the manifest names no file for them.", item.UUID, item.Size)
+	case len(item.Answers) == 0 && item.SHA256 != "":
+		r.problem("Item %s lacks the answers that were given.", item.UUID)
+	case len(item.Answers) > 0 && hex.EncodeToString(sum[:]) != item.SHA256:
+		r.problem("The answers of item %s were changed: they are not those that were given.", item.UUID)
+	}
 }
 
 // The parts of a ZIP archive (APPNOTE.TXT 4.3).

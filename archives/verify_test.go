@@ -145,6 +145,34 @@ func TestAnItemWithBytesHasAFile(t *testing.T) {
 	require.Contains(t, report.Problems, "Item u has 123456 bytes, and the manifest names no file for them.")
 }
 
+func TestAnswersAreCheckedAsBytesAre(t *testing.T) {
+	hash := func(text string) string { sum := sha256.Sum256([]byte(text)); return hex.EncodeToString(sum[:]) }
+	const given = `[{"id":"q","answer":"yes"}]`
+	item := func(answers, sum string, size int) archives.ManifestItem {
+		return archives.ManifestItem{UUID: "u", Kind: models.SurveyResponse, SHA256: sum, Size: int64(size), Answers: json.RawMessage(answers)}
+	}
+	file := item(given, hash("photo"), 5)
+	file.Path = "a"
+	for name, c := range map[string]struct {
+		item     archives.ManifestItem
+		problems []string
+	}{
+		"as given":            {item(given, hash(given), len(given)), nil},
+		"of an older archive": {item(given, hash(given), 0), nil},
+		"a check-in":          {item("", "", 0), nil},
+		"others":              {item(`[{"id":"q","answer":"no"}]`, hash(given), len(given)), []string{"The answers of item u were changed: they are not those that were given."}},
+		"without a hash":      {item(given, "", 0), []string{"The answers of item u were changed: they are not those that were given."}},
+		"taken out":           {item("", hash(given), 0), []string{"Item u lacks the answers that were given."}},
+		"beside a file":       {file, []string{"Item u has answers beside its file: nobody vouches for them."}},
+	} {
+		files := map[string]string{}
+		if c.item.Path != "" {
+			files[c.item.Path] = "photo"
+		}
+		require.ElementsMatch(t, c.problems, problemsOf(t, signed(t, "", []archives.ManifestItem{c.item}, files)), name)
+	}
+}
+
 // retold is an archive whose manifest was rewritten by somebody without its key.
 func retold(t testing.TB, archive []byte, rewrite func(manifest string) string) []byte {
 	from, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))

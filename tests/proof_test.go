@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/models"
@@ -199,6 +200,77 @@ func TestEveryForgeryIsCaught(t *testing.T) {
 		require.False(t, good, "a file put in later")
 		_, good = check(t, archive[:len(archive)-100])
 		require.False(t, good, "half of an archive")
+	})
+}
+
+// TestAnswersAreProvedAsPhotosAre plays the account itself, which signs anew what it changed since it was published.
+func TestAnswersAreProvedAsPhotosAre(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		office.Want(201, "POST", "/surveys", rig.JSON{"meta": rig.JSON{"surveyTemplateId": "asked", "version": 1, "name": "Asked"},
+			"questions": []rig.JSON{{"id": "q", "question": "Vacant?", "answerType": "text", "required": true}}})
+		o := office.Order(rig.JSON{"assignee": office.Username, "tasks": []rig.JSON{{"name": "Asked", "kind": "survey", "survey_id": "asked"}}})
+		order := o.Text("id")
+		office.Want(201, "POST", "/work-orders/"+order+"/survey-responses", rig.JSON{"uuid": uuid.NewString(), "task_id": o.Text("tasks", 0, "id"),
+			"answers": []rig.JSON{answer("q", "It is <vacant> & open")}})
+		office.Upload(order, rig.JPEG(90, 60, 1))
+		for _, step := range []string{"complete", "approve", "publish"} {
+			office.Want(200, "POST", "/work-orders/"+order+"/"+step, nil)
+		}
+		store := storeOf(t, in)
+		var err error
+		store.Sealer, err = models.NewSealer(in.SecretKey())
+		require.NoError(t, err)
+		signer, err := store.Signer(models.InAccount(t.Context(), office.Account), office.Account)
+		require.NoError(t, err)
+		archive := office.Want(200, "GET", "/work-orders/"+order+"/archive.zip", nil).Body
+		retold := func(change func(manifest map[string]any)) (report rig.Answer, good bool) {
+			return check(t, remade(t, archive, func(name string, content []byte) []byte {
+				if name != "manifest.json" {
+					return content
+				}
+				var manifest map[string]any
+				d := json.NewDecoder(bytes.NewReader(content))
+				d.UseNumber()
+				require.NoError(t, d.Decode(&manifest))
+				delete(manifest, "signature")
+				change(manifest)
+				text, err := json.Marshal(manifest)
+				require.NoError(t, err)
+				text = text[:len(text)-1]
+				signature, err := json.Marshal(signer.Sign(text))
+				require.NoError(t, err)
+				return fmt.Appendf(text, `,"signature":%s}`, signature)
+			}))
+		}
+		of := func(manifest map[string]any, kind string) map[string]any {
+			for _, i := range manifest["items"].([]any) {
+				if item := i.(map[string]any); item["kind"] == kind {
+					return item
+				}
+			}
+			require.Fail(t, "no such item", kind)
+			return nil
+		}
+		report, good := check(t, archive)
+		require.True(t, good, "%v", report.JSON)
+		require.EqualValues(t, 2, report.Get("items"))
+		answered := func(text string) []any { return []any{map[string]any{"id": "q", "answer": text}} }
+		for what, change := range map[string]func(manifest map[string]any){
+			"other answers": func(m map[string]any) { of(m, "survey_response")["answers"] = answered("It was locked") },
+			"other answers under their own hash": func(m map[string]any) {
+				text, err := json.Marshal(answered("It was locked"))
+				require.NoError(t, err)
+				item := of(m, "survey_response")
+				item["answers"], item["sha256"], item["size"] = answered("It was locked"), sha(text), len(text)
+			},
+			"answers taken out":     func(m map[string]any) { delete(of(m, "survey_response"), "answers") },
+			"answers that are null": func(m map[string]any) { of(m, "survey_response")["answers"] = nil },
+			"answers of a photo":    func(m map[string]any) { of(m, "photo")["answers"] = answered("It was locked") },
+		} {
+			report, good := retold(change)
+			require.False(t, good, "%s: %v", what, report.JSON)
+		}
 	})
 }
 
