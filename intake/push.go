@@ -31,7 +31,7 @@ const (
 var errTooMany = errors.New("intake: more orders than are answered one by one")
 
 // TakePush takes the JSON of a push: a few orders at once with their results, a large batch as an import whose rows are
-// durable before it is answered. [wire.ErrNotOrders] for what is no list of orders.
+// durable before it is answered. [wire.ErrNotOrders] for what is no list of orders, to its end.
 func (in *Intake) TakePush(ctx context.Context, account *models.Account, i *models.Integration, r io.Reader) (*Pushed, error) {
 	var buffer bytes.Buffer
 	if _, err := io.CopyN(&buffer, r, PushInMemory+1); err != nil && !errors.Is(err, io.EOF) {
@@ -48,8 +48,10 @@ func (in *Intake) TakePush(ctx context.Context, account *models.Account, i *mode
 			return nil, in.logUnreadable(ctx, i, models.LogPush, err)
 		}
 	}
-	started, err := in.StartImport(ctx, NewImport{Account: account, Integration: i, Format: models.FormatPush, FileName: "push.json"}, io.MultiReader(&buffer, r))
-	return &Pushed{Import: started}, err
+	checked := wire.NewChecked(io.MultiReader(&buffer, r)) // what is no list of orders is refused while its sender listens
+	defer checked.Close()
+	started, err := in.StartImport(ctx, NewImport{Account: account, Integration: i, Format: models.FormatPush, FileName: "push.json"}, checked)
+	return &Pushed{Import: started}, in.logUnreadable(ctx, i, models.LogPush, err)
 }
 
 // DecodeOrders reads a list of orders; more than most of them is an error.

@@ -197,6 +197,45 @@ func TestAPushComesInEveryFormThatSendersUse(t *testing.T) {
 	})
 }
 
+// TestABatchThatIsNoneIsRefusedAtOnce sends what no import could make anything of, in every form of a push.
+func TestABatchThatIsNoneIsRefusedAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		s, made := integrate(t, office, nil)
+		anonymous := &rig.User{T: t}
+		plain := &http.Client{Transport: &http.Transport{}} // what is no JSON is not held to the document
+		order, err := json.Marshal(smallest("1", nil))
+		require.NoError(t, err)
+		large := strings.Repeat(string(order)+",", (3<<20)/len(order))
+		refused := 0
+		for name, bad := range map[string]struct{ text, reason string }{
+			"lists without end":  {strings.Repeat("[", 5<<20), "depth"},
+			"objects in objects": {`{"workOrders":[` + strings.Repeat(`{"a":`, 1<<20), "depth"},
+			"deep elements":      {`[` + strings.Repeat(strings.Repeat("[", 100)+strings.Repeat("]", 100)+",", 15_000) + `0]`, "64 deep"},
+			"no objects":         {`[` + strings.Repeat("1,", 2<<20) + `1]`, "is no order"},
+			"a broken end":       {`[` + large, "ends in the middle"},
+			"another end":        {`{"workOrders":[` + large + `{}}`, "not JSON"},
+			"no list":            {`{"other":"` + strings.Repeat("x", 3<<20) + `"}`, "no workOrders"},
+		} {
+			for form, a := range map[string]rig.Answer{
+				"form":      s.form(bad.text),
+				"multipart": anonymous.Do("POST", s.url, &rig.Form{Parts: []rig.Part{{Name: "workOrders", Value: bad.text}}}),
+				"json":      rig.Send(t, plain, "POST", s.url, "application/json", strings.NewReader(bad.text)),
+			} {
+				refused++
+				require.Equal(t, 200, a.Status, "%s as %s: %s", name, form, a.Body)
+				require.Equal(t, false, a.Get("response"), "%s as %s", name, form)
+				require.Contains(t, a.Text("error"), bad.reason, "%s as %s", name, form)
+				require.Empty(t, a.Text("import"))
+			}
+		}
+		require.Empty(t, office.Want(200, "GET", "/imports", nil).List("items"))
+		log := string(office.Want(200, "GET", "/integrations/"+made.Text("id")+"/log?limit=100", nil).Body)
+		require.Equal(t, refused, strings.Count(log, `"failed"`), "each stands in the log")
+		require.NotEmpty(t, s.form(`[`+large+string(order)+`]`).Text("import"), "a large batch of orders is taken")
+	})
+}
+
 func TestAutoAdminAndStatusesDecideWhatAPushMayDo(t *testing.T) {
 	each(t, func(t *testing.T, in *rig.Installation) {
 		office := rig.SignUp(t, in.URL)

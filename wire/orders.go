@@ -22,6 +22,9 @@ import (
 // MaxOrder is the largest order that is read, in bytes of JSON.
 const MaxOrder = 4 << 20
 
+// perMember is what a member of an object takes at least, in bytes, however short it is.
+const perMember = 64
+
 // ErrNotOrders says that a text holds no list of orders.
 type ErrNotOrders struct{ Reason string }
 
@@ -71,6 +74,7 @@ func EachOrder(r io.Reader, lax bool, each func(raw json.RawMessage) error) (res
 		return rest, notOrders("want {\"workOrders\": […]}, not %v", t)
 	}
 	found := false
+	beside := MaxOrder // bytes of the other members
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
@@ -82,6 +86,9 @@ func EachOrder(r io.Reader, lax bool, each func(raw json.RawMessage) error) (res
 			var raw json.RawMessage
 			if err := d.Decode(&raw); err != nil {
 				return rest, unreadable(err)
+			}
+			if beside -= len(name) + len(raw) + perMember; beside < 0 {
+				return rest, notOrders("what stands beside workOrders is larger than %d MB, the most that is read", MaxOrder>>20)
 			}
 			rest[name] = raw
 			continue
@@ -136,6 +143,90 @@ func eachElement(d *json.Decoder, m *meter, each func(json.RawMessage) error) er
 	}
 	return nil
 }
+
+// maxNoOrders is how many elements of a list that can be no orders are passed over before the list is none.
+const maxNoOrders = 1000
+
+// noOrder tells why an element can be no order, "" when it can.
+func noOrder(raw json.RawMessage, line int64) string {
+	if err := models.CheckJSON(raw); err != nil {
+		return fmt.Sprintf("Element %d can't be read: %v", line, err)
+	}
+	if raw[0] != '{' {
+		return fmt.Sprintf("Element %d is no order: want an object with workOrderNumber.", line)
+	}
+	return ""
+}
+
+// checkOrders reads a list of orders to its end. An [ErrNotOrders] for what is none, or holds nothing that can be an order.
+func checkOrders(r io.Reader) error {
+	var can, line int64
+	var first error
+	_, err := EachOrder(r, false, func(raw json.RawMessage) error {
+		line++
+		if why := noOrder(raw, line); why == "" {
+			can++
+		} else if first == nil {
+			first = &ErrNotOrders{why}
+		}
+		if line-can > maxNoOrders {
+			return first
+		}
+		return nil
+	})
+	if err == nil && can == 0 {
+		err = first
+	}
+	return err
+}
+
+// Checked passes on what it reads of a list of orders, and looks at it meanwhile: of a text that is no such list the end
+// is never read, an [ErrNotOrders] comes in its place or before.
+type Checked struct {
+	r       io.Reader
+	shown   *io.PipeWriter
+	verdict chan error
+	end     error
+}
+
+// NewChecked checks the list that r holds. It must be closed.
+func NewChecked(r io.Reader) *Checked {
+	seen, shown := io.Pipe()
+	c := &Checked{r: r, shown: shown, verdict: make(chan error, 1)}
+	go func() {
+		err := checkOrders(seen)
+		c.verdict <- err
+		if err == nil {
+			_, _ = io.Copy(io.Discard, seen) // what stands behind the list
+		}
+		seen.CloseWithError(err)
+	}()
+	return c
+}
+
+func (c *Checked) Read(b []byte) (int, error) {
+	if c.end != nil {
+		return 0, c.end
+	}
+	n, err := c.r.Read(b)
+	if n > 0 {
+		if _, no := c.shown.Write(b[:n]); no != nil {
+			c.end = no
+			return 0, no
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		_ = c.shown.Close()
+		if no := <-c.verdict; no != nil {
+			err = no
+		}
+		c.end = err
+	}
+	return n, err
+}
+
+// Close ends the check.
+func (c *Checked) Close() error { return c.shown.CloseWithError(io.ErrClosedPipe) }
 
 // skipMark leaves out a byte order mark, and what stands before the first brace of a page that a naive peer wrapped.
 func skipMark(r io.Reader) io.Reader {

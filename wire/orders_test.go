@@ -3,6 +3,7 @@ package wire_test
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -82,6 +83,47 @@ func TestOrdersAreReadOneByOneWhateverTheirNumber(t *testing.T) {
 	require.Equal(t, `"e"`, string(rest["error"]))
 	_, err = wire.EachOrder(strings.NewReader(`[{"a":"`+strings.Repeat("x", 5<<20)+`"}]`), false, func(json.RawMessage) error { return nil })
 	require.ErrorContains(t, err, "larger than 4 MB")
+}
+
+func TestAListIsCheckedWhileItIsPassedOn(t *testing.T) {
+	const order = `{"workOrderNumber":"1"}`
+	many := func(text string, n int) string { return strings.Repeat(text+",", n) + text }
+	for text, reason := range map[string]string{
+		`[` + many(order, 5000) + `]`:                                         "",
+		"\xEF\xBB\xBF{\"before\":{},\"workOrders\":[" + order + "]} and more": "",
+		order:                 "",
+		`{"workOrders":null}`: "",
+		`[]`:                  "",
+		`[5,` + order + `]`:   "",
+		`[` + many(order, 5000) + `,{"workOrderNumber"`:                              "ends in the middle",
+		`[` + many(order, 5000) + `}`:                                                "not JSON",
+		strings.Repeat(`[`, 5<<20):                                                   "depth",
+		`{"workOrders":[` + strings.Repeat(`[`, 70) + strings.Repeat(`]`, 70) + `]}`: "more than 64 deep",
+		`[null]`:                     "Element 1 is no order",
+		`[` + many(`1`, 5<<20) + `]`: "Element 1 is no order",
+		`{` + many(`"a":1`, 100_000) + `,"workOrders":[` + order + `]}`:                                "beside workOrders",
+		`{"a":[` + many(`1`, 1<<20) + `],"b":[` + many(`1`, 1<<20) + `],"workOrders":[` + order + `]}`: "beside workOrders",
+	} {
+		name := text[:min(len(text), 40)]
+		c := wire.NewChecked(iotest.HalfReader(strings.NewReader(text)))
+		passed, err := io.ReadAll(c)
+		_, again := c.Read(make([]byte, 1))
+		require.NoError(t, c.Close())
+		if reason == "" {
+			require.NoError(t, err, name)
+			require.Equal(t, text, string(passed), name)
+			require.ErrorIs(t, again, io.EOF)
+			continue
+		}
+		var no *wire.ErrNotOrders
+		require.ErrorAs(t, err, &no, name)
+		require.ErrorAs(t, again, &no, name)
+		require.Contains(t, no.Reason, reason, name)
+	}
+	c := wire.NewChecked(io.MultiReader(strings.NewReader(`[`), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	_, err := io.ReadAll(c)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF, "what breaks off is not judged")
+	require.NoError(t, c.Close())
 }
 
 // FuzzPush reads what anybody may push: nothing it holds may crash the reader, or make it say what can't be kept.
