@@ -2,15 +2,22 @@ package tests
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
+	"image/png"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/makiuchi-d/gozxing"
+	"github.com/makiuchi-d/gozxing/multi/qrcode"
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/tests/rig"
@@ -24,6 +31,76 @@ func pdfText(t *testing.T, pdf []byte) string {
 	out, err := exec.Command("pdftotext", "-layout", file, "-").CombinedOutput()
 	require.NoError(t, err, "install the Debian package poppler-utils: %s", out)
 	return string(out)
+}
+
+// codesIn photographs the pages of a PDF and reads their QR codes, from the top of each page down.
+func codesIn(t *testing.T, pdf []byte) (texts []string) {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "a.pdf")
+	require.NoError(t, os.WriteFile(file, pdf, 0o600))
+	out, err := exec.Command("pdftoppm", "-r", "150", "-png", file, filepath.Join(dir, "page")).CombinedOutput()
+	require.NoError(t, err, "install the Debian package poppler-utils: %s", out)
+	pages, err := filepath.Glob(filepath.Join(dir, "page*.png"))
+	require.NoError(t, err)
+	require.NotEmpty(t, pages)
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		picture, err := png.Decode(bytes.NewReader(text))
+		require.NoError(t, err)
+		dots, err := gozxing.NewBinaryBitmapFromImage(picture)
+		require.NoError(t, err)
+		codes, err := qrcode.NewQRCodeMultiReader().DecodeMultiple(dots, map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_TRY_HARDER: true})
+		var none gozxing.NotFoundException
+		if errors.As(err, &none) {
+			continue
+		}
+		require.NoError(t, err)
+		top := func(code *gozxing.Result) float64 { return code.GetResultPoints()[0].GetY() }
+		slices.SortFunc(codes, func(a, b *gozxing.Result) int { return cmp.Compare(top(a), top(b)) })
+		for _, code := range codes {
+			texts = append(texts, code.GetText())
+		}
+	}
+	return texts
+}
+
+// TestTheCodeOnPaperOpensItsPhoto reads the reports of every audience as a phone does.
+func TestTheCodeOnPaperOpensItsPhoto(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		office.Want(200, "PATCH", "/account", rig.JSON{"report_layout": 2})
+		o := office.Order(rig.JSON{"assignee": "~all~"})
+		order := o.Text("id")
+		byCaption := map[string]rig.Answer{}
+		for n, caption := range []string{"Firstly", "Secondly", "Thirdly"} {
+			byCaption[caption] = office.Upload(order, rig.JPEG(200, 150, uint64(n+1)), "task_id", o.Text("tasks", 0, "id"), "evidence_type", "after", "taken_at", now(), "notes", caption)
+		}
+		for _, step := range []string{"complete", "approve", "publish"} {
+			office.Want(200, "POST", "/work-orders/"+order+"/"+step, nil)
+		}
+		nobody := &rig.User{T: t, URL: in.URL}
+		link := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{"allow_downloads": true}).Text("url")
+		for name, report := range map[string][]byte{
+			"office":   office.Want(200, "GET", "/work-orders/"+order+"/report.pdf", nil).Body,
+			"link":     nobody.Want(200, "GET", link+"/report.pdf", nil).Body,
+			"property": office.Want(200, "GET", "/properties/"+o.Text("property_id")+"/report.pdf", nil).Body,
+		} {
+			captions := regexp.MustCompile(`Firstly|Secondly|Thirdly`).FindAllString(pdfText(t, report), -1)
+			codes := codesIn(t, report)
+			require.Len(t, captions, len(byCaption), name)
+			require.Len(t, codes, len(captions), "%s: %v", name, codes)
+			for n, code := range codes {
+				at, err := url.Parse(code) // it is written in capitals, which take less room
+				require.NoError(t, err)
+				shown := string(nobody.Want(200, "GET", at.String(), nil).Body)
+				for caption, item := range byCaption {
+					require.Equal(t, caption == captions[n], strings.Contains(shown, item.Text("sha256")), "%s: the code beside %s shows %s", name, captions[n], caption)
+				}
+			}
+		}
+	})
 }
 
 func TestAReportCarriesLogoCodesAndHead(t *testing.T) {
