@@ -129,7 +129,7 @@ func attacksOn(t *testing.T, in *rig.Installation, office *rig.User, id string) 
 			return office.Do("PATCH", "/work-orders/"+id, []byte(nested(`{"options":`, `}`, 5000))).Status
 		},
 		"a merge patch of many members": func() int {
-			return office.WantField(422, "attributes", "PATCH", "/work-orders/"+id, []byte(`{"attributes":{"a":"v"`+strings.Repeat(`,"b":"v"`, 150_000)+`}}`)).Status
+			return office.Do("PATCH", "/work-orders/"+id, []byte(`{"attributes":{"a":"v"`+strings.Repeat(`,"b":"v"`, 150_000)+`}}`)).Status
 		},
 		"a nested survey": func() int { return office.Do("POST", "/surveys", []byte(nested(`{"questions":[`, `]}`, 9000))).Status },
 		"a body without end": func() int {
