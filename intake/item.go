@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"gorm.io/gorm"
 
@@ -58,10 +59,10 @@ func (f *ItemFields) check() error {
 
 // checkLabels checks what people write on an item, whether it comes or is there.
 func checkLabels(p *models.Problems, evidenceType, notes string) {
-	if len(evidenceType) > 60 {
+	if utf8.RuneCountInString(evidenceType) > 60 {
 		p.Add("evidence_type", "At most 60 characters.")
 	}
-	if len(notes) > 20_000 {
+	if utf8.RuneCountInString(notes) > 20_000 {
 		p.Add("notes", "At most 20000 characters.")
 	}
 }
