@@ -65,7 +65,7 @@ func pageProblems(statuses ...int) []answer {
 
 // outers lists the routes outside of /api/v1 that are documented.
 func (s *Server) outers() []outer {
-	return slices.Concat(s.pushRoutes(), s.hostedRoutes(), s.sharedRoutes(), s.verifyRoutes(), s.operatorRoutes())
+	return slices.Concat(s.pushRoutes(), s.peerRoutes(), s.sharedRoutes(), s.verifyRoutes(), s.operatorRoutes())
 }
 
 func (s *Server) operatorRoutes() []outer {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"mime"
+	"mime/multipart"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -264,6 +265,24 @@ func firstByte(body *bufio.Reader) byte {
 
 func noField(name string) error {
 	return &wire.ErrNotOrders{Reason: "There is no form field " + name + " in the request."}
+}
+
+// multipartValue streams the value of one field of a multipart form.
+func multipartValue(body io.Reader, boundary, name string) (io.Reader, error) {
+	parts := multipart.NewReader(body, boundary)
+	for range maxParts {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return nil, noField(name)
+		}
+		if err != nil {
+			return nil, &wire.ErrNotOrders{Reason: "The form can't be read: it broke off, or is no multipart/form-data."}
+		}
+		if part.FormName() == name {
+			return part, nil
+		}
+	}
+	return nil, noField(name)
 }
 
 // formValue streams the value of one field of a url-encoded form.

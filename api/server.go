@@ -26,6 +26,7 @@ import (
 	"fieldproof/intake"
 	"fieldproof/media"
 	"fieldproof/models"
+	"fieldproof/peers"
 	"fieldproof/remotes"
 	"fieldproof/reports"
 	"fieldproof/storage"
@@ -65,7 +66,7 @@ type Server struct {
 	closing context.Context // ends the streams when the server stops
 	pushing *throttle
 	bounds  *bounds
-	peers   *peerMemory
+	host    *peers.Host
 }
 
 // Handler assembles the routes. It ends its live streams when ctx ends.
@@ -105,7 +106,7 @@ func (s *Server) Handler(ctx context.Context) (http.Handler, error) {
 		g.Handle(r.method, "/api/v1"+r.path, s.serve(r))
 	}
 	g.GET("/", func(g *gin.Context) { g.Redirect(http.StatusFound, "/api/docs") })
-	s.pushing, s.peers = newThrottle(), newPeerMemory()
+	s.pushing, s.host = newThrottle(), peers.NewHost(s.Store, s.Intake, s.Sealer)
 	for _, o := range s.outers() {
 		if o.handle != nil {
 			g.Handle(o.method, o.path, o.handle)

@@ -101,11 +101,7 @@ func (c *call) limited(ctx context.Context, limits ...models.Limit) error {
 		return err
 	}
 	c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-	return tooMany(wait)
-}
-
-func tooMany(wait time.Duration) error {
-	return models.Errorf(models.TooMany, "Too many tries: wait %d seconds.", int(math.Ceil(wait.Seconds())))
+	return models.TooManyTries(wait)
 }
 
 // newSession makes a token for user and sets it as cookie too.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/models"
+	"fieldproof/peers"
 	"fieldproof/tests/budget"
 	"fieldproof/wire"
 )
@@ -51,8 +52,10 @@ func TestAPeerIsToldToComeAgain(t *testing.T) {
 	w := httptest.NewRecorder()
 	g, _ := gin.CreateTestContext(w)
 	g.Request = httptest.NewRequest(http.MethodPost, "/integration/v2/uploadPictures", http.NoBody)
-	h := &hostedCall{Server: &Server{}, g: g, service: "uploadpictures"}
-	h.answer(nil, errNoRoomAside)
+	service, err := peers.ServiceOf("uploadPictures")
+	require.NoError(t, err)
+	p := &peerCall{Server: &Server{}, g: g, service: service}
+	p.answer(nil, errNoRoomAside)
 	require.Equal(t, http.StatusServiceUnavailable, w.Code)
 	require.NotEmpty(t, w.Header().Get("Retry-After"))
 }

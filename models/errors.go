@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Kind is the small closed set of ways in which a request can fail. The HTTP edge maps each to one status.
@@ -73,7 +74,9 @@ type Error struct {
 	// State and Allowed are set when a transition is illegal from State.
 	State   State
 	Allowed []Event
-	Cause   error
+	// Wait is how long to wait before the next try, where that is known.
+	Wait  time.Duration
+	Cause error
 }
 
 func (e *Error) Error() string {

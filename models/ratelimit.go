@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -63,6 +64,13 @@ func (s *Store) Try(ctx context.Context, limits ...Limit) (wait time.Duration, e
 		return wait, nil
 	}
 	return 0, err
+}
+
+// TooManyTries refuses a try whose limit is spent: a [TooMany] error that says how long to wait.
+func TooManyTries(wait time.Duration) *Error {
+	e := Errorf(TooMany, "Too many tries: wait %d seconds.", int(math.Ceil(wait.Seconds())))
+	e.Wait = wait
+	return e
 }
 
 // Forgive takes a try back that was none: a right password counts for nobody.

@@ -1,0 +1,115 @@
+package peers
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/expirable"
+
+	"fieldproof/models"
+	"fieldproof/wire"
+)
+
+// badLogin is what callers are told whose credentials are not good: systems in the field look for these words.
+const badLogin = "invalid username, password, or token"
+
+// How long verified credentials are remembered, and of how many callers.
+const (
+	rememberFor    = time.Minute
+	mostRemembered = 20_000
+)
+
+// memory remembers verified credentials for a minute, by their HMAC, with the credential version that they were good for:
+// hashing a password for every picture would be the bottleneck. User and version are read on every call.
+type memory struct {
+	key  [32]byte
+	seen *expirable.LRU[string, remembered]
+}
+
+type remembered struct {
+	userID  string
+	version int64
+}
+
+func newMemory() *memory {
+	m := &memory{seen: expirable.NewLRU[string, remembered](mostRemembered, nil, rememberFor)}
+	_, _ = rand.Read(m.key[:])
+	return m
+}
+
+func (m *memory) name(c wire.Credentials) string {
+	h := hmac.New(sha256.New, m.key[:])
+	for _, s := range []string{models.UsernameKey(c.Username), c.Password, c.Token} {
+		fmt.Fprintf(h, "%d:%s", len(s), s)
+	}
+	return string(h.Sum(nil))
+}
+
+// Admit begins a call by whom the credentials in its payload are good for; address is where it comes from. An
+// [models.Unauthorized] error when they are not good, [models.TooMany] when too many were tried.
+func (h *Host) Admit(ctx context.Context, service *Service, payload map[string]json.RawMessage, address string) (*Call, error) {
+	credentials := wire.CredentialsOf(payload)
+	user, err := h.remembered(ctx, credentials)
+	if err == nil && user == nil {
+		user, err = h.judged(ctx, credentials, address)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &Call{service: service, payload: payload}
+	if c.by, err = h.Store.MemberByID(ctx, user.ID); err != nil {
+		return nil, err
+	}
+	c.account, err = h.Store.AccountByID(ctx, user.AccountID)
+	return c, err
+}
+
+// remembered is the user of credentials that need no judging: a token of ours, which nobody guesses, or what was judged
+// a moment ago. Nil for all others.
+func (h *Host) remembered(ctx context.Context, c wire.Credentials) (*models.User, error) {
+	user, err := h.Store.PeerByToken(ctx, c.Username, c.Token)
+	if err != nil || user != nil {
+		return user, err
+	}
+	last, there := h.memory.seen.Get(h.memory.name(c))
+	if !there {
+		return nil, nil
+	}
+	m, err := h.Store.MemberByID(ctx, last.userID)
+	if models.KindOf(err) == models.NotFound {
+		return nil, nil
+	}
+	if err == nil && m.Active && m.Role == models.Subcontractor && m.CredentialVersion == last.version {
+		return &m.User, nil
+	}
+	return nil, err
+}
+
+// judged counts a try of credentials, and judges them.
+func (h *Host) judged(ctx context.Context, c wire.Credentials, address string) (*models.User, error) {
+	limits, err := h.Store.PasswordLimits(ctx, "peer", c.Username, address)
+	if err != nil {
+		return nil, err
+	}
+	wait, err := h.Store.Try(ctx, limits...)
+	if err != nil {
+		return nil, err
+	}
+	if wait > 0 {
+		return nil, models.TooManyTries(wait)
+	}
+	user, err := h.Store.PeerByPassword(ctx, c.Username, c.Password, c.Token)
+	if err != nil {
+		return nil, err
+	}
+	h.memory.seen.Add(h.memory.name(c), remembered{user.ID, user.CredentialVersion})
+	if err := h.Store.Forgive(ctx, limits...); err != nil {
+		return nil, err
+	}
+	return user, h.Store.Write(models.InAccount(ctx, user.AccountID), func(tx *models.Tx) error { return tx.RememberNetwork(user, address) })
+}

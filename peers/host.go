@@ -1,0 +1,353 @@
+package peers
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"fieldproof/intake"
+	"fieldproof/models"
+	"fieldproof/wire"
+)
+
+// Host answers the external-integration API for logins with the subcontractor role (domain 8). Its answers have the shapes
+// and words that systems in the field look for.
+type Host struct {
+	Store  *models.Store
+	Intake *intake.Intake
+	Sealer *models.Sealer
+
+	memory *memory
+}
+
+// NewHost makes a Host that remembers nobody yet.
+func NewHost(store *models.Store, in *intake.Intake, sealer *models.Sealer) *Host {
+	return &Host{Store: store, Intake: in, Sealer: sealer, memory: newMemory()}
+}
+
+// Answer is the members of an answer.
+type Answer map[string]any
+
+// Service is one thing that callers ask for.
+type Service struct {
+	name   string // as callers write it, in any case
+	answer func(*Host, context.Context, *Call) (Answer, error)
+	refuse func(text string) Answer
+}
+
+// services are all that callers may ask for, a row each.
+var services = []*Service{
+	{"validate", (*Host).validate, func(text string) Answer { return Answer{"error": text, "validated": false, "status": false} }},
+	{"getWorkOrders", (*Host).getWorkOrders, func(text string) Answer { return Answer{"error": text} }},
+	{"uploadPictures", (*Host).uploadPictures, refused},
+	{"status", (*Host).status, refused},
+}
+
+// done is the answer to who brought something that was taken, refused to who brought what was not.
+func done() Answer { return Answer{"status": true, "error": nil} }
+
+func refused(what string) Answer { return Answer{"status": false, "error": what} }
+
+// ServiceOf finds the service of an address, however it is spelt: ValidatE.php is validate. [models.NotFound] for others.
+func ServiceOf(address string) (*Service, error) {
+	name, _, _ := strings.Cut(address, ".")
+	names := make([]string, len(services))
+	for i, s := range services {
+		if strings.EqualFold(s.name, name) {
+			return s, nil
+		}
+		names[i] = s.name
+	}
+	last := len(names) - 1
+	return nil, models.Errorf(models.NotFound, "The services are %s and %s.", strings.Join(names[:last], ", "), names[last])
+}
+
+// Name is the service's name.
+func (s *Service) Name() string { return s.name }
+
+// Refusal is an answer that says what is wrong, in the form in which callers of the service look for it. What is no fault
+// of theirs is told in no detail.
+func (s *Service) Refusal(err error) Answer {
+	switch models.KindOf(err) {
+	case "":
+		return s.refuse("The server can't answer now: send it again.")
+	case models.Unauthorized:
+		return s.refuse(badLogin)
+	}
+	return s.refuse(err.Error())
+}
+
+// Call is one call of a service, made by [Host.Admit].
+type Call struct {
+	// File is what is brought beside the payload; nil when nothing is.
+	File io.Reader
+	// Out takes an answer that is written piece by piece.
+	Out io.Writer
+
+	service *Service
+	payload map[string]json.RawMessage
+	by      *models.Member // whom its credentials are good for
+	account *models.Account
+}
+
+// Answer does what a call asks for. It is nil without an error when the answer has gone to [Call.Out]; with one, what has
+// gone there is cut short.
+func (h *Host) Answer(ctx context.Context, c *Call) (Answer, error) {
+	return c.service.answer(h, models.InAccount(ctx, c.by.AccountID), c)
+}
+
+// write is a transaction of who calls, as long as their credentials stand.
+func (h *Host) write(ctx context.Context, c *Call, fn func(*models.Tx) error) error {
+	return h.Store.Write(ctx, func(tx *models.Tx) error {
+		if err := tx.Stands(c.by); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+}
+
+// validate answers that the credentials are good, and keeps where the caller wants to be told of changes.
+func (h *Host) validate(ctx context.Context, c *Call) (Answer, error) {
+	if push := wire.Text(c.payload, "pushkey"); push != "" && len(push) <= 2000 {
+		sealed, err := h.Sealer.Seal("peer push key/"+c.by.ID, push)
+		if err != nil {
+			return nil, err
+		}
+		key := &models.PeerPushKey{UserID: c.by.ID, AccountID: c.by.AccountID, Sealed: sealed, UpdatedAt: models.Now()}
+		if err := h.write(ctx, c, func(tx *models.Tx) error { return tx.Save(key).Error }); err != nil {
+			return nil, err
+		}
+	}
+	return Answer{"error": "", "validated": true}, nil
+}
+
+const (
+	// overlap is how far before the time that a caller asks from changes are told again: rows commit late, and what is told
+	// twice changes nothing.
+	overlap = 2 * time.Minute
+	// ordersAtOnce is how many orders are held while they are told.
+	ordersAtOnce = 200
+)
+
+// getWorkOrders tells the orders that are assigned to the caller, and of those that were taken away what became of them.
+func (h *Host) getWorkOrders(ctx context.Context, c *Call) (Answer, error) {
+	var since *models.Time
+	if text := wire.Text(c.payload, "timestamp"); text != "" && text != "0" {
+		at := wire.ParseInstant(text, time.UTC)
+		if at == nil {
+			return nil, models.Errorf(models.Malformed, "This request is not properly formatted: timestamp %q is neither Unix seconds nor null.", text)
+		}
+		before := models.At(at.Add(-overlap))
+		since = &before
+	}
+	out := &orders{w: c.Out}
+	if err := h.eachAssigned(ctx, c, since, out.add); err != nil {
+		return nil, err
+	}
+	if since != nil {
+		if err := h.eachTaken(ctx, c, *since, out.add); err != nil {
+			return nil, err
+		}
+	}
+	return nil, out.end()
+}
+
+// orders writes {"workOrders":[…],"error":""}.
+type orders struct {
+	w     io.Writer
+	begun bool
+}
+
+func (o *orders) add(v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	lead := ","
+	if !o.begun {
+		lead, o.begun = `{"workOrders":[`, true
+	}
+	_, err = o.w.Write(slices.Concat([]byte(lead), text))
+	return err
+}
+
+func (o *orders) end() error {
+	tail := `],"error":""}`
+	if !o.begun {
+		tail = `{"workOrders":[` + tail
+	}
+	_, err := io.WriteString(o.w, tail)
+	return err
+}
+
+// eachAssigned goes through the orders that are assigned to the caller, some at a time.
+func (h *Host) eachAssigned(ctx context.Context, c *Call, since *models.Time, each func(any) error) error {
+	zone := c.account.Location()
+	for before := int64(0); ; {
+		db := h.Store.Read(ctx)
+		some, err := models.AssignedTo(db, c.by.ID, since, before, ordersAtOnce)
+		if err != nil || len(some) == 0 {
+			return err
+		}
+		ids := make([]string, len(some))
+		for i, o := range some {
+			ids[i] = o.ID
+		}
+		tasks, err := models.TasksOf(db, ids...)
+		if err != nil {
+			return err
+		}
+		numbers, err := Numbers(ctx, h.Store, c.by, some)
+		if err != nil {
+			return err
+		}
+		for _, o := range some {
+			w, err := wire.OrderOf(o, numbers[o.ID], tasks[o.ID], zone, func(t *models.Task) (json.RawMessage, error) { return models.TemplateOf(db, t.SurveyHash) })
+			if err != nil {
+				return err
+			}
+			if err := each(w); err != nil {
+				return err
+			}
+		}
+		before = some[len(some)-1].Seq
+	}
+}
+
+// eachTaken goes through the orders that were taken from the caller.
+func (h *Host) eachTaken(ctx context.Context, c *Call, since models.Time, each func(any) error) error {
+	taken, err := models.TakenSince(h.Store.Read(ctx), c.by.ID, since)
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(taken, ordersAtOnce) {
+		numbers, err := Numbers(ctx, h.Store, c.by, some)
+		if err != nil {
+			return err
+		}
+		for _, o := range some {
+			status := "Cancelled"
+			if o.Lifecycle.Hidden {
+				status = "Deleted"
+			}
+			if err := each(map[string]string{"workOrderNumber": numbers[o.ID], "clientStatus": status}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// longestEvidenceType is where an item's word for what it shows is cut.
+const longestEvidenceType = 60
+
+// uploadPictures takes one item: a photo, a survey, or another file.
+func (h *Host) uploadPictures(ctx context.Context, c *Call) (Answer, error) {
+	in := wire.DecodeItem(c.payload, c.account.Location())
+	o, err := OrderNumbered(ctx, h.Store, c.by, in.Number)
+	if err != nil {
+		return nil, err
+	}
+	if in.UUID == "" {
+		return nil, models.InvalidField("uuid", "Give the item a uuid, so that a repeat is known.")
+	}
+	if len(in.UUID) < 8 { // a number of the peer's own
+		in.UUID = models.DerivedID("peer item", c.by.ID, in.Number, in.UUID)
+	}
+	n := intake.NewItem{OrderID: o.ID, Kind: models.Photo, UUID: in.UUID, EvidenceType: in.EvidenceType, TakenAt: in.TakenAt, Position: in.Position, Source: models.FromPeer,
+		Notes: in.Notes, Device: in.Device, SHA256: in.SHA256, Claims: in.Claims, Origin: in.Origin, By: c.by}
+	if word := []rune(n.EvidenceType); len(word) > longestEvidenceType {
+		n.EvidenceType = string(word[:longestEvidenceType])
+	}
+	tasks, err := models.TasksOf(h.Store.Read(ctx), o.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tasks[o.ID] {
+		if in.Task != "" && strings.EqualFold(t.CleanName, models.CleanTaskName(in.Task)) {
+			n.TaskID = t.ID
+		}
+	}
+	if n.TaskID == "" && in.Task != "" {
+		n.Notes = strings.TrimSpace(n.Notes + "\nTask: " + in.Task) // nothing that was said is lost
+	}
+	stored, err := h.store(ctx, c, &n, in)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := h.Intake.AcceptItem(ctx, n, stored); err != nil {
+		return nil, err
+	}
+	return done(), nil
+}
+
+// store stores the bytes of an item by its kind, and completes the item.
+func (h *Host) store(ctx context.Context, c *Call, n *intake.NewItem, in wire.Item) (*intake.Bytes, error) {
+	switch {
+	case in.FileType == "survey":
+		answers, err := models.ParseAnswers(in.Answers)
+		if err != nil {
+			return nil, err
+		}
+		text, err := json.Marshal(answers)
+		if err != nil {
+			return nil, err
+		}
+		n.Kind, n.SurveyID, n.Answers = models.SurveyResponse, in.SurveyID, string(text)
+		return nil, nil
+	case strings.HasPrefix(in.FileType, "check"):
+		n.Kind = models.CheckIn
+		return nil, nil
+	}
+	noFile := models.InvalidField("file", "Send the file in a part named file, as multipart/form-data.")
+	if c.File == nil {
+		return nil, noFile
+	}
+	head := bufio.NewReaderSize(c.File, 64<<10)
+	if _, err := head.Peek(1); errors.Is(err, io.EOF) {
+		return nil, noFile
+	}
+	if in.FileType == "picture" || in.FileType == "photo" {
+		return h.Intake.StoreBytes(ctx, head)
+	}
+	n.Kind = models.File
+	return h.Intake.StoreFile(ctx, in.ContentType(), head)
+}
+
+// status takes what a caller reports of orders: viewed, begun, completed. Each is taken for itself; the first that can't be
+// is told.
+func (h *Host) status(ctx context.Context, c *Call) (Answer, error) {
+	updates, err := wire.DecodeStatus(c.payload)
+	if err != nil {
+		return nil, models.Errorf(models.Malformed, "This request is not properly formatted: workOrders is no list of objects.")
+	}
+	defer h.Intake.Bells.Poke()
+	answer := done()
+	for _, u := range updates {
+		err := h.takeStatus(ctx, c, u)
+		switch kind := models.KindOf(err); {
+		case err == nil:
+		case kind == "" || kind == models.Unauthorized:
+			return nil, err
+		case answer["error"] == nil:
+			answer = Answer{"status": false, "error": map[string]any{"workOrderNumber": u.Number, "error": err.Error()}}
+		}
+	}
+	return answer, nil
+}
+
+func (h *Host) takeStatus(ctx context.Context, c *Call, u wire.StatusUpdate) error {
+	o, err := OrderNumbered(ctx, h.Store, c.by, u.Number)
+	if err != nil {
+		return err
+	}
+	if !c.by.Sees(o) {
+		return models.Errorf(models.NotFound, "The work order %s is not assigned to you any more.", u.Number)
+	}
+	return h.Intake.Report(ctx, c.by, o.ID, u.FieldStatus)
+}
