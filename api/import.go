@@ -253,7 +253,7 @@ func (c *call) tryRows(p *ImportPreview, orders []models.Incoming) error {
 	if err != nil {
 		return err
 	}
-	results, err := c.server.Intake.Receive(c.ctx(), intake.Source{Account: account, By: c.member, File: true, DryRun: true}, orders, func(*models.Tx, []models.Received) error { return nil })
+	results, err := c.server.Intake.Receive(c.ctx(), intake.Source{Account: account, By: c.member, File: true, DryRun: true}, orders, nil)
 	for _, r := range results {
 		for _, e := range r.Errors {
 			p.Problems = append(p.Problems, ImportProblem{Row: r.Line, Field: e.Field, Message: e.Message})

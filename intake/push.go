@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"fieldproof/models"
@@ -104,18 +106,13 @@ type Tally struct {
 
 // ReceiveInto takes some orders and adds up their results; with the last of them the log entry is written too.
 func (in *Intake) ReceiveInto(ctx context.Context, t *Tally, src Source, orders []models.Incoming, last bool) error {
-	before, counts := t.Results, t.Counts
-	_, err := in.Receive(ctx, src, orders, func(tx *models.Tx, results []models.Received) error {
-		if len(orders) > 1 && len(results) == 1 && results[0].Line != orders[0].Line {
-			// They come one by one after a refusal by the database: what came before them stays.
-		} else {
-			t.Results, t.Counts = before, counts
-		}
-		t.add(orders, results)
-		if !last {
+	_, err := in.Receive(ctx, src, orders, func(tx *models.Tx, taken Taken) error {
+		sum := t.with(taken)
+		tx.AfterCommit(func() { *t = *sum })
+		if !last || !taken.Last {
 			return nil
 		}
-		return t.tell(tx)
+		return sum.tell(tx)
 	})
 	return err
 }
@@ -123,19 +120,23 @@ func (in *Intake) ReceiveInto(ctx context.Context, t *Tally, src Source, orders 
 // maxKept is how many results that say something a tally keeps when it keeps few.
 const maxKept = 500
 
-func (t *Tally) add(orders []models.Incoming, results []models.Received) {
-	t.Counts.Count(results)
-	for i, r := range results {
-		if !t.KeepFew || (len(r.Errors)+len(r.Warnings) > 0 && len(t.Results) < maxKept) {
-			t.Results = append(t.Results, r)
+// with is the tally with what was taken added. The tally itself stays, for a transaction that is tried again.
+func (t *Tally) with(taken Taken) *Tally {
+	sum := *t
+	sum.Results, sum.unknown = slices.Clip(sum.Results), maps.Clone(sum.unknown)
+	sum.Counts.Count(taken.Results)
+	for i, r := range taken.Results {
+		if !sum.KeepFew || (len(r.Errors)+len(r.Warnings) > 0 && len(sum.Results) < maxKept) {
+			sum.Results = append(sum.Results, r)
 		}
-		if len(results) == len(orders) && len(orders[i].Unknown) > 0 && len(t.unknown) < maxKept {
-			if t.unknown == nil {
-				t.unknown = map[string]map[string]json.RawMessage{}
+		if o := &taken.Orders[i]; len(o.Unknown) > 0 && len(sum.unknown) < maxKept {
+			if sum.unknown == nil {
+				sum.unknown = map[string]map[string]json.RawMessage{}
 			}
-			t.unknown[orders[i].Number] = orders[i].Unknown
+			sum.unknown[o.Number] = o.Unknown
 		}
 	}
+	return &sum
 }
 
 // tell writes the log entry, and an alert when orders were rejected.

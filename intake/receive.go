@@ -24,8 +24,30 @@ type Source struct {
 	// not apply.
 	File   bool
 	DryRun bool
+	// Numbers are those of a spreadsheet that comes in some rows at a time, each with the row in which it stood first; nil
+	// where all come at once.
+	Numbers map[string]int64
 	// Bulk lets the workflows of what is made wait behind those for which somebody waits.
 	Bulk bool
+}
+
+// number completes an order's number as the source means it, and returns the key by which it is known; "" without one.
+func (s *Source) number(in *models.Incoming) string {
+	if s.Integration != nil {
+		in.ClientCode = s.Integration.ClientCode
+	}
+	in.Number, in.ClientCode = models.Composed(in.Number), models.Composed(in.ClientCode)
+	if in.Number == "" {
+		return ""
+	}
+	return keyOf(in.ClientCode, in.Number)
+}
+
+// Pass notes the number of a row that came in before.
+func (s *Source) Pass(in *models.Incoming) {
+	if key := s.number(in); key != "" && s.Numbers[key] == 0 {
+		s.Numbers[key] = in.Line
+	}
 }
 
 // Actor is the name under which history shows what the source does.
@@ -55,27 +77,38 @@ func (s *Source) autoAdmin() bool { return s.Integration == nil || s.Integration
 // tries of a transaction that met another one.
 const receiveTries = 8
 
+// Taken is what one transaction of a [Intake.Receive] takes. The transaction may be tried again: who adds up does so after
+// its commit.
+type Taken struct {
+	Orders  []models.Incoming
+	Results []models.Received // of each order
+	Last    bool              // none of the orders given is left
+}
+
 // Receive takes incoming orders: a number that exists is updated, one that does not is made, in one transaction for all
-// of them, in which also is called with the results. An order that can't be taken is rejected with its reasons and stops
+// of them, in which also is called with the results. When the database refuses a value each order goes for itself. An order that can't be taken is rejected with its reasons and stops
 // no other; the same content again changes nothing. In a dry run nothing but what also writes is written.
-func (in *Intake) Receive(ctx context.Context, src Source, orders []models.Incoming, also func(*models.Tx, []models.Received) error) ([]models.Received, error) {
+func (in *Intake) Receive(ctx context.Context, src Source, orders []models.Incoming, also func(*models.Tx, Taken) error) ([]models.Received, error) {
 	ctx = models.InAccount(ctx, src.Account.ID)
-	results, err := in.receiveAll(ctx, src, orders, also)
+	results, err := in.receiveAll(ctx, src, orders, true, also)
 	if err == nil || len(orders) < 2 || models.KindOf(err) != "" || ctx.Err() != nil || !ofTheData(err) {
 		return results, err
 	}
 	// One of them is more than the database takes: each for itself, so that it stops no other.
 	results = nil
 	for i := range orders {
-		some, err := in.receiveAll(ctx, src, orders[i:i+1], also)
+		last := i == len(orders)-1
+		some, err := in.receiveAll(ctx, src, orders[i:i+1], last, also)
 		if err != nil {
 			if !ofTheData(err) {
 				return results, err
 			}
 			rejected := []models.Received{{Line: orders[i].Line, Number: orders[i].Number, Result: models.ResultRejected,
 				Errors: []models.FieldError{{Field: "workOrderNumber", Message: "The database can't keep this order: it holds a text or a number that no column takes."}}, Warnings: []models.FieldError{}}}
-			if err := in.Store.Write(ctx, func(tx *models.Tx) error { return also(tx, rejected) }); err != nil {
-				return results, err
+			if also != nil {
+				if err := in.Store.Write(ctx, func(tx *models.Tx) error { return also(tx, Taken{orders[i : i+1], rejected, last}) }); err != nil {
+					return results, err
+				}
 			}
 			some = rejected
 		}
@@ -90,7 +123,7 @@ func ofTheData(err error) bool {
 	return errors.As(err, &pg) && (strings.HasPrefix(pg.Code, "22") || pg.Code == "54000")
 }
 
-func (in *Intake) receiveAll(ctx context.Context, src Source, orders []models.Incoming, also func(*models.Tx, []models.Received) error) (results []models.Received, err error) {
+func (in *Intake) receiveAll(ctx context.Context, src Source, orders []models.Incoming, last bool, also func(*models.Tx, Taken) error) (results []models.Received, err error) {
 	rang := false
 	for try := range receiveTries {
 		err = in.Store.Write(ctx, func(tx *models.Tx) error {
@@ -106,7 +139,7 @@ func (in *Intake) receiveAll(ctx context.Context, src Source, orders []models.In
 			}
 			rang = r.rang
 			if also != nil {
-				return also(tx, results)
+				return also(tx, Taken{orders, results, last})
 			}
 			return nil
 		})
@@ -143,7 +176,7 @@ type receiver struct {
 	memory map[string]*models.ReceivedOrder
 	hidden map[string]bool   // ids of deleted orders that the source made
 	others map[string]string // by display number: the number by which the source knows the order that bears it now
-	seen   map[string]int64
+	seen   map[string]int64  // by display number: the row in which it stood first
 	types  []*models.WorkType
 	named  map[string]*models.WorkType
 	users  map[string]*models.User
@@ -158,16 +191,16 @@ func (r *receiver) prepare(orders []models.Incoming) error {
 	var numbers []string
 	for i := range orders {
 		o := &orders[i]
-		if r.src.Integration != nil {
-			o.ClientCode = r.src.Integration.ClientCode
-		}
-		o.Number, o.ClientCode = models.Composed(o.Number), models.Composed(o.ClientCode)
-		if o.Number != "" {
+		if r.src.number(o) != "" {
 			byCode[o.ClientCode] = append(byCode[o.ClientCode], o.Number)
 			numbers = append(numbers, o.Number)
 		}
 	}
-	r.have, r.tasks, r.memory, r.hidden, r.seen, r.others = map[string]*models.WorkOrder{}, map[string][]models.Task{}, map[string]*models.ReceivedOrder{}, map[string]bool{}, map[string]int64{}, map[string]string{}
+	r.have, r.tasks, r.memory = map[string]*models.WorkOrder{}, map[string][]models.Task{}, map[string]*models.ReceivedOrder{}
+	r.hidden, r.others, r.seen = map[string]bool{}, map[string]string{}, r.src.Numbers
+	if r.seen == nil {
+		r.seen = map[string]int64{}
+	}
 	var ids []string
 	for code, some := range byCode {
 		q := r.tx.DB

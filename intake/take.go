@@ -30,7 +30,7 @@ func (t *taking) take() error {
 			return nil // it could not be read, its number neither
 		}
 		t.problems.Add("work_order_number", "Give the order a number.")
-	} else if first, again := t.seen[keyOf(in.ClientCode, in.Number)]; again && t.src.File {
+	} else if first, again := t.seen[keyOf(in.ClientCode, in.Number)]; again && t.src.File && first != in.Line {
 		t.repeated = true
 		if len(t.problems) == 0 {
 			t.problems.Add("work_order_number", "The number stands in row %d already: one row a number.", first)

@@ -1,11 +1,15 @@
 package tests
 
 import (
+	"bytes"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -234,6 +238,45 @@ func TestABatchThatIsNoneIsRefusedAtOnce(t *testing.T) {
 		require.Equal(t, refused, strings.Count(log, `"failed"`), "each stands in the log")
 		require.NotEmpty(t, s.form(`[`+large+string(order)+`]`).Text("import"), "a large batch of orders is taken")
 	})
+}
+
+// TestAnOrderThatTheDatabaseRefusesStopsNoOther has PostgreSQL refuse one value: then each order goes for itself, and all are
+// told and counted once.
+func TestAnOrderThatTheDatabaseRefusesStopsNoOther(t *testing.T) {
+	t.Parallel()
+	if !slices.Contains(shapeNames(), "postgres") {
+		t.Skip("SQLite keeps every value")
+	}
+	in, err := rig.Production(product(t), filepath.Join(t.TempDir(), "installation"), postgres(t))
+	require.NoError(t, err)
+	defer in.Stop()
+	office := rig.SignUp(t, in.URL)
+	s, made := integrate(t, office, nil)
+	db, err := sql.Open("pgx", in.DatabaseURL)
+	require.NoError(t, err)
+	defer db.Close()
+	_, err = db.Exec("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '22003'; END $$; " +
+		"CREATE TRIGGER refusing BEFORE INSERT ON work_orders FOR EACH ROW WHEN (NEW.city = 'Refused') EXECUTE FUNCTION refuse()")
+	require.NoError(t, err)
+
+	a := s.post(smallest("1", rig.JSON{"colour": "red"}), smallest("2", rig.JSON{"city": "Refused"}), smallest("3", rig.JSON{"colour": "blue"}))
+	require.Equal(t, []any{"created", "rejected", "created"}, []any{a.Get("results", 0, "result"), a.Get("results", 1, "result"), a.Get("results", 2, "result")}, string(a.Body))
+	log := office.Want(200, "GET", "/integrations/"+made.Text("id")+"/log", nil)
+	require.Len(t, log.List("items"), 1, string(log.Body))
+	require.Equal(t, []any{2.0, 1.0}, []any{log.Get("items", 0, "created"), log.Get("items", 0, "rejected")}, string(log.Body))
+
+	lines := bytes.Split(bytes.TrimSpace(orderRows(120)), []byte("\n"))
+	require.Len(t, lines, 121)
+	cells := bytes.Split(lines[70], []byte(","))
+	at := slices.IndexFunc(bytes.Split(lines[0], []byte(",")), func(header []byte) bool { return bytes.EqualFold(header, []byte("city")) })
+	require.Positive(t, at)
+	cells[at] = []byte("Refused")
+	lines[70] = bytes.Join(cells, []byte(","))
+	i := imported(office, "refused.csv", append(bytes.Join(append(lines, lines[3]), []byte("\n")), '\n'))
+	require.Equal(t, []any{"done", 121.0, 119.0, 0.0, 0.0, 2.0}, counts(i), "one that is refused, and one that stood in row 4 already")
+	results := string(office.Want(200, "GET", "/imports/"+i.Text("id")+"/results.csv", nil).Body)
+	require.Equal(t, 1+121, strings.Count(results, "\n"), results)
+	require.Contains(t, results, "stands in row 4 already")
 }
 
 func TestAutoAdminAndStatusesDecideWhatAPushMayDo(t *testing.T) {

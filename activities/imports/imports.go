@@ -59,9 +59,8 @@ type run struct {
 	src     intake.Source
 	tally   *intake.Tally
 	batch   []models.Incoming
-	seen    map[string]int64 // number → the row in which it stood first
-	done    int64            // rows that an earlier run has brought in
-	passed  int64            // of those, the ones that this run has passed
+	done    int64 // rows that an earlier run has brought in
+	passed  int64 // of those, the ones that this run has passed
 }
 
 var errCancelled = errors.New("imports: cancelled")
@@ -106,8 +105,8 @@ func (r *run) begin(ctx context.Context) error {
 	if r.account, err = r.Store.AccountByID(ctx, r.i.AccountID); err != nil {
 		return err
 	}
-	r.src = intake.Source{Account: r.account, File: r.i.Format != models.FormatPush, DryRun: r.i.DryRun, Bulk: true}
-	r.seen, r.done = map[string]int64{}, r.i.Processed
+	r.src = intake.Source{Account: r.account, File: r.i.Format != models.FormatPush, DryRun: r.i.DryRun, Bulk: true, Numbers: map[string]int64{}}
+	r.done = r.i.Processed
 	if r.i.IntegrationID != nil {
 		if r.src.Integration, err = models.One[models.Integration](r.Store.Read(ctx).Where("id = ?", *r.i.IntegrationID), "integration"); err != nil {
 			return err
@@ -192,13 +191,10 @@ func (r *run) read(ctx context.Context, path string) error {
 // add puts an order into the batch, unless an earlier run has brought it in: then only its number is noted.
 func (r *run) add(ctx context.Context, order func() models.Incoming) error {
 	in := order()
-	repeated := r.note(&in)
 	if r.passed < r.done {
 		r.passed++
+		r.src.Pass(&in)
 		return nil
-	}
-	if repeated > 0 {
-		in.Problems.Add("work_order_number", "The number stands in row %d already: one row a number.", repeated)
 	}
 	r.batch = append(r.batch, in)
 	if len(r.batch) < r.atOnce() {
@@ -215,43 +211,21 @@ func (r *run) atOnce() int {
 	return intake.ReceiveAtOnce
 }
 
-// note remembers a number of a spreadsheet and returns the row in which it stood before, 0 when it is new.
-func (r *run) note(in *models.Incoming) int64 {
-	if !r.src.File || in.Number == "" {
-		return 0
-	}
-	code := in.ClientCode
-	if r.src.Integration != nil {
-		code = r.src.Integration.ClientCode
-	}
-	key := code + "\x00" + in.Number
-	if first, again := r.seen[key]; again {
-		return first
-	}
-	r.seen[key] = in.Line
-	return 0
-}
-
 func (r *run) flush(ctx context.Context) error {
 	batch := r.batch
 	r.batch = r.batch[:0]
 	if len(batch) == 0 {
 		return nil
 	}
-	progress := *r.i
-	_, err := r.Intake.Receive(ctx, r.src, batch, func(tx *models.Tx, results []models.Received) error {
-		if len(results) == len(batch) {
-			progress = *r.i // a try of the whole batch, perhaps not the first
-		}
-		counted := progress
-		counted.Count(results)
-		if err := r.keep(tx, &counted, results); err != nil {
+	_, err := r.Intake.Receive(ctx, r.src, batch, func(tx *models.Tx, taken intake.Taken) error {
+		counted := *r.i
+		counted.Count(taken.Results)
+		if err := r.keep(tx, &counted, taken.Results); err != nil {
 			return err
 		}
-		tx.AfterCommit(func() { progress = counted })
+		tx.AfterCommit(func() { *r.i = counted })
 		return nil
 	})
-	*r.i = progress
 	return err
 }
 
