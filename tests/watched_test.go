@@ -1,12 +1,9 @@
 package tests
 
 import (
-	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -86,30 +83,6 @@ func TestFilesOfWatchedFoldersComeInOnce(t *testing.T) {
 				require.NotContains(t, view, "secret\"")
 			})
 		}
-	})
-}
-
-func TestPeersThatDoNotAnswerHoldNobodyUp(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
-		hold := make(chan struct{})
-		release := sync.OnceFunc(func() { close(hold) })
-		peers := rig.SignUp(t, in.URL)
-		for n := range 6 {
-			peer := rig.NewPeer("p")
-			t.Cleanup(func() { release(); peer.Close() })
-			peer.On("getWorkOrders", func(w http.ResponseWriter, _ rig.JSON) { <-hold; rig.Say(w, `{"workOrders":[],"error":""}`) })
-			id := peers.Want(201, "POST", "/integrations", rig.JSON{"client_code": fmt.Sprint("PEER", n), "kind": "external",
-				"settings": rig.JSON{"url": peer.URL + "/api", "username": "vendor", "password": "p"}}).Text("id")
-			peers.Want(202, "POST", "/integrations/"+id+"/refresh", nil)
-			peers.Await("the peer to be asked beside the others", func() bool { return len(peer.Calls("getWorkOrders")) > 0 })
-		}
-		office := rig.SignUp(t, in.URL)
-		place := rig.LocalPlace(t, in, "watched-"+uuid.NewString()[:8])
-		place.Put("orders.csv", orderRows(2))
-		office.Want(202, "POST", "/integrations/"+watch(office, "W", place)+"/refresh", nil)
-		office.Await("the orders of somebody else", func() bool {
-			return len(office.Want(200, "GET", "/work-orders?client_code=W", nil).List("items")) == 2
-		})
 	})
 }
 
