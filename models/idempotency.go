@@ -66,30 +66,3 @@ func (s *Store) FreeKey(ctx context.Context, id string) error {
 		return tx.Model(&IdempotencyKey{}).Where("id = ? AND status = 0", id).Update("claimed_until", At(time.Now().Add(-time.Second))).Error
 	})
 }
-
-// ForgetOld deletes what has served its time: idempotency keys after a day, feed entries after two, expired tokens, the
-// logs of integrations after ninety.
-func (s *Store) ForgetOld(ctx context.Context) error {
-	ctx = AcrossAccounts(ctx)
-	day := func(n int) Time { return At(time.Now().Add(-time.Duration(n) * 24 * time.Hour)) }
-	return s.Write(ctx, func(tx *Tx) error {
-		for _, old := range []struct {
-			row   any
-			where string
-			at    Time
-		}{
-			{&IdempotencyKey{}, "created_at < ?", day(1)},
-			{&FeedEntry{}, "at < ?", day(2)},
-			{&Token{}, "expires_at < ?", day(1)},
-			{&RateLimit{}, "ends_at < ?", Now()},
-			{&SignedInFrom{}, "at < ?", day(signedInFromDays)},
-			{&Action{}, "NOT inbox AND created_at < ?", day(7)},
-			{&LogEntry{}, "at < ?", day(90)},
-		} {
-			if err := tx.Where(old.where, old.at).Delete(old.row).Error; err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}

@@ -1,12 +1,9 @@
 package models
 
 import (
-	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // SystemActor is the name under which history shows what nobody did by hand.
@@ -220,46 +217,6 @@ func (tx *Tx) PublishByItself(o *WorkOrder, cause string) error {
 		return err
 	}
 	return tx.Ring(OrderBell, o.ID)
-}
-
-// closeAtOnce is how many orders of one account one transaction asks to close.
-const closeAtOnce = 500
-
-// CloseRetained puts a close into the inbox of each published or cancelled order whose account's retention time has
-// passed by now since its last change, unless new items on it wait for a look. It returns how many it asked; their
-// workflows close them.
-func (s *Store) CloseRetained(ctx context.Context, now time.Time) (int, error) {
-	var accounts []Account
-	if err := s.Read(AcrossAccounts(ctx)).Select("id", "retention_days").Where("retention_days > 0").Find(&accounts).Error; err != nil {
-		return 0, err
-	}
-	asked := 0
-	for _, a := range accounts {
-		before := At(now.AddDate(0, 0, -a.RetentionDays))
-		err := s.Write(InAccount(ctx, a.ID), func(tx *Tx) error {
-			var orders []*WorkOrder
-			err := tx.Where("state IN ? AND NOT hidden AND NOT has_new_items AND updated_at < ?", []State{Published, Cancelled}, before).
-				Order("seq").Limit(closeAtOnce).Find(&orders).Error
-			if err != nil {
-				return err
-			}
-			for _, o := range orders {
-				id := DerivedID("close by itself", o.ID, strconv.FormatInt(o.Lifecycle.Version, 10))
-				if err := tx.SaveAction(&Action{ID: id, AccountID: a.ID, WorkOrderID: o.ID, Event: Close, Inbox: true}); err != nil {
-					return err
-				}
-				if err := tx.Ring(OrderBell, o.ID); err != nil {
-					return err
-				}
-			}
-			asked += len(orders)
-			return nil
-		})
-		if err != nil {
-			return asked, err
-		}
-	}
-	return asked, nil
 }
 
 // noticeAtOnce is how many items one transaction takes notice of.
