@@ -179,57 +179,6 @@ type rawValidation struct {
 	Pattern string `json:"pattern"`
 }
 
-func textOf(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case string:
-		return v
-	case json.Number:
-		return v.String()
-	case bool:
-		return strconv.FormatBool(v)
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64)
-	}
-	text, _ := json.Marshal(v)
-	return string(text)
-}
-
-func textsOf(v any) []string {
-	switch v := v.(type) {
-	case nil:
-		return nil
-	case []any:
-		var all []string
-		for _, e := range v {
-			all = append(all, textOf(e))
-		}
-		return all
-	}
-	return []string{textOf(v)}
-}
-
-func truthy(v any) bool {
-	switch strings.ToLower(textOf(v)) {
-	case "true", "yes", "1":
-		return true
-	}
-	return false
-}
-
-func intOf(v any) int {
-	n, _ := strconv.Atoi(textOf(v))
-	return max(0, min(n, 10_000))
-}
-
-func floatOf(v any) *float64 {
-	if f, err := strconv.ParseFloat(textOf(v), 64); err == nil {
-		return &f
-	}
-	return nil
-}
-
 // IsSection tells whether q is a section.
 func (q *SurveyQuestion) IsSection() bool { return strings.EqualFold(q.Type, "section") }
 

@@ -109,9 +109,6 @@ func (o *WorkOrder) IsAssignedTo(userID string) bool {
 	return o.AssignedToAll || (o.AssigneeID != nil && *o.AssigneeID == userID)
 }
 
-// optionOn tells whether a boolean option is on; text "true" counts, as remote systems send it.
-func optionOn(options map[string]any, option string) bool { return truthy(options[option]) }
-
 var richText = bluemonday.UGCPolicy()
 
 // Normalise trims what people's typing leaves, sanitises rich text and fills what has a default.
