@@ -10,10 +10,10 @@ import (
 
 	"gorm.io/gorm"
 
-	"fieldproof/activities/webhooks"
 	"fieldproof/intake"
 	"fieldproof/models"
 	"fieldproof/remotes"
+	"fieldproof/wire"
 )
 
 // DestinationFields are what may be written of a destination (contract: destination).
@@ -132,7 +132,7 @@ func (c *call) setFields(d *models.Destination, in DestinationFields, secrets *m
 	}
 	d.Settings.Authorization, d.Settings.Password, d.Settings.Token = "", "", ""
 	if d.Kind == models.WebhookDestination && settings.Template != "" {
-		if err := webhooks.CheckTemplate(c.ctx(), settings.Template); models.KindOf(err) == models.Unavailable {
+		if err := wire.CheckTemplate(c.ctx(), settings.Template); models.KindOf(err) == models.Unavailable {
 			return err
 		} else if err != nil {
 			return models.InvalidField("settings.template", "%v", err)
@@ -245,11 +245,11 @@ func (s *Server) testDestination(c *call, _ nothing) (TestResult, error) {
 	result := TestResult{OK: true}
 	switch d.Kind {
 	case models.WebhookDestination:
-		result.Status, err = s.Webhooks.Test(c.ctx(), d)
+		result.Status, err = s.Tests.Webhook(c.ctx(), d)
 	case models.ClientDestination:
-		err = s.Clients.Test(c.ctx(), d)
+		err = s.Tests.Client(c.ctx(), d)
 	default:
-		err = s.Deliveries.Test(c.ctx(), d)
+		err = s.Tests.Place(c.ctx(), d)
 	}
 	if err != nil {
 		result.OK, result.Error = false, models.ErrorText(err)

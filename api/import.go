@@ -15,7 +15,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"fieldproof/activities/integrations"
 	"fieldproof/intake"
 	"fieldproof/models"
 	"fieldproof/sheets"
@@ -327,7 +326,7 @@ func (s *Server) importResults(c *call) (any, error) {
 	}
 	c.Header("Content-Type", "text/csv; charset=utf-8")
 	c.Header("Content-Disposition", fmt.Sprintf(`attachment; filename="%s_results.csv"`, models.SafeName(strings.TrimSuffix(i.FileName, path.Ext(i.FileName)))))
-	return nil, integrations.WriteResults(c.ctx(), s.Store, i, c.started())
+	return nil, sheets.WriteResults(c.ctx(), s.Store, i, c.started())
 }
 
 // cancelImport stops an import at its next rows. One that has not begun never does.

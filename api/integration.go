@@ -68,7 +68,7 @@ func (c *call) showIntegration(i *models.Integration) (models.IntegrationView, e
 // showKey shows an integration with its push key.
 func (c *call) showKey(i *models.Integration) (models.IntegrationView, error) {
 	secrets, err := c.server.Intake.IntegrationSecrets(i)
-	return i.View(secrets, c.server.Integrations.PushURL(secrets.PushKey)), err
+	return i.View(secrets, models.PushURL(c.server.PublicURL, secrets.PushKey)), err
 }
 
 func (s *Server) listIntegrations(c *call) (list[models.IntegrationView], error) {
@@ -258,7 +258,7 @@ func (s *Server) testIntegration(c *call, _ nothing) (TestResult, error) {
 	if err != nil {
 		return TestResult{}, err
 	}
-	if err := s.Integrations.Test(c.ctx(), i); err != nil {
+	if err := s.Tests.Integration(c.ctx(), i); err != nil {
 		return TestResult{Error: models.ErrorText(err)}, nil //nolint:nilerr // the failure is the answer
 	}
 	return TestResult{OK: true}, nil

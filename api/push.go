@@ -215,7 +215,7 @@ func pushedAtOnce(r *http.Request) int64 {
 func (s *Server) answerPushed(g *gin.Context, p *intake.Pushed) {
 	a := PushAnswer{Response: true, Error: success, Results: p.Results}
 	if p.Import != nil {
-		a.Import = s.Integrations.PushURL(g.Param("key")) + "/imports/" + p.Import.ID
+		a.Import = models.PushURL(s.PublicURL, g.Param("key")) + "/imports/" + p.Import.ID
 		s.answerPush(g, http.StatusOK, a)
 		return
 	}

@@ -18,10 +18,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
 
-	"fieldproof/activities/clients"
-	"fieldproof/activities/deliveries"
-	"fieldproof/activities/integrations"
-	"fieldproof/activities/webhooks"
 	"fieldproof/archives"
 	"fieldproof/intake"
 	"fieldproof/media"
@@ -34,22 +30,18 @@ import (
 
 // Server answers HTTP.
 type Server struct {
-	Store      *models.Store
-	Blobs      *storage.Store
-	Sealer     *models.Sealer
-	Temporal   client.Client
-	Intake     *intake.Intake
-	Actions    *intake.Actions
-	Media      *media.Media
-	Reports    *reports.Reports
-	Clouds     *remotes.Clouds
-	Archives   *archives.Archives
-	Deliveries *deliveries.Deliveries
-	Webhooks   *webhooks.Webhooks
-	Clients    *clients.Clients
-	Log        *slog.Logger
-
-	Integrations *integrations.Integrations
+	Store    *models.Store
+	Blobs    *storage.Store
+	Sealer   *models.Sealer
+	Temporal client.Client
+	Intake   *intake.Intake
+	Actions  *intake.Actions
+	Media    *media.Media
+	Reports  *reports.Reports
+	Clouds   *remotes.Clouds
+	Archives *archives.Archives
+	Tests    Tests
+	Log      *slog.Logger
 
 	// PublicURL is what links begin with, such as https://fieldproof.example.com.
 	PublicURL string
@@ -67,6 +59,14 @@ type Server struct {
 	pushing *throttle
 	bounds  *bounds
 	host    *peers.Host
+}
+
+// Tests try what an account has set up, as the work itself will: a message to a web-hook, which answers a status, a client's
+// credentials, a file in a place or a mail, the other side of an integration.
+type Tests struct {
+	Webhook       func(context.Context, *models.Destination) (status int, err error)
+	Client, Place func(context.Context, *models.Destination) error
+	Integration   func(context.Context, *models.Integration) error
 }
 
 // Handler assembles the routes. It ends its live streams when ctx ends.

@@ -224,6 +224,9 @@ func (tx *Tx) SaveIntegration(i *Integration) error {
 	return tx.Ring(IntegrationBell, i.ID)
 }
 
+// PushURL is the address that a push key makes; public is the installation's own.
+func PushURL(public, key string) string { return public + "/push/" + key }
+
 // PushKey is a secret by which a remote system reaches an integration. Only its hash is kept here; a rotated one may live
 // on for a while.
 type PushKey struct {

@@ -3,12 +3,9 @@ package integrations
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"path"
-	"strconv"
 	"strings"
 	"time"
 
@@ -247,7 +244,7 @@ func (w *watching) finish(ctx context.Context, o fs.Object, have *models.Watched
 // results writes the result file of an import.
 func (w *watching) results(ctx context.Context, i *models.Import) ([]byte, error) {
 	var b bytes.Buffer
-	err := WriteResults(ctx, w.Store, i, &b)
+	err := sheets.WriteResults(ctx, w.Store, i, &b)
 	return b.Bytes(), err
 }
 
@@ -257,39 +254,4 @@ func (a *Integrations) unmoved(ctx context.Context, i *models.Integration) (bool
 	err := a.Store.Read(models.InAccount(ctx, i.AccountID)).Model(&models.WatchedFile{}).Joins("JOIN imports ON imports.id = watched_files.import_id AND imports.ended_at IS NOT NULL").
 		Where("watched_files.integration_id = ?", i.ID).Count(&n).Error
 	return n > 0, err
-}
-
-// WriteResults streams the results of an import as CSV: what became of each row, and why.
-func WriteResults(ctx context.Context, store *models.Store, i *models.Import, to io.Writer) error {
-	w := csv.NewWriter(to)
-	if err := w.Write([]string{"Row", "Project Number", "Result", "Field", "Message", "Work Order ID"}); err != nil {
-		return err
-	}
-	if i.Error != "" {
-		if err := w.Write([]string{"", "", i.State, "file", i.Error, ""}); err != nil {
-			return err
-		}
-	}
-	for after := int64(0); ; {
-		var rows []models.ImportRow
-		if err := store.Read(models.InAccount(ctx, i.AccountID)).Where("import_id = ? AND line > ?", i.ID, after).Order("line").Limit(1000).Find(&rows).Error; err != nil {
-			return err
-		}
-		for _, r := range rows {
-			messages := r.Messages
-			if len(messages) == 0 {
-				messages = []models.FieldError{{}}
-			}
-			for _, m := range messages {
-				if err := w.Write([]string{strconv.FormatInt(r.Line, 10), sheets.Guard(r.Number), r.Result, m.Field, sheets.Guard(m.Message), r.WorkOrderID}); err != nil {
-					return err
-				}
-			}
-			after = r.Line
-		}
-		w.Flush()
-		if err := w.Error(); err != nil || len(rows) < 1000 {
-			return err
-		}
-	}
 }

@@ -52,9 +52,6 @@ func (a *Integrations) SecretsOf(i *models.Integration) (s models.IntegrationSec
 	return s, a.Sealer.Open("integration/"+i.ID, i.Secrets, &s)
 }
 
-// PushURL is the address that a push key makes.
-func (a *Integrations) PushURL(key string) string { return a.PublicURL + "/push/" + key }
-
 // AskFetch asks for what changed, as the schedule does.
 func (a *Integrations) AskFetch(ctx context.Context, in protocol.IntegrationInput) error {
 	err := a.Store.Write(models.AcrossAccounts(ctx), func(tx *models.Tx) error {
@@ -288,7 +285,7 @@ func (a *Integrations) Test(ctx context.Context, i *models.Integration) error {
 	}
 	switch {
 	case i.Peer():
-		err = peers.Of(i, secrets, a.PublicURL, a.client).Validate(ctx, a.PushURL(secrets.PushKey))
+		err = peers.Of(i, secrets, a.PublicURL, a.client).Validate(ctx, models.PushURL(a.PublicURL, secrets.PushKey))
 	case i.Kind == models.WatchedFolder:
 		err = a.testFolder(ctx, i, secrets)
 	default:

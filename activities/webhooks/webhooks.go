@@ -23,6 +23,7 @@ import (
 	"fieldproof/guard"
 	"fieldproof/models"
 	"fieldproof/storage"
+	"fieldproof/wire"
 	"fieldproof/workflows/protocol"
 )
 
@@ -292,25 +293,11 @@ func (w *Webhooks) body(ctx context.Context, d *models.Destination, m *models.We
 
 // filled is the body by the endpoint's own template.
 func (w *Webhooks) filled(ctx context.Context, d *models.Destination, m *models.WebhookMessage, file string) ([]byte, error) {
-	var data models.WebhookData
-	if err := json.Unmarshal([]byte(m.Data), &data); err != nil {
-		return nil, err
-	}
 	account, err := w.Store.AccountByID(ctx, d.AccountID)
 	if err != nil {
 		return nil, attempts.Ours(err)
 	}
-	c, err := contentOf(account, data, m.Type, m.ID, m.At)
-	if err != nil {
-		return nil, err
-	}
-	c.File = file
-	release, err := models.TakeMemory(ctx, 3*int64(len(file))+fillingTakes)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	return render(d.Settings.Template, c)
+	return wire.FillTemplate(ctx, d.Settings.Template, account, m, file)
 }
 
 func (w *Webhooks) read(ctx context.Context, item *models.Item) ([]byte, error) {

@@ -163,7 +163,8 @@ func (s *services) serve(ctx context.Context, l net.Listener) error {
 	server := &api.Server{
 		Store: s.store, Blobs: s.blobs, Sealer: s.config.sealer, Temporal: s.temporal, Intake: s.intake,
 		Actions: &intake.Actions{Store: s.store, Temporal: s.temporal, Patience: 8 * time.Second},
-		Media:   s.media, Reports: s.reports, Archives: s.archives, Deliveries: s.deliveries, Webhooks: s.webhooks, Clients: s.clients, Integrations: s.integrations, Clouds: s.clouds, Log: s.log,
+		Media:   s.media, Reports: s.reports, Archives: s.archives, Clouds: s.clouds, Log: s.log,
+		Tests:     api.Tests{Webhook: s.webhooks.Test, Client: s.clients.Test, Place: s.deliveries.Test, Integration: s.integrations.Test},
 		PublicURL: s.config.PublicURL, SignUp: s.config.SignUp == "open", TrustedProxies: s.config.proxies, Metrics: s.metrics,
 	}
 	handler, err := server.Handler(ctx)

@@ -1,4 +1,4 @@
-package webhooks
+package wire
 
 import (
 	"context"
@@ -15,7 +15,6 @@ import (
 	"github.com/mailgun/raymond/v2"
 
 	"fieldproof/models"
-	"fieldproof/wire"
 )
 
 // PruvanTemplate is the ready template that gives the incumbent's body: workorder and, of an item, item with file.
@@ -87,6 +86,26 @@ func CheckTemplate(ctx context.Context, template string) error {
 	return nil
 }
 
+// FillTemplate is the body that a template gives for a message, and for the file in line, in Base64, if the endpoint asks
+// for it.
+func FillTemplate(ctx context.Context, template string, account *models.Account, m *models.WebhookMessage, file string) ([]byte, error) {
+	var data models.WebhookData
+	if err := json.Unmarshal([]byte(m.Data), &data); err != nil {
+		return nil, err
+	}
+	c, err := contentOf(account, data, m.Type, m.ID, m.At)
+	if err != nil {
+		return nil, err
+	}
+	c.File = file
+	release, err := models.TakeMemory(ctx, 3*int64(len(file))+fillingTakes)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return render(template, c)
+}
+
 // content is what templates see, in the wire names.
 type content struct {
 	WorkOrder any
@@ -124,7 +143,7 @@ func contentOf(account *models.Account, data models.WebhookData, messageType, id
 	view := data.WorkOrder
 	o := &models.WorkOrder{ID: view.ID, AccountID: account.ID, WorkOrderFields: view.WorkOrderFields}
 	o.Lifecycle.State, o.FieldStatus = view.State, view.FieldStatus
-	order, err := wire.OrderOf(o, o.WorkOrderNumber, view.Tasks, zone, func(*models.Task) (json.RawMessage, error) { return json.RawMessage(`{}`), nil })
+	order, err := OrderOf(o, o.WorkOrderNumber, view.Tasks, zone, func(*models.Task) (json.RawMessage, error) { return json.RawMessage(`{}`), nil })
 	if err != nil {
 		return content{}, err
 	}
@@ -160,7 +179,7 @@ func contentOf(account *models.Account, data models.WebhookData, messageType, id
 			publication = data.Publication.ID
 		}
 		c.Item = map[string]string{}
-		for _, m := range wire.ItemMembers(wire.ItemOut{Proof: proof, Item: item, Number: proof.Order.WorkOrderNumber, PublicationID: publication, FileName: v.UUID + item.Extension()}) {
+		for _, m := range ItemMembers(ItemOut{Proof: proof, Item: item, Number: proof.Order.WorkOrderNumber, PublicationID: publication, FileName: v.UUID + item.Extension()}) {
 			c.Item[m.Name], _ = m.Value.(string)
 		}
 	}
