@@ -25,17 +25,7 @@ func (s *Server) checkInRoutes() []route {
 }
 
 func (s *Server) listCheckIns(c *call) (list[models.CheckInView], error) {
-	empty := list[models.CheckInView]{Items: []models.CheckInView{}}
-	find, limit, at, err := c.itemsOfOrder(models.CheckIn)
-	if err != nil {
-		return empty, err
-	}
-	items, err := find()
-	if err != nil {
-		return empty, err
-	}
-	users, err := names(s.Store.Read(c.ctx()), items)
-	return pageByID(items, limit, at, func(i *models.Item) string { return i.ID }, func(i *models.Item) models.CheckInView { return i.CheckInView(users[i.UploadedBy]) }), err
+	return listItems(c, models.CheckIn, (*models.Item).CheckInView)
 }
 
 func (s *Server) checkIn(c *call, in NewCheckIn) (models.CheckInView, error) {

@@ -304,22 +304,15 @@ func (s *Server) listMessages(c *call) (list[MessageView], error) {
 		return page, err
 	}
 	db := s.Store.Read(c.ctx())
-	q := db.Where("destination_id = ?", d.ID).Order("seq DESC").Limit(limit + 1)
+	q := db.Where("destination_id = ?", d.ID)
 	if state := c.Query("state"); state != "" {
 		q = q.Where("state = ?", state)
 	}
-	if at.Before > 0 {
-		q = q.Where("seq < ?", at.Before)
-	}
-	var rows []models.WebhookMessage
-	if err := q.Find(&rows).Error; err != nil {
+	rows, next, err := newest(q, "seq", limit, at, func(m *models.WebhookMessage) int64 { return m.Seq })
+	if err != nil {
 		return page, err
 	}
-	if len(rows) > limit {
-		rows = rows[:limit]
-		at.Before = rows[limit-1].Seq
-		page.NextCursor = at.text()
-	}
+	page.NextCursor = next
 	for _, m := range rows {
 		v := MessageView{ID: m.ID, Type: m.Type, WorkOrderID: m.WorkOrderID, ItemID: m.ItemID, At: m.At, State: m.State, Attempts: m.Attempts, LastError: m.LastError,
 			NextAttemptAt: m.NextAttemptAt, DeliveredAt: m.DeliveredAt, Data: json.RawMessage(m.Data), AttemptLog: []models.Attempt{}}

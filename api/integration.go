@@ -274,18 +274,9 @@ func (s *Server) integrationLog(c *call) (list[models.LogEntryView], error) {
 	if err != nil {
 		return page, err
 	}
-	q := s.Store.Read(c.ctx()).Where("integration_id = ?", i.ID).Order("id DESC").Limit(limit + 1)
-	if at.Before > 0 {
-		q = q.Where("id < ?", at.Before)
-	}
-	var rows []models.LogEntry
-	err = q.Find(&rows).Error
+	rows, next, err := newest(s.Store.Read(c.ctx()).Where("integration_id = ?", i.ID), "id", limit, at, func(e *models.LogEntry) int64 { return e.ID })
+	page.NextCursor = next
 	for n := range rows {
-		if n == limit {
-			at.Before = rows[limit-1].ID
-			page.NextCursor = at.text()
-			break
-		}
 		page.Items = append(page.Items, rows[n].View())
 	}
 	return page, err

@@ -107,19 +107,9 @@ func (s *Server) listLinkViews(c *call) (list[models.LinkViewRow], error) {
 	if err != nil {
 		return page, err
 	}
-	q := s.Store.Read(c.ctx()).Where("link_id = ?", l.ID).Order("id DESC").Limit(limit + 1)
-	if at.Before > 0 {
-		q = q.Where("id < ?", at.Before)
-	}
-	if err := q.Find(&page.Items).Error; err != nil {
-		return page, err
-	}
-	if len(page.Items) > limit {
-		page.Items = page.Items[:limit]
-		at.Before = page.Items[limit-1].ID
-		page.NextCursor = at.text()
-	}
-	return page, nil
+	rows, next, err := newest(s.Store.Read(c.ctx()).Where("link_id = ?", l.ID), "id", limit, at, func(v *models.LinkViewRow) int64 { return v.ID })
+	page.Items, page.NextCursor = append(page.Items, rows...), next
+	return page, err
 }
 
 func (s *Server) listComments(c *call) (list[models.Comment], error) {

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 
+	"gorm.io/gorm"
+
 	"fieldproof/models"
 )
 
@@ -83,6 +85,22 @@ func pageByID[Row, View any](rows []Row, limit int, at cursor, id func(Row) stri
 		l.Items = append(l.Items, view(row))
 	}
 	return l
+}
+
+// newest reads a page of the rows that q finds, those of the highest column first, and the cursor of the next page.
+func newest[Row any](q *gorm.DB, column string, limit int, at cursor, number func(*Row) int64) (rows []Row, next *string, err error) {
+	if q = q.Order(column + " DESC").Limit(limit + 1); at.Before > 0 {
+		q = q.Where(column+" < ?", at.Before)
+	}
+	if err := q.Find(&rows).Error; err != nil {
+		return nil, nil, err
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		at.Before = number(&rows[limit-1])
+		next = at.text()
+	}
+	return rows, next, nil
 }
 
 // knownQuery refuses query parameters that the route does not know: a filter with a typing error would show too much.

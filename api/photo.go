@@ -89,7 +89,7 @@ func (c *call) photo() (*models.Item, error) {
 }
 
 func (c *call) showPhoto(item *models.Item) (models.PhotoView, error) {
-	users, err := names(c.server.Store.Read(c.ctx()), []*models.Item{item})
+	users, err := uploaders(c.server.Store.Read(c.ctx()), []*models.Item{item})
 	return item.View(users[item.UploadedBy]), err
 }
 
@@ -116,9 +116,10 @@ func (c *call) itemsOfOrder(kind models.ItemKind) (items func() ([]*models.Item,
 	return func() (rows []*models.Item, err error) { return rows, q.Find(&rows).Error }, limit, at, nil
 }
 
-func (s *Server) listPhotos(c *call) (list[models.PhotoView], error) {
-	empty := list[models.PhotoView]{Items: []models.PhotoView{}}
-	find, limit, at, err := c.itemsOfOrder(models.Photo)
+// listItems lists the items of one kind of the address's order.
+func listItems[View any](c *call, kind models.ItemKind, view func(i *models.Item, uploadedBy string) View) (list[View], error) {
+	empty := list[View]{Items: []View{}}
+	find, limit, at, err := c.itemsOfOrder(kind)
 	if err != nil {
 		return empty, err
 	}
@@ -126,8 +127,12 @@ func (s *Server) listPhotos(c *call) (list[models.PhotoView], error) {
 	if err != nil {
 		return empty, err
 	}
-	users, err := names(s.Store.Read(c.ctx()), items)
-	return pageByID(items, limit, at, func(i *models.Item) string { return i.ID }, func(i *models.Item) models.PhotoView { return i.View(users[i.UploadedBy]) }), err
+	users, err := uploaders(c.server.Store.Read(c.ctx()), items)
+	return pageByID(items, limit, at, func(i *models.Item) string { return i.ID }, func(i *models.Item) View { return view(i, users[i.UploadedBy]) }), err
+}
+
+func (s *Server) listPhotos(c *call) (list[models.PhotoView], error) {
+	return listItems(c, models.Photo, (*models.Item).View)
 }
 
 const (

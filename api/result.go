@@ -131,20 +131,12 @@ func (s *Server) listPublications(c *call) (list[models.PublicationView], error)
 		return page, err
 	}
 	db := s.Store.Read(c.ctx())
-	q := db.Where("work_order_id = ?", o.ID).Order("number DESC").Limit(limit + 1)
-	if at.Before > 0 {
-		q = q.Where("number < ?", at.Before)
-	}
-	var publications []models.Publication
-	if err := q.Find(&publications).Error; err != nil {
+	publications, next, err := newest(db.Where("work_order_id = ?", o.ID), "number", limit, at, func(p *models.Publication) int64 { return p.Number })
+	if err != nil {
 		return page, err
 	}
-	for i, p := range publications {
-		if i == limit {
-			at.Before = publications[limit-1].Number
-			page.NextCursor = at.text()
-			break
-		}
+	page.NextCursor = next
+	for _, p := range publications {
 		view, err := models.ViewPublication(db, p)
 		if err != nil {
 			return page, err
@@ -220,19 +212,11 @@ func (s *Server) listClientMessages(c *call) (list[ClientMessageView], error) {
 		return page, err
 	}
 	db := s.Store.Read(c.ctx())
-	q := db.Where("work_order_id = ?", o.ID).Order("seq DESC").Limit(limit + 1)
-	if at.Before > 0 {
-		q = q.Where("seq < ?", at.Before)
-	}
-	var rows []models.ClientMessage
-	if err := q.Find(&rows).Error; err != nil {
+	rows, next, err := newest(db.Where("work_order_id = ?", o.ID), "seq", limit, at, func(m *models.ClientMessage) int64 { return m.Seq })
+	if err != nil {
 		return page, err
 	}
-	if len(rows) > limit {
-		rows = rows[:limit]
-		at.Before = rows[limit-1].Seq
-		page.NextCursor = at.text()
-	}
+	page.NextCursor = next
 	named := map[string]models.DestinationRef{}
 	for _, m := range rows {
 		ref, known := named[m.DestinationID]

@@ -185,17 +185,7 @@ func (s *Server) taskSurveys(c *call) (list[TaskSurvey], error) {
 }
 
 func (s *Server) listResponses(c *call) (list[models.SurveyResponseView], error) {
-	empty := list[models.SurveyResponseView]{Items: []models.SurveyResponseView{}}
-	find, limit, at, err := c.itemsOfOrder(models.SurveyResponse)
-	if err != nil {
-		return empty, err
-	}
-	items, err := find()
-	if err != nil {
-		return empty, err
-	}
-	users, err := names(s.Store.Read(c.ctx()), items)
-	return pageByID(items, limit, at, func(i *models.Item) string { return i.ID }, func(i *models.Item) models.SurveyResponseView { return i.ResponseView(users[i.UploadedBy]) }), err
+	return listItems(c, models.SurveyResponse, (*models.Item).ResponseView)
 }
 
 func (s *Server) createResponse(c *call, in NewSurveyResponse) (models.SurveyResponseView, error) {

@@ -375,8 +375,8 @@ func splitPatch(patch mergePatch) (rest map[string]json.RawMessage, tasks []json
 	return rest, tasks, nil
 }
 
-// names maps the uploaders of items to their usernames.
-func names(db *gorm.DB, items []*models.Item) (map[string]string, error) {
+// uploaders maps those of items to their usernames.
+func uploaders(db *gorm.DB, items []*models.Item) (map[string]string, error) {
 	ids := make([]string, len(items))
 	for i, item := range items {
 		ids[i] = item.UploadedBy
