@@ -29,9 +29,9 @@ func openStore(ctx context.Context) (*models.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := models.Open(ctx, c.DatabaseURL)
+	store, err := c.open(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("FIELDPROOF_DATABASE_URL: %w", err)
+		return nil, err
 	}
 	return store, store.CheckSchema(ctx)
 }

@@ -7,7 +7,6 @@ import (
 
 	"go.temporal.io/sdk/client"
 
-	"fieldproof/models"
 	"fieldproof/worker"
 )
 
@@ -27,9 +26,9 @@ func (migrateUp) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	store, err := models.Open(ctx, c.DatabaseURL)
+	store, err := c.open(ctx)
 	if err != nil {
-		return fmt.Errorf("FIELDPROOF_DATABASE_URL: %w", err)
+		return err
 	}
 	defer store.Close()
 	steps, err := store.Migrate(ctx)
@@ -60,9 +59,9 @@ func (migrateStatus) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	store, err := models.Open(ctx, c.DatabaseURL)
+	store, err := c.open(ctx)
 	if err != nil {
-		return fmt.Errorf("FIELDPROOF_DATABASE_URL: %w", err)
+		return err
 	}
 	defer store.Close()
 	list, err := store.Migrations(ctx)

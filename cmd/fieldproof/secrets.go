@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-
-	"fieldproof/models"
 )
 
 type secretsCommand struct {
@@ -19,9 +17,9 @@ func (secretsReseal) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	store, err := models.Open(ctx, c.DatabaseURL)
+	store, err := c.open(ctx)
 	if err != nil {
-		return fmt.Errorf("FIELDPROOF_DATABASE_URL: %w", err)
+		return err
 	}
 	defer store.Close()
 	if err := store.CheckSchema(ctx); err != nil {

@@ -16,28 +16,37 @@ func newLog(level slog.Level) *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 }
 
-// Run answers HTTP until it is told to stop.
-func (serverCommand) Run(ctx context.Context) error {
+// begin assembles a process of the production shape, on a schema that is up to date.
+func begin(ctx context.Context) (*services, error) {
 	c, err := readConfig(production)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	log := newLog(slog.LevelInfo)
-	s, err := assemble(ctx, c, log)
+	s, err := assemble(ctx, c, newLog(slog.LevelInfo))
+	if err != nil {
+		return nil, err
+	}
+	if err = s.store.CheckSchema(ctx); err == nil {
+		err = s.serveMetrics(ctx)
+	}
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Run answers HTTP until it is told to stop.
+func (serverCommand) Run(ctx context.Context) error {
+	s, err := begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.store.CheckSchema(ctx); err != nil {
-		return err
-	}
-	if err := s.serveMetrics(ctx); err != nil {
-		return err
-	}
-	l, err := net.Listen("tcp", c.Addr)
+	l, err := net.Listen("tcp", s.config.Addr)
 	if err != nil {
 		return fmt.Errorf("FIELDPROOF_ADDR: %w", err)
 	}
-	log.Info("the API listens", "addr", l.Addr().String(), "public_url", c.PublicURL)
+	s.log.Info("the API listens", "addr", l.Addr().String(), "public_url", s.config.PublicURL)
 	return s.serve(ctx, l)
 }

@@ -73,6 +73,15 @@ type services struct {
 	ringing      sync.Once
 }
 
+// open opens the database, whatever its schema is.
+func (c *parsed) open(ctx context.Context) (*models.Store, error) {
+	store, err := models.Open(ctx, c.DatabaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("FIELDPROOF_DATABASE_URL: %w", err)
+	}
+	return store, nil
+}
+
 // assemble opens what the configuration names. Temporal is reached when it is first needed.
 func assemble(ctx context.Context, c *parsed, log *slog.Logger) (_ *services, err error) {
 	s := &services{config: c, log: log, metrics: prometheus.NewRegistry()}
@@ -82,8 +91,8 @@ func assemble(ctx context.Context, c *parsed, log *slog.Logger) (_ *services, er
 			s.close()
 		}
 	}()
-	if s.store, err = models.Open(ctx, c.DatabaseURL); err != nil {
-		return nil, fmt.Errorf("FIELDPROOF_DATABASE_URL: %w", err)
+	if s.store, err = c.open(ctx); err != nil {
+		return nil, err
 	}
 	s.store.Sealer = c.sealer
 	if s.blobs, err = storage.Open(ctx, c.BlobURL); err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"fieldproof/workflows/protocol"
@@ -14,22 +13,11 @@ type workerCommand struct {
 
 // Run works until it is told to stop.
 func (w workerCommand) Run(ctx context.Context) error {
-	c, err := readConfig(production)
-	if err != nil {
-		return err
-	}
-	log := newLog(slog.LevelInfo)
-	s, err := assemble(ctx, c, log)
+	s, err := begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.store.CheckSchema(ctx); err != nil {
-		return err
-	}
-	if err := s.serveMetrics(ctx); err != nil {
-		return err
-	}
 	if err := s.reachTemporal(ctx, time.Minute); err != nil {
 		return err
 	}
@@ -37,6 +25,6 @@ func (w workerCommand) Run(ctx context.Context) error {
 	if len(queues) == 0 {
 		queues = protocol.Queues
 	}
-	log.Info("the worker works", "queues", queues)
+	s.log.Info("the worker works", "queues", queues)
 	return s.work(ctx, queues)
 }
