@@ -10,6 +10,21 @@ import (
 	"fieldproof/models"
 )
 
+// orderOf makes an order of an account.
+func orderOf(t *testing.T, tx *models.Tx, accountID string) *models.WorkOrder {
+	t.Helper()
+	o := &models.WorkOrder{ID: models.NewID(), AccountID: accountID, CreatedAt: models.Now(), UpdatedAt: models.Now(), Lifecycle: models.Lifecycle{State: models.Created}}
+	o.WorkOrderNumber, o.Address = "1", models.Address{Address1: "1 Oak", City: "Austin", State: "TX", Zip: "78701"}
+	property, err := tx.PropertyAt(accountID, o.Address, nil, nil)
+	require.NoError(t, err)
+	o.PropertyID = property.ID
+	o.Normalise()
+	lawn := []models.TaskFields{{Name: "Lawn"}}
+	lawn[0].Normalise()
+	require.NoError(t, tx.CreateOrder(o, lawn, &models.HistoryEvent{Type: models.TypeCreated, ToState: models.Created, Actor: "x"}))
+	return o
+}
+
 func TestAUUIDIsOneWhateverItsCaseHyphensOrBraces(t *testing.T) {
 	const uuid = "0b8e4c8e-6d1f-4f0e-9a55-3d8f2f1f9b11"
 	for _, same := range []string{uuid, strings.ToUpper(uuid), strings.ReplaceAll(uuid, "-", ""), "{" + uuid + "}", "{" + strings.ToUpper(uuid) + "}"} {
@@ -33,15 +48,7 @@ func TestTheUpgradeLeavesItemsThatCameAsSeveral(t *testing.T) {
 		const uuid = "0b8e4c8e-6d1f-4f0e-9a55-3d8f2f1f9b11"
 		spelled := []string{strings.ToUpper(uuid), "order-1-10"}
 		require.NoError(t, store.Write(scoped, func(tx *models.Tx) error {
-			o := &models.WorkOrder{ID: models.NewID(), AccountID: a.ID, CreatedAt: models.Now(), UpdatedAt: models.Now(), Lifecycle: models.Lifecycle{State: models.Created}}
-			o.WorkOrderNumber, o.Address = "1", models.Address{Address1: "1 Oak", City: "Austin", State: "TX", Zip: "78701"}
-			property, err := tx.PropertyAt(a.ID, o.Address, nil, nil)
-			require.NoError(t, err)
-			o.PropertyID = property.ID
-			o.Normalise()
-			lawn := []models.TaskFields{{Name: "Lawn"}}
-			lawn[0].Normalise()
-			require.NoError(t, tx.CreateOrder(o, lawn, &models.HistoryEvent{Type: models.TypeCreated, ToState: models.Created, Actor: "x"}))
+			o := orderOf(t, tx, a.ID)
 			for _, s := range spelled {
 				require.NoError(t, tx.Create(&models.Item{ID: models.NewID(), AccountID: a.ID, WorkOrderID: o.ID, Kind: models.Photo, UUID: s, ReceivedAt: models.Now()}).Error)
 			}
@@ -82,15 +89,7 @@ func TestTheUpgradeTakesBackWhatNobodyCouldJudge(t *testing.T) {
 		scoped := models.InAccount(ctx, a.ID)
 		sources := []models.ItemSource{models.FromPeer, models.FromShare, models.MobileCamera}
 		require.NoError(t, store.Write(scoped, func(tx *models.Tx) error {
-			o := &models.WorkOrder{ID: models.NewID(), AccountID: a.ID, CreatedAt: models.Now(), UpdatedAt: models.Now(), Lifecycle: models.Lifecycle{State: models.Created}}
-			o.WorkOrderNumber, o.Address = "1", models.Address{Address1: "1 Oak", City: "Austin", State: "TX", Zip: "78701"}
-			property, err := tx.PropertyAt(a.ID, o.Address, nil, nil)
-			require.NoError(t, err)
-			o.PropertyID = property.ID
-			o.Normalise()
-			lawn := []models.TaskFields{{Name: "Lawn"}}
-			lawn[0].Normalise()
-			require.NoError(t, tx.CreateOrder(o, lawn, &models.HistoryEvent{Type: models.TypeCreated, ToState: models.Created, Actor: "x"}))
+			o := orderOf(t, tx, a.ID)
 			for _, source := range sources {
 				for _, verdict := range []bool{false, true} {
 					require.NoError(t, tx.Create(&models.Item{ID: models.NewID(), AccountID: a.ID, WorkOrderID: o.ID, Kind: models.Photo, UUID: fmt.Sprintf("%s-%v-1", source, verdict), Source: source,

@@ -270,12 +270,7 @@ func TestADatabaseThatAnotherProgramHoldsIsNeverAFaultOfOurs(t *testing.T) {
 // TestAPartThatIsKilledOrFrozenTakesNothingWithIt takes one part away in the middle of work, the others stay.
 func TestAPartThatIsKilledOrFrozenTakesNothingWithIt(t *testing.T) {
 	t.Parallel()
-	pg, err := rig.StartPostgres()
-	require.NoError(t, err)
-	defer pg.Stop()
-	in, err := rig.Production(product(t), filepath.Join(t.TempDir(), "installation"), pg)
-	require.NoError(t, err)
-	defer in.Stop()
+	pg, in := onOwnCluster(t)
 	office := rig.SignUp(t, in.URL)
 	frozen := func(part rig.Role) func() func() error {
 		return func() func() error {

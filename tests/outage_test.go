@@ -96,12 +96,7 @@ func crewWithOrderAt(t *testing.T, in *rig.Installation) (office, crew *rig.User
 
 func TestADatabaseThatIsAwayIsNeverAFaultOfOurs(t *testing.T) {
 	t.Parallel()
-	pg, err := rig.StartPostgres()
-	require.NoError(t, err)
-	defer pg.Stop()
-	in, err := rig.Production(product(t), filepath.Join(t.TempDir(), "installation"), pg)
-	require.NoError(t, err)
-	defer in.Stop()
+	pg, in := onOwnCluster(t)
 	office, crew, order := crewWithOrderAt(t, in)
 	key := uuid.NewString()
 

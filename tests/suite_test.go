@@ -171,6 +171,18 @@ func eachOwn(t *testing.T, test func(t *testing.T, start func(dir string) (*rig.
 	}
 }
 
+// onOwnCluster is the production shape on a PostgreSQL that the test may freeze or kill.
+func onOwnCluster(t *testing.T) (*rig.Postgres, *rig.Installation) {
+	t.Helper()
+	pg := must(t, rig.StartPostgres)
+	t.Cleanup(pg.Stop)
+	in := must(t, func() (*rig.Installation, error) {
+		return rig.Production(product(t), filepath.Join(t.TempDir(), "installation"), pg)
+	})
+	t.Cleanup(in.Stop)
+	return pg, in
+}
+
 func temporalOf(t *testing.T, in *rig.Installation) client.Client {
 	t.Helper()
 	c, err := client.Dial(client.Options{HostPort: in.TemporalURL, Logger: quiet{}})
