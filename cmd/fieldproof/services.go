@@ -74,8 +74,8 @@ type services struct {
 }
 
 // open opens the database, whatever its schema is.
-func (c *parsed) open(ctx context.Context) (*models.Store, error) {
-	store, err := models.Open(ctx, c.DatabaseURL)
+func (p *parsed) open(ctx context.Context) (*models.Store, error) {
+	store, err := models.Open(ctx, p.DatabaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("FIELDPROOF_DATABASE_URL: %w", err)
 	}
