@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"encoding/pem"
 	"io"
 	"math/big"
 	"net/http"
@@ -73,11 +72,6 @@ func Start() (*Authority, error) {
 	}
 	a.Server = httptest.NewServer(http.HandlerFunc(a.answer))
 	return a, nil
-}
-
-// PEM is the authority's certificate.
-func (a *Authority) PEM() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
 }
 
 // Certificate is the authority's certificate.
