@@ -150,6 +150,10 @@ func TestAKindOfDestinationHasItsOwnSettings(t *testing.T) {
 	shapes := at(t, documented(t), "components", "schemas")
 	for _, kind := range models.DestinationKinds {
 		for _, union := range []string{"Destination", "NewDestination"} {
+			if union == "NewDestination" && !slices.Contains(models.MadeKinds, kind) {
+				require.NotContains(t, at(t, shapes, union, "discriminator", "mapping"), string(kind), "nobody makes it by hand")
+				continue
+			}
 			of := strings.TrimPrefix(at(t, shapes, union, "discriminator", "mapping", string(kind)).(string), componentPrefix)
 			require.Equal(t, []any{string(kind)}, at(t, shapes, of, "properties", "kind", "enum"))
 			settings := strings.TrimPrefix(at(t, shapes, of, "properties", "settings", "$ref").(string), componentPrefix)

@@ -41,6 +41,7 @@ type Server struct {
 	Clouds   *remotes.Clouds
 	Archives *archives.Archives
 	Tests    Tests
+	Links    *peers.Links
 	Log      *slog.Logger
 
 	// PublicURL is what links begin with, such as https://fieldproof.example.com.
@@ -218,7 +219,7 @@ func (s *Server) table() []route {
 	var all []route
 	for _, some := range [][]route{
 		s.sessionRoutes(), s.accountRoutes(), s.orderRoutes(), s.transitionRoutes(), s.photoRoutes(), s.checkInRoutes(), s.resultRoutes(), s.publishedRoutes(), s.linkRoutes(), s.proofRoutes(),
-		s.destinationRoutes(), s.propertyRoutes(), s.workTypeRoutes(), s.surveyRoutes(), s.surveyResponseRoutes(), s.integrationRoutes(), s.importRoutes(), s.exportRoutes(), s.roleRoutes(), s.userRoutes(), s.tokenRoutes(), s.alertRoutes(), s.streamRoutes(),
+		s.destinationRoutes(), s.propertyRoutes(), s.workTypeRoutes(), s.surveyRoutes(), s.surveyResponseRoutes(), s.integrationRoutes(), s.shareLinkRoutes(), s.importRoutes(), s.exportRoutes(), s.roleRoutes(), s.userRoutes(), s.tokenRoutes(), s.alertRoutes(), s.streamRoutes(),
 	} {
 		all = append(all, some...)
 	}

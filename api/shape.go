@@ -373,7 +373,7 @@ type kinds struct {
 }
 
 var byKind = map[reflect.Type]kinds{
-	reflect.TypeFor[DestinationFields](): {models.DestinationKinds, func(models.DestinationKind) reflect.Type { return reflect.TypeFor[models.DestinationSettings]() }},
+	reflect.TypeFor[DestinationFields](): {models.MadeKinds, func(models.DestinationKind) reflect.Type { return reflect.TypeFor[models.DestinationSettings]() }},
 	reflect.TypeFor[models.DestinationView](): {models.DestinationKinds, func(k models.DestinationKind) reflect.Type {
 		return reflect.TypeOf((&models.Destination{Kind: k}).View(models.DestinationSecrets{}, "").Settings)
 	}},

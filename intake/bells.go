@@ -163,6 +163,9 @@ func (b *Bells) ring(ctx context.Context, bell models.Bell) error {
 	case models.ClientBell:
 		return b.signalWithStart(ctx, protocol.ClientID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "to the client"},
 			protocol.ClientLink, protocol.ClientInput{Subject: bell.Subject})
+	case models.ShareBell:
+		return b.signalWithStart(ctx, protocol.ShareID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "Share link"},
+			protocol.Share, protocol.ShareInput{LinkID: bell.Subject})
 	case models.IntegrationBell:
 		return b.signalWithStart(ctx, protocol.IntegrationID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "integration"},
 			protocol.Integration, protocol.IntegrationInput{IntegrationID: bell.Subject})

@@ -88,6 +88,9 @@ func (in *Intake) CreateDestination(ctx context.Context, by *models.Member, d *m
 func (in *Intake) EditDestination(ctx context.Context, by *models.Member, id string, change Change[models.Destination]) (d *models.Destination, err error) {
 	err = in.write(ctx, by, func(tx *models.Tx) error {
 		d, err = models.Edit(tx, "destination", func(d *models.Destination) error {
+			if err := givenByLink(d); err != nil {
+				return err
+			}
 			if err := change(d); err != nil {
 				return err
 			}
@@ -104,6 +107,14 @@ func (in *Intake) EditDestination(ctx context.Context, by *models.Member, id str
 	return d, nil
 }
 
+// givenByLink refuses to change a Share link where it stands among the destinations.
+func givenByLink(d *models.Destination) error {
+	if !d.Given() {
+		return nil
+	}
+	return models.Errorf(models.Conflict, "This destination is the Share link %s, which stands here by itself: pause it, rename it or end it under the Share links.", d.Name)
+}
+
 // ringWebhook rings for a web-hook that changed.
 func ringWebhook(tx *models.Tx, d *models.Destination, err error) error {
 	if err != nil || d.Kind != models.WebhookDestination {
@@ -116,6 +127,9 @@ func ringWebhook(tx *models.Tx, d *models.Destination, err error) error {
 func (in *Intake) DeleteDestination(ctx context.Context, by *models.Member, id string) error {
 	err := in.write(ctx, by, func(tx *models.Tx) error {
 		d, err := models.Edit(tx, "destination", func(d *models.Destination) error {
+			if err := givenByLink(d); err != nil {
+				return err
+			}
 			now := models.Now()
 			d.DeletedAt, d.Enabled, d.Secrets = &now, false, ""
 			return nil

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"fieldproof/models"
@@ -58,6 +59,9 @@ func (in *Intake) CreateIntegration(ctx context.Context, by *models.Member, i *m
 		if err := draws(tx, i); err != nil {
 			return err
 		}
+		if i.Kind == models.ShareIntegration && i.PublishTo == nil {
+			i.PublishTo = new("both") // what is published goes back to who gave the work
+		}
 		if err := tx.SaveIntegration(i); err != nil {
 			return err
 		}
@@ -67,6 +71,11 @@ func (in *Intake) CreateIntegration(ctx context.Context, by *models.Member, i *m
 		}
 		if err := in.SealIntegration(i, secrets); err != nil {
 			return err
+		}
+		if i.Kind == models.ShareIntegration {
+			if _, err := tx.MakeLinkIn(i, by.ID); err != nil {
+				return err
+			}
 		}
 		return tx.Select("secrets").Updates(i).Error
 	})
@@ -90,6 +99,9 @@ func (in *Intake) EditIntegration(ctx context.Context, by *models.Member, id str
 		if err != nil {
 			return err
 		}
+		if i.Kind == models.ShareIntegration {
+			return followIntegration(tx, i)
+		}
 		return tx.Ring(models.IntegrationBell, i.ID)
 	})
 	if err != nil {
@@ -109,6 +121,9 @@ func (in *Intake) DeleteIntegration(ctx context.Context, by *models.Member, id s
 		}
 		if err := tx.Where("integration_id = ?", id).Delete(&models.PushKey{}).Error; err != nil {
 			return err
+		}
+		if l, err := models.LinkOfIntegration(tx.DB, id); err != nil || l != nil {
+			return errors.Join(err, endLink(tx, l, "The integration was deleted here."))
 		}
 		return tx.Ring(models.IntegrationBell, id)
 	})

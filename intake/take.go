@@ -318,7 +318,12 @@ func (t *taking) keepMemory(before *models.ReceivedOrder, orderID string, prints
 		if before.WorkOrderID == orderID {
 			maps.Copy(m.Fields, before.Fields)
 			m.Status, m.Assignee = before.Status, before.Assignee
+			m.PeerOrderID, m.PeerVersion, m.Ended, m.Rejection, m.StatusNumber = before.PeerOrderID, before.PeerVersion, before.Ended, before.Rejection, before.StatusNumber
+			m.Brought, m.Differs = before.Brought, before.Differs
 		}
+	}
+	if s := t.in.Share; s != nil {
+		m.PeerOrderID, m.PeerVersion = s.OrderID, s.Version
 	}
 	maps.Copy(m.Fields, prints)
 	if t.in.Status != nil {

@@ -29,6 +29,7 @@ type ClientMessage struct {
 	Revision      int64
 	EventID       int64
 	Data          string // of a status: [ClientStatusData]
+	Number        int64  // of a status along a Share link: they are numbered for each order
 	Tries
 	CreatedAt Time
 }
@@ -38,19 +39,27 @@ type ClientStatusData struct {
 	Status       WireStatus `json:"status"`
 	FieldStatus  string     `json:"fieldStatus"`
 	ClientStatus string     `json:"clientStatus"`
+	Reason       string     `json:"reason,omitempty"` // between two Fieldproofs
 }
 
 // ClientSubject names the queue of one order at one client.
 func ClientSubject(destinationID, orderID string) string { return destinationID + "/" + orderID }
 
-// tellClients queues what an event tells to clients: that work began, or that the order is cancelled. That it is complete
-// goes behind the items of a publication, see [Tx.queueForClients].
+// tellClients queues what an event tells to those who gave the order: to clients that work began, or that the order is
+// cancelled; that it is complete goes behind the items of a publication, see [Tx.queueForClients]. To the other side of a
+// Share link goes also that it was viewed and completed, whatever the policies say.
 func (tx *Tx) tellClients(o *WorkOrder, e *HistoryEvent) error {
-	if e.ToState == e.FromState || (e.ToState != InProgress && e.ToState != Cancelled) {
+	kinds := []DestinationKind{ShareDestination}
+	switch {
+	case e.ToState != e.FromState && (e.ToState == InProgress || e.ToState == Cancelled):
+		kinds = []DestinationKind{ClientDestination, ShareDestination}
+	case e.ToState != e.FromState && e.ToState == Completed && e.Type == TypeCompleted:
+	case e.Type == TypeViewed:
+	default:
 		return nil
 	}
 	var all []Destination
-	if err := tx.Where("kind = ? AND enabled AND deleted_at IS NULL", ClientDestination).Order("id").Find(&all).Error; err != nil || len(all) == 0 {
+	if err := tx.Where("kind IN ? AND enabled AND deleted_at IS NULL", kinds).Order("id").Find(&all).Error; err != nil || len(all) == 0 {
 		return err
 	}
 	account, err := One[Account](tx.Where("id = ?", o.AccountID), "account")
@@ -62,7 +71,7 @@ func (tx *Tx) tellClients(o *WorkOrder, e *HistoryEvent) error {
 		return err
 	}
 	for _, d := range all {
-		if !d.Covers(o) || !d.Admits(terms.PublishTo) {
+		if !d.Covers(o) || (d.Kind != ShareDestination && !d.Admits(terms.PublishTo)) {
 			continue
 		}
 		if err := tx.queueStatus(d, o, e, nil); err != nil {
@@ -73,10 +82,14 @@ func (tx *Tx) tellClients(o *WorkOrder, e *HistoryEvent) error {
 }
 
 func (tx *Tx) queueStatus(d Destination, o *WorkOrder, e *HistoryEvent, deliveryID *string) error {
-	data := ClientStatusData{Status: o.WireStatus(), FieldStatus: "In Process", ClientStatus: o.ClientStatus}
+	data := ClientStatusData{Status: o.WireStatus(), FieldStatus: "In Process", ClientStatus: o.ClientStatus, Reason: e.Reason}
 	switch {
 	case e.ToState == Cancelled:
 		data.FieldStatus = "Canceled"
+	case e.Type == TypeViewed:
+		data.FieldStatus = "Viewed"
+	case d.Kind == ShareDestination && e.ToState == Completed:
+		data.FieldStatus = "complete"
 	case deliveryID != nil && (o.Lifecycle.State == Published || o.Lifecycle.State == Completed || o.Lifecycle.State == Approved):
 		data.FieldStatus = "complete"
 	}
@@ -85,40 +98,65 @@ func (tx *Tx) queueStatus(d Destination, o *WorkOrder, e *HistoryEvent, delivery
 		return err
 	}
 	return tx.queueClient(ClientMessage{ID: DerivedID("client status", d.ID, strconv.FormatInt(e.ID, 10)), DestinationID: d.ID, WorkOrderID: o.ID, AccountID: o.AccountID,
-		DeliveryID: deliveryID, Kind: ClientStatus, EventID: e.ID, Data: string(text)})
+		DeliveryID: deliveryID, Kind: ClientStatus, EventID: e.ID, Data: string(text)}, d.Kind.Policy())
 }
 
-func (tx *Tx) queueClient(m ClientMessage) error {
-	m.Tries, m.CreatedAt = ClientPolicy.Begin(), Now()
+func (tx *Tx) queueClient(m ClientMessage, policy Policy) error {
+	m.Tries, m.CreatedAt = policy.Begin(), Now()
 	if err := tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoNothing: true}).Create(&m).Error; err != nil {
 		return err
 	}
-	return tx.Ring(ClientBell, ClientSubject(m.DestinationID, m.WorkOrderID))
+	return tx.ringFor(m.DestinationID, m.WorkOrderID)
+}
+
+// ringFor wakes who sends an order's messages to a destination.
+func (tx *Tx) ringFor(destinationID, orderID string) error {
+	d, err := One[Destination](tx.Where("id = ?", destinationID), "destination")
+	if err != nil {
+		return err
+	}
+	queue := d.Kind.row().queue
+	return tx.Ring(queue.bell, queue.subject(destinationID, orderID))
 }
 
 // queueForClients queues the items of a publication for each client, and behind them where the order stands.
 func (tx *Tx) queueForClients(o *WorkOrder, e *HistoryEvent, releases []release, deliveries map[string]string) error {
 	for _, r := range releases {
 		d := r.destination
-		if d.Kind != ClientDestination {
+		if d.Kind != ClientDestination && d.Kind != ShareDestination {
 			continue
 		}
 		deliveryID := deliveries[d.ID]
 		for _, item := range r.items {
-			if item.Kind == CheckIn {
+			if item.Kind == CheckIn && d.Kind == ClientDestination {
 				continue // the services have no word for it
 			}
 			err := tx.queueClient(ClientMessage{ID: DerivedID("client item", d.ID, item.ID, strconv.FormatInt(item.Revision, 10)), DestinationID: d.ID, WorkOrderID: o.ID,
-				AccountID: o.AccountID, DeliveryID: &deliveryID, Kind: ClientItem, ItemID: item.ID, Revision: item.Revision, EventID: e.ID})
+				AccountID: o.AccountID, DeliveryID: &deliveryID, Kind: ClientItem, ItemID: item.ID, Revision: item.Revision, EventID: e.ID}, d.Kind.Policy())
 			if err != nil {
 				return err
 			}
+		}
+		if d.Kind == ShareDestination {
+			continue // how far it is was told when it happened
 		}
 		if err := tx.queueStatus(d, o, e, &deliveryID); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Completes tells whether the message is the word that the order is complete.
+func (m *ClientMessage) Completes() bool {
+	var data ClientStatusData
+	return m.Kind == ClientStatus && json.Unmarshal([]byte(m.Data), &data) == nil && data.FieldStatus == "complete"
+}
+
+// Supersede notes of a status that a newer one goes instead.
+func (m *ClientMessage) Supersede(tx *Tx) error {
+	return tx.Model(&ClientMessage{}).Where("id = ?", m.ID).
+		Updates(map[string]any{"state": DeliveryDelivered, "last_error": "A newer status went instead.", "next_attempt_at": nil, "delivered_at": Now()}).Error
 }
 
 // fromMessages shows of a delivery what its messages say of it.

@@ -19,6 +19,7 @@ const (
 	SFTPDestination    DestinationKind = "sftp"
 	WebDAVDestination  DestinationKind = "webdav"
 	ClientDestination  DestinationKind = "client" // the client's system, by the external-integration API
+	ShareDestination   DestinationKind = "share"  // a Share link, which stands among them by itself
 	MailDestination    DestinationKind = "mail"
 )
 
@@ -149,6 +150,11 @@ type ClientSettingsView struct {
 	Username    string `json:"username"`
 	HasPassword bool   `json:"has_password"`
 	HasToken    bool   `json:"has_token"`
+}
+
+// ShareSettingsView are the settings of a Share link as a destination: those of the link.
+type ShareSettingsView struct {
+	LinkID string `json:"link_id"`
 }
 
 // MailSettingsView are the settings of a mail as the API shows them.

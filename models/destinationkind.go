@@ -25,8 +25,10 @@ type destinationKind struct {
 	pathNeeded bool
 	// unasked: it gets publications whatever publish_to says.
 	unasked func(*Destination) bool
-	check   func(*destinationKind, *Destination, *Problems)
-	view    func(*destinationKind, *Destination, DestinationSecrets, string) any
+	// given: nobody makes it by hand.
+	given bool
+	check func(*destinationKind, *Destination, *Problems)
+	view  func(*destinationKind, *Destination, DestinationSecrets, string) any
 }
 
 // messageQueue is how the messages of a kind are kept and sent.
@@ -54,11 +56,16 @@ var destinationKinds = []destinationKind{
 	{kind: WebDAVDestination, policy: PlacePolicy, groups: remote, report: unlessLeftOut, check: checkPlace, view: viewPlace},
 	{kind: ClientDestination, policy: ClientPolicy, report: never, check: checkClient, view: viewClient,
 		queue: &messageQueue{func() any { return &ClientMessage{} }, ClientBell, ClientSubject, "publish again to send what is new"}},
+	{kind: ShareDestination, policy: SharePolicy, report: never, given: true, check: func(*destinationKind, *Destination, *Problems) {}, view: viewShare,
+		queue: &messageQueue{func() any { return &ClientMessage{} }, ShareBell, func(d, _ string) string { return d }, "publish again to send what is new"}},
 	{kind: MailDestination, policy: MailPolicy, report: unlessLinkAlone, atEnd: true, unasked: ofOneOrder, check: checkMail, view: viewMail},
 }
 
-// DestinationKinds lists the kinds that can be made.
-var DestinationKinds = kindsThat(func(*destinationKind) bool { return true })
+// DestinationKinds lists the kinds, and MadeKinds those that are made by hand.
+var (
+	DestinationKinds = kindsThat(func(*destinationKind) bool { return true })
+	MadeKinds        = kindsThat(func(k *destinationKind) bool { return !k.given })
+)
 
 // QueuedKinds lists the kinds whose deliveries are messages, sent by a workflow of their own.
 var QueuedKinds = kindsThat(func(k *destinationKind) bool { return k.queue != nil })
@@ -112,6 +119,13 @@ func (d *Destination) Admits(publishTo *string) bool {
 		return true
 	}
 	return *publishTo == "both" || (*publishTo == "storage" && d.Place()) || (*publishTo == "client" && !d.Place())
+}
+
+// Given tells whether the destination exists by itself: nobody made it, and nobody changes it but by what it belongs to.
+func (d *Destination) Given() bool { return d.Kind.row().given }
+
+func viewShare(_ *destinationKind, d *Destination, _ DestinationSecrets, _ string) any {
+	return ShareSettingsView{LinkID: d.ID}
 }
 
 func never(*DestinationSettings) bool             { return false }
@@ -171,8 +185,8 @@ func (d *Destination) Check() error {
 	if strings.TrimSpace(d.Name) == "" || len(d.Name) > 200 {
 		p.Add("name", "Give the destination a name of 1 to 200 characters.")
 	}
-	if !slices.Contains(DestinationKinds, d.Kind) {
-		p.Add("kind", "Choose one of %v.", DestinationKinds)
+	if !slices.Contains(MadeKinds, d.Kind) {
+		p.Add("kind", "Choose one of %v.", MadeKinds)
 	}
 	d.onlyOwn(&p)
 	if k := d.Kind.row(); k.check != nil {

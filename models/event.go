@@ -89,6 +89,9 @@ func (tx *Tx) Record(o *WorkOrder, e *HistoryEvent, more ...func(*WebhookData)) 
 	if err := tx.tellClients(o, e); err != nil {
 		return err
 	}
+	if err := tx.TellBelow(o, e.ActorID); err != nil {
+		return err
+	}
 	endpoints, err := tx.webhooksFor(o, e.WebhookType())
 	if err != nil || len(endpoints) == 0 {
 		return err

@@ -23,6 +23,9 @@ type Incoming struct {
 	Problems    Problems // what could not be read: the order is rejected
 	Warnings    Problems // what could not be used: the order is taken without it
 
+	// Share is what a Fieldproof at the other side of a Share link says beside; nil for all others.
+	Share *IncomingShare
+
 	said uint64 // a bit a row of [Fields]
 }
 
@@ -90,6 +93,12 @@ func (in *Incoming) SayAttribute(name, value string) {
 		in.Fields.Attributes = map[string]string{}
 	}
 	in.Fields.Attributes[name] = value
+}
+
+// IncomingShare is what a Fieldproof says of an order to another (contract: between two Fieldproofs).
+type IncomingShare struct {
+	OrderID string // the delegator's
+	Version int64
 }
 
 // IncomingTask is what a source says of one task.
@@ -209,4 +218,13 @@ type ReceivedOrder struct {
 	Assignee      string
 	Fields        map[string]string `gorm:"serializer:json"` // field → short hash of what was said
 	At            Time
+	// Of a Share link: what the delegator calls the order for itself, the version that came last, how it ended there ("",
+	// Cancelled or Deleted), the rejection that was acted upon, and how many statuses were told.
+	PeerOrderID  string
+	PeerVersion  int64
+	Ended        string
+	Rejection    string
+	StatusNumber int64
+	Brought      map[string]string `gorm:"serializer:json"` // the texts that are blanked when the order ends there
+	Differs      map[string]any    `gorm:"serializer:json"` // with auto-admin off: what came, of the fields that differ
 }

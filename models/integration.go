@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -293,6 +294,9 @@ func (i *Integration) AskAgain() string { return wider(i.Asked, i.Fetching) }
 
 // AskRefresh has an integration refreshed; one for all is not lowered to one for changes.
 func (tx *Tx) AskRefresh(integrationID, what string) error {
+	if l, err := LinkOfIntegration(tx.DB, integrationID); err != nil || (l != nil && l.EndedAt == nil) {
+		return errors.Join(err, tx.askLink(l, what))
+	}
 	changed := map[string]any{"asked": what, "retry_at": nil, "status": IntegrationPending}
 	q := tx.Model(&Integration{}).Where("id = ? AND deleted_at IS NULL", integrationID)
 	if what == AskedChanges {

@@ -135,9 +135,33 @@ type Item struct {
 	Height         int64
 	Renditions     string
 	RenditionError string
-	SurveyID       string // of a survey response: the template that it answers
-	Answers        string // of a survey response: JSON
+	SurveyID       string     // of a survey response: the template that it answers
+	Answers        string     // of a survey response: JSON
+	ShareLinkID    string     // the Share link by which it came; "" for none
+	PeerRevision   int64      // in which revision of the sender's
+	Brought        *ItemWords `gorm:"serializer:json"` // with which words
+	WithdrawnAt    *Time      // when its sender withdrew it: what came stays
 	DeletedAt      *Time
+}
+
+// ItemWords are what may be said anew of an item.
+type ItemWords struct {
+	Task         string `json:"task"`
+	EvidenceType string `json:"evidence_type"`
+	Notes        string `json:"notes"`
+}
+
+// Statement is what the account whose phone delivered an item says of it, signed with its key (contract: between two
+// Fieldproofs). It travels over every hop as it is.
+type Statement struct {
+	ItemID    string `gorm:"primaryKey"`
+	AccountID string
+	Text      string
+	Signature string // Ed25519, Base64
+	PublicKey string // Base64
+	SaidBy    string // the link whose other side vouches for the key; "" for our own
+	Verified  *bool  // nil: a key that nobody introduced, or one of somebody behind the neighbour
+	CreatedAt Time
 }
 
 var (

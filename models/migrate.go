@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"testing/fstest"
@@ -76,7 +77,7 @@ func (s *Store) Migrate(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("models: migrate: %w", err)
 	}
-	return len(results), s.claimUsedFolders(ctx)
+	return len(results), errors.Join(s.claimUsedFolders(ctx), s.linkIntegrations(ctx))
 }
 
 // Migrations lists every version with whether it is applied.

@@ -21,6 +21,7 @@ const (
 	IntegrationBell BellKind = "integration"
 	ImportBell      BellKind = "import"
 	ClientBell      BellKind = "client"
+	ShareBell       BellKind = "share" // a Share link
 )
 
 // Bell is an entry of the outbox: a workflow is to be woken, and started when it does not run. It carries no content;

@@ -15,6 +15,19 @@ type PeerNumber struct {
 	AccountID   string
 	Number      string
 	NumberKey   string
+	// What the login said last, see domain 9: statuses are numbered by their sender, and none goes backwards.
+	StatusNumber int64
+	FieldStatus  string
+	Refused      string // why the login's account does not take the order
+	// Rejection is what the login's account is told of the last one.
+	Rejection *ShareRejection `gorm:"serializer:json"`
+}
+
+// ShareRejection is a rejection as it goes down a Share link: it acts once on each id.
+type ShareRejection struct {
+	ID     string   `json:"id"`
+	Reason string   `json:"reason"`
+	UUIDs  []string `json:"uuids"`
 }
 
 // NumberKey is a number as numbers are compared.

@@ -86,7 +86,10 @@ type WorkOrder struct {
 	AssigneeID       *string
 	AssignedToAll    bool
 	HasNewItems      bool
-	AwaitsPeer       string // the user of the peer that completed it: what they still send is awaited, not late
+	PathSalt         string   // of the order's path over Share links, see [WorkOrder.Mark]
+	PathMarks        []string `gorm:"serializer:json"` // of the accounts that it went through before it came here
+	StatusBelow      string   // the client status that those below are told, where the order's own is not the newest word
+	AwaitsPeer       string   // the user of the peer that completed it: what they still send is awaited, not late
 	CreatedBy        string
 	SearchText       string
 	CreatedAt        Time

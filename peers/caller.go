@@ -12,6 +12,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -27,6 +28,7 @@ import (
 type Peer struct {
 	base, extension           string
 	username, password, token string
+	account                   string // what we are called to it, where it may be a Fieldproof: see [Peer.As]
 	client                    *http.Client
 }
 
@@ -63,6 +65,15 @@ func Of(i *models.Integration, secrets models.IntegrationSecrets, own string, cl
 	return &Peer{base: base, extension: extension, username: i.Settings.Username, password: digest, token: secrets.Token, client: client}
 }
 
+// Host is where the peer is, without the way to its services.
+func (p *Peer) Host() string {
+	u, err := url.Parse(p.base)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
 // At makes the peer of an address with credentials of its own.
 func At(base, extension, username, password, token string, client *http.Client) *Peer {
 	i := &models.Integration{Settings: models.IntegrationSettings{URL: base, Extension: extension, Username: username}}
@@ -71,7 +82,11 @@ func At(base, extension, username, password, token string, client *http.Client) 
 
 // credentials are texts, always there and never null: peers look at one of them and trip over null.
 func (p *Peer) credentials() []wire.Member {
-	return []wire.Member{{Name: "username", Value: p.username}, {Name: "password", Value: p.password}, {Name: "token", Value: p.token}}
+	all := []wire.Member{{Name: "username", Value: p.username}, {Name: "password", Value: p.password}, {Name: "token", Value: p.token}}
+	if p.account != "" {
+		all = append(all, wire.Member{Name: "fieldproof", Value: Words}, wire.Member{Name: "account", Value: p.account})
+	}
+	return all
 }
 
 // call posts a payload to a service. The answer's body is handed over whatever the status, because peers answer failures
@@ -234,44 +249,72 @@ func said(body []byte) string {
 
 // Validate asks the peer whether the credentials are good, and tells it where to push.
 func (p *Peer) Validate(ctx context.Context, pushURL string) error {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
-	defer cancel()
-	response, err := p.call(ctx, "validate", wire.Member{Name: "pushkey", Value: pushURL})
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, mostSaid))
-	if err != nil {
-		return err
-	}
+	return p.validate(ctx, nil, wire.Member{Name: "pushkey", Value: pushURL})
+}
+
+// validate calls validate and reads more of its answer, where it went well, into also.
+func (p *Peer) validate(ctx context.Context, also any, members ...wire.Member) error {
 	var answer struct {
 		Validated any `json:"validated"`
 		Error     any `json:"error"`
 	}
-	if json.Unmarshal(bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xEF\xBB\xBF")), &answer) != nil {
-		return &Refused{response.StatusCode, fmt.Sprintf("The peer answered %s, which is no answer to validate: %s", response.Status, said(body))}
+	status, body, err := p.ask(ctx, "validate", &answer, members...)
+	if err != nil {
+		return err
 	}
 	if answer.Validated == true {
+		if also != nil && json.Unmarshal(body, also) != nil {
+			return &Refused{http.StatusOK, "The peer validated, but what it says of itself can't be read: " + said(body)}
+		}
 		return nil
 	}
 	if text, ok := answer.Error.(string); ok && text != "" {
-		return &Refused{response.StatusCode, "The peer said: " + text}
+		return &Refused{http.StatusOK, "The peer said: " + text}
 	}
-	return &Refused{response.StatusCode, fmt.Sprintf("The peer answered %s and did not validate: %s", response.Status, said(body))}
+	return &Refused{http.StatusOK, fmt.Sprintf("The peer answered %s and did not validate: %s", status, said(body))}
 }
 
-// GetWorkOrders fetches the orders that changed since a time of the peer's clock, all when it is nil, to a file on the disk,
-// so that a slow database never holds the peer's connection. Whoever called it removes the file. at is when the peer
-// answered, by its own clock; nil when it does not say.
-func (p *Peer) GetWorkOrders(ctx context.Context, since *models.Time) (path string, at *models.Time, err error) {
+// ask calls a service and reads its answer into answer, whatever the status.
+func (p *Peer) ask(ctx context.Context, service string, answer any, members ...wire.Member) (status string, body []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	response, err := p.call(ctx, service, members...)
+	if err != nil {
+		return "", nil, err
+	}
+	defer response.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(response.Body, mostSaid))
+	if err != nil {
+		return "", nil, fmt.Errorf("the peer's answer broke off: %w", err)
+	}
+	body = bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xEF\xBB\xBF"))
+	if json.Unmarshal(body, answer) != nil {
+		return response.Status, body, &Refused{response.StatusCode, fmt.Sprintf("The peer answered %s, which is no answer to %s: %s", response.Status, service, said(body))}
+	}
+	return response.Status, body, nil
+}
+
+// Since is from where orders are fetched: by a time of the peer's clock or, of a Fieldproof, by the cursor that it gave last.
+// The zero one fetches all.
+type Since struct {
+	At     *models.Time
+	Cursor string
+}
+
+// GetWorkOrders fetches the orders that changed since then to a file on the disk, so that a slow database never holds the
+// peer's connection. Whoever called it removes the file. at is when the peer answered, by its own clock; nil when it does
+// not say.
+func (p *Peer) GetWorkOrders(ctx context.Context, since Since) (path string, at *models.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, FetchTime)
 	defer cancel()
-	var timestamp any
-	if since != nil {
-		timestamp = since.Unix()
+	from := wire.Member{Name: "timestamp"}
+	switch {
+	case since.Cursor != "":
+		from = wire.Member{Name: "cursor", Value: since.Cursor}
+	case since.At != nil:
+		from.Value = since.At.Unix()
 	}
-	response, err := p.call(ctx, "getWorkOrders", wire.Member{Name: "timestamp", Value: timestamp})
+	response, err := p.call(ctx, "getWorkOrders", from)
 	if err != nil {
 		return "", nil, err
 	}
@@ -311,15 +354,16 @@ func headOf(path string) string {
 	return said(head[:n])
 }
 
-// EachOrder reads a peer's answer: a list, null or nothing that is meant for none; an error text fails it.
-func EachOrder(path string, each func(json.RawMessage) error) error {
+// eachOrder reads a peer's answer: a list, null or nothing that is meant for none; an error text fails it. rest is what else
+// the answer says.
+func eachOrder(path string, each func(json.RawMessage) error) (rest map[string]json.RawMessage, err error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer file.Close()
 	orders := 0
-	rest, err := wire.EachOrder(file, true, func(raw json.RawMessage) error {
+	rest, err = wire.EachOrder(file, true, func(raw json.RawMessage) error {
 		orders++
 		if len(raw) == 0 || raw[0] != '{' {
 			return nil // nulls between the orders
@@ -328,20 +372,20 @@ func EachOrder(path string, each func(json.RawMessage) error) error {
 	})
 	var no *wire.ErrNotOrders
 	if errors.As(err, &no) {
-		return &Refused{http.StatusOK, "The peer answered nonsense (" + no.Reason + "): " + headOf(path)}
+		return nil, &Refused{http.StatusOK, "The peer answered nonsense (" + no.Reason + "): " + headOf(path)}
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if orders == 0 {
 		if text := errorText(rest["error"]); text != "" && !strings.EqualFold(text, "success") {
-			return &Refused{http.StatusOK, "The peer said: " + text}
+			return nil, &Refused{http.StatusOK, "The peer said: " + text}
 		}
 		if text := errorText(rest["answer"]); text != "" && !harmless(text) {
-			return &Refused{http.StatusOK, "The peer answered nonsense: " + headOf(path)}
+			return nil, &Refused{http.StatusOK, "The peer answered nonsense: " + headOf(path)}
 		}
 	}
-	return nil
+	return rest, nil
 }
 
 // harmless are the answers by which peers mean that there is nothing.

@@ -65,8 +65,10 @@ func (h *Host) Admit(ctx context.Context, service *Service, payload map[string]j
 	if c.by, err = h.Store.MemberByID(ctx, user.ID); err != nil {
 		return nil, err
 	}
-	c.account, err = h.Store.AccountByID(ctx, user.AccountID)
-	return c, err
+	if c.account, err = h.Store.AccountByID(ctx, user.AccountID); err != nil {
+		return nil, err
+	}
+	return c, h.recognise(ctx, c)
 }
 
 // remembered is the user of credentials that need no judging: a token of ours, which nobody guesses, or what was judged

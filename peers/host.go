@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -93,6 +94,8 @@ type Call struct {
 	payload map[string]json.RawMessage
 	by      *models.Member // whom its credentials are good for
 	account *models.Account
+	link    *models.ShareLink // of the login; nil while it has none
+	named   bool              // the caller named itself a Fieldproof
 }
 
 // Answer does what a call asks for. It is nil without an error when the answer has gone to [Call.Out]; with one, what has
@@ -111,19 +114,47 @@ func (h *Host) write(ctx context.Context, c *Call, fn func(*models.Tx) error) er
 	})
 }
 
-// validate answers that the credentials are good, and keeps where the caller wants to be told of changes.
+// validate answers that the credentials are good, keeps where the caller wants to be told of changes, and who they are.
 func (h *Host) validate(ctx context.Context, c *Call) (Answer, error) {
-	if push := wire.Text(c.payload, "pushkey"); push != "" && len(push) <= 2000 {
-		sealed, err := h.Sealer.Seal("peer push key/"+c.by.ID, push)
+	them, err := c.introduction()
+	if err != nil {
+		return nil, err
+	}
+	var key *models.PeerPushKey
+	if them.PushURL != "" {
+		sealed, err := h.Sealer.Seal("peer push key/"+c.by.ID, them.PushURL)
 		if err != nil {
 			return nil, err
 		}
-		key := &models.PeerPushKey{UserID: c.by.ID, AccountID: c.by.AccountID, Sealed: sealed, UpdatedAt: models.Now()}
-		if err := h.write(ctx, c, func(tx *models.Tx) error { return tx.Save(key).Error }); err != nil {
-			return nil, err
-		}
+		key = &models.PeerPushKey{UserID: c.by.ID, AccountID: c.by.AccountID, Sealed: sealed, UpdatedAt: models.Now()}
 	}
-	return Answer{"error": "", "validated": true}, nil
+	answer := Answer{"error": "", "validated": true}
+	waits := false
+	err = h.write(ctx, c, func(tx *models.Tx) error {
+		l, err := tx.MakeLinkOut(&c.by.User)
+		if err != nil {
+			return err
+		}
+		if l, err = tx.EditLink(l.ID, func(l *models.ShareLink) error {
+			waits = !meet(l, them, c.named)
+			return nil
+		}); err != nil || waits {
+			return err
+		}
+		if key != nil {
+			if err := tx.Save(key).Error; err != nil {
+				return err
+			}
+		}
+		if !c.named {
+			return nil
+		}
+		return introduce(tx, l, c.account, answer)
+	})
+	if err == nil && waits {
+		err = models.Errorf(models.Forbidden, "Another account is linked by this login. An admin of %s must let yours in first.", c.account.Name)
+	}
+	return answer, err
 }
 
 const (
@@ -146,6 +177,12 @@ func (h *Host) getWorkOrders(ctx context.Context, c *Call) (Answer, error) {
 		since = &before
 	}
 	out := &orders{w: c.Out}
+	if c.named {
+		var err error
+		if since, out.cursor, err = sinceCursor(c, since); err != nil {
+			return nil, err
+		}
+	}
 	if err := h.eachAssigned(ctx, c, since, out.add); err != nil {
 		return nil, err
 	}
@@ -157,10 +194,11 @@ func (h *Host) getWorkOrders(ctx context.Context, c *Call) (Answer, error) {
 	return nil, out.end()
 }
 
-// orders writes {"workOrders":[…],"error":""}.
+// orders writes {"workOrders":[…],"error":""}, to a Fieldproof with the cursor by which it asks the next time.
 type orders struct {
-	w     io.Writer
-	begun bool
+	w      io.Writer
+	begun  bool
+	cursor string
 }
 
 func (o *orders) add(v any) error {
@@ -178,6 +216,9 @@ func (o *orders) add(v any) error {
 
 func (o *orders) end() error {
 	tail := `],"error":""}`
+	if o.cursor != "" {
+		tail = fmt.Sprintf(`],"error":"","fieldproof":%q,"cursor":%q}`, Words, o.cursor)
+	}
 	if !o.begun {
 		tail = `{"workOrders":[` + tail
 	}
@@ -211,6 +252,9 @@ func (h *Host) eachAssigned(ctx context.Context, c *Call, since *models.Time, ea
 			if err != nil {
 				return err
 			}
+			if c.named {
+				w = append(w, wire.ShareMembers(o)...)
+			}
 			if err := each(w); err != nil {
 				return err
 			}
@@ -235,7 +279,11 @@ func (h *Host) eachTaken(ctx context.Context, c *Call, since models.Time, each f
 			if o.Lifecycle.Hidden {
 				status = "Deleted"
 			}
-			if err := each(map[string]string{"workOrderNumber": numbers[o.ID], "clientStatus": status}); err != nil {
+			w := wire.Order{{Name: "workOrderNumber", Value: numbers[o.ID]}, {Name: "clientStatus", Value: status}}
+			if c.named {
+				w = append(w, wire.ShareMembers(o)...)
+			}
+			if err := each(w); err != nil {
 				return err
 			}
 		}

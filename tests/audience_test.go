@@ -105,7 +105,7 @@ var modelTexts = map[string]map[string]string{
 
 // kinds are the kinds of destination, and for whom what they bring is. A new one fails the test: say here who gets it, and
 // hear it below unless it goes through what is heard.
-var kinds = map[models.DestinationKind]string{models.WebhookDestination: "office", models.FolderDestination: "client", models.ClientDestination: "client", models.MailDestination: "client",
+var kinds = map[models.DestinationKind]string{models.WebhookDestination: "office", models.FolderDestination: "client", models.ClientDestination: "client", models.ShareDestination: "client", models.MailDestination: "client",
 	// As a folder, by the same code.
 	models.DriveDestination: "client", models.DropboxDestination: "client", models.S3Destination: "client", models.SFTPDestination: "client", models.WebDAVDestination: "client"}
 
@@ -379,7 +379,7 @@ func TestEachWordReachesItsAudienceAlone(t *testing.T) {
 		link := made.Text("url")
 		nobody := &rig.User{T: t, URL: in.URL}
 		require.Equal(t, 303, rig.SendForm(t, link+"/comments", url.Values{"author": {"Wauthor"}, "text": {"Wcomment"}}).Status)
-		ofNoOrder := []string{"imports", "integrations", "tokens", "stream", "oauth"}
+		ofNoOrder := []string{"imports", "integrations", "share-links", "tokens", "stream", "oauth"}
 		ids["surveys"] = office.Want(200, "GET", "/surveys", nil).Text("items", 0, "id")
 		ids["alerts"] = id
 		ids["roles"], ids["work-types"] = "office", "none"

@@ -121,6 +121,14 @@ var matrix = map[string]string{
 	"POST /integrations/{id}/refresh":         ".3333341",
 	"POST /integrations/{id}/test":            ".3333341",
 	"GET /integrations/{id}/log":              ".3333341",
+	"GET /share-links":                        ".33333.1",
+	"GET /share-links/{id}":                   ".3333341",
+	"PATCH /share-links/{id}":                 ".3333341",
+	"DELETE /share-links/{id}":                ".3333341",
+	"POST /share-links/{id}/pause":            ".3333341",
+	"POST /share-links/{id}/resume":           ".3333341",
+	"POST /share-links/{id}/resync":           ".3333341",
+	"POST /share-links/{id}/test":             ".3333341",
 	"POST /imports/preview":                   "..3333.1",
 	"POST /imports":                           "..3333.1",
 	"GET /imports":                            "..3333.1",
@@ -281,6 +289,8 @@ func fixture(t *testing.T, in *rig.Installation, admin, foreigner *rig.User, col
 	ids["work-types"] = admin.Want(201, "POST", "/work-types", rig.JSON{"name": uuid.NewString()}).Text("id")
 	ids["surveys"] = admin.Want(201, "POST", "/surveys", survey("s"+strings.ReplaceAll(uuid.NewString(), "-", ""))).Text("id")
 	ids["integrations"] = admin.Want(201, "POST", "/integrations", rig.JSON{"client_code": uuid.NewString()[:8], "kind": "push"}).Text("id")
+	admin.Want(201, "POST", "/integrations", rig.JSON{"client_code": uuid.NewString()[:8], "kind": "share", "settings": rig.JSON{"username": "nobody", "password": "nothing"}})
+	ids["share-links"] = admin.Want(200, "GET", "/share-links", nil).Text("items", 0, "id")
 	ids["imports"] = admin.Want(202, "POST", "/imports", rig.FileForm("a.csv", []byte("number,address1\nX,Y\n"))).Text("id")
 	ids["properties"] = admin.Want(201, "POST", "/properties", rig.JSON{"address": rig.JSON{"address1": uuid.NewString(), "city": "c", "state": "TX", "zip": "1"}}).Text("id")
 	role := "role-" + uuid.NewString()[:8]

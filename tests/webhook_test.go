@@ -182,7 +182,11 @@ func TestWebhooksSurviveBadReceivers(t *testing.T) {
 
 				// Sent again, it answers 200 to each a second time: the ids tell.
 				office.Want(202, "POST", "/destinations/"+d.Text("id")+"/replay", rig.JSON{"message_id": log.Text("items", 0, "id")})
-				office.Await("the replay of one", func() bool { _, n := f.messages(t); return n == all+1 })
+				office.Await("the replay of one, noted as delivered", func() bool {
+					one := office.Want(200, "GET", "/destinations/"+d.Text("id")+"/messages", nil)
+					_, n := f.messages(t)
+					return n == all+1 && one.Text("items", 0, "state") == "delivered"
+				})
 				again := office.Want(202, "POST", "/destinations/"+d.Text("id")+"/replay", rig.JSON{"since": "2020-01-01T00:00:00Z", "only_failed": true})
 				require.EqualValues(t, 0, again.Get("messages"), "nothing has failed")
 				require.Empty(t, office.Want(200, "GET", "/destinations/"+d.Text("id")+"/messages?state=failed", nil).List("items"))

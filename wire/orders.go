@@ -303,6 +303,11 @@ func DecodeOrder(raw json.RawMessage, line int64, zone *time.Location) models.In
 			in.SayNumber(f, n)
 		}
 	}
+	if in.Share = decodeShare(r.fields); in.Share != nil {
+		for _, name := range shareNames {
+			r.known[name] = true
+		}
+	}
 	r.unknown()
 	return in
 }

@@ -20,6 +20,7 @@ import (
 	"fieldproof/activities/imports"
 	"fieldproof/activities/integrations"
 	"fieldproof/activities/records"
+	"fieldproof/activities/share"
 	"fieldproof/activities/webhooks"
 	"fieldproof/media"
 	"fieldproof/reports"
@@ -34,6 +35,7 @@ type Activities struct {
 	Reports    *reports.Reports
 	Deliveries *deliveries.Deliveries
 	Clients    *clients.Clients
+	Share      *share.Share
 	Webhooks   *webhooks.Webhooks
 
 	Imports      *imports.Imports
@@ -83,6 +85,9 @@ func options(queue string, log *slog.Logger) worker.Options {
 		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker = 4, true
 	case protocol.DeliveryQueue:
 		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker = 50, true
+	case protocol.ShareQueue:
+		// A link that is busy keeps its place for a while; nobody's should wait for that of another.
+		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker, o.MaxConcurrentActivityTaskPollers = 200, true, 2
 	case protocol.ImportQueue:
 		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker = 4, true
 	}
@@ -111,6 +116,8 @@ func register(w worker.Registry, queue string, a Activities) {
 		as(protocol.SendWebhooks, a.Webhooks.SendWebhooks)
 		as(protocol.SendToClient, a.Clients.SendToClient)
 		as(protocol.Fetch, a.Integrations.Fetch)
+	case protocol.ShareQueue:
+		as(protocol.ShareTurn, a.Share.Turn)
 	case protocol.ImportQueue:
 		as(protocol.RunImport, a.Imports.RunImport)
 		as(protocol.Fetch, a.Integrations.Fetch) // of workflows that an older worker decided
@@ -125,6 +132,7 @@ func RegisterWorkflows(w interface {
 	w.RegisterWorkflowWithOptions(workflows.Publication, workflow.RegisterOptions{Name: protocol.Publication})
 	w.RegisterWorkflowWithOptions(workflows.WebhookEndpoint, workflow.RegisterOptions{Name: protocol.WebhookEndpoint})
 	w.RegisterWorkflowWithOptions(workflows.ClientLink, workflow.RegisterOptions{Name: protocol.ClientLink})
+	w.RegisterWorkflowWithOptions(workflows.Share, workflow.RegisterOptions{Name: protocol.Share})
 	w.RegisterWorkflowWithOptions(workflows.Integration, workflow.RegisterOptions{Name: protocol.Integration})
 	w.RegisterWorkflowWithOptions(workflows.ScheduledFetch, workflow.RegisterOptions{Name: protocol.ScheduledFetch})
 	w.RegisterWorkflowWithOptions(workflows.Import, workflow.RegisterOptions{Name: protocol.Import})

@@ -189,6 +189,15 @@ func (c *Clients) send(ctx context.Context, d *models.Destination, m *models.Cli
 	if err != nil {
 		return "", "", err
 	}
+	return c.tell(ctx, p, m)
+}
+
+// Tell tells one message to the other side of a Share link, once.
+func (c *Clients) Tell(ctx context.Context, p *peers.Peer, m *models.ClientMessage) (said, note string, err error) {
+	return c.tell(ctx, p, m)
+}
+
+func (c *Clients) tell(ctx context.Context, p *peers.Peer, m *models.ClientMessage) (said, note string, err error) {
 	db := c.Store.Read(ctx)
 	if m.Kind == models.ClientStatus {
 		o, err := models.One[models.WorkOrder](db.Where("id = ?", m.WorkOrderID), "work order")

@@ -101,9 +101,7 @@ func onlyNewestStatus(tx *models.Tx, waiting []*models.ClientMessage) ([]*models
 			kept = append(kept, m)
 			continue
 		}
-		err := tx.Model(&models.ClientMessage{}).Where("id = ?", m.ID).
-			Updates(map[string]any{"state": models.DeliveryDelivered, "last_error": "A newer status went instead.", "next_attempt_at": nil, "delivered_at": models.Now()}).Error
-		if err != nil {
+		if err := m.Supersede(tx); err != nil {
 			return nil, err
 		}
 	}

@@ -4,12 +4,10 @@ package integrations
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -24,7 +22,6 @@ import (
 	"fieldproof/models"
 	"fieldproof/peers"
 	"fieldproof/remotes"
-	"fieldproof/wire"
 	"fieldproof/workflows/protocol"
 )
 
@@ -227,54 +224,22 @@ func (a *Integrations) record(ctx context.Context, i *models.Integration, until 
 	})
 }
 
-// overlap is how far before the last fetch changes are asked for again: rows commit late.
-const overlap = 5 * time.Minute
-
-// pull fetches orders from a peer and takes them in. until is up to when changes have come in, by the peer's clock; by ours
-// only if it tells no time. Nil when its clock was set back: what changed meanwhile is then found by asking for all.
+// pull fetches orders from a peer and takes them in. until is up to when changes have come in, see [peers.Fetched].
 func (a *Integrations) pull(ctx context.Context, account *models.Account, i *models.Integration, asked string) (until *models.Time, err error) {
 	secrets, err := a.SecretsOf(i)
 	if err != nil {
 		return nil, err
 	}
-	began := models.Now()
-	var since *models.Time
-	if asked != models.AskedAll && i.ReceivedUntil != nil {
-		at := models.At(i.ReceivedUntil.Add(-overlap))
-		since = &at
+	fetch := peers.Fetch{Intake: a.Intake, Account: account, Integration: i, Bulk: true}
+	if asked != models.AskedAll {
+		fetch.Since.At = i.ReceivedUntil
 	}
-	path, until, err := peers.Of(i, secrets, a.PublicURL, a.client).GetWorkOrders(ctx, since)
-	if err != nil {
-		return nil, err
+	fetched, err := fetch.From(ctx, peers.Of(i, secrets, a.PublicURL, a.client))
+	var keeping *peers.ErrKeeping
+	if errors.As(err, &keeping) {
+		err = attempts.Ours(keeping.Cause)
 	}
-	switch {
-	case until == nil:
-		until = &began
-	case since != nil && until.Before(since.Time):
-		until = nil
-	}
-	defer func() { _ = os.Remove(path) }()
-	tally := &intake.Tally{Account: account, Integration: i, Kind: models.LogRefresh, KeepFew: true}
-	src := intake.Source{Account: account, Integration: i, Bulk: true}
-	var batch []models.Incoming
-	line := int64(0)
-	flush := func(last bool) error {
-		err := a.Intake.ReceiveInto(ctx, tally, src, batch, last)
-		batch = nil
-		return attempts.Ours(err)
-	}
-	err = peers.EachOrder(path, func(raw json.RawMessage) error {
-		line++
-		in := wire.DecodeOrder(raw, line, account.Location())
-		if batch = append(batch, in); len(batch) < intake.ReceiveAtOnce {
-			return nil
-		}
-		return flush(false)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return until, flush(true)
+	return fetched.Until, err
 }
 
 // Test tries an integration now: a peer is asked to validate, and so told the push key; a folder is listed.

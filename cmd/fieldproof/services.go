@@ -23,6 +23,7 @@ import (
 	"fieldproof/activities/imports"
 	"fieldproof/activities/integrations"
 	"fieldproof/activities/records"
+	"fieldproof/activities/share"
 	"fieldproof/activities/webhooks"
 	"fieldproof/api"
 	"fieldproof/archives"
@@ -31,6 +32,7 @@ import (
 	"fieldproof/mails"
 	"fieldproof/media"
 	"fieldproof/models"
+	"fieldproof/peers"
 	"fieldproof/remotes"
 	"fieldproof/reports"
 	"fieldproof/storage"
@@ -66,6 +68,8 @@ type services struct {
 	deliveries *deliveries.Deliveries
 	webhooks   *webhooks.Webhooks
 	clients    *clients.Clients
+	share      *share.Share
+	links      *peers.Links
 	imports    *imports.Imports
 	metrics    *prometheus.Registry
 
@@ -126,6 +130,8 @@ func assemble(ctx context.Context, c *parsed, log *slog.Logger) (_ *services, er
 	s.deliveries = &deliveries.Deliveries{Store: s.store, Blobs: s.blobs, Archives: s.archives, Sealer: c.sealer, Folders: folders, Remotes: places,
 		Mail: &deliveries.Post{Server: s.mails, PublicURL: c.PublicURL}, Log: log}
 	s.clients = clients.New(s.store, s.blobs, s.media, c.sealer, network, c.PublicURL, log)
+	s.links = peers.NewLinks(s.store, c.sealer, network, c.PublicURL)
+	s.share = &share.Share{Store: s.store, Intake: s.intake, Links: s.links, Clients: s.clients}
 	s.imports = &imports.Imports{Store: s.store, Blobs: s.blobs, Intake: s.intake, Log: log}
 	s.integrations = integrations.New(s.store, s.intake, c.sealer, places, network, s.temporal, c.PublicURL, log)
 	return s, nil
@@ -172,7 +178,7 @@ func (s *services) serve(ctx context.Context, l net.Listener) error {
 	server := &api.Server{
 		Store: s.store, Blobs: s.blobs, Sealer: s.config.sealer, Temporal: s.temporal, Intake: s.intake,
 		Actions: &intake.Actions{Store: s.store, Temporal: s.temporal, Patience: 8 * time.Second},
-		Media:   s.media, Reports: s.reports, Archives: s.archives, Clouds: s.clouds, Log: s.log,
+		Media:   s.media, Reports: s.reports, Archives: s.archives, Links: s.links, Clouds: s.clouds, Log: s.log,
 		Tests:     api.Tests{Webhook: s.webhooks.Test, Client: s.clients.Test, Place: s.deliveries.Test, Integration: s.integrations.Test},
 		PublicURL: s.config.PublicURL, SignUp: s.config.SignUp == "open", TrustedProxies: s.config.proxies, Metrics: s.metrics,
 	}
@@ -232,7 +238,7 @@ func (s *services) startWorkers(ctx context.Context, activities worker.Activitie
 func (s *services) work(ctx context.Context, queues []string) error {
 	stop, err := s.startWorkers(ctx, worker.Activities{
 		Records: &records.Records{Store: s.store, Bells: s.bells}, Media: s.media, Reports: s.reports, Deliveries: s.deliveries, Webhooks: s.webhooks, Clients: s.clients,
-		Imports: s.imports, Integrations: s.integrations,
+		Share: s.share, Imports: s.imports, Integrations: s.integrations,
 	}, queues)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ const (
 	Import          = "Import"
 	ScheduledFetch  = "ScheduledFetch"
 	ClientLink      = "ClientLink"
+	Share           = "Share"
 )
 
 // Task queues. An activity of the main queue can start on the worker that asked for it, without a trip through
@@ -23,10 +24,11 @@ const (
 	ReportQueue   = "fieldproof-reports"
 	DeliveryQueue = "fieldproof-deliveries"
 	ImportQueue   = "fieldproof-imports"
+	ShareQueue    = "fieldproof-share"
 )
 
 // Queues lists every task queue.
-var Queues = []string{MainQueue, MediaQueue, ReportQueue, DeliveryQueue, ImportQueue}
+var Queues = []string{MainQueue, MediaQueue, ReportQueue, DeliveryQueue, ImportQueue, ShareQueue}
 
 const (
 	// Bell is the one signal of every workflow: look at your rows again.
@@ -50,6 +52,7 @@ const (
 	Fetch           = "Fetch"
 	AskFetch        = "AskFetch"
 	RunImport       = "RunImport"
+	ShareTurn       = "ShareTurn"
 )
 
 // Search attributes with their types.
@@ -77,6 +80,9 @@ func WebhookID(destinationID string) string { return "webhook/" + destinationID 
 
 // ClientID is the workflow id of one order's way to one client; see [models.ClientSubject].
 func ClientID(subject string) string { return "client/" + subject }
+
+// ShareID is the workflow id of a Share link.
+func ShareID(linkID string) string { return "share/" + linkID }
 
 // IntegrationID is the workflow id of an integration.
 func IntegrationID(integrationID string) string { return "integration/" + integrationID }

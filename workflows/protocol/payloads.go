@@ -151,6 +151,21 @@ type WebhookResult struct {
 	LastError   string `json:"last_error,omitempty"`
 }
 
+// ShareInput starts a run of a Share link.
+type ShareInput struct {
+	LinkID string `json:"link_id"`
+}
+
+// ShareResult is where a link stands after a turn. Over says that nothing is left to do for good.
+type ShareResult struct {
+	Name        string `json:"name"`
+	State       string `json:"state"`
+	Items       int64  `json:"items"` // that wait
+	Statuses    int64  `json:"statuses"`
+	NextSeconds int64  `json:"next_seconds"`
+	Over        bool   `json:"over,omitempty"`
+}
+
 // IntegrationInput starts a run of an integration.
 type IntegrationInput struct {
 	IntegrationID string `json:"integration_id"`

@@ -1,0 +1,270 @@
+// Package share keeps Share links going (domain 9): at the recipient it fetches what is new and brings back what was done,
+// at the delegator it tells the recipient that there is something to fetch.
+package share
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"fieldproof/activities/attempts"
+	"fieldproof/activities/clients"
+	"fieldproof/intake"
+	"fieldproof/models"
+	"fieldproof/peers"
+	"fieldproof/workflows/protocol"
+)
+
+// Share keeps links going.
+type Share struct {
+	Store   *models.Store
+	Intake  *intake.Intake
+	Links   *peers.Links
+	Clients *clients.Clients
+}
+
+const (
+	turnTime = 40 * time.Minute
+	// looks is how often a turn that is busy looks whether there is something else to do.
+	looks = 500 * time.Millisecond
+)
+
+// Turn does what is due of a link, and tells when to look again.
+func (s *Share) Turn(ctx context.Context, in protocol.ShareInput) (protocol.ShareResult, error) {
+	defer attempts.Beat(ctx)()
+	l, err := models.One[models.ShareLink](s.Store.Read(models.AcrossAccounts(ctx)).Where("id = ?", in.LinkID), "share link")
+	if models.KindOf(err) == models.NotFound {
+		return protocol.ShareResult{Over: true}, nil
+	}
+	if err != nil {
+		return protocol.ShareResult{}, err
+	}
+	ctx = models.InAccount(ctx, l.AccountID)
+	t := &turn{Share: s, id: l.ID}
+	for until := time.Now().Add(turnTime); time.Now().Before(until); {
+		if t.link, err = models.One[models.ShareLink](s.Store.Read(ctx).Where("id = ?", l.ID), "share link"); err != nil {
+			return protocol.ShareResult{}, err
+		}
+		if !t.link.Live() || t.rests() {
+			break
+		}
+		worked, err := t.step(ctx)
+		if err != nil {
+			return protocol.ShareResult{}, err
+		}
+		if !worked {
+			break
+		}
+	}
+	return t.result(ctx)
+}
+
+// turn is one turn of a link.
+type turn struct {
+	*Share
+	id   string
+	link *models.ShareLink // as it was read last
+	next *models.Time      // when something of it is due
+}
+
+func (t *turn) rests() bool { return t.link.ProbeAt != nil && t.link.ProbeAt.After(time.Now()) }
+
+// step does one thing that is due; false when nothing is.
+func (t *turn) step(ctx context.Context) (bool, error) {
+	if t.link.Direction == models.LinkOut {
+		return t.ring(ctx)
+	}
+	if t.dueAt().After(time.Now()) && t.link.Asked == "" {
+		return t.send(ctx)
+	}
+	return true, t.fetch(ctx)
+}
+
+// dueAt is when the link asks, or rings, next.
+func (t *turn) dueAt() time.Time {
+	if t.link.DueAt != nil {
+		return t.link.DueAt.Time
+	}
+	if t.link.Direction == models.LinkOut {
+		return t.link.StateSince.Add(models.LinkWord)
+	}
+	return time.Time{} // never asked yet
+}
+
+// result is where the link stands, and when to look again.
+func (t *turn) result(ctx context.Context) (protocol.ShareResult, error) {
+	l, err := models.One[models.ShareLink](t.Store.Read(ctx).Where("id = ?", t.id), "share link")
+	if err != nil {
+		return protocol.ShareResult{}, err
+	}
+	if err := t.tellSilence(ctx, l); err != nil {
+		return protocol.ShareResult{}, err
+	}
+	views, err := models.ViewShareLinks(t.Store.Read(ctx), []*models.ShareLink{l})
+	if err != nil {
+		return protocol.ShareResult{}, err
+	}
+	v := views[0]
+	r := protocol.ShareResult{Name: v.Name, State: string(v.State), Items: v.Waiting.Items, Statuses: v.Waiting.Statuses}
+	if !l.Live() {
+		r.Over = true
+		return r, nil
+	}
+	t.link = l
+	next := t.dueAt()
+	if t.next != nil && t.next.Before(next) {
+		next = t.next.Time
+	}
+	if t.rests() {
+		next = l.ProbeAt.Time
+	}
+	at := models.At(next)
+	r.NextSeconds = min(attempts.Until(&at), int64(models.LinkWord/time.Second))
+	return r, nil
+}
+
+// tellSilence raises an alert when nothing was heard of the other side for days.
+func (t *turn) tellSilence(ctx context.Context, l *models.ShareLink) error {
+	since := l.CreatedAt
+	if l.LastContactAt != nil {
+		since = *l.LastContactAt
+	}
+	if !l.Live() || l.SilenceToldAt != nil || time.Since(since.Time) < models.LinkSilence {
+		return nil
+	}
+	return t.Store.Write(ctx, func(tx *models.Tx) error {
+		if _, err := tx.EditLink(l.ID, func(l *models.ShareLink) error {
+			now := models.Now()
+			l.SilenceToldAt = &now
+			return nil
+		}); err != nil {
+			return err
+		}
+		return tx.Raise(l.SilenceAlert())
+	})
+}
+
+// fetch introduces us where that is needed, and takes in what is new.
+func (t *turn) fetch(ctx context.Context) error {
+	l := t.link
+	p, i, err := t.Links.Peer(ctx, l)
+	if err != nil {
+		return err
+	}
+	account, err := t.Store.AccountByID(ctx, l.AccountID)
+	if err != nil {
+		return err
+	}
+	asked := l.Asked
+	if err := t.Links.Edit(ctx, l.ID, func(l *models.ShareLink) {
+		next := models.At(time.Now().Add(models.LinkPull))
+		l.DueAt, l.Asked = &next, "" // what is asked from here on is asked anew
+	}); err != nil {
+		return err
+	}
+	outcome, err := attempts.Do(ctx, func(ctx context.Context) (o attempts.Outcome) {
+		if l.Condition != models.LinkOK || asked == models.AskedAll {
+			if o.Err = ours(t.Links.Introduce(ctx, l)); o.Err != nil {
+				return o
+			}
+		}
+		fetch := peers.Fetch{Intake: t.Intake, Account: account, Integration: i}
+		if asked != models.AskedAll {
+			fetch.Since = peers.Since{At: i.ReceivedUntil, Cursor: l.Cursor}
+		}
+		var fetched peers.Fetched
+		fetched, o.Err = fetch.From(ctx, p)
+		if o.Err = ours(o.Err); o.Err == nil {
+			o.Err = t.fetched(ctx, l, i, fetched)
+		}
+		return o
+	})
+	t.Intake.Bells.Poke()
+	if err != nil || outcome.Err == nil {
+		if err != nil {
+			return errors.Join(err, t.Links.Edit(ctx, l.ID, func(l *models.ShareLink) { l.Asked = wider(asked, l.Asked) }))
+		}
+		return nil
+	}
+	return t.failed(ctx, l, i, asked, outcome.Err)
+}
+
+// ours marks what our own database failed at.
+func ours(err error) error {
+	var keeping *peers.ErrKeeping
+	if errors.As(err, &keeping) {
+		return attempts.Ours(keeping.Cause)
+	}
+	return err
+}
+
+func wider(a, b string) string {
+	if a == models.AskedAll || b == models.AskedAll {
+		return models.AskedAll
+	}
+	return ""
+}
+
+// fetched notes up to where changes have come in.
+func (t *turn) fetched(ctx context.Context, l *models.ShareLink, i *models.Integration, f peers.Fetched) error {
+	return attempts.Ours(t.Store.Write(ctx, func(tx *models.Tx) error {
+		if _, err := tx.EditLink(l.ID, func(l *models.ShareLink) error {
+			l.Works()
+			l.Cursor = f.Cursor
+			return nil
+		}); err != nil {
+			return err
+		}
+		return tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(map[string]any{"status": models.IntegrationIdle, "last_refresh_at": models.Now(),
+			"last_error": "", "failures": 0, "received_until": f.Until, "asked": "", "fetching": ""}).Error
+	}))
+}
+
+// failed notes why the delegator could not be asked: it refuses us, says what we can't use, or does not answer.
+func (t *turn) failed(ctx context.Context, l *models.ShareLink, i *models.Integration, asked string, cause error) error {
+	var refused *peers.Refused
+	text := models.ErrorText(cause)
+	return t.Store.Write(ctx, func(tx *models.Tx) error {
+		if _, err := tx.EditLink(l.ID, func(l *models.ShareLink) error {
+			l.Asked = wider(asked, l.Asked)
+			if errors.As(cause, &refused) {
+				l.RefusedUs(text)
+			} else {
+				l.Fails(text, "")
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		return tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(map[string]any{"status": models.IntegrationError, "last_refresh_at": models.Now(),
+			"last_error": text, "asked": "", "fetching": ""}).Error
+	})
+}
+
+// ring tells the recipient to fetch, once for many changes; and once an hour that all is well.
+func (t *turn) ring(ctx context.Context) (bool, error) {
+	l := t.link
+	if t.dueAt().After(time.Now()) {
+		return false, nil
+	}
+	// What changes from here on rings anew.
+	next := models.At(time.Now().Add(models.LinkWord))
+	if err := t.Links.Edit(ctx, l.ID, func(l *models.ShareLink) { l.DueAt = &next }); err != nil {
+		return false, err
+	}
+	outcome, err := attempts.Do(ctx, func(ctx context.Context) (o attempts.Outcome) {
+		o.Err = t.Links.Ring(ctx, l)
+		return o
+	})
+	if err != nil {
+		return false, errors.Join(err, t.Links.Edit(ctx, l.ID, func(l *models.ShareLink) { l.DueAt = new(models.Now()) }))
+	}
+	return true, t.Links.Edit(ctx, l.ID, func(l *models.ShareLink) {
+		if outcome.Err == nil {
+			l.Answers()
+			return
+		}
+		l.Fails(models.ErrorText(outcome.Err), "")
+		l.DueAt = l.ProbeAt
+	})
+}

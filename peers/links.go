@@ -1,0 +1,163 @@
+package peers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"fieldproof/guard"
+	"fieldproof/models"
+)
+
+// Links speaks to the other sides of Share links.
+type Links struct {
+	Store     *models.Store
+	Sealer    *models.Sealer
+	PublicURL string // what push keys, and our own services, begin with
+
+	client *http.Client
+}
+
+// NewLinks makes a Links whose calls reach only what network allows.
+func NewLinks(store *models.Store, sealer *models.Sealer, network *guard.Network, publicURL string) *Links {
+	return &Links{Store: store, Sealer: sealer, PublicURL: publicURL, client: network.Client(0)} // every call has its own time
+}
+
+// Edit changes a link's row.
+func (s *Links) Edit(ctx context.Context, id string, apply func(*models.ShareLink)) error {
+	return s.Store.Write(ctx, func(tx *models.Tx) error {
+		_, err := tx.EditLink(id, func(l *models.ShareLink) error {
+			apply(l)
+			return nil
+		})
+		return err
+	})
+}
+
+// Peer is the delegator of a link by which work comes, with the integration that holds the credentials.
+func (s *Links) Peer(ctx context.Context, l *models.ShareLink) (*Peer, *models.Integration, error) {
+	p, i, _, err := s.open(ctx, l)
+	return p, i, err
+}
+
+func (s *Links) open(ctx context.Context, l *models.ShareLink) (*Peer, *models.Integration, models.IntegrationSecrets, error) {
+	var secrets models.IntegrationSecrets
+	i, err := models.One[models.Integration](s.Store.Read(ctx).Where("id = ?", *l.IntegrationID), "integration")
+	if err != nil {
+		return nil, nil, secrets, err
+	}
+	if err := s.Sealer.Open("integration/"+i.ID, i.Secrets, &secrets); err != nil {
+		return nil, nil, secrets, err
+	}
+	return Of(i, secrets, s.PublicURL, s.client).As(l.OwnName), i, secrets, nil
+}
+
+// Introduce validates with the delegator of a link: it tells our push key and who we are, and learns who they are.
+func (s *Links) Introduce(ctx context.Context, l *models.ShareLink) error {
+	p, _, secrets, err := s.open(ctx, l)
+	if err != nil {
+		return &ErrKeeping{err}
+	}
+	me := models.SharePeer{Account: l.OwnName, PushURL: s.PublicURL + "/push/" + secrets.PushKey}
+	err = s.Store.Write(ctx, func(tx *models.Tx) error {
+		account, err := models.One[models.Account](tx.Where("id = ?", l.AccountID), "account")
+		if err != nil {
+			return err
+		}
+		me.Name = account.Name
+		me.Keys, err = tx.ShareKeysOf(l.AccountID)
+		return err
+	})
+	if err != nil {
+		return &ErrKeeping{err}
+	}
+	them, err := p.Introduce(ctx, me)
+	if err != nil {
+		return err
+	}
+	return s.Edit(ctx, l.ID, func(l *models.ShareLink) {
+		l.PeerHost, l.Fieldproof = p.Host(), them != nil
+		if them != nil {
+			l.PeerAccount, l.PeerName = them.Account, them.Name
+			l.FollowKeys(them.Keys)
+		}
+	})
+}
+
+// ringTime bounds a call of a push key.
+const ringTime = 30 * time.Second
+
+// Ring calls the push key of the recipient of a link, so that it fetches. Who gave none asks by itself. Errors name the host
+// alone: the rest of the address is a secret.
+func (s *Links) Ring(ctx context.Context, l *models.ShareLink) error {
+	key, err := models.One[models.PeerPushKey](s.Store.Read(ctx).Where("user_id = ?", *l.UserID), "push key")
+	if models.KindOf(err) == models.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var address string
+	if err := s.Sealer.Open("peer push key/"+key.UserID, key.Sealed, &address); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, ringTime)
+	defer cancel()
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return errors.New("the other side gave a push key that is no address")
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return errors.New("the other side gave a push key that is no address")
+	}
+	request.Header.Set("User-Agent", "Fieldproof")
+	response, err := s.client.Do(request)
+	switch {
+	case errors.Is(err, guard.ErrAddress):
+		return guard.ErrAddress
+	case err != nil:
+		return fmt.Errorf("%s does not answer", u.Host)
+	}
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
+	if response.StatusCode/100 != 2 {
+		return fmt.Errorf("%s answered %s", u.Host, response.Status)
+	}
+	return nil
+}
+
+// Test asks the other side of a link now, and notes what it says. Its errors are those of our own database.
+func (s *Links) Test(ctx context.Context, l *models.ShareLink) error {
+	ctx = models.InAccount(ctx, l.AccountID)
+	if !l.Live() {
+		return models.Errorf(models.Conflict, "The link is paused, over, or nobody has taken its invitation yet: there is nobody to ask.")
+	}
+	var err error
+	if l.Direction == models.LinkIn {
+		err = s.Introduce(ctx, l)
+	} else {
+		err = s.Ring(ctx, l)
+	}
+	var keeping *ErrKeeping
+	if errors.As(err, &keeping) {
+		return err
+	}
+	var refused *Refused
+	return s.Edit(ctx, l.ID, func(l *models.ShareLink) {
+		switch {
+		case err == nil && l.Direction == models.LinkIn:
+			l.Works()
+		case err == nil:
+			l.Answers()
+		case errors.As(err, &refused):
+			l.RefusedUs(models.ErrorText(err))
+		default:
+			l.Fails(models.ErrorText(err), "")
+		}
+	})
+}
