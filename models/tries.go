@@ -53,8 +53,8 @@ var (
 		Probes: []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second, 80 * time.Second, 160 * time.Second,
 			320 * time.Second, 640 * time.Second, 15 * time.Minute}}
 	// Along a Share link nothing is given up before thirty days, and what the other side refuses is tried seldom.
-	SharePolicy = Policy{Lasts: 30 * 24 * time.Hour, WarnsAfter: 3,
-		Rests:  []time.Duration{5 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 4 * time.Hour},
+	SharePolicy = Policy{Lasts: 30 * 24 * time.Hour, WarnsAfter: 4,
+		Rests:  []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 4 * time.Hour},
 		Probes: ClientPolicy.Probes}
 	// A fetch that was given up waits for its schedule, or for somebody who asks.
 	FetchPolicy = Policy{Most: 5, Refusals: 2, Rests: []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}}

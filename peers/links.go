@@ -79,56 +79,59 @@ func (s *Links) Introduce(ctx context.Context, l *models.ShareLink) error {
 	if err != nil {
 		return err
 	}
-	return s.Edit(ctx, l.ID, func(l *models.ShareLink) {
+	if err := s.Edit(ctx, l.ID, func(l *models.ShareLink) {
 		l.PeerHost, l.Fieldproof = p.Host(), them != nil
 		if them != nil {
 			l.PeerAccount, l.PeerName = them.Account, them.Name
 			l.FollowKeys(them.Keys)
 		}
-	})
+	}); err != nil {
+		return &ErrKeeping{err}
+	}
+	return nil
 }
 
-// ringTime bounds a call of a push key.
-const ringTime = 30 * time.Second
+// RingTime bounds a call of a push key.
+const RingTime = 30 * time.Second
 
-// Ring calls the push key of the recipient of a link, so that it fetches. Who gave none asks by itself. Errors name the host
-// alone: the rest of the address is a secret.
-func (s *Links) Ring(ctx context.Context, l *models.ShareLink) error {
+// Ring calls the push key of the recipient of a link, so that it fetches; false for who gave none and asks by itself. Errors
+// name the host alone: the rest of the address is a secret.
+func (s *Links) Ring(ctx context.Context, l *models.ShareLink) (bool, error) {
 	key, err := models.One[models.PeerPushKey](s.Store.Read(ctx).Where("user_id = ?", *l.UserID), "push key")
 	if models.KindOf(err) == models.NotFound {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	var address string
 	if err := s.Sealer.Open("peer push key/"+key.UserID, key.Sealed, &address); err != nil {
-		return err
+		return false, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, ringTime)
+	ctx, cancel := context.WithTimeout(ctx, RingTime)
 	defer cancel()
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
-		return errors.New("the other side gave a push key that is no address")
+		return false, errors.New("the other side gave a push key that is no address")
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return errors.New("the other side gave a push key that is no address")
+		return false, errors.New("the other side gave a push key that is no address")
 	}
 	request.Header.Set("User-Agent", "Fieldproof")
 	response, err := s.client.Do(request)
 	switch {
 	case errors.Is(err, guard.ErrAddress):
-		return guard.ErrAddress
+		return false, guard.ErrAddress
 	case err != nil:
-		return fmt.Errorf("%s does not answer", u.Host)
+		return false, fmt.Errorf("%s does not answer", u.Host)
 	}
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
 	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("%s answered %s", u.Host, response.Status)
+		return false, fmt.Errorf("%s answered %s", u.Host, response.Status)
 	}
-	return nil
+	return true, nil
 }
 
 // Test asks the other side of a link now, and notes what it says. Its errors are those of our own database.
@@ -138,10 +141,11 @@ func (s *Links) Test(ctx context.Context, l *models.ShareLink) error {
 		return models.Errorf(models.Conflict, "The link is paused, over, or nobody has taken its invitation yet: there is nobody to ask.")
 	}
 	var err error
+	answers := true
 	if l.Direction == models.LinkIn {
 		err = s.Introduce(ctx, l)
 	} else {
-		err = s.Ring(ctx, l)
+		answers, err = s.Ring(ctx, l)
 	}
 	var keeping *ErrKeeping
 	if errors.As(err, &keeping) {
@@ -152,8 +156,9 @@ func (s *Links) Test(ctx context.Context, l *models.ShareLink) error {
 		switch {
 		case err == nil && l.Direction == models.LinkIn:
 			l.Works()
-		case err == nil:
+		case err == nil && answers:
 			l.Answers()
+		case err == nil: // it asks by itself, and can't be asked
 		case errors.As(err, &refused):
 			l.RefusedUs(models.ErrorText(err))
 		default:

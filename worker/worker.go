@@ -88,6 +88,7 @@ func options(queue string, log *slog.Logger) worker.Options {
 	case protocol.ShareQueue:
 		// A link that is busy keeps its place for a while; nobody's should wait for that of another.
 		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker, o.MaxConcurrentActivityTaskPollers = 200, true, 2
+		o.MaxHeartbeatThrottleInterval = 5 * time.Second // a turn that was lost is noticed soon, one that is slow is not taken for lost
 	case protocol.ImportQueue:
 		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker = 4, true
 	}

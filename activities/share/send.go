@@ -7,16 +7,24 @@ import (
 	"sync"
 	"time"
 
+	"gorm.io/gorm"
+
 	"fieldproof/activities/attempts"
+	"fieldproof/guard"
 	"fieldproof/models"
 	"fieldproof/peers"
 )
 
 const (
 	// atOnce is how many orders of one link are told of side by side.
-	atOnce = 6
-	// inTurn is how many lanes wait for their turn at a time.
-	inTurn = 256
+	atOnce = 8
+	// inTurn is how many lanes of a kind wait for their turn at a time.
+	inTurn = 128
+	// vouches is for how long a good validate says that what is refused is the message's own trouble.
+	vouches = 5 * time.Second
+	// hastened are the most tries of a message that goes at once when the other side is back: what failed more often waits for
+	// its own clock.
+	hastened = 6
 )
 
 // lane is what goes one after the other: the items, or the statuses, of an order.
@@ -32,10 +40,9 @@ type sending struct {
 	turns   []lane        // in their turn
 	taken   map[lane]bool // in turn or under way
 	under   int
-	failing string // the message that the other side did not answer to, and nothing went through since
-	probing bool   // the other side rested: one message asks how it is
-	stopped bool
-	sent    int
+	failing *models.ClientMessage // the other side did not answer to it, and nothing went through since
+	stopped bool                  // no other message begins
+	known   time.Time             // when the other side said last that our credentials are good
 	err     error
 }
 
@@ -46,8 +53,11 @@ func (t *turn) send(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	s := &sending{turn: t, peer: p, taken: map[lane]bool{}, probing: t.link.ProbeAt != nil}
+	s := &sending{turn: t, peer: p, taken: map[lane]bool{}}
 	s.changed.L = &s.mu
+	if t.link.ProbeAt != nil {
+		return s.probe(ctx)
+	}
 	if err := s.fill(ctx); err != nil {
 		return false, err
 	}
@@ -67,7 +77,10 @@ func (t *turn) send(ctx context.Context) (bool, error) {
 	if s.err != nil || ctx.Err() != nil {
 		return false, errors.Join(s.err, ctx.Err())
 	}
-	return s.sent > 0, s.nextDue(ctx)
+	if s.failing != nil && !s.stopped {
+		return true, s.alone(ctx, s.failing)
+	}
+	return true, s.nextDue(ctx)
 }
 
 // halt has no other message begun.
@@ -81,7 +94,7 @@ func (s *sending) halt(err error) {
 	s.changed.Broadcast()
 }
 
-// watch lets the turn do something else as soon as there is: somebody asked, or the link was paused or ended.
+// watch lets the turn do something else as soon as there is: somebody asked, the link was paused or ended, or the worker stops.
 func (s *sending) watch(ctx context.Context) {
 	tick := time.NewTicker(looks)
 	defer tick.Stop()
@@ -89,13 +102,16 @@ func (s *sending) watch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-leaving(ctx):
+			s.halt(nil)
+			return
 		case <-tick.C:
 		}
 		l, err := models.One[models.ShareLink](s.Store.Read(ctx).Where("id = ?", s.id), "share link")
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil || !l.Live() || l.Asked != "" || (l.DueAt != nil && !l.DueAt.After(time.Now())) {
+		if err != nil || !l.Live() || asks(l) {
 			s.halt(err)
 			return
 		}
@@ -106,48 +122,50 @@ func (s *sending) watch(ctx context.Context) {
 	}
 }
 
-// fill has lanes that have something due take their turn behind those that wait.
+// waiting are the messages that wait for the link.
+func (s *sending) waiting(ctx context.Context) *gorm.DB {
+	return s.Store.Read(ctx).Model(&models.ClientMessage{}).Where("destination_id = ? AND state IN ('pending', 'retrying')", s.id)
+}
+
+// fill has lanes that have something due take their turn behind those that wait. Statuses and items have places of their own,
+// so that neither holds back the other.
 func (s *sending) fill(ctx context.Context) error {
-	var heads []struct {
-		WorkOrderID string
-		Kind        string
-	}
-	err := s.Store.Read(ctx).Model(&models.ClientMessage{}).Select("work_order_id, kind, MIN(seq) AS first").
-		Where("destination_id = ? AND state IN ('pending', 'retrying') AND (next_attempt_at IS NULL OR next_attempt_at <= ?)", s.id, models.Now()).
-		Group("work_order_id, kind").Order("first").Limit(inTurn).Scan(&heads).Error
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, h := range heads {
-		if l := (lane{h.WorkOrderID, h.Kind}); !s.taken[l] {
-			s.taken[l] = true
-			s.turns = append(s.turns, l)
+	for _, kind := range []string{models.ClientStatus, models.ClientItem} {
+		var heads []struct{ WorkOrderID string }
+		err := s.waiting(ctx).Select("work_order_id, MIN(seq) AS first").Where("kind = ? AND (next_attempt_at IS NULL OR next_attempt_at <= ?)", kind, models.Now()).
+			Group("work_order_id").Order("first").Limit(inTurn).Scan(&heads).Error
+		if err != nil {
+			return err
 		}
+		s.mu.Lock()
+		for _, h := range heads {
+			if l := (lane{h.WorkOrderID, kind}); !s.taken[l] {
+				s.taken[l] = true
+				s.turns = append(s.turns, l)
+			}
+		}
+		s.changed.Broadcast()
+		s.mu.Unlock()
 	}
-	s.changed.Broadcast()
 	return nil
 }
 
 // nextDue notes when the first of what rests is due.
 func (s *sending) nextDue(ctx context.Context) error {
 	var due []models.Time
-	err := s.Store.Read(ctx).Model(&models.ClientMessage{}).Where("destination_id = ? AND state IN ('pending', 'retrying') AND next_attempt_at IS NOT NULL", s.id).
-		Order("next_attempt_at").Limit(1).Pluck("next_attempt_at", &due).Error
-	if err == nil && len(due) > 0 {
+	err := s.waiting(ctx).Where("next_attempt_at IS NOT NULL").Order("next_attempt_at").Limit(1).Pluck("next_attempt_at", &due).Error
+	if s.next = nil; err == nil && len(due) > 0 {
 		s.next = &due[0]
 	}
 	return err
 }
 
-// work tells one message after the other, until nothing waits.
+// work tells one message after the other, until nothing waits. While it is not known whose fault a silence was, one goes alone.
 func (s *sending) work(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
-		// A link whose other side rested is asked by one message alone.
-		for !s.stopped && (len(s.turns) == 0 || (s.probing && s.under > 0)) && s.under > 0 {
+		for !s.stopped && (len(s.turns) == 0 || s.failing != nil) && s.under > 0 {
 			s.changed.Wait()
 		}
 		if s.stopped || len(s.turns) == 0 {
@@ -174,32 +192,96 @@ func (s *sending) work(ctx context.Context) {
 
 // one tells the first of a lane that is due; more says that the lane may have another.
 func (s *sending) one(ctx context.Context, l lane) (more bool, err error) {
-	var m *models.ClientMessage
-	if err := s.Store.Write(ctx, func(tx *models.Tx) error {
-		m, err = head(tx, s.id, l)
-		return err
-	}); err != nil || m == nil {
+	m, err := s.head(ctx, l, false)
+	if err != nil || m == nil {
 		return false, err
 	}
-	answered, err := s.try(ctx, m)
-	if err != nil {
+	heard, err := s.try(ctx, m)
+	switch {
+	case err != nil:
 		return false, err
-	}
-	if answered {
+	case heard == answered:
 		return true, s.answered(ctx)
+	case heard == silent && !s.another(m):
+		return false, s.Links.Edit(ctx, s.id, func(link *models.ShareLink) { link.Fails(m.LastError, m.ID) })
 	}
-	if s.another(m) {
+	return true, nil
+}
+
+// another tells whether another message goes although one had no answer: if it goes through, the failure was that one's own.
+// Else nothing goes until the other side has rested.
+func (s *sending) another(m *models.ClientMessage) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failing == nil || s.failing.ID == m.ID {
+		s.failing = m
+		return true
+	}
+	s.stopped = true
+	return false
+}
+
+// alone judges a message that had no answer where there is no other to try: the other side is asked whether it knows us. If
+// it says so the failure was the message's own.
+func (s *sending) alone(ctx context.Context, m *models.ClientMessage) error {
+	err := s.introduce(ctx)
+	switch {
+	case attempts.IsOurs(err) || ctx.Err() != nil:
+		return errors.Join(err, ctx.Err())
+	case refusedUs(err):
+		return s.Links.Edit(ctx, s.id, func(link *models.ShareLink) { link.RefusedUs(models.ErrorText(err)) })
+	case err != nil:
+		return s.Links.Edit(ctx, s.id, func(link *models.ShareLink) { link.Fails(m.LastError, m.ID) })
+	}
+	return s.back(ctx)
+}
+
+// probe has one message ask whether the other side, which rested, is back: its own rest or not, and never the same twice
+// running while there are others. False when none waits.
+func (s *sending) probe(ctx context.Context) (bool, error) {
+	var some []models.ClientMessage
+	if err := s.waiting(ctx).Order("attempts, seq").Limit(inTurn).Find(&some).Error; err != nil {
+		return false, err
+	}
+	var m, last *models.ClientMessage
+	for _, w := range some {
+		head, err := s.head(ctx, lane{w.WorkOrderID, w.Kind}, true)
+		if err != nil {
+			return false, err
+		}
+		if head == nil {
+			continue
+		}
+		if m = head; m.ID != s.link.Probed {
+			break
+		}
+		m, last = nil, head
+	}
+	if m == nil {
+		m = last
+	}
+	if m == nil {
 		return false, nil
 	}
-	return false, s.Links.Edit(ctx, s.id, func(link *models.ShareLink) { link.Fails(m.LastError, m.ID) })
+	heard, err := s.try(ctx, m)
+	switch {
+	case err != nil:
+		return false, err
+	case heard == answered:
+		return true, s.back(ctx)
+	case heard == unasked:
+		return true, nil
+	case m == last:
+		return true, s.alone(ctx, m)
+	}
+	return true, s.Links.Edit(ctx, s.id, func(link *models.ShareLink) { link.Fails(m.LastError, m.ID) })
 }
 
 // answered notes that the other side answers, now and then.
 func (s *sending) answered(ctx context.Context) error {
 	s.mu.Lock()
-	s.sent++
-	known := s.link.Condition == models.LinkOK && s.link.LastContactAt != nil && time.Since(s.link.LastContactAt.Time) < noted && !s.probing && s.failing == ""
-	s.failing, s.probing = "", false
+	known := s.link.Condition == models.LinkOK && s.link.LastContactAt != nil && time.Since(s.link.LastContactAt.Time) < noted && s.failing == nil
+	s.failing = nil
 	if !known {
 		now := models.Now()
 		s.link.LastContactAt = &now
@@ -211,61 +293,122 @@ func (s *sending) answered(ctx context.Context) error {
 	return s.Links.Edit(ctx, s.id, func(link *models.ShareLink) { link.Answers() })
 }
 
+// back notes that the other side answers again: what had no answer goes at once, oldest first.
+func (s *sending) back(ctx context.Context) error {
+	return s.Store.Write(ctx, func(tx *models.Tx) error {
+		if _, err := tx.EditLink(s.id, func(link *models.ShareLink) error {
+			link.Answers()
+			return nil
+		}); err != nil {
+			return err
+		}
+		return hasten(tx, s.link)
+	})
+}
+
+// hasten has what rests along a link that was down go now.
+func hasten(tx *models.Tx, l *models.ShareLink) error {
+	if l.Condition != models.LinkDown {
+		return nil
+	}
+	now := models.Now()
+	return tx.Model(&models.ClientMessage{}).Where("destination_id = ? AND state = 'retrying' AND next_attempt_at > ? AND attempts < ?", l.ID, now, hastened).
+		Update("next_attempt_at", now).Error
+}
+
 // noted is for how long it is enough that somebody noted that the other side answers.
 const noted = time.Minute
 
-// another tells whether another message goes although one had no answer: if it goes through, the failure was that one's own.
-// Else nothing goes until the other side has rested.
-func (s *sending) another(m *models.ClientMessage) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopped || s.failing == m.ID {
-		return true
-	}
-	if s.failing == "" && !s.probing && (len(s.turns) > 0 || s.under > 1) {
-		s.failing = m.ID
-		return true
-	}
-	s.stopped = true
-	return false
-}
-
-// head is what goes next in a lane; nil for nothing. Of the statuses that wait only the newest goes, and the word that the
-// order is complete waits for one try of each item that was released before it.
-func head(tx *models.Tx, linkID string, l lane) (*models.ClientMessage, error) {
+// head is what goes next in a lane, resting or not if anyway is set; nil for nothing. Of the statuses that wait only the
+// newest goes, and the word that the order is complete waits for one try of each item that was released before it.
+func (s *sending) head(ctx context.Context, l lane, anyway bool) (*models.ClientMessage, error) {
 	var waiting []*models.ClientMessage
-	q := tx.Where("destination_id = ? AND work_order_id = ? AND kind = ? AND state IN ('pending', 'retrying')", linkID, l.order, l.kind)
+	lane := s.waiting(ctx).Where("work_order_id = ?", l.order)
 	if l.kind == models.ClientItem {
-		err := q.Where("next_attempt_at IS NULL OR next_attempt_at <= ?", models.Now()).Order("seq").Limit(1).Find(&waiting).Error
+		if lane = lane.Where("kind = ?", l.kind).Order("seq").Limit(1); anyway {
+			lane = lane.Where("id <> ?", s.link.Probed)
+		} else {
+			lane = lane.Where("next_attempt_at IS NULL OR next_attempt_at <= ?", models.Now())
+		}
+		err := lane.Find(&waiting).Error
+		if err == nil && anyway && len(waiting) == 0 {
+			err = s.waiting(ctx).Where("work_order_id = ? AND id = ?", l.order, s.link.Probed).Find(&waiting).Error
+		}
 		if err != nil || len(waiting) == 0 {
 			return nil, err
 		}
 		return waiting[0], nil
 	}
-	if err := q.Order("seq").Find(&waiting).Error; err != nil || len(waiting) == 0 {
+	if err := lane.Where("kind = ?", l.kind).Order("seq").Find(&waiting).Error; err != nil || len(waiting) == 0 {
 		return nil, err
 	}
 	newest := waiting[len(waiting)-1]
-	for _, m := range waiting[:len(waiting)-1] {
-		if err := m.Supersede(tx); err != nil {
+	if older := waiting[:len(waiting)-1]; len(older) > 0 {
+		err := s.Store.Write(ctx, func(tx *models.Tx) error {
+			for _, m := range older {
+				if err := m.Supersede(tx); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
-	if newest.NextAttemptAt != nil && newest.NextAttemptAt.After(time.Now()) {
+	if !anyway && newest.NextAttemptAt != nil && newest.NextAttemptAt.After(time.Now()) {
 		return nil, nil
 	}
+	if !newest.Completes() {
+		return newest, nil
+	}
 	var untried int64
-	err := tx.Model(&models.ClientMessage{}).Where("destination_id = ? AND work_order_id = ? AND kind = ? AND seq < ? AND attempts = 0 AND state = 'pending'",
-		linkID, l.order, models.ClientItem, newest.Seq).Count(&untried).Error
-	if err != nil || (untried > 0 && newest.Completes()) {
+	err := s.waiting(ctx).Where("work_order_id = ? AND kind = ? AND seq < ? AND attempts = 0 AND state = 'pending'", l.order, models.ClientItem, newest.Seq).Count(&untried).Error
+	if err != nil || untried > 0 {
 		return nil, err
 	}
 	return newest, nil
 }
 
-// try tells one message once, and writes down what became of it. It reports whether the other side answered: what it refuses
-// is the message's own trouble, silence may be everybody's.
-func (s *sending) try(ctx context.Context, m *models.ClientMessage) (answered bool, err error) {
+// heard is what a try heard of the other side.
+type heard int
+
+const (
+	unasked  heard = iota // nothing was said: the message can't be told
+	silent                // it may be down
+	answered              // whatever it said
+)
+
+// introduce asks the other side whether it knows us.
+func (t *turn) introduce(ctx context.Context) error { return ours(t.Links.Introduce(ctx, t.link)) }
+
+// welcome tells whether the other side, which refused something, still lets us in. If not, that is noted, and what it refused
+// was not the message's own trouble.
+func (s *sending) welcome(ctx context.Context) (bool, error) {
+	s.mu.Lock()
+	known := time.Since(s.known) < vouches
+	s.mu.Unlock()
+	if known {
+		return true, nil
+	}
+	err := s.introduce(ctx)
+	switch {
+	case attempts.IsOurs(err) || ctx.Err() != nil:
+		return false, errors.Join(err, ctx.Err())
+	case refusedUs(err):
+		s.halt(nil)
+		return false, s.Links.Edit(ctx, s.id, func(link *models.ShareLink) { link.RefusedUs(models.ErrorText(err)) })
+	case err == nil:
+		s.mu.Lock()
+		s.known = time.Now()
+		s.mu.Unlock()
+	}
+	return true, nil
+}
+
+// try tells one message once, and writes down what became of it. What the other side refuses is the message's own trouble,
+// as long as it lets us in; silence may be everybody's.
+func (s *sending) try(ctx context.Context, m *models.ClientMessage) (heard, error) {
 	o, err := attempts.Do(ctx, func(ctx context.Context) (o attempts.Outcome) {
 		o.Request = m.Kind + " " + m.ItemID
 		o.Answer, o.Note, o.Err = s.Clients.Tell(ctx, s.peer, m)
@@ -274,16 +417,21 @@ func (s *sending) try(ctx context.Context, m *models.ClientMessage) (answered bo
 			o.Status = refused.Status
 			o.Refused = refused.Status != http.StatusTooManyRequests && refused.Status < http.StatusInternalServerError
 		}
+		if errors.Is(o.Err, guard.ErrAddress) {
+			o.Err = guard.ErrAddress // the link's trouble, which passes with its address: no message is given up for it
+		}
 		return o
 	})
 	if err != nil {
-		return false, err
+		return unasked, err
 	}
-	use := attempts.Use[models.ClientMessage, *models.ClientMessage]{Policy: models.SharePolicy, Alert: func(m *models.ClientMessage, v attempts.Verdict) *models.Alert {
-		return &models.Alert{AccountID: m.AccountID, Kind: models.AlertFailedDelivery, Subject: m.ID, WorkOrderID: &m.WorkOrderID, Title: "Something did not reach " + s.link.Name,
-			Remedy: "It is tried again by itself, and everything else goes on. Ask them what their words mean if it stays so."}
-	}}
-	return o.Err == nil || o.Refused || attempts.IsFinal(o.Err), s.Store.Write(ctx, func(tx *models.Tx) error {
+	if o.Refused {
+		if in, err := s.welcome(ctx); err != nil || !in {
+			return unasked, err
+		}
+	}
+	use := attempts.Use[models.ClientMessage, *models.ClientMessage]{Policy: models.SharePolicy, Alert: s.alert}
+	err = s.Store.Write(ctx, func(tx *models.Tx) error {
 		if err := use.Keep(tx, attempts.Try[models.ClientMessage, *models.ClientMessage]{Row: m, Outcome: o}); err != nil {
 			return err
 		}
@@ -292,4 +440,23 @@ func (s *sending) try(ctx context.Context, m *models.ClientMessage) (answered bo
 		}
 		return nil
 	})
+	switch {
+	case err != nil:
+		return unasked, err
+	case o.Err == nil || o.Refused:
+		return answered, nil
+	case attempts.IsFinal(o.Err):
+		return unasked, nil
+	}
+	return silent, nil
+}
+
+// alert is what people are told of a message that does not arrive.
+func (s *sending) alert(m *models.ClientMessage, v attempts.Verdict) *models.Alert {
+	alert := &models.Alert{AccountID: m.AccountID, Kind: models.AlertFailedDelivery, Subject: m.ID, WorkOrderID: &m.WorkOrderID, Title: "Something did not reach " + s.link.Name,
+		Remedy: "It is tried again by itself, and everything else goes on. Ask them what their words mean if it stays so."}
+	if v == attempts.GivenUp {
+		alert.Title, alert.Remedy = "Something will not reach "+s.link.Name, "It was given up, and everything else goes on. Ask them what their words mean, then retry the delivery."
+	}
+	return alert
 }

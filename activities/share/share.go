@@ -5,7 +5,10 @@ package share
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
+
+	"go.temporal.io/sdk/activity"
 
 	"fieldproof/activities/attempts"
 	"fieldproof/activities/clients"
@@ -45,7 +48,7 @@ func (s *Share) Turn(ctx context.Context, in protocol.ShareInput) (protocol.Shar
 		if t.link, err = models.One[models.ShareLink](s.Store.Read(ctx).Where("id = ?", l.ID), "share link"); err != nil {
 			return protocol.ShareResult{}, err
 		}
-		if !t.link.Live() || t.rests() {
+		if !t.link.Live() || t.rests() || left(ctx) {
 			break
 		}
 		worked, err := t.step(ctx)
@@ -69,15 +72,53 @@ type turn struct {
 
 func (t *turn) rests() bool { return t.link.ProbeAt != nil && t.link.ProbeAt.After(time.Now()) }
 
+// leaving is closed when the worker stops: another goes on from the rows.
+func leaving(ctx context.Context) <-chan struct{} {
+	if !activity.IsActivity(ctx) {
+		return nil
+	}
+	return activity.GetWorkerStopChannel(ctx)
+}
+
+func left(ctx context.Context) bool {
+	select {
+	case <-leaving(ctx):
+		return true
+	default:
+		return false
+	}
+}
+
 // step does one thing that is due; false when nothing is.
 func (t *turn) step(ctx context.Context) (bool, error) {
-	if t.link.Direction == models.LinkOut {
+	l := t.link
+	if l.Direction == models.LinkOut {
 		return t.ring(ctx)
 	}
-	if t.dueAt().After(time.Now()) && t.link.Asked == "" {
-		return t.send(ctx)
+	switch {
+	case l.Condition == models.LinkWaiting || l.Condition == models.LinkRefused: // who does not let us in is told nothing
+		if asks(l) || l.ProbeAt != nil {
+			return true, t.fetch(ctx)
+		}
+		return false, nil
+	case l.ProbeAt != nil && l.Probed == "": // it was not to be fetched from: what waits may be another matter
+		if worked, err := t.send(ctx); worked || err != nil {
+			return worked, err
+		}
+		return true, t.fetch(ctx)
+	case asks(l):
+		return true, t.fetch(ctx)
 	}
-	return true, t.fetch(ctx)
+	worked, err := t.send(ctx)
+	if !worked && err == nil && l.ProbeAt != nil {
+		return true, t.fetch(ctx) // nothing waits that could ask how it is
+	}
+	return worked, err
+}
+
+// asks tells whether a recipient is to fetch.
+func asks(l *models.ShareLink) bool {
+	return l.Asked != "" || l.DueAt == nil || !l.DueAt.After(time.Now())
 }
 
 // dueAt is when the link asks, or rings, next.
@@ -156,15 +197,16 @@ func (t *turn) fetch(ctx context.Context) error {
 		return err
 	}
 	asked := l.Asked
-	if err := t.Links.Edit(ctx, l.ID, func(l *models.ShareLink) {
-		next := models.At(time.Now().Add(models.LinkPull))
-		l.DueAt, l.Asked = &next, "" // what is asked from here on is asked anew
-	}); err != nil {
+	lockedOut := false
+	introduce := func() error {
+		err := t.introduce(ctx)
+		lockedOut = refusedUs(err)
 		return err
 	}
 	outcome, err := attempts.Do(ctx, func(ctx context.Context) (o attempts.Outcome) {
-		if l.Condition != models.LinkOK || asked == models.AskedAll {
-			if o.Err = ours(t.Links.Introduce(ctx, l)); o.Err != nil {
+		known := l.Condition == models.LinkOK && asked != models.AskedAll
+		if !known {
+			if o.Err = introduce(); o.Err != nil {
 				return o
 			}
 		}
@@ -177,16 +219,25 @@ func (t *turn) fetch(ctx context.Context) error {
 		if o.Err = ours(o.Err); o.Err == nil {
 			o.Err = t.fetched(ctx, l, i, fetched)
 		}
+		var refused *peers.Refused
+		if errors.As(o.Err, &refused) && known { // us, or what was asked?
+			if err := introduce(); attempts.IsOurs(err) || lockedOut {
+				o.Err = err
+			}
+		}
 		return o
 	})
 	t.Intake.Bells.Poke()
 	if err != nil || outcome.Err == nil {
-		if err != nil {
-			return errors.Join(err, t.Links.Edit(ctx, l.ID, func(l *models.ShareLink) { l.Asked = wider(asked, l.Asked) }))
-		}
-		return nil
+		return err
 	}
-	return t.failed(ctx, l, i, asked, outcome.Err)
+	return t.failed(ctx, l, i, outcome.Err, lockedOut)
+}
+
+// refusedUs tells whether an answer to who we are says that we are let in no more.
+func refusedUs(err error) bool {
+	var refused *peers.Refused
+	return errors.As(err, &refused) && refused.Status != http.StatusTooManyRequests && refused.Status < http.StatusInternalServerError
 }
 
 // ours marks what our own database failed at.
@@ -198,21 +249,26 @@ func ours(err error) error {
 	return err
 }
 
-func wider(a, b string) string {
-	if a == models.AskedAll || b == models.AskedAll {
-		return models.AskedAll
+// served notes that what was asked of a link is done, and when it is due next; unless somebody asked anew meanwhile. What was
+// asked stands in its row until then: a worker may be killed at any moment.
+func served(l, asked *models.ShareLink, again time.Duration) {
+	if l.DueAt == asked.DueAt || (l.DueAt != nil && asked.DueAt != nil && l.DueAt.Equal(asked.DueAt.Time)) {
+		l.DueAt, l.Asked = new(models.At(time.Now().Add(again))), ""
 	}
-	return ""
 }
 
 // fetched notes up to where changes have come in.
 func (t *turn) fetched(ctx context.Context, l *models.ShareLink, i *models.Integration, f peers.Fetched) error {
 	return attempts.Ours(t.Store.Write(ctx, func(tx *models.Tx) error {
-		if _, err := tx.EditLink(l.ID, func(l *models.ShareLink) error {
-			l.Works()
-			l.Cursor = f.Cursor
+		if _, err := tx.EditLink(l.ID, func(now *models.ShareLink) error {
+			now.Works()
+			now.Cursor = f.Cursor
+			served(now, l, models.LinkPull)
 			return nil
 		}); err != nil {
+			return err
+		}
+		if err := hasten(tx, l); err != nil {
 			return err
 		}
 		return tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(map[string]any{"status": models.IntegrationIdle, "last_refresh_at": models.Now(),
@@ -220,18 +276,17 @@ func (t *turn) fetched(ctx context.Context, l *models.ShareLink, i *models.Integ
 	}))
 }
 
-// failed notes why the delegator could not be asked: it refuses us, says what we can't use, or does not answer.
-func (t *turn) failed(ctx context.Context, l *models.ShareLink, i *models.Integration, asked string, cause error) error {
-	var refused *peers.Refused
+// failed notes why the delegator could not be asked: it lets us in no more, says what we can't use, or does not answer.
+func (t *turn) failed(ctx context.Context, l *models.ShareLink, i *models.Integration, cause error, lockedOut bool) error {
 	text := models.ErrorText(cause)
 	return t.Store.Write(ctx, func(tx *models.Tx) error {
 		if _, err := tx.EditLink(l.ID, func(l *models.ShareLink) error {
-			l.Asked = wider(asked, l.Asked)
-			if errors.As(cause, &refused) {
+			if lockedOut {
 				l.RefusedUs(text)
 			} else {
 				l.Fails(text, "")
 			}
+			l.DueAt = l.ProbeAt
 			return nil
 		}); err != nil {
 			return err
@@ -247,24 +302,29 @@ func (t *turn) ring(ctx context.Context) (bool, error) {
 	if t.dueAt().After(time.Now()) {
 		return false, nil
 	}
-	// What changes from here on rings anew.
-	next := models.At(time.Now().Add(models.LinkWord))
-	if err := t.Links.Edit(ctx, l.ID, func(l *models.ShareLink) { l.DueAt = &next }); err != nil {
+	// What changes from here on rings anew; and so does this, should the worker be killed before it is done.
+	lease := models.At(time.Now().Add(2 * peers.RingTime))
+	if err := t.Links.Edit(ctx, l.ID, func(now *models.ShareLink) { now.DueAt = &lease }); err != nil {
 		return false, err
 	}
+	l.DueAt = &lease
+	rang := false
 	outcome, err := attempts.Do(ctx, func(ctx context.Context) (o attempts.Outcome) {
-		o.Err = t.Links.Ring(ctx, l)
+		rang, o.Err = t.Links.Ring(ctx, l)
 		return o
 	})
 	if err != nil {
-		return false, errors.Join(err, t.Links.Edit(ctx, l.ID, func(l *models.ShareLink) { l.DueAt = new(models.Now()) }))
+		return false, err
 	}
-	return true, t.Links.Edit(ctx, l.ID, func(l *models.ShareLink) {
-		if outcome.Err == nil {
-			l.Answers()
+	return true, t.Links.Edit(ctx, l.ID, func(now *models.ShareLink) {
+		if outcome.Err != nil {
+			now.Fails(models.ErrorText(outcome.Err), "")
+			now.DueAt = now.ProbeAt
 			return
 		}
-		l.Fails(models.ErrorText(outcome.Err), "")
-		l.DueAt = l.ProbeAt
+		served(now, l, models.LinkWord)
+		if rang {
+			now.Answers()
+		}
 	})
 }
