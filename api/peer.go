@@ -62,7 +62,13 @@ func (s *Server) callPeerService(g *gin.Context) {
 	}
 	p := &peerCall{Server: s, g: g, service: service}
 	defer p.close()
-	p.answer(p.serve())
+	answer, err := p.serve()
+	var none *peers.ErrNoService
+	if errors.As(err, &none) {
+		(&call{Context: g, server: s}).fail(err)
+		return
+	}
+	p.answer(answer, err)
 }
 
 // peerCall is one call while it is answered.
@@ -257,7 +263,7 @@ func (w *watched) Read(b []byte) (int, error) {
 func (p *peerCall) serve() (peers.Answer, error) {
 	payload, err := p.read()
 	if err != nil {
-		return nil, err
+		return nil, p.service.Unread(err)
 	}
 	ctx := p.g.Request.Context()
 	c, err := p.host.Admit(ctx, p.service, payload, p.g.ClientIP())
@@ -271,7 +277,7 @@ func (p *peerCall) serve() (peers.Answer, error) {
 		c.File = file
 	}
 	p.g.Header("Content-Type", "application/json; charset=utf-8")
-	c.Out = p.g.Writer
+	c.Out, c.As = p.g.Writer, func(contentType string) { p.g.Header("Content-Type", contentType) }
 	answer, err := p.host.Answer(ctx, c)
 	if err != nil && file.err != nil {
 		err = brokenOff(err)

@@ -313,7 +313,7 @@ func (t *taking) keepMemory(before *models.ReceivedOrder, orderID string, prints
 	m := &models.ReceivedOrder{IntegrationID: t.src.Integration.ID, Number: t.in.Number, AccountID: t.src.Account.ID, Fields: map[string]string{}, WorkOrderID: orderID, At: models.Now()}
 	if before != nil {
 		if before.WorkOrderID == orderID && before.Knows(prints) {
-			return nil
+			return t.keepVersion(before)
 		}
 		if before.WorkOrderID == orderID {
 			maps.Copy(m.Fields, before.Fields)
@@ -334,6 +334,17 @@ func (t *taking) keepMemory(before *models.ReceivedOrder, orderID string, prints
 	}
 	t.memory[t.in.Number] = m
 	return t.tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(m).Error
+}
+
+// keepVersion keeps which version of the delegator's came last, where it said nothing new: so that both ends compare alike.
+func (t *taking) keepVersion(m *models.ReceivedOrder) error {
+	s := t.in.Share
+	if s == nil || (m.PeerOrderID == s.OrderID && m.PeerVersion == s.Version) {
+		return nil
+	}
+	m.PeerOrderID, m.PeerVersion = s.OrderID, s.Version
+	return t.tx.Model(&models.ReceivedOrder{}).Where("integration_id = ? AND number = ?", m.IntegrationID, m.Number).
+		Updates(map[string]any{"peer_order_id": s.OrderID, "peer_version": s.Version}).Error
 }
 
 // update changes an order that exists, as far as the source may.

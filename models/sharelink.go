@@ -102,7 +102,11 @@ type ShareLink struct {
 	DueAt           *Time  // in: when to ask again; out: when to ring; nil: at its time
 	Asked           string // in: "all" when everything is to be asked for
 	SilenceToldAt   *Time
-	InvitationKey   string // SHA-256 of the invitation's secret, hex; "" once it is over
+	PeerSince       *Time        // since when the other account is another one than before; nil: it never was
+	CompareAt       *Time        // in: when both ends are compared again; nil: nothing came yet
+	ComparedAt      *Time        // when they were last
+	Mended          *ShareMended `gorm:"serializer:json"` // what was mended last
+	InvitationKey   string       // SHA-256 of the invitation's secret, hex; "" once it is over
 	InvitationUntil *Time
 	Redeemer        string // the random name of who took the invitation
 	Secrets         string // sealed: [ShareSecrets]
@@ -124,6 +128,40 @@ type ShareSecrets struct {
 	PushURL string `json:"push_url,omitempty"`
 }
 
+// ShareMended counts what differed when both ends of a link were compared, and was mended.
+type ShareMended struct {
+	At          Time  `json:"at"`
+	Orders      int64 `json:"orders"`      // fetched again by the recipient
+	Statuses    int64 `json:"statuses"`    // told again
+	ItemsSent   int64 `json:"items_sent"`  // sent again
+	ItemsBack   int64 `json:"items_back"`  // fetched back by the recipient, which had lost them
+	OtherBytes  int64 `json:"other_bytes"` // left as they are: both ends have other bytes under one uuid
+	OrdersGone  int64 `json:"orders_gone"` // left as they are: the delegator does not know them
+	Unfetchable int64 `json:"unfetchable"` // left for the next time: they could not be fetched, or taken in
+}
+
+// Some tells whether anything was mended.
+func (m *ShareMended) Some() bool { return m.Orders+m.Statuses+m.ItemsSent+m.ItemsBack > 0 }
+
+// String says it in words.
+func (m *ShareMended) String() string {
+	var all []string
+	for _, part := range []struct {
+		n    int64
+		says string
+	}{{m.Orders, "%d orders fetched again"}, {m.Statuses, "%d statuses told again"}, {m.ItemsSent, "%d items sent again"}, {m.ItemsBack, "%d items fetched back"},
+		{m.OtherBytes, "%d items have other bytes there and stay as they are"}, {m.OrdersGone, "%d orders are not known there any more"},
+		{m.Unfetchable, "%d could not be fetched now and are looked at again the next time"}} {
+		if part.n > 0 {
+			all = append(all, fmt.Sprintf(part.says, part.n))
+		}
+	}
+	if len(all) == 0 {
+		return "nothing differed"
+	}
+	return strings.Join(all, ", ")
+}
+
 // ShareLinkView is a link as the API shows it (contract: share link).
 type ShareLinkView struct {
 	ID            string        `json:"id"`
@@ -140,6 +178,8 @@ type ShareLinkView struct {
 	Asks          *ShareAsks    `json:"asks"` // what an admin is to decide, null for nothing
 	ExpiresAt     *Time         `json:"expires_at"`
 	CreatedAt     Time          `json:"created_at"`
+	ComparedAt    *Time         `json:"compared_at"`              // when both ends were compared last
+	Mended        *ShareMended  `json:"mended"`                   // what was mended last, null for nothing yet
 	InvitationURL string        `json:"invitation_url,omitempty"` // in the answer to its creation only
 }
 
@@ -245,7 +285,8 @@ func ViewShareLinks(db *gorm.DB, links []*ShareLink) ([]ShareLinkView, error) {
 	views := make([]ShareLinkView, len(links))
 	for i, l := range links {
 		v := ShareLinkView{ID: l.ID, Direction: l.Direction, Name: l.Name, Peer: SharePeerView{l.PeerName, l.PeerHost, l.Fieldproof}, LastContactAt: l.LastContactAt,
-			LastError: l.LastError, IntegrationID: l.IntegrationID, ExpiresAt: l.InvitationUntil, CreatedAt: l.CreatedAt}
+			LastError: l.LastError, IntegrationID: l.IntegrationID, ExpiresAt: l.InvitationUntil, CreatedAt: l.CreatedAt,
+			ComparedAt: l.ComparedAt, Mended: l.Mended}
 		v.Waiting = waiting[l.ID]
 		v.State, v.StateSince = l.state(v.Waiting)
 		if l.UserID != nil {
@@ -359,10 +400,15 @@ func newLink(accountID string, direction LinkDirection, name, createdBy string) 
 // EditLink changes a link as it stands under its lock, and tells who looks.
 func (tx *Tx) EditLink(id string, apply func(*ShareLink) error) (*ShareLink, error) {
 	l, err := Edit(tx, "share link", func(l *ShareLink) error {
+		peer := l.PeerAccount
 		if err := apply(l); err != nil {
 			return err
 		}
 		l.UpdatedAt = Now()
+		if peer != "" && l.PeerAccount != peer { // what came from the one before is not this one's
+			since := l.UpdatedAt
+			l.PeerSince = &since
+		}
 		return nil
 	}, "id = ?", id)
 	if err != nil {

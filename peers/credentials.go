@@ -53,10 +53,16 @@ func (m *memory) name(c wire.Credentials) string {
 // Admit begins a call by whom the credentials in its payload are good for; address is where it comes from. An
 // [models.Unauthorized] error when they are not good, [models.TooMany] when too many were tried.
 func (h *Host) Admit(ctx context.Context, service *Service, payload map[string]json.RawMessage, address string) (*Call, error) {
+	if service.between && !speaks(wire.Text(payload, "fieldproof")) {
+		return nil, noService()
+	}
 	credentials := wire.CredentialsOf(payload)
 	user, err := h.remembered(ctx, credentials)
 	if err == nil && user == nil {
 		user, err = h.judged(ctx, credentials, address)
+	}
+	if service.between && models.KindOf(err) == models.Unauthorized {
+		return nil, noService()
 	}
 	if err != nil {
 		return nil, err

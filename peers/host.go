@@ -23,12 +23,13 @@ type Host struct {
 	Intake *intake.Intake
 	Sealer *models.Sealer
 
-	memory *memory
+	memory    *memory
+	comparing chan struct{}
 }
 
 // NewHost makes a Host that remembers nobody yet.
 func NewHost(store *models.Store, in *intake.Intake, sealer *models.Sealer) *Host {
-	return &Host{Store: store, Intake: in, Sealer: sealer, memory: newMemory()}
+	return &Host{Store: store, Intake: in, Sealer: sealer, memory: newMemory(), comparing: make(chan struct{}, comparing)}
 }
 
 // Answer is the members of an answer.
@@ -39,14 +40,18 @@ type Service struct {
 	name   string // as callers write it, in any case
 	answer func(*Host, context.Context, *Call) (Answer, error)
 	refuse func(text string) Answer
+	// between says that there is such a service only for a Fieldproof that names itself, and whose credentials are good.
+	between bool
 }
 
 // services are all that callers may ask for, a row each.
 var services = []*Service{
-	{"validate", (*Host).validate, func(text string) Answer { return Answer{"error": text, "validated": false, "status": false} }},
-	{"getWorkOrders", (*Host).getWorkOrders, func(text string) Answer { return Answer{"error": text} }},
-	{"uploadPictures", (*Host).uploadPictures, refused},
-	{"status", (*Host).status, refused},
+	{"validate", (*Host).validate, func(text string) Answer { return Answer{"error": text, "validated": false, "status": false} }, false},
+	{"getWorkOrders", (*Host).getWorkOrders, failed, false},
+	{"uploadPictures", (*Host).uploadPictures, refused, false},
+	{"status", (*Host).status, refused, false},
+	{"compare", (*Host).compare, failed, true},
+	{"item", (*Host).item, failed, true},
 }
 
 // done is the answer to who brought something that was taken, refused to who brought what was not.
@@ -54,18 +59,43 @@ func done() Answer { return Answer{"status": true, "error": nil} }
 
 func refused(what string) Answer { return Answer{"status": false, "error": what} }
 
+func failed(what string) Answer { return Answer{"error": what} }
+
 // ServiceOf finds the service of an address, however it is spelt: ValidatE.php is validate. [models.NotFound] for others.
 func ServiceOf(address string) (*Service, error) {
 	name, _, _ := strings.Cut(address, ".")
-	names := make([]string, len(services))
-	for i, s := range services {
+	for _, s := range services {
 		if strings.EqualFold(s.name, name) {
 			return s, nil
 		}
-		names[i] = s.name
+	}
+	return nil, noService()
+}
+
+// ErrNoService tells that there is no such service, for this caller at least.
+type ErrNoService struct{ error }
+
+// Unwrap is what is answered.
+func (e *ErrNoService) Unwrap() error { return e.error }
+
+// noService names the services that everybody may ask for.
+func noService() error {
+	var names []string
+	for _, s := range services {
+		if !s.between {
+			names = append(names, s.name)
+		}
 	}
 	last := len(names) - 1
-	return nil, models.Errorf(models.NotFound, "The services are %s and %s.", strings.Join(names[:last], ", "), names[last])
+	return &ErrNoService{models.Errorf(models.NotFound, "The services are %s and %s.", strings.Join(names[:last], ", "), names[last])}
+}
+
+// Unread is why a call whose payload can't be read is not answered: who does not name itself may not ask for all services.
+func (s *Service) Unread(err error) error {
+	if s.between && models.KindOf(err) == models.Malformed {
+		return noService()
+	}
+	return err
 }
 
 // Name is the service's name.
@@ -87,8 +117,9 @@ func (s *Service) Refusal(err error) Answer {
 type Call struct {
 	// File is what is brought beside the payload; nil when nothing is.
 	File io.Reader
-	// Out takes an answer that is written piece by piece.
+	// Out takes an answer that is written piece by piece: JSON, unless As said otherwise before.
 	Out io.Writer
+	As  func(contentType string)
 
 	service *Service
 	payload map[string]json.RawMessage
@@ -178,6 +209,12 @@ func (h *Host) getWorkOrders(ctx context.Context, c *Call) (Answer, error) {
 	}
 	out := &orders{w: c.Out}
 	if c.named {
+		if asked := wire.Text(c.payload, "orders"); asked != "" {
+			if err := h.eachAsked(ctx, c, asked, out.add); err != nil {
+				return nil, err
+			}
+			return nil, out.end()
+		}
 		var err error
 		if since, out.cursor, err = sinceCursor(c, since); err != nil {
 			return nil, err
@@ -228,39 +265,47 @@ func (o *orders) end() error {
 
 // eachAssigned goes through the orders that are assigned to the caller, some at a time.
 func (h *Host) eachAssigned(ctx context.Context, c *Call, since *models.Time, each func(any) error) error {
-	zone := c.account.Location()
 	for before := int64(0); ; {
-		db := h.Store.Read(ctx)
-		some, err := models.AssignedTo(db, c.by.ID, since, before, ordersAtOnce)
+		some, err := models.AssignedTo(h.Store.Read(ctx), c.by.ID, since, before, ordersAtOnce)
 		if err != nil || len(some) == 0 {
 			return err
 		}
-		ids := make([]string, len(some))
-		for i, o := range some {
-			ids[i] = o.ID
-		}
-		tasks, err := models.TasksOf(db, ids...)
-		if err != nil {
+		if err := h.tellAssigned(ctx, c, some, each); err != nil {
 			return err
-		}
-		numbers, err := Numbers(ctx, h.Store, c.by, some)
-		if err != nil {
-			return err
-		}
-		for _, o := range some {
-			w, err := wire.OrderOf(o, numbers[o.ID], tasks[o.ID], zone, func(t *models.Task) (json.RawMessage, error) { return models.TemplateOf(db, t.SurveyHash) })
-			if err != nil {
-				return err
-			}
-			if c.named {
-				w = append(w, wire.ShareMembers(o)...)
-			}
-			if err := each(w); err != nil {
-				return err
-			}
 		}
 		before = some[len(some)-1].Seq
 	}
+}
+
+// tellAssigned tells orders that are assigned to the caller.
+func (h *Host) tellAssigned(ctx context.Context, c *Call, some []*models.WorkOrder, each func(any) error) error {
+	db := h.Store.Read(ctx)
+	ids := make([]string, len(some))
+	for i, o := range some {
+		ids[i] = o.ID
+	}
+	tasks, err := models.TasksOf(db, ids...)
+	if err != nil {
+		return err
+	}
+	numbers, err := Numbers(ctx, h.Store, c.by, some)
+	if err != nil {
+		return err
+	}
+	zone := c.account.Location()
+	for _, o := range some {
+		w, err := wire.OrderOf(o, numbers[o.ID], tasks[o.ID], zone, func(t *models.Task) (json.RawMessage, error) { return models.TemplateOf(db, t.SurveyHash) })
+		if err != nil {
+			return err
+		}
+		if c.named {
+			w = append(w, wire.ShareMembers(o)...)
+		}
+		if err := each(w); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // eachTaken goes through the orders that were taken from the caller.
@@ -270,22 +315,30 @@ func (h *Host) eachTaken(ctx context.Context, c *Call, since models.Time, each f
 		return err
 	}
 	for some := range slices.Chunk(taken, ordersAtOnce) {
-		numbers, err := Numbers(ctx, h.Store, c.by, some)
-		if err != nil {
+		if err := h.tellTaken(ctx, c, some, each); err != nil {
 			return err
 		}
-		for _, o := range some {
-			status := "Cancelled"
-			if o.Lifecycle.Hidden {
-				status = "Deleted"
-			}
-			w := wire.Order{{Name: "workOrderNumber", Value: numbers[o.ID]}, {Name: "clientStatus", Value: status}}
-			if c.named {
-				w = append(w, wire.ShareMembers(o)...)
-			}
-			if err := each(w); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+// tellTaken tells of orders that they were taken from the caller.
+func (h *Host) tellTaken(ctx context.Context, c *Call, some []*models.WorkOrder, each func(any) error) error {
+	numbers, err := Numbers(ctx, h.Store, c.by, some)
+	if err != nil {
+		return err
+	}
+	for _, o := range some {
+		status := "Cancelled"
+		if o.Lifecycle.Hidden {
+			status = "Deleted"
+		}
+		w := wire.Order{{Name: "workOrderNumber", Value: numbers[o.ID]}, {Name: "clientStatus", Value: status}}
+		if c.named {
+			w = append(w, wire.ShareMembers(o)...)
+		}
+		if err := each(w); err != nil {
+			return err
 		}
 	}
 	return nil
