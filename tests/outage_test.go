@@ -18,6 +18,12 @@ import (
 // answerTime is what an answer may take, with what a busy machine adds.
 const answerTime = 12 * time.Second
 
+// outage is for how long parts are away; make soak takes them away for a minute.
+var outage = 12 * time.Second
+
+// lasts waits until an outage has lasted.
+func lasts(began time.Time) { time.Sleep(time.Until(began.Add(outage))) }
+
 // unanswered asks something while a part is away: the answer is a 503 that says when to come back, and comes in time.
 func unanswered(t *testing.T, u *rig.User, method, path string, body any, headers ...string) {
 	t.Helper()
@@ -60,7 +66,7 @@ func TestAMachineThatSleepsPoisonsNoAction(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond) // some are under way, whichever
 		in.Freeze()
-		time.Sleep(45 * time.Second) // longer than an activity is tried
+		time.Sleep(max(outage, 45*time.Second)) // longer than an activity is tried
 		in.Thaw()
 		asked.Wait()
 		for n := range orders {
@@ -77,12 +83,13 @@ func TestATemporalThatIsAwayTakesNoUploadAndNoOutcomeAway(t *testing.T) {
 		defer in.Stop()
 		office, crew, order := crewWithOrderAt(t, in)
 		key := uuid.NewString()
-		thaw := in.FreezeTemporal()
+		thaw, began := in.FreezeTemporal(), time.Now()
 		unanswered(t, office, "POST", "/work-orders/"+order+"/complete", nil, "Idempotency-Key", key)
 		crew.Upload(order, rig.JPEG(60, 40, 1))
 		ready := (&rig.User{T: t, URL: in.URL}).Want(200, "GET", in.URL+"/readyz", nil)
 		require.Equal(t, "does not answer", ready.Text("temporal"))
 		office.Want(200, "GET", "/work-orders", nil)
+		lasts(began)
 		unanswered(t, office, "POST", "/work-orders/"+order+"/complete", nil, "Idempotency-Key", key)
 		thaw()
 		happenedOnce(t, office, order, "complete", "completed", key)
@@ -108,7 +115,9 @@ func TestADatabaseThatIsAwayIsNeverAFaultOfOurs(t *testing.T) {
 		require.NoError(t, err)
 		_, err = tx.Exec("SELECT 1 FROM work_orders WHERE id = $1 FOR UPDATE", order)
 		require.NoError(t, err)
+		began := time.Now()
 		unanswered(t, office, "POST", "/work-orders/"+order+"/complete", nil, "Idempotency-Key", key)
+		lasts(began)
 		unanswered(t, office, "PATCH", "/work-orders/"+order, rig.JSON{"reference": "x"})
 		require.NoError(t, tx.Rollback())
 		happenedOnce(t, office, order, "complete", "completed", key)
@@ -122,6 +131,8 @@ func TestADatabaseThatIsAwayIsNeverAFaultOfOurs(t *testing.T) {
 		a := crew.Do("POST", "/work-orders/"+order+"/photos", rig.PhotoForm(rig.JPEG(60, 40, 1), uuid.NewString()))
 		require.Equal(t, 503, a.Status, "%s", a.Body)
 		require.Less(t, time.Since(began), answerTime)
+		lasts(began)
+		unanswered(t, office, "POST", "/work-orders/"+order+"/approve", nil, "Idempotency-Key", key)
 		pg.Thaw()
 		happenedOnce(t, office, order, "approve", "approved", key)
 	})

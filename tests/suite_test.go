@@ -174,7 +174,12 @@ func eachOwn(t *testing.T, test func(t *testing.T, start func(dir string) (*rig.
 // onOwnCluster is the production shape on a PostgreSQL that the test may freeze or kill.
 func onOwnCluster(t *testing.T) (*rig.Postgres, *rig.Installation) {
 	t.Helper()
-	pg := must(t, rig.StartPostgres)
+	return on(t, must(t, rig.StartPostgres))
+}
+
+// on is an installation of its own on a cluster that stops with the test.
+func on(t *testing.T, pg *rig.Postgres) (*rig.Postgres, *rig.Installation) {
+	t.Helper()
 	t.Cleanup(pg.Stop)
 	in := must(t, func() (*rig.Installation, error) {
 		return rig.Production(product(t), filepath.Join(t.TempDir(), "installation"), pg)

@@ -27,11 +27,16 @@ type Postgres struct {
 
 // StartPostgres makes a cluster from the installed binaries. PostgreSQL refuses root, so as root it runs as nobody.
 func StartPostgres() (*Postgres, error) {
-	bin, err := postgresBinaries()
+	dir, err := os.MkdirTemp("", "fieldproof-pg-")
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "fieldproof-pg-")
+	return StartPostgresIn(dir)
+}
+
+// StartPostgresIn is [StartPostgres] in a folder that is there, which it removes when it stops.
+func StartPostgresIn(dir string) (*Postgres, error) {
+	bin, err := postgresBinaries()
 	if err != nil {
 		return nil, err
 	}

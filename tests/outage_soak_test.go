@@ -1,0 +1,7 @@
+//go:build soak
+
+package tests
+
+import "time"
+
+func init() { outage = time.Minute }
