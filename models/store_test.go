@@ -31,19 +31,52 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	cluster.Stop()
+	if migrated.sqlite != "" {
+		_ = os.RemoveAll(filepath.Dir(migrated.sqlite))
+	}
 	os.Exit(code)
 }
 
 var ctx = context.Background()
 
+// migrated holds an empty store of either database, from which the tests' own are copied: each step of the schema is made
+// once, and not for every test.
+var migrated struct {
+	once             sync.Once
+	sqlite, postgres string
+}
+
 // both runs a test on a fresh store of either database.
 func both(t *testing.T, test func(t *testing.T, store *models.Store)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, open(t, "sqlite://"+filepath.Join(t.TempDir(), "a b?.db"))) })
-	t.Run("postgres", func(t *testing.T) {
-		url, err := cluster.Database()
+	migrated.once.Do(func() {
+		dir, err := os.MkdirTemp("", "fieldproof-migrated-")
 		require.NoError(t, err)
-		test(t, open(t, url))
+		migrated.sqlite = filepath.Join(dir, "migrated.db")
+		require.NoError(t, open(t, "sqlite://"+migrated.sqlite).Close())
+		migrated.postgres, err = cluster.Database()
+		require.NoError(t, err)
+		require.NoError(t, open(t, migrated.postgres).Close())
 	})
+	t.Run("sqlite", func(t *testing.T) {
+		name := filepath.Join(t.TempDir(), "a b?.db")
+		text, err := os.ReadFile(migrated.sqlite)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(name, text, 0o600))
+		test(t, opened(t, "sqlite://"+name))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		url, err := cluster.Copy(migrated.postgres)
+		require.NoError(t, err)
+		test(t, opened(t, url))
+	})
+}
+
+// opened is a store of a database that is migrated.
+func opened(t *testing.T, url string) *models.Store {
+	store, err := models.Open(ctx, url)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = store.Close() })
+	return store
 }
 
 func open(t *testing.T, url string) *models.Store {

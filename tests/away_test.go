@@ -304,12 +304,21 @@ func TestAPartThatIsFrozenTakesNothingWithIt(t *testing.T) {
 	takesNothingWithIt(t, in, []failure{{"a frozen worker", frozen(rig.Worker), false}, {"a frozen server", frozen(rig.Server), true}})
 }
 
-func TestAPartThatIsKilledTakesNothingWithIt(t *testing.T) {
+func TestAKilledWorkerOrTemporalTakesNothingWithIt(t *testing.T) {
+	t.Parallel()
+	_, in := onOwnCluster(t)
+	takesNothingWithIt(t, in, []failure{{"a killed worker", byKilling(in, rig.Worker), false}, {"a killed Temporal", byKilling(in, rig.Temporal), false}})
+}
+
+func TestAKilledServerOrDatabaseTakesNothingWithIt(t *testing.T) {
 	t.Parallel()
 	pg, in := onOwnCluster(t)
-	killed := func(part rig.Role) func() func() error { return func() func() error { return in.KillPart(part) } }
-	takesNothingWithIt(t, in, []failure{{"a killed worker", killed(rig.Worker), false}, {"a killed Temporal", killed(rig.Temporal), false},
-		{"a killed server", killed(rig.Server), true}, {"a killed database", func() func() error { pg.Kill(); return pg.Start }, false}})
+	takesNothingWithIt(t, in, []failure{{"a killed server", byKilling(in, rig.Server), true},
+		{"a killed database", func() func() error { pg.Kill(); return pg.Start }, false}})
+}
+
+func byKilling(in *rig.Installation, part rig.Role) func() func() error {
+	return func() func() error { return in.KillPart(part) }
 }
 
 // failure takes a part away.

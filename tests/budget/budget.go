@@ -1,10 +1,9 @@
 // Package budget holds tests to what reading something may take. The race detector allocates and waits for itself, so under
-// it nothing is judged: `make test` runs these tests once more without it, and knows them by their names.
+// it nothing is judged: `make test` runs every test once more without it.
 package budget
 
 import (
 	"runtime"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -43,7 +42,6 @@ func processors() time.Duration {
 // Within fails t when more than some bytes were allocated, or a processor worked for more than [Patience].
 func (s Spent) Within(t testing.TB, bytes uint64) {
 	t.Helper()
-	named(t)
 	switch {
 	case raced:
 	case s.Bytes > bytes:
@@ -56,16 +54,7 @@ func (s Spent) Within(t testing.TB, bytes uint64) {
 // Alone skips under the race detector a test that shows nothing there, and takes minutes.
 func Alone(t testing.TB) {
 	t.Helper()
-	named(t)
 	if raced {
 		t.Skip("what it takes is judged without the race detector")
-	}
-}
-
-// named holds tests to the names by which they are run without the race detector.
-func named(t testing.TB) {
-	t.Helper()
-	if !strings.HasPrefix(t.Name(), "Fuzz") && !strings.Contains(t.Name(), "Little") {
-		t.Fatal("a test of a budget is a fuzzer, or has Little in its name: so it is found")
 	}
 }

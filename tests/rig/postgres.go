@@ -4,11 +4,13 @@ package rig
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -117,14 +119,25 @@ func (p *Postgres) Kill() {
 }
 
 // Database makes a database of its own and returns its URL.
-func (p *Postgres) Database() (string, error) {
+func (p *Postgres) Database() (string, error) { return p.database() }
+
+// Copy makes a database that holds what another holds, which nobody is connected to, and returns its URL.
+func (p *Postgres) Copy(address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", err
+	}
+	return p.database("-T", strings.Trim(u.Path, "/"))
+}
+
+func (p *Postgres) database(options ...string) (string, error) {
 	bin, err := postgresBinaries()
 	if err != nil {
 		return "", err
 	}
 	p.next++
 	name := fmt.Sprintf("test%d", p.next)
-	out, err := exec.Command(filepath.Join(bin, "createdb"), "-h", "127.0.0.1", "-p", strconv.Itoa(p.port), "-U", "fieldproof", name).CombinedOutput()
+	out, err := exec.Command(filepath.Join(bin, "createdb"), append(options, "-h", "127.0.0.1", "-p", strconv.Itoa(p.port), "-U", "fieldproof", name)...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("createdb: %w: %s", err, out)
 	}
