@@ -165,6 +165,9 @@ func (e *edited) save(tx *models.Tx, o *models.WorkOrder) error {
 			return err
 		}
 	}
+	if err := tx.TakeIn(o.ID, e.tasks...); err != nil {
+		return err
+	}
 	if len(e.changed) > 0 {
 		if e.by.news && o.HasAssignee() && (o.FieldStatus == models.FieldViewed || o.FieldStatus == models.FieldNew) {
 			o.FieldStatus = models.FieldUpdated

@@ -43,13 +43,46 @@ func (tx *Tx) FixNumber(userID string, o *WorkOrder, number string) (bool, error
 
 // NumberAtSource is the number by which the integration that an order came by knows it, whatever the office calls it since.
 func NumberAtSource(db *gorm.DB, o *WorkOrder) (string, error) {
-	if o.IntegrationID == nil {
-		return o.WorkOrderNumber, nil
-	}
-	var numbers []string
-	err := db.Model(&ReceivedOrder{}).Where("work_order_id = ? AND integration_id = ?", o.ID, *o.IntegrationID).Order("at, number").Limit(1).Pluck("number", &numbers).Error
-	if err != nil || len(numbers) == 0 {
+	memory, err := MemoryOf(db, o)
+	if err != nil || memory == nil {
 		return o.WorkOrderNumber, err
 	}
-	return numbers[0], nil
+	return memory.Number, nil
+}
+
+// MemoryOf is what is remembered of how an order came by its integration; nil for one that came by none.
+func MemoryOf(db *gorm.DB, o *WorkOrder) (*ReceivedOrder, error) {
+	if o.IntegrationID == nil {
+		return nil, nil
+	}
+	var rows []*ReceivedOrder
+	err := db.Where("work_order_id = ? AND integration_id = ?", o.ID, *o.IntegrationID).Order("at, number").Limit(1).Find(&rows).Error
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	return rows[0], nil
+}
+
+// NextStatusNumber counts the statuses that are told of an order to where it came from, above those that were seen there.
+func (tx *Tx) NextStatusNumber(r *ReceivedOrder, seen int64) (int64, error) {
+	have, err := One[ReceivedOrder](tx.Locked().Where("integration_id = ? AND number = ?", r.IntegrationID, r.Number), "received order")
+	if err != nil {
+		return 0, err
+	}
+	next := max(have.StatusNumber, seen) + 1
+	return next, tx.Model(&ReceivedOrder{}).Where("integration_id = ? AND number = ?", r.IntegrationID, r.Number).Update("status_number", next).Error
+}
+
+// StatusSaid keeps what a login said last of an order, by its own count. It returns the highest number that was said, and
+// whether this one came behind it.
+func (tx *Tx) StatusSaid(userID, orderID string, number int64, word string) (seen int64, late bool, err error) {
+	row, err := One[PeerNumber](tx.Locked().Where("user_id = ? AND work_order_id = ?", userID, orderID), "number")
+	if KindOf(err) == NotFound {
+		return number, false, nil // who was never told of the order counts for themselves
+	}
+	if err != nil || number < row.StatusNumber {
+		return row.StatusNumber, err == nil, err
+	}
+	return number, false, tx.Model(&PeerNumber{}).Where("user_id = ? AND work_order_id = ?", userID, orderID).
+		Updates(map[string]any{"status_number": number, "field_status": word}).Error
 }

@@ -399,8 +399,10 @@ func newLink(accountID string, direction LinkDirection, name, createdBy string) 
 
 // EditLink changes a link as it stands under its lock, and tells who looks.
 func (tx *Tx) EditLink(id string, apply func(*ShareLink) error) (*ShareLink, error) {
+	known := 0
 	l, err := Edit(tx, "share link", func(l *ShareLink) error {
 		peer := l.PeerAccount
+		known = len(l.PeerKeys)
 		if err := apply(l); err != nil {
 			return err
 		}
@@ -413,6 +415,11 @@ func (tx *Tx) EditLink(id string, apply func(*ShareLink) error) (*ShareLink, err
 	}, "id = ?", id)
 	if err != nil {
 		return nil, err
+	}
+	if len(l.PeerKeys) > known {
+		if err := tx.judgeAgain(l); err != nil {
+			return nil, err
+		}
 	}
 	return l, tx.Announce(l.AccountID, "share_link.changed", l.ID, "")
 }

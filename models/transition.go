@@ -137,7 +137,7 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 		}
 		o.Priority, o.FieldStatus = PriorityRework, FieldUpdated
 		e.Details.ItemIDs = a.Parameters.ItemIDs
-		return tx.rejectItems(o, a.Parameters.ItemIDs, a.Parameters.Reason)
+		return tx.rejectItems(o, a.ActorID != "", a.Parameters.ItemIDs, a.Parameters.Reason)
 	case Approve:
 		o.HasNewItems, o.AwaitsPeer = false, ""
 		return tx.Model(&Item{}).Where("work_order_id = ? AND deleted_at IS NULL AND review = ?", o.ID, ReviewPending).
@@ -195,7 +195,9 @@ func (tx *Tx) endAssignments(o *WorkOrder) error {
 	return tx.Model(&Assignment{}).Where("work_order_id = ? AND ended_at IS NULL", o.ID).Update("ended_at", Now()).Error
 }
 
-func (tx *Tx) rejectItems(o *WorkOrder, ids []string, reason string) error {
+// rejectItems marks items. What the office itself rejects, and had told along a Share link, is told as withdrawn there; what
+// was rejected there is known.
+func (tx *Tx) rejectItems(o *WorkOrder, byUser bool, ids []string, reason string) error {
 	for i, id := range ids {
 		done := tx.Model(&Item{}).Where("id = ? AND work_order_id = ? AND deleted_at IS NULL", id, o.ID).
 			Updates(map[string]any{"review": ReviewRejected, "review_reason": reason})
@@ -204,6 +206,26 @@ func (tx *Tx) rejectItems(o *WorkOrder, ids []string, reason string) error {
 		}
 		if done.RowsAffected == 0 {
 			return InvalidField(fmt.Sprintf("item_ids[%d]", i), "The order has no item %s.", id).Coded(CodeNoSuch)
+		}
+		if !byUser {
+			continue
+		}
+		item, err := One[Item](tx.Where("id = ?", id), "item")
+		if err != nil {
+			return err
+		}
+		if told, err := tx.Told(o, item); err != nil || !told {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		item.Revision++
+		if err := tx.Select("revision").Updates(item).Error; err != nil {
+			return err
+		}
+		if err := tx.Retell(o, item); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -280,6 +302,11 @@ func (tx *Tx) NoticeItems(o *WorkOrder) (more bool, err error) {
 	}
 	if s := o.Lifecycle.State; (s == Completed || s == Published) && terms.QAPolicy.Automatic() {
 		return len(items) == noticeAtOnce, tx.PublishByItself(o, items[len(items)-1].ID)
+	}
+	if terms.QAPolicy.Automatic() {
+		if err := tx.ReleaseLate(o, items...); err != nil {
+			return false, err
+		}
 	}
 	return len(items) == noticeAtOnce, tx.Raise(&Alert{AccountID: o.AccountID, Kind: AlertLateItems, WorkOrderID: &o.ID, Subject: o.ID,
 		Title:  "Late items on " + o.DisplayNumber(),

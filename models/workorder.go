@@ -302,6 +302,19 @@ func (f *TaskFields) Check(p *Problems, prefix string) {
 	}
 }
 
+// TaskNamed is the one of some tasks that items are brought for under a name; nil for none.
+func TaskNamed(tasks []Task, w *ItemWords) *Task {
+	if w == nil || w.Task == "" {
+		return nil
+	}
+	for n := range tasks {
+		if strings.EqualFold(tasks[n].CleanName, CleanTaskName(w.Task)) {
+			return &tasks[n]
+		}
+	}
+	return nil
+}
+
 // CheckTasks notes each wrong task: names are unique in an order by their cleaned form.
 func CheckTasks(p *Problems, tasks []TaskFields) {
 	if len(tasks) == 0 {

@@ -1,10 +1,8 @@
 package peers
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -50,6 +48,7 @@ var services = []*Service{
 	{"getWorkOrders", (*Host).getWorkOrders, failed, false},
 	{"uploadPictures", (*Host).uploadPictures, refused, false},
 	{"status", (*Host).status, refused, false},
+	{"lacks", (*Host).lacks, refused, true},
 	{"compare", (*Host).compare, failed, true},
 	{"item", (*Host).item, failed, true},
 }
@@ -342,113 +341,4 @@ func (h *Host) tellTaken(ctx context.Context, c *Call, some []*models.WorkOrder,
 		}
 	}
 	return nil
-}
-
-// longestEvidenceType is where an item's word for what it shows is cut.
-const longestEvidenceType = 60
-
-// uploadPictures takes one item: a photo, a survey, or another file.
-func (h *Host) uploadPictures(ctx context.Context, c *Call) (Answer, error) {
-	in := wire.DecodeItem(c.payload, c.account.Location())
-	o, err := OrderNumbered(ctx, h.Store, c.by, in.Number)
-	if err != nil {
-		return nil, err
-	}
-	if in.UUID == "" {
-		return nil, models.InvalidField("uuid", "Give the item a uuid, so that a repeat is known.")
-	}
-	if len(in.UUID) < 8 { // a number of the peer's own
-		in.UUID = models.DerivedID("peer item", c.by.ID, in.Number, in.UUID)
-	}
-	n := intake.NewItem{OrderID: o.ID, Kind: models.Photo, UUID: in.UUID, EvidenceType: in.EvidenceType, TakenAt: in.TakenAt, Position: in.Position, Source: models.FromPeer,
-		Notes: in.Notes, Device: in.Device, SHA256: in.SHA256, Claims: in.Claims, Origin: in.Origin, By: c.by}
-	if word := []rune(n.EvidenceType); len(word) > longestEvidenceType {
-		n.EvidenceType = string(word[:longestEvidenceType])
-	}
-	tasks, err := models.TasksOf(h.Store.Read(ctx), o.ID)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range tasks[o.ID] {
-		if in.Task != "" && strings.EqualFold(t.CleanName, models.CleanTaskName(in.Task)) {
-			n.TaskID = t.ID
-		}
-	}
-	if n.TaskID == "" && in.Task != "" {
-		n.Notes = strings.TrimSpace(n.Notes + "\nTask: " + in.Task) // nothing that was said is lost
-	}
-	stored, err := h.store(ctx, c, &n, in)
-	if err != nil {
-		return nil, err
-	}
-	if _, _, err := h.Intake.AcceptItem(ctx, n, stored); err != nil {
-		return nil, err
-	}
-	return done(), nil
-}
-
-// store stores the bytes of an item by its kind, and completes the item.
-func (h *Host) store(ctx context.Context, c *Call, n *intake.NewItem, in wire.Item) (*intake.Bytes, error) {
-	switch {
-	case in.FileType == "survey":
-		answers, err := models.ParseAnswers(in.Answers)
-		if err != nil {
-			return nil, err
-		}
-		text, err := json.Marshal(answers)
-		if err != nil {
-			return nil, err
-		}
-		n.Kind, n.SurveyID, n.Answers = models.SurveyResponse, in.SurveyID, string(text)
-		return nil, nil
-	case strings.HasPrefix(in.FileType, "check"):
-		n.Kind = models.CheckIn
-		return nil, nil
-	}
-	noFile := models.InvalidField("file", "Send the file in a part named file, as multipart/form-data.")
-	if c.File == nil {
-		return nil, noFile
-	}
-	head := bufio.NewReaderSize(c.File, 64<<10)
-	if _, err := head.Peek(1); errors.Is(err, io.EOF) {
-		return nil, noFile
-	}
-	if in.FileType == "picture" || in.FileType == "photo" {
-		return h.Intake.StoreBytes(ctx, head)
-	}
-	n.Kind = models.File
-	return h.Intake.StoreFile(ctx, in.ContentType(), head)
-}
-
-// status takes what a caller reports of orders: viewed, begun, completed. Each is taken for itself; the first that can't be
-// is told.
-func (h *Host) status(ctx context.Context, c *Call) (Answer, error) {
-	updates, err := wire.DecodeStatus(c.payload)
-	if err != nil {
-		return nil, models.Errorf(models.Malformed, "This request is not properly formatted: workOrders is no list of objects.")
-	}
-	defer h.Intake.Bells.Poke()
-	answer := done()
-	for _, u := range updates {
-		err := h.takeStatus(ctx, c, u)
-		switch kind := models.KindOf(err); {
-		case err == nil:
-		case kind == "" || kind == models.Unauthorized:
-			return nil, err
-		case answer["error"] == nil:
-			answer = Answer{"status": false, "error": map[string]any{"workOrderNumber": u.Number, "error": err.Error()}}
-		}
-	}
-	return answer, nil
-}
-
-func (h *Host) takeStatus(ctx context.Context, c *Call, u wire.StatusUpdate) error {
-	o, err := OrderNumbered(ctx, h.Store, c.by, u.Number)
-	if err != nil {
-		return err
-	}
-	if !c.by.Sees(o) {
-		return models.Errorf(models.NotFound, "The work order %s is not assigned to you any more.", u.Number)
-	}
-	return h.Intake.Report(ctx, c.by, o.ID, u.FieldStatus)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -24,6 +25,8 @@ type Share struct {
 	Intake  *intake.Intake
 	Links   *peers.Links
 	Clients *clients.Clients
+
+	introduced sync.Map // link → the key of ours that its other side was told last
 }
 
 const (

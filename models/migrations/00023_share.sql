@@ -78,10 +78,12 @@ CREATE TABLE statements (
     text TEXT NOT NULL,
     signature TEXT NOT NULL,
     public_key TEXT NOT NULL,
+    source TEXT NOT NULL,
     said_by TEXT NOT NULL,
     verified {{.Bool}},
     created_at {{.Time}} NOT NULL
 );
+CREATE INDEX statements_open ON statements (said_by) WHERE verified IS NULL;
 
 -- A status to a peer is numbered for its order.
 ALTER TABLE client_messages ADD COLUMN number BIGINT NOT NULL DEFAULT 0;
