@@ -202,15 +202,13 @@ func (p *Peer) send(ctx context.Context, service string, file *Upload, members .
 type Refused struct {
 	Status  int // of HTTP
 	Message string
-	Code    string // of a Fieldproof: why, in a word
 }
 
 func (e *Refused) Error() string { return e.Message }
 
 // Tell calls uploadPictures or status, and reads the answer: status true, a boolean, is success and nothing else. Peers
-// answer failures with 200, JSON as text/html, and errors as text or object; what they say is shown. more is what else a
-// Fieldproof answers.
-func (p *Peer) Tell(ctx context.Context, service string, file *Upload, members ...wire.Member) (answered string, more map[string]json.RawMessage, err error) {
+// answer failures with 200, JSON as text/html, and errors as text or object; what they say is shown.
+func (p *Peer) Tell(ctx context.Context, service string, file *Upload, members ...wire.Member) (answered string, err error) {
 	within := callTime
 	if file != nil {
 		within += time.Duration(file.Size/slowest) * time.Second
@@ -219,47 +217,25 @@ func (p *Peer) Tell(ctx context.Context, service string, file *Upload, members .
 	defer cancel()
 	response, err := p.send(ctx, service, file, members...)
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, mostSaid))
 	if err != nil {
-		return "", nil, fmt.Errorf("the peer's answer broke off: %w", err)
+		return "", fmt.Errorf("the peer's answer broke off: %w", err)
 	}
 	var answer struct {
 		Status any             `json:"status"`
 		Error  json.RawMessage `json:"error"`
 	}
 	trimmed := bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xEF\xBB\xBF"))
-	whole := json.Unmarshal(trimmed, &answer) == nil
-	if whole {
-		more, _ = wire.Members(trimmed)
+	if json.Unmarshal(trimmed, &answer) == nil && answer.Status == true && response.StatusCode/100 == 2 {
+		return said(body), nil
 	}
-	if whole && answer.Status == true && response.StatusCode/100 == 2 {
-		return said(body), more, nil
-	}
-	code := wire.Text(more, "code")
 	if text := errorText(answer.Error); text != "" {
-		return said(body), more, &Refused{Status: response.StatusCode, Message: "The peer said: " + text, Code: code}
+		return said(body), &Refused{response.StatusCode, "The peer said: " + text}
 	}
-	return said(body), more, &Refused{Status: response.StatusCode, Message: fmt.Sprintf("The peer answered %s: %s", response.Status, said(body)), Code: code}
-}
-
-// Lacks asks a Fieldproof which of some items it lacks; at most [MostHeld] at a time.
-func (p *Peer) Lacks(ctx context.Context, items []wire.Held) ([]string, error) {
-	member, err := wire.HeldMember(items)
-	if err != nil {
-		return nil, err
-	}
-	_, more, err := p.Tell(ctx, "lacks", nil, member)
-	if err != nil {
-		return nil, err
-	}
-	lacking, err := wire.Texts(more["lacks"])
-	if err != nil {
-		return nil, &Refused{Status: http.StatusOK, Message: "The peer does not say what it lacks."}
-	}
-	return lacking, nil
+	return said(body), &Refused{response.StatusCode, fmt.Sprintf("The peer answered %s: %s", response.Status, said(body))}
 }
 
 // said is the beginning of an answer, for people.
@@ -288,14 +264,14 @@ func (p *Peer) validate(ctx context.Context, also any, members ...wire.Member) e
 	}
 	if answer.Validated == true {
 		if also != nil && json.Unmarshal(body, also) != nil {
-			return &Refused{Status: http.StatusOK, Message: "The peer validated, but what it says of itself can't be read: " + said(body)}
+			return &Refused{http.StatusOK, "The peer validated, but what it says of itself can't be read: " + said(body)}
 		}
 		return nil
 	}
 	if text, ok := answer.Error.(string); ok && text != "" {
-		return &Refused{Status: http.StatusOK, Message: "The peer said: " + text}
+		return &Refused{http.StatusOK, "The peer said: " + text}
 	}
-	return &Refused{Status: http.StatusOK, Message: fmt.Sprintf("The peer answered %s and did not validate: %s", status, said(body))}
+	return &Refused{http.StatusOK, fmt.Sprintf("The peer answered %s and did not validate: %s", status, said(body))}
 }
 
 // ask calls a service and reads its answer into answer, whatever the status.
@@ -313,7 +289,7 @@ func (p *Peer) ask(ctx context.Context, service string, answer any, members ...w
 	}
 	body = bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xEF\xBB\xBF"))
 	if json.Unmarshal(body, answer) != nil {
-		return response.Status, body, &Refused{Status: response.StatusCode, Message: fmt.Sprintf("The peer answered %s, which is no answer to %s: %s", response.Status, service, said(body))}
+		return response.Status, body, &Refused{response.StatusCode, fmt.Sprintf("The peer answered %s, which is no answer to %s: %s", response.Status, service, said(body))}
 	}
 	return response.Status, body, nil
 }
@@ -357,9 +333,9 @@ func (p *Peer) GetWorkOrders(ctx context.Context, since Since) (path string, at 
 	case err != nil:
 		err = fmt.Errorf("the peer's answer broke off after %d bytes: %w", n, err)
 	case n > mostOrders:
-		err = &Refused{Status: response.StatusCode, Message: fmt.Sprintf("The peer's answer is larger than %d MB.", mostOrders>>20)}
+		err = &Refused{response.StatusCode, fmt.Sprintf("The peer's answer is larger than %d MB.", mostOrders>>20)}
 	case response.StatusCode/100 != 2:
-		err = &Refused{Status: response.StatusCode, Message: "The peer answered " + response.Status + ": " + headOf(file.Name())}
+		err = &Refused{response.StatusCode, "The peer answered " + response.Status + ": " + headOf(file.Name())}
 	}
 	if err != nil {
 		_ = os.Remove(file.Name())
@@ -396,17 +372,17 @@ func eachOrder(path string, each func(json.RawMessage) error) (rest map[string]j
 	})
 	var no *wire.ErrNotOrders
 	if errors.As(err, &no) {
-		return nil, &Refused{Status: http.StatusOK, Message: "The peer answered nonsense (" + no.Reason + "): " + headOf(path)}
+		return nil, &Refused{http.StatusOK, "The peer answered nonsense (" + no.Reason + "): " + headOf(path)}
 	}
 	if err != nil {
 		return nil, err
 	}
 	if orders == 0 {
 		if text := errorText(rest["error"]); text != "" && !strings.EqualFold(text, "success") {
-			return nil, &Refused{Status: http.StatusOK, Message: "The peer said: " + text}
+			return nil, &Refused{http.StatusOK, "The peer said: " + text}
 		}
 		if text := errorText(rest["answer"]); text != "" && !harmless(text) {
-			return nil, &Refused{Status: http.StatusOK, Message: "The peer answered nonsense: " + headOf(path)}
+			return nil, &Refused{http.StatusOK, "The peer answered nonsense: " + headOf(path)}
 		}
 	}
 	return rest, nil

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"sync"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -25,8 +24,6 @@ type Share struct {
 	Intake  *intake.Intake
 	Links   *peers.Links
 	Clients *clients.Clients
-
-	introduced sync.Map // link → the key of ours that its other side was told last
 }
 
 const (
@@ -227,6 +224,9 @@ func (t *turn) fetch(ctx context.Context) error {
 			if err := introduce(); attempts.IsOurs(err) || lockedOut {
 				o.Err = err
 			}
+		}
+		if o.Err == nil {
+			o.Err = t.tellRefusals(ctx, p, i)
 		}
 		return o
 	})
