@@ -65,7 +65,7 @@ func pageProblems(statuses ...int) []answer {
 
 // outers lists the routes outside of /api/v1 that are documented.
 func (s *Server) outers() []outer {
-	return slices.Concat(s.pushRoutes(), s.peerRoutes(), s.sharedRoutes(), s.verifyRoutes(), s.operatorRoutes())
+	return slices.Concat(s.pushRoutes(), s.peerRoutes(), s.sharedRoutes(), s.shareInvitationRoutes(), s.verifyRoutes(), s.operatorRoutes())
 }
 
 func (s *Server) operatorRoutes() []outer {
@@ -350,7 +350,7 @@ func (r *route) refusals() []int {
 	body := r.in != nil || r.form != nil || len(r.bodies) > 0
 	var all []int
 	for status, may := range map[int]bool{
-		400: true, 401: !r.access.public || r.path == "/sessions", 403: true, 404: true, 409: writes || named, 410: r.access.public, 412: r.ifMatch,
+		400: true, 401: !r.access.public || r.path == "/sessions", 403: true, 404: true, 409: writes || named, 410: r.access.public || r.ends, 412: r.ifMatch,
 		413: writes, 415: writes, 422: body || writes || len(r.query) > 0 || r.drawn, 429: true, 503: true, 507: writes || r.media != "",
 	} {
 		if may {

@@ -29,6 +29,9 @@ func (s *Server) peerRoutes() []outer {
 		"payload": {Type: huma.TypeString, Description: "What is said, as JSON, the credentials in it."}, "file": {Type: huma.TypeString, Format: "binary"}}}
 	takes := []content{{media: "application/json", schema: anything()}, {media: "application/x-www-form-urlencoded", schema: payload}, {media: "multipart/form-data", schema: payload}}
 	said := func(id, summary string, members map[string]*huma.Schema) outer {
+		for _, name := range []string{"fieldproof", "linkState"} { // to another Fieldproof alone
+			members[name] = text()
+		}
 		body := content{media: "application/json", schema: &huma.Schema{Type: huma.TypeObject, Properties: members, Required: []string{"error"}}}
 		o := outer{method: http.MethodPost, path: "/integration/v2/" + id, id: id, summary: summary, takes: takes}
 		for _, status := range []int{http.StatusOK, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusInsufficientStorage} {
@@ -46,8 +49,8 @@ func (s *Server) peerRoutes() []outer {
 			answers: []answer{{status: http.StatusOK, content: []content{{media: "application/json", schema: anything()}}}, {status: http.StatusServiceUnavailable, content: []content{{media: "application/json", schema: anything()}}},
 				{status: http.StatusRequestEntityTooLarge, content: []content{{media: "application/json", schema: anything()}}}, {status: http.StatusTooManyRequests, content: []content{{media: "application/json", schema: anything()}}},
 				{status: http.StatusInsufficientStorage, content: []content{{media: "application/json", schema: anything()}}}, {status: http.StatusNotFound, content: []content{{media: "application/problem+json", of: reflect.TypeFor[Problem]()}}}}},
-		said("validate", "Whether the credentials of a subcontractor are good", map[string]*huma.Schema{"error": text(), "validated": truth, "status": truth}),
-		said("getWorkOrders", "The orders that are assigned to a subcontractor", map[string]*huma.Schema{"error": text(), "workOrders": {Type: huma.TypeArray, Items: order}}),
+		said("validate", "Whether the credentials of a subcontractor are good", map[string]*huma.Schema{"error": text(), "validated": truth, "status": truth, "account": text(), "accountName": text(), "keys": text()}),
+		said("getWorkOrders", "The orders that are assigned to a subcontractor", map[string]*huma.Schema{"error": text(), "workOrders": {Type: huma.TypeArray, Items: order}, "cursor": text()}),
 		said("uploadPictures", "Bring one photo, survey or file", map[string]*huma.Schema{"status": truth, "error": refusal}),
 		said("status", "Tell how far orders are", map[string]*huma.Schema{"status": truth, "error": refusal}),
 	}

@@ -47,6 +47,7 @@ type route struct {
 	repeats bool      // answers 200 when what comes is there already
 	ranges  bool      // answers with bytes that have an ETag: 206, 304 and 416
 	ifMatch bool      // If-Match is read
+	ends    bool      // what the body names may be over: 410
 	tells   []string  // headers of the answer
 	drawn   bool      // the answer is drawn from a file, which may be no picture: 415, or too large a one: 422
 }
@@ -59,6 +60,9 @@ func (r route) matched() route { r.ifMatch = true; return r }
 
 // repeatable tells that the same again is answered 200.
 func (r route) repeatable() route { r.repeats = true; return r }
+
+// over tells that what the body names may be over.
+func (r route) over() route { r.ends = true; return r }
 
 // ranged tells that the answer is served by [http.ServeContent] with an ETag.
 func (r route) ranged() route { r.ranges = true; return r }

@@ -105,28 +105,37 @@ func (in *Intake) EditUser(ctx context.Context, by *models.Member, id string, pa
 		return nil, err
 	}
 	err = in.administer(ctx, by, func(tx *models.Tx) error {
+		var before models.User
 		user, err = tx.EditUser(id, func(u *models.User) error {
-			before := u.Role
+			before = *u
 			if err := change(u); err != nil {
 				return err
 			}
 			if hash != nil {
 				u.SetPassword(hash)
 			}
-			return mayGrant(tx, by, before, u.Role)
+			return mayGrant(tx, by, before.Role, u.Role)
 		})
 		if err != nil {
 			return err
 		}
+		if err := followLogin(tx, &before, user); err != nil {
+			return err
+		}
 		return keepAnAdmin(tx)
 	})
+	if err == nil {
+		in.Bells.Poke()
+	}
 	return user, err
 }
 
 // DeleteUser ends a user with every session and token; items and history stay.
 func (in *Intake) DeleteUser(ctx context.Context, by *models.Member, id string) error {
-	return in.administer(ctx, by, func(tx *models.Tx) error {
+	err := in.administer(ctx, by, func(tx *models.Tx) error {
+		var before models.User
 		user, err := tx.EditUser(id, func(u *models.User) error {
+			before = *u
 			now := models.Now()
 			u.DeletedAt, u.Active = &now, false
 			return mayGrant(tx, by, u.Role)
@@ -134,11 +143,18 @@ func (in *Intake) DeleteUser(ctx context.Context, by *models.Member, id string) 
 		if err != nil {
 			return err
 		}
-		if err := tx.Where("user_id = ?", user.ID).Delete(&models.Token{}).Error; err != nil {
+		if _, err := tx.EndTokens("user_id = ?", user.ID); err != nil {
+			return err
+		}
+		if err := followLogin(tx, &before, user); err != nil {
 			return err
 		}
 		return keepAnAdmin(tx)
 	})
+	if err == nil {
+		in.Bells.Poke()
+	}
+	return err
 }
 
 // Invite makes a token by which a user sets a password, once; an earlier one ends.
@@ -256,13 +272,27 @@ func (in *Intake) EditToken(ctx context.Context, by *models.Member, id string, c
 
 // DeleteToken ends a member's token at once.
 func (in *Intake) DeleteToken(ctx context.Context, by *models.Member, id string) error {
-	return in.write(ctx, by, func(tx *models.Tx) error {
-		done := tx.Where(TokenOf, id, by.ID, models.APIToken).Delete(&models.Token{})
-		if done.Error == nil && done.RowsAffected == 0 {
+	err := in.write(ctx, by, func(tx *models.Tx) error {
+		n, err := tx.EndTokens(TokenOf, id, by.ID, models.APIToken)
+		if err == nil && n == 0 {
 			return models.Errorf(models.NotFound, "There is no such token.")
 		}
-		return done.Error
+		if err != nil || by.Role != models.Subcontractor {
+			return err
+		}
+		l, err := models.LinkOfUser(tx.DB, by.ID)
+		if err != nil || l == nil {
+			return err
+		}
+		if err := tx.Model(&models.ShareLink{}).Where("id = ?", l.ID).Update("due_at", models.Now()).Error; err != nil { // whoever used it is to hear so
+			return err
+		}
+		return tx.Ring(models.ShareBell, l.ID)
 	})
+	if err == nil {
+		in.Bells.Poke()
+	}
+	return err
 }
 
 // CreateRole keeps a new role; [models.Conflict] when the name is taken.

@@ -2,7 +2,6 @@ package intake
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"fieldproof/models"
@@ -56,28 +55,9 @@ func (in *Intake) CreateIntegration(ctx context.Context, by *models.Member, i *m
 			i = have // the same request again
 			return nil
 		}
-		if err := draws(tx, i); err != nil {
-			return err
-		}
-		if i.Kind == models.ShareIntegration && i.PublishTo == nil {
-			i.PublishTo = new("both") // what is published goes back to who gave the work
-		}
-		if err := tx.SaveIntegration(i); err != nil {
-			return err
-		}
-		var err error
-		if secrets.PushKey, err = tx.NewPushKey(i, nil); err != nil {
-			return err
-		}
-		if err := in.SealIntegration(i, secrets); err != nil {
-			return err
-		}
-		if i.Kind == models.ShareIntegration {
-			if _, err := tx.MakeLinkIn(i, by.ID); err != nil {
-				return err
-			}
-		}
-		return tx.Select("secrets").Updates(i).Error
+		secrets.PushKey = models.FreshPushKey()
+		_, err := in.keepIntegration(tx, by, i, secrets)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -86,10 +66,37 @@ func (in *Intake) CreateIntegration(ctx context.Context, by *models.Member, i *m
 	return i, nil
 }
 
+// keepIntegration keeps a new integration with its secrets, and the link that one of kind share is.
+func (in *Intake) keepIntegration(tx *models.Tx, by *models.Member, i *models.Integration, secrets models.IntegrationSecrets) (l *models.ShareLink, err error) {
+	if err := draws(tx, i); err != nil {
+		return nil, err
+	}
+	if i.Kind == models.ShareIntegration && i.PublishTo == nil {
+		i.PublishTo = new("both") // what is published goes back to who gave the work
+	}
+	if err := tx.SaveIntegration(i); err != nil {
+		return nil, err
+	}
+	if err := tx.KeepPushKey(i, secrets.PushKey, nil); err != nil {
+		return nil, err
+	}
+	if err := in.SealIntegration(i, secrets); err != nil {
+		return nil, err
+	}
+	if i.Kind == models.ShareIntegration {
+		if l, err = tx.MakeLinkIn(i, by.ID); err != nil {
+			return nil, err
+		}
+	}
+	return l, tx.Select("secrets").Updates(i).Error
+}
+
 // EditIntegration changes an integration and claims its folder, as [Intake.CreateIntegration] does.
 func (in *Intake) EditIntegration(ctx context.Context, by *models.Member, id string, change Change[models.Integration]) (i *models.Integration, err error) {
 	err = in.write(ctx, by, func(tx *models.Tx) error {
+		was := false
 		i, err = models.Edit(tx, "integration", func(i *models.Integration) error {
+			was = i.Enabled
 			if err := change(i); err != nil {
 				return err
 			}
@@ -100,7 +107,7 @@ func (in *Intake) EditIntegration(ctx context.Context, by *models.Member, id str
 			return err
 		}
 		if i.Kind == models.ShareIntegration {
-			return followIntegration(tx, i)
+			return followIntegration(tx, i, was)
 		}
 		return tx.Ring(models.IntegrationBell, i.ID)
 	})
@@ -115,15 +122,22 @@ func (in *Intake) EditIntegration(ctx context.Context, by *models.Member, id str
 func (in *Intake) DeleteIntegration(ctx context.Context, by *models.Member, id string) error {
 	err := in.write(ctx, by, func(tx *models.Tx) error {
 		// The integration first, then its keys: as whoever makes a new key takes them.
-		gone := map[string]any{"deleted_at": models.Now(), "enabled": false, "secrets": "", "asked": "", "fetching": "", "retry_at": nil}
+		l, err := models.LinkOfIntegration(tx.DB, id)
+		if err != nil {
+			return err
+		}
+		gone := map[string]any{"deleted_at": models.Now(), "enabled": false, "asked": "", "fetching": "", "retry_at": nil}
+		if l == nil || l.EndedAt != nil {
+			gone["secrets"] = "" // a link forgets them once the other side is told
+		}
 		if err := tx.Model(&models.Integration{}).Where("id = ?", id).Updates(gone).Error; err != nil {
 			return err
 		}
 		if err := tx.Where("integration_id = ?", id).Delete(&models.PushKey{}).Error; err != nil {
 			return err
 		}
-		if l, err := models.LinkOfIntegration(tx.DB, id); err != nil || l != nil {
-			return errors.Join(err, endLink(tx, l, "The integration was deleted here."))
+		if l != nil {
+			return tx.EndLink(l.ID, models.LinkEnd{Why: "The integration was deleted here.", Tells: true})
 		}
 		return tx.Ring(models.IntegrationBell, id)
 	})
@@ -156,8 +170,26 @@ func (in *Intake) RotatePushKey(ctx context.Context, by *models.Member, id strin
 			i.UpdatedAt = models.Now()
 			return in.SealIntegration(i, secrets)
 		}, stands, id)
-		return err
+		if err != nil || i.Kind != models.ShareIntegration {
+			return err
+		}
+		l, err := models.LinkOfIntegration(tx.DB, i.ID)
+		if err != nil || l == nil || l.EndedAt != nil {
+			return err
+		}
+		if _, err := tx.EditLink(l.ID, func(l *models.ShareLink) error { // the delegator is told by validating anew
+			now := models.Now()
+			l.DueAt, l.ProbeAt = &now, nil
+			l.Settle(models.LinkWaiting)
+			return nil
+		}); err != nil {
+			return err
+		}
+		return tx.Ring(models.ShareBell, l.ID)
 	})
+	if err == nil {
+		in.Bells.Poke()
+	}
 	return i, err
 }
 

@@ -37,19 +37,3 @@ func reported(tx *models.Tx, o *models.WorkOrder, by *models.Member, event model
 	}
 	return tx.Ring(models.OrderBell, o.ID)
 }
-
-// RefusedBelow takes from a member's own system that it does not take an order, and why. Errors: as of [Intake.Report].
-func (in *Intake) RefusedBelow(ctx context.Context, by *models.Member, orderID, why string) error {
-	if text := []rune(why); len(text) > longestRefusal {
-		why = string(text[:longestRefusal])
-	}
-	return in.write(ctx, by, func(tx *models.Tx) error {
-		o, err := orderSeen(tx, orderID, by)
-		if err != nil {
-			return err
-		}
-		return tx.RefusedBelow(o, by, why)
-	})
-}
-
-const longestRefusal = 2000

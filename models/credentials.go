@@ -6,41 +6,108 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/alexedwards/argon2id"
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 )
 
 var sha1Hex = regexp.MustCompile(`^[0-9a-fA-F]{40}$`)
 
-// PeerByToken returns the active subcontractor of a token of ours; nil when it is none, or of somebody else.
+// EndedToken is a token that somebody ended: whoever still has it is told so.
+type EndedToken struct {
+	TokenHash string `gorm:"primaryKey"`
+	AccountID string
+	UserID    string
+	EndedAt   Time
+}
+
+// EndTokens ends tokens of ctx's account that q selects, and how many they were.
+func (tx *Tx) EndTokens(where string, args ...any) (int64, error) {
+	var tokens []Token
+	if err := tx.Where(where, args...).Find(&tokens).Error; err != nil {
+		return 0, err
+	}
+	for _, t := range tokens {
+		if t.Kind != APIToken {
+			continue
+		}
+		ended := &EndedToken{TokenHash: t.TokenHash, AccountID: t.AccountID, UserID: t.UserID, EndedAt: Now()}
+		if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(ended).Error; err != nil {
+			return 0, err
+		}
+	}
+	done := tx.Where(where, args...).Delete(&Token{})
+	return done.RowsAffected, done.Error
+}
+
+// barred says why a login whose credentials are right may not call; nil when it may.
+func (u *User) barred() error {
+	switch {
+	case u.DeletedAt != nil:
+		return Barred(LinkEnded, "The login %s was deleted: this link is over, and both sides keep what they have. Ask for a new login or an invitation.", u.Username)
+	case !u.Active:
+		return Barred(LinkRefused, "The login %s is switched off. Ask whoever made it to switch it on again.", u.Username)
+	case u.Role != Subcontractor:
+		return Barred(LinkRefused, "The login %s has the role %s, and only a %s is let in here. Ask whoever made it to give it its role back.", u.Username, u.Role, Subcontractor)
+	}
+	return nil
+}
+
+// PeerByToken returns the active subcontractor of a token of ours; nil when it is none, or of somebody else. To who has a
+// right one a [Barred] error says why it lets nobody in: its login may not, or the token was ended.
 func (s *Store) PeerByToken(ctx context.Context, username, token string) (*User, error) {
 	if !strings.HasPrefix(token, "fp_") {
 		return nil, nil
 	}
-	m, _, err := s.MemberByToken(ctx, token, APIToken)
-	if KindOf(err) == Unauthorized {
+	db := s.Read(AcrossAccounts(ctx))
+	t, err := One[Token](db.Where("token_hash = ? AND kind = ?", hashToken(token), APIToken), "token")
+	over := false
+	if KindOf(err) == NotFound {
+		var ended *EndedToken
+		if ended, err = One[EndedToken](db.Where("token_hash = ?", hashToken(token)), "token"); err == nil {
+			over, t = true, &Token{UserID: ended.UserID}
+		}
+	}
+	var user *User
+	if err == nil {
+		user, err = One[User](db.Where("id = ?", t.UserID), "user")
+	}
+	if KindOf(err) == NotFound || (err == nil && username != "" && UsernameKey(username) != user.UsernameKey) {
 		return nil, nil
 	}
-	if err != nil || m.Role != Subcontractor || (username != "" && UsernameKey(username) != m.UsernameKey) {
+	if err != nil {
 		return nil, err
 	}
-	return &m.User, nil
+	if err := user.barred(); err != nil {
+		return nil, err
+	}
+	if over || t.CredentialVersion != user.CredentialVersion || (t.ExpiresAt != nil && t.ExpiresAt.Before(time.Now())) {
+		return nil, Barred(LinkRefused, "The token of the login %s was ended. Ask for another token or a new invitation, and give it to your integration.", user.Username)
+	}
+	return user, nil
 }
 
 // PeerByPassword returns the active subcontractor that credentials of the wire are good for: the SHA-1 of the password in
 // hex, the password itself, or, as some peers send it, the password as token. It may be remembered for a while as long as
-// the credential version stays. An [Unauthorized] error does not tell what is wrong.
+// the credential version stays. An [Unauthorized] error does not tell what is wrong; to who has the right ones of a login
+// that was one of the wire, a [Barred] error says why it may not call. Both take as long.
 func (s *Store) PeerByPassword(ctx context.Context, username, password, token string) (*User, error) {
 	refused := Errorf(Unauthorized, "The username, the password or the token is wrong.")
 	if username == "" {
 		return nil, refused
 	}
-	user, err := One[User](s.Read(AcrossAccounts(ctx)).Where("username_key = ? AND deleted_at IS NULL", UsernameKey(username)), "user")
-	if err != nil && KindOf(err) != NotFound {
+	var users []*User
+	err := s.Read(AcrossAccounts(ctx)).Where("username_key = ?", UsernameKey(username)).Order("CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END, deleted_at DESC").Limit(1).Find(&users).Error
+	if err != nil {
 		return nil, err
 	}
-	good := user != nil && user.Active && user.Role == Subcontractor
+	user := &User{}
+	if len(users) > 0 {
+		user = users[0]
+	}
+	known := user.WireHash != "" || (user.Role == Subcontractor && user.PasswordHash != "" && user.DeletedAt == nil)
 	type candidate struct{ text, hash string }
 	tries := []candidate{}
 	if password != "" {
@@ -48,16 +115,16 @@ func (s *Store) PeerByPassword(ctx context.Context, username, password, token st
 		if sha1Hex.MatchString(password) {
 			c.text = strings.ToLower(password)
 		}
-		if good && sha1Hex.MatchString(password) && user.WireHash != "" {
+		if known && sha1Hex.MatchString(password) && user.WireHash != "" {
 			c.hash = user.WireHash
-		} else if good && user.PasswordHash != "" {
+		} else if known && user.PasswordHash != "" {
 			c.hash = user.PasswordHash
 		}
 		tries = append(tries, c)
 	}
 	if token != "" && !strings.HasPrefix(token, "fp_") && !slices.ContainsFunc(tries, func(c candidate) bool { return c.text == token }) {
 		c := candidate{token, nobodysHash}
-		if good && user.PasswordHash != "" {
+		if known && user.PasswordHash != "" {
 			c.hash = user.PasswordHash
 		}
 		tries = append(tries, c)
@@ -67,7 +134,10 @@ func (s *Store) PeerByPassword(ctx context.Context, username, password, token st
 		if err != nil {
 			return nil, err
 		}
-		if match && good && c.hash != nobodysHash {
+		if match && c.hash != nobodysHash {
+			if err := user.barred(); err != nil {
+				return nil, err
+			}
 			return user, nil
 		}
 	}

@@ -98,6 +98,26 @@ func Errorf(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
 }
 
+// Barred refuses somebody whose credentials are right: it says where their link stands, which nobody else is told.
+func Barred(state LinkState, format string, args ...any) *Error {
+	return Errorf(Forbidden, format, args...).Coded(barred + string(state))
+}
+
+const barred = "link_"
+
+// BarOf is where the link of somebody stands who was barred; "" for whoever was not.
+func BarOf(err error) LinkState {
+	var e *Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	state, _ := strings.CutPrefix(e.Code, barred)
+	if state == e.Code {
+		return ""
+	}
+	return LinkState(state)
+}
+
 // Coded gives the error, and its fields that have none of their own, a code.
 func (e *Error) Coded(code string) *Error {
 	e.Code = code

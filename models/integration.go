@@ -238,22 +238,30 @@ type PushKey struct {
 	EndsAt        *Time
 }
 
+// FreshPushKey is a push key that nobody keeps yet.
+func FreshPushKey() string {
+	var raw [32]byte
+	_, _ = rand.Read(raw[:])
+	return "pk_" + base64.RawURLEncoding.EncodeToString(raw[:])
+}
+
 // NewPushKey makes a push key for an integration; the ones before end at ends, or at once when it is nil.
 func (tx *Tx) NewPushKey(i *Integration, ends *Time) (string, error) {
-	var raw [32]byte
-	if _, err := rand.Read(raw[:]); err != nil {
-		return "", err
-	}
-	key := "pk_" + base64.RawURLEncoding.EncodeToString(raw[:])
+	key := FreshPushKey()
+	return key, tx.KeepPushKey(i, key, ends)
+}
+
+// KeepPushKey keeps a push key for an integration; the ones before end as with [Tx.NewPushKey].
+func (tx *Tx) KeepPushKey(i *Integration, key string, ends *Time) error {
 	old := tx.Where("integration_id = ?", i.ID)
 	if ends == nil {
 		if err := old.Delete(&PushKey{}).Error; err != nil {
-			return "", err
+			return err
 		}
 	} else if err := old.Model(&PushKey{}).Where("ends_at IS NULL").Update("ends_at", *ends).Error; err != nil {
-		return "", err
+		return err
 	}
-	return key, tx.Create(&PushKey{KeyHash: hashToken(key), AccountID: i.AccountID, IntegrationID: i.ID, CreatedAt: Now()}).Error
+	return tx.Create(&PushKey{KeyHash: hashToken(key), AccountID: i.AccountID, IntegrationID: i.ID, CreatedAt: Now()}).Error
 }
 
 // IntegrationByPushKey finds what a push key stands for. [NotFound] when the key is unknown, has ended, or its
@@ -387,6 +395,15 @@ type PeerPushKey struct {
 	AccountID string
 	Sealed    string // the URL
 	UpdatedAt Time
+}
+
+// KeepPeerPushKey keeps where the peer of a login wants to be told of changes.
+func (tx *Tx) KeepPeerPushKey(accountID, userID, address string) error {
+	sealed, err := tx.store.Sealer.Seal("peer push key/"+userID, address)
+	if err != nil {
+		return err
+	}
+	return tx.Save(&PeerPushKey{UserID: userID, AccountID: accountID, Sealed: sealed, UpdatedAt: Now()}).Error
 }
 
 // Terms are what an order inherits unless it says otherwise: from its integration, then from the account.

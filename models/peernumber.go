@@ -1,7 +1,6 @@
 package models
 
 import (
-	"fmt"
 	"strings"
 
 	"gorm.io/gorm"
@@ -29,32 +28,6 @@ type ShareRejection struct {
 	ID     string   `json:"id"`
 	Reason string   `json:"reason"`
 	UUIDs  []string `json:"uuids"`
-}
-
-// RejectionsFor are the rejections that the account of a login is told of, by order.
-func RejectionsFor(db *gorm.DB, userID string, orderIDs []string) (map[string]*ShareRejection, error) {
-	var rows []*PeerNumber
-	err := db.Where("user_id = ? AND work_order_id IN ? AND rejection IS NOT NULL", userID, orderIDs).Find(&rows).Error
-	all := map[string]*ShareRejection{}
-	for _, r := range rows {
-		all[r.WorkOrderID] = r.Rejection
-	}
-	return all, err
-}
-
-// longestNumber is how long the number of an order may be, in characters.
-const longestNumber = 200
-
-// Numbered is the nth form of a number: from the second on with __2, __3 … behind it, and never longer than a number may be.
-func Numbered(number string, n int) string {
-	behind := ""
-	if n > 1 {
-		behind = fmt.Sprintf("__%d", n)
-	}
-	if runes := []rune(number); len(runes)+len(behind) > longestNumber {
-		number = string(runes[:longestNumber-len(behind)])
-	}
-	return number + behind
 }
 
 // NumberKey is a number as numbers are compared.

@@ -11,6 +11,8 @@ var sealedColumns = []struct{ table, key, column, context string }{
 	{"destinations", "id", "secrets", "destination/"},
 	{"integrations", "id", "secrets", "integration/"},
 	{"chains", "account_id", "secrets", "chain/"},
+	{"share_links", "id", "secrets", "share link/"},
+	{"peer_push_keys", "user_id", "sealed", "peer push key/"},
 }
 
 // Reseal seals every lasting secret with the newest key, so that the older ones can be taken off the list a day later.

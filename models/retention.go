@@ -60,6 +60,7 @@ func (s *Store) ForgetOld(ctx context.Context) error {
 			{&IdempotencyKey{}, "created_at < ?", day(1)},
 			{&FeedEntry{}, "at < ?", day(2)},
 			{&Token{}, "expires_at < ?", day(1)},
+			{&EndedToken{}, "ended_at < ?", day(365)},
 			{&RateLimit{}, "ends_at < ?", Now()},
 			{&SignedInFrom{}, "at < ?", day(signedInFromDays)},
 			{&Action{}, "NOT inbox AND created_at < ?", day(7)},

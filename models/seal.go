@@ -1,7 +1,10 @@
 package models
 
 import (
+	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -50,6 +53,19 @@ func (s *Sealer) Seal(context string, v any) (string, error) {
 		return "", err
 	}
 	return base64.RawStdEncoding.EncodeToString(aead.Seal(nonce, nonce, plain, []byte(context))), nil
+}
+
+// Name derives a name from parts that only this installation can derive, the same each time.
+func (s *Sealer) Name(parts ...string) (string, error) {
+	key, err := hkdf.Key(sha256.New, s.keys[0], nil, "names", sha256.Size)
+	if err != nil {
+		return "", err
+	}
+	h := hmac.New(sha256.New, key)
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)), nil
 }
 
 // Open decrypts into v what [Sealer.Seal] made under the same context; "" leaves v as it is.

@@ -70,7 +70,8 @@ type SharePeer struct {
 	Account string     `json:"account"` // a random name for this link alone
 	Name    string     `json:"name"`
 	Keys    []ShareKey `json:"keys"` // oldest first
-	PushURL string     `json:"push_url,omitempty"`
+	Host    string     `json:"host,omitempty"`
+	PushURL string     `json:"-"` // a secret
 }
 
 // ShareLink is one end of a link between two accounts (domain 9), on one installation or on two. At the delegator it stands
@@ -94,7 +95,6 @@ type ShareLink struct {
 	StateSince      Time
 	PausedAt        *Time
 	LastContactAt   *Time
-	FetchedAt       *Time // out: up to where the recipient has fetched what changed
 	LastError       string
 	Failures        int64
 	ProbeAt         *Time  // the other side rests until then
@@ -115,15 +115,19 @@ type ShareLink struct {
 	CreatedAt       Time
 	UpdatedAt       Time
 	EndedAt         *Time
+	EndedVersion    *int64 // out, ended by us: which credentials of the login are barred from then on
 }
 
 // ShareOffers are what the other side brought and nobody has agreed to yet.
 type ShareOffers struct {
 	Peer *SharePeer `json:"peer,omitempty"` // another account that wants in by the same login, or by an invitation
 	Keys []ShareKey `json:"keys,omitempty"` // keys of the linked account that no key known here introduced
+	// Turned are the names of accounts that were refused, or that another was let in for: they ask no more.
+	Turned []string `json:"turned,omitempty"`
 }
 
-// ShareSecrets are kept sealed: of an invited link the token that the recipient gets.
+// ShareSecrets are kept sealed: of an invited link the token that the recipient gets, and where who is not let in yet wants to
+// be told of changes.
 type ShareSecrets struct {
 	Token   string `json:"token,omitempty"`
 	PushURL string `json:"push_url,omitempty"`
@@ -201,7 +205,8 @@ type ShareWaiting struct {
 // ShareAsks is what the other side brought that an admin is to agree to: who wants in, or a new key that the old one did
 // not introduce.
 type ShareAsks struct {
-	Admit *string  `json:"admit"`
+	Admit *string  `json:"admit"` // its name
+	Host  string   `json:"host"`  // and where it is
 	Keys  []string `json:"keys"`
 }
 
@@ -233,19 +238,32 @@ func (l *ShareLink) Answers() {
 
 // Fails notes that the other side does not answer: it rests as a whole behind one probe, longer each time.
 func (l *ShareLink) Fails(why, probed string) {
-	l.Failures++
-	probe := At(time.Now().Add(restOf(ClientPolicy.Probes, l.Failures)))
-	l.ProbeAt, l.Probed, l.LastError = &probe, probed, why
+	l.Rests()
+	l.Probed, l.LastError = probed, why
 	l.Settle(LinkDown)
 }
 
 // RefusedUs notes that the other side lets us in no more, in its own words; it is asked again as one that is down is.
 func (l *ShareLink) RefusedUs(why string) {
 	now := Now()
-	l.Failures++
-	probe := At(now.Add(restOf(ClientPolicy.Probes, l.Failures)))
-	l.LastContactAt, l.ProbeAt, l.LastError = &now, &probe, why
+	l.Rests()
+	l.LastContactAt, l.LastError = &now, why
 	l.Settle(LinkRefused)
+}
+
+// Waits notes that the other side has not let us in yet, in its own words. It rings when it does, and is asked now and then.
+func (l *ShareLink) Waits(why string) {
+	now, again := Now(), At(time.Now().Add(LinkPull))
+	l.LastContactAt, l.SilenceToldAt = &now, nil
+	l.Failures, l.ProbeAt, l.DueAt, l.Probed, l.LastError = 0, &again, &again, "", why
+	l.Settle(LinkWaiting)
+}
+
+// Rests has nothing asked of the other side for a while, longer each time.
+func (l *ShareLink) Rests() {
+	l.Failures++
+	probe := At(time.Now().Add(restOf(ClientPolicy.Probes, l.Failures)))
+	l.ProbeAt = &probe
 }
 
 // Live tells whether anything flows.
@@ -258,6 +276,8 @@ func (l *ShareLink) state(w ShareWaiting) (LinkState, Time) {
 	switch {
 	case l.EndedAt != nil:
 		return LinkEnded, *l.EndedAt
+	case l.Condition == LinkInvited && l.InvitationUntil != nil && l.InvitationUntil.Before(time.Now()):
+		return LinkEnded, *l.InvitationUntil
 	case l.PausedAt != nil:
 		return LinkPaused, *l.PausedAt
 	case l.Condition == LinkOK && w.Since != nil && time.Since(w.Since.Time) > linkLate:
@@ -286,8 +306,11 @@ func ViewShareLinks(db *gorm.DB, links []*ShareLink) ([]ShareLinkView, error) {
 	views := make([]ShareLinkView, len(links))
 	for i, l := range links {
 		v := ShareLinkView{ID: l.ID, Direction: l.Direction, Name: l.Name, Peer: SharePeerView{l.PeerName, l.PeerHost, l.Fieldproof}, LastContactAt: l.LastContactAt,
-			LastError: l.LastError, IntegrationID: l.IntegrationID, ExpiresAt: l.InvitationUntil, CreatedAt: l.CreatedAt,
+			LastError: l.LastError, IntegrationID: l.IntegrationID, CreatedAt: l.CreatedAt,
 			ComparedAt: l.ComparedAt, Mended: l.Mended}
+		if l.Condition == LinkInvited && l.EndedAt == nil {
+			v.ExpiresAt = l.InvitationUntil
+		}
 		v.Waiting = waiting[l.ID]
 		v.State, v.StateSince = l.state(v.Waiting)
 		if l.UserID != nil {
@@ -297,7 +320,7 @@ func ViewShareLinks(db *gorm.DB, links []*ShareLink) ([]ShareLinkView, error) {
 		if l.Offered.Peer != nil || len(l.Offered.Keys) > 0 {
 			v.Asks = &ShareAsks{Keys: []string{}}
 			if p := l.Offered.Peer; p != nil {
-				v.Asks.Admit = &p.Name
+				v.Asks.Admit, v.Asks.Host = &p.Name, p.Host
 			}
 			for _, k := range l.Offered.Keys {
 				v.Asks.Keys = append(v.Asks.Keys, k.ID)
@@ -341,6 +364,16 @@ func waitingAt(db *gorm.DB, destinations []string) (map[string]ShareWaiting, err
 // LinkOfUser is the link that a login of the account has; nil for none.
 func LinkOfUser(db *gorm.DB, userID string) (*ShareLink, error) {
 	return oneLink(db.Where("user_id = ? AND ended_at IS NULL", userID))
+}
+
+// LastLinkOfUser is the link that a login has, or had last; nil for none.
+func LastLinkOfUser(db *gorm.DB, userID string) (*ShareLink, error) {
+	var links []*ShareLink
+	err := db.Where("user_id = ?", userID).Order("CASE WHEN ended_at IS NULL THEN 0 ELSE 1 END, ended_at DESC").Limit(1).Find(&links).Error
+	if err != nil || len(links) == 0 {
+		return nil, err
+	}
+	return links[0], nil
 }
 
 // LinkOfIntegration is the link that an integration stands for; nil for none.
@@ -418,16 +451,41 @@ func (tx *Tx) EditLink(id string, apply func(*ShareLink) error) (*ShareLink, err
 	return l, tx.Announce(l.AccountID, "share_link.changed", l.ID, "")
 }
 
-// EndLink ends a link: nothing flows by it any more, and both keep what they have.
-func (tx *Tx) EndLink(id, why string) error {
-	_, err := tx.EditLink(id, func(l *ShareLink) error {
-		if l.EndedAt == nil {
-			now := Now()
-			l.EndedAt, l.LastError, l.InvitationKey, l.InvitationUntil, l.Secrets, l.Offered = &now, why, "", nil, "", ShareOffers{}
+// LinkEnd is how a link ends.
+type LinkEnd struct {
+	Why   string
+	Tells bool   // the other side is told, before what proves who we are is forgotten
+	Bars  *int64 // the version of the login's credentials that are let in no more
+}
+
+// EndLink ends a link with what it stands for: nothing flows by it any more, and both keep what they have.
+func (tx *Tx) EndLink(id string, end LinkEnd) error {
+	over := false
+	l, err := tx.EditLink(id, func(l *ShareLink) error {
+		if over = l.EndedAt != nil; over {
+			return nil
+		}
+		now := Now()
+		l.EndedAt, l.EndedVersion, l.LastError, l.InvitationKey, l.InvitationUntil, l.Secrets, l.Offered = &now, end.Bars, end.Why, "", nil, "", ShareOffers{}
+		l.DueAt, l.ProbeAt, l.Failures, l.Probed = nil, nil, 0, ""
+		if end.Tells && (l.UserID != nil || l.IntegrationID != nil) {
+			l.DueAt = &now
 		}
 		return nil
 	})
-	return err
+	if err != nil || over {
+		return err
+	}
+	if l.Direction == LinkIn {
+		now := Now()
+		if err := tx.Model(&Destination{}).Where("id = ?", l.ID).Updates(map[string]any{"enabled": false, "deleted_at": now, "updated_at": now}).Error; err != nil {
+			return err
+		}
+		if err := tx.Model(&Integration{}).Where("id = ?", *l.IntegrationID).Updates(map[string]any{"enabled": false, "updated_at": now}).Error; err != nil {
+			return err
+		}
+	}
+	return tx.Ring(ShareBell, l.ID)
 }
 
 // TellBelow has the recipients of an order told that it changed: those to whom it is assigned, and those to whom it was, but

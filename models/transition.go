@@ -54,7 +54,6 @@ func (tx *Tx) Apply(o *WorkOrder, a *Action) error {
 		return err
 	}
 	o.Lifecycle, event.ToState = next, next.State
-	o.sayBelow(a.Event)
 	if err := tx.effect(o, a, event, terms); err != nil {
 		return err
 	}
@@ -85,9 +84,6 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 		return tx.assign(o, a.Parameters.Assignee, e)
 	case Unassign:
 		o.AssigneeID, o.AssignedToAll = nil, false
-		if err := tx.endRefusals(o); err != nil {
-			return err
-		}
 		return tx.endAssignments(o)
 	case Complete:
 		missing, err := tx.missingProof(o)
@@ -132,7 +128,6 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 		if a.Event == Cancel {
 			return tx.closeRelay(o)
 		}
-		return tx.endRefusals(o)
 	case Close, Publish:
 		o.AwaitsPeer = ""
 	case Reject:
@@ -142,10 +137,7 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 		}
 		o.Priority, o.FieldStatus = PriorityRework, FieldUpdated
 		e.Details.ItemIDs = a.Parameters.ItemIDs
-		if err := tx.RejectItems(o, a.Parameters); err != nil {
-			return err
-		}
-		return tx.RejectBelow(o, a.ID, a.Parameters.Reason, a.Parameters.ItemIDs)
+		return tx.rejectItems(o, a.Parameters.ItemIDs, a.Parameters.Reason)
 	case Approve:
 		o.HasNewItems, o.AwaitsPeer = false, ""
 		return tx.Model(&Item{}).Where("work_order_id = ? AND deleted_at IS NULL AND review = ?", o.ID, ReviewPending).
@@ -187,9 +179,6 @@ func (tx *Tx) assign(o *WorkOrder, assignee string, e *HistoryEvent) error {
 		if o.AssigneeID != nil && *o.AssigneeID == user.ID {
 			return &Error{Kind: Conflict, Code: CodeAlready, Message: fmt.Sprintf("The work order is already assigned to %s.", user.Username), State: o.Lifecycle.State}
 		}
-		if err := tx.tooFar(o, user); err != nil {
-			return err
-		}
 		o.AssigneeID, o.AssignedToAll, e.Details.Assignee = &user.ID, false, user.Username
 		row.UserID = &user.ID
 	}
@@ -199,9 +188,6 @@ func (tx *Tx) assign(o *WorkOrder, assignee string, e *HistoryEvent) error {
 	if err := tx.endAssignments(o); err != nil {
 		return err
 	}
-	if err := tx.endRefusals(o); err != nil {
-		return err
-	}
 	return tx.Create(row).Error
 }
 
@@ -209,15 +195,14 @@ func (tx *Tx) endAssignments(o *WorkOrder) error {
 	return tx.Model(&Assignment{}).Where("work_order_id = ? AND ended_at IS NULL", o.ID).Update("ended_at", Now()).Error
 }
 
-// RejectItems marks the items that a rejection names. Those that a peer names may have gone meanwhile.
-func (tx *Tx) RejectItems(o *WorkOrder, p ActionParameters) error {
-	for i, id := range p.ItemIDs {
+func (tx *Tx) rejectItems(o *WorkOrder, ids []string, reason string) error {
+	for i, id := range ids {
 		done := tx.Model(&Item{}).Where("id = ? AND work_order_id = ? AND deleted_at IS NULL", id, o.ID).
-			Updates(map[string]any{"review": ReviewRejected, "review_reason": p.Reason})
+			Updates(map[string]any{"review": ReviewRejected, "review_reason": reason})
 		if done.Error != nil {
 			return done.Error
 		}
-		if done.RowsAffected == 0 && !p.FromPeer {
+		if done.RowsAffected == 0 {
 			return InvalidField(fmt.Sprintf("item_ids[%d]", i), "The order has no item %s.", id).Coded(CodeNoSuch)
 		}
 	}

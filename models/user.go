@@ -30,7 +30,7 @@ type User struct {
 	Role              string `json:"role"`
 	Active            bool   `json:"active"`
 	PasswordHash      string `json:"-"`
-	WireHash          string `json:"-"` // argon2id over the SHA-1 hex, for subcontractors: good for /integration/v2 alone
+	WireHash          string `json:"-"` // argon2id over the SHA-1 hex, for subcontractors: good for /integration/v2 alone. In another role it tells them why it is not
 	CredentialVersion int64  `json:"-"` // every session and token made under an older one is dead
 	CreatedAt         Time   `json:"created_at"`
 	UpdatedAt         Time   `json:"updated_at"`
@@ -176,9 +176,6 @@ func (tx *Tx) EditUser(id string, apply func(*User) error) (*User, error) {
 		u.UsernameKey, u.UpdatedAt = UsernameKey(u.Username), Now()
 		if u.CredentialVersion == before.CredentialVersion && (u.Role != before.Role || (before.Active && !u.Active)) {
 			u.CredentialVersion++
-		}
-		if u.Role != Subcontractor {
-			u.WireHash = ""
 		}
 		if err := u.Check(); err != nil {
 			return err

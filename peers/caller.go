@@ -202,6 +202,16 @@ func (p *Peer) send(ctx context.Context, service string, file *Upload, members .
 type Refused struct {
 	Status  int // of HTTP
 	Message string
+	State   models.LinkState // where the link stands, when it is that by which the peer, a Fieldproof, refuses us; else ""
+}
+
+// stateSaid is where the link stands, as a peer says it when it refuses us.
+func stateSaid(text string) models.LinkState {
+	switch s := models.LinkState(text); s {
+	case models.LinkWaiting, models.LinkPaused, models.LinkRefused, models.LinkEnded:
+		return s
+	}
+	return ""
 }
 
 func (e *Refused) Error() string { return e.Message }
@@ -227,15 +237,16 @@ func (p *Peer) Tell(ctx context.Context, service string, file *Upload, members .
 	var answer struct {
 		Status any             `json:"status"`
 		Error  json.RawMessage `json:"error"`
+		State  string          `json:"linkState"`
 	}
 	trimmed := bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xEF\xBB\xBF"))
 	if json.Unmarshal(trimmed, &answer) == nil && answer.Status == true && response.StatusCode/100 == 2 {
 		return said(body), nil
 	}
 	if text := errorText(answer.Error); text != "" {
-		return said(body), &Refused{response.StatusCode, "The peer said: " + text}
+		return said(body), &Refused{Status: response.StatusCode, Message: "The peer said: " + text, State: stateSaid(answer.State)}
 	}
-	return said(body), &Refused{response.StatusCode, fmt.Sprintf("The peer answered %s: %s", response.Status, said(body))}
+	return said(body), &Refused{Status: response.StatusCode, Message: fmt.Sprintf("The peer answered %s: %s", response.Status, said(body))}
 }
 
 // said is the beginning of an answer, for people.
@@ -257,6 +268,7 @@ func (p *Peer) validate(ctx context.Context, also any, members ...wire.Member) e
 	var answer struct {
 		Validated any `json:"validated"`
 		Error     any `json:"error"`
+		State     any `json:"linkState"`
 	}
 	status, body, err := p.ask(ctx, "validate", &answer, members...)
 	if err != nil {
@@ -264,14 +276,15 @@ func (p *Peer) validate(ctx context.Context, also any, members ...wire.Member) e
 	}
 	if answer.Validated == true {
 		if also != nil && json.Unmarshal(body, also) != nil {
-			return &Refused{http.StatusOK, "The peer validated, but what it says of itself can't be read: " + said(body)}
+			return &Refused{Status: http.StatusOK, Message: "The peer validated, but what it says of itself can't be read: " + said(body)}
 		}
 		return nil
 	}
 	if text, ok := answer.Error.(string); ok && text != "" {
-		return &Refused{http.StatusOK, "The peer said: " + text}
+		state, _ := answer.State.(string)
+		return &Refused{Status: http.StatusOK, Message: "The peer said: " + text, State: stateSaid(state)}
 	}
-	return &Refused{http.StatusOK, fmt.Sprintf("The peer answered %s and did not validate: %s", status, said(body))}
+	return &Refused{Status: http.StatusOK, Message: fmt.Sprintf("The peer answered %s and did not validate: %s", status, said(body))}
 }
 
 // ask calls a service and reads its answer into answer, whatever the status.
@@ -289,7 +302,7 @@ func (p *Peer) ask(ctx context.Context, service string, answer any, members ...w
 	}
 	body = bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xEF\xBB\xBF"))
 	if json.Unmarshal(body, answer) != nil {
-		return response.Status, body, &Refused{response.StatusCode, fmt.Sprintf("The peer answered %s, which is no answer to %s: %s", response.Status, service, said(body))}
+		return response.Status, body, &Refused{Status: response.StatusCode, Message: fmt.Sprintf("The peer answered %s, which is no answer to %s: %s", response.Status, service, said(body))}
 	}
 	return response.Status, body, nil
 }
@@ -333,9 +346,9 @@ func (p *Peer) GetWorkOrders(ctx context.Context, since Since) (path string, at 
 	case err != nil:
 		err = fmt.Errorf("the peer's answer broke off after %d bytes: %w", n, err)
 	case n > mostOrders:
-		err = &Refused{response.StatusCode, fmt.Sprintf("The peer's answer is larger than %d MB.", mostOrders>>20)}
+		err = &Refused{Status: response.StatusCode, Message: fmt.Sprintf("The peer's answer is larger than %d MB.", mostOrders>>20)}
 	case response.StatusCode/100 != 2:
-		err = &Refused{response.StatusCode, "The peer answered " + response.Status + ": " + headOf(file.Name())}
+		err = &Refused{Status: response.StatusCode, Message: "The peer answered " + response.Status + ": " + headOf(file.Name())}
 	}
 	if err != nil {
 		_ = os.Remove(file.Name())
@@ -372,17 +385,17 @@ func eachOrder(path string, each func(json.RawMessage) error) (rest map[string]j
 	})
 	var no *wire.ErrNotOrders
 	if errors.As(err, &no) {
-		return nil, &Refused{http.StatusOK, "The peer answered nonsense (" + no.Reason + "): " + headOf(path)}
+		return nil, &Refused{Status: http.StatusOK, Message: "The peer answered nonsense (" + no.Reason + "): " + headOf(path)}
 	}
 	if err != nil {
 		return nil, err
 	}
 	if orders == 0 {
 		if text := errorText(rest["error"]); text != "" && !strings.EqualFold(text, "success") {
-			return nil, &Refused{http.StatusOK, "The peer said: " + text}
+			return nil, &Refused{Status: http.StatusOK, Message: "The peer said: " + text, State: stateSaid(wire.Text(rest, "linkState"))}
 		}
 		if text := errorText(rest["answer"]); text != "" && !harmless(text) {
-			return nil, &Refused{http.StatusOK, "The peer answered nonsense: " + headOf(path)}
+			return nil, &Refused{Status: http.StatusOK, Message: "The peer answered nonsense: " + headOf(path)}
 		}
 	}
 	return rest, nil

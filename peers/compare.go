@@ -231,7 +231,7 @@ func (d *Delegator) Orders(ctx context.Context) ([]string, error) {
 func (d *Delegator) Told(ctx context.Context, ids []string) (map[string]*Told, error) {
 	db := d.Store.Read(ctx)
 	var orders []*models.WorkOrder
-	err := db.Select("id", "version", "state", "hidden", "before_closed", "imported_status", "assignee_id", "assigned_to_all", "client_status", "status_below", "updated_at").Where("id IN ?", ids).Find(&orders).Error
+	err := db.Select("id", "version", "state", "hidden", "imported_status", "assignee_id", "assigned_to_all", "updated_at").Where("id IN ?", ids).Find(&orders).Error
 	if err != nil {
 		return nil, err
 	}
@@ -290,7 +290,7 @@ func (d *Delegator) Told(ctx context.Context, ids []string) (map[string]*Told, e
 
 // has tells whether an order is the login's.
 func (d *Delegator) has(o *models.WorkOrder) bool {
-	return models.EndOf(o.ToldTo(d.Login).ClientStatus) == "" && (o.ImportedStatus == "" || o.Lifecycle.State != models.Closed)
+	return o.IsAssignedTo(d.Login) && !o.Lifecycle.Hidden && o.Lifecycle.State != models.Cancelled && (o.ImportedStatus == "" || o.Lifecycle.State != models.Closed)
 }
 
 // hashOf is the hash of an item's bytes; "" of what has none.
@@ -650,13 +650,13 @@ func (p *Peer) Compare(ctx context.Context, digests Digests, mended *models.Shar
 		Differs string          `json:"differs"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil || response.StatusCode/100 != 2 || len(body) > mostDiffers {
-		return differs, &Refused{response.StatusCode, fmt.Sprintf("The peer answered %s, which is no answer to compare: %s", response.Status, said(body))}
+		return differs, &Refused{Status: response.StatusCode, Message: fmt.Sprintf("The peer answered %s, which is no answer to compare: %s", response.Status, said(body))}
 	}
 	if text := errorText(answer.Error); text != "" {
-		return differs, &Refused{response.StatusCode, "The peer said: " + text}
+		return differs, &Refused{Status: response.StatusCode, Message: "The peer said: " + text}
 	}
 	if json.Unmarshal([]byte(answer.Differs), &differs) != nil {
-		return differs, &Refused{response.StatusCode, "What the peer says that differs can't be read: " + said(body)}
+		return differs, &Refused{Status: response.StatusCode, Message: "What the peer says that differs can't be read: " + said(body)}
 	}
 	return differs, nil
 }
@@ -688,9 +688,9 @@ func (p *Peer) Item(ctx context.Context, uuid string, zone *time.Location, take 
 			Error json.RawMessage `json:"error"`
 		}
 		if json.Unmarshal(body, &answer) == nil && errorText(answer.Error) != "" {
-			return &Refused{response.StatusCode, "The peer said: " + errorText(answer.Error)}
+			return &Refused{Status: response.StatusCode, Message: "The peer said: " + errorText(answer.Error)}
 		}
-		return &Refused{response.StatusCode, fmt.Sprintf("The peer answered %s, which is no item: %s", response.Status, said(body))}
+		return &Refused{Status: response.StatusCode, Message: fmt.Sprintf("The peer answered %s, which is no item: %s", response.Status, said(body))}
 	}
 	parts := multipart.NewReader(response.Body, params["boundary"])
 	part, err := parts.NextPart()
@@ -703,7 +703,7 @@ func (p *Peer) Item(ctx context.Context, uuid string, zone *time.Location, take 
 	}
 	members, err := wire.Members(payload)
 	if part.FormName() != "payload" || err != nil || len(payload) > mostPayload {
-		return &Refused{http.StatusOK, "The peer's item has no payload that can be read: " + said(payload)}
+		return &Refused{Status: http.StatusOK, Message: "The peer's item has no payload that can be read: " + said(payload)}
 	}
 	r := Returned{Item: wire.DecodeItem(members, zone), Statement: wire.Text(members, "statement"), StatementSignature: wire.Text(members, "statementSignature"),
 		StatementKey: wire.Text(members, "statementKey")}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -56,25 +57,44 @@ func (h *Host) Admit(ctx context.Context, service *Service, payload map[string]j
 	if service.between && !speaks(wire.Text(payload, "fieldproof")) {
 		return nil, noService()
 	}
-	credentials := wire.CredentialsOf(payload)
+	c := &Call{service: service, payload: payload, named: speaks(wire.Text(payload, "fieldproof"))}
+	if service.open {
+		return c, h.invited(ctx, c, address)
+	}
+	return c, c.heard(h.known(ctx, c, address))
+}
+
+// known finds out who calls, by the credentials of the payload.
+func (h *Host) known(ctx context.Context, c *Call, address string) error {
+	credentials := wire.CredentialsOf(c.payload)
 	user, err := h.remembered(ctx, credentials)
 	if err == nil && user == nil {
 		user, err = h.judged(ctx, credentials, address)
 	}
-	if service.between && models.KindOf(err) == models.Unauthorized {
-		return nil, noService()
+	if c.service.between && models.KindOf(err) == models.Unauthorized {
+		return noService()
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	c := &Call{service: service, payload: payload}
 	if c.by, err = h.Store.MemberByID(ctx, user.ID); err != nil {
-		return nil, err
+		return err
 	}
 	if c.account, err = h.Store.AccountByID(ctx, user.AccountID); err != nil {
-		return nil, err
+		return err
 	}
-	return c, h.recognise(ctx, c)
+	return h.recognise(ctx, c)
+}
+
+// heard is a refusal as the caller may hear it: where a link stands is a word between two Fieldproofs.
+func (c *Call) heard(err error) error {
+	var e *models.Error
+	if c.named || !errors.As(err, &e) || models.BarOf(e) == "" {
+		return err
+	}
+	plain := *e
+	plain.Code = ""
+	return &plain
 }
 
 // remembered is the user of credentials that need no judging: a token of ours, which nobody guesses, or what was judged
@@ -112,6 +132,9 @@ func (h *Host) judged(ctx context.Context, c wire.Credentials, address string) (
 		return nil, models.TooManyTries(wait)
 	}
 	user, err := h.Store.PeerByPassword(ctx, c.Username, c.Password, c.Token)
+	if models.BarOf(err) != "" {
+		return nil, errors.Join(h.Store.Forgive(ctx, limits...), err) // the credentials are right
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -42,16 +42,19 @@ type Service struct {
 	refuse func(text string) Answer
 	// between says that there is such a service only for a Fieldproof that names itself, and whose credentials are good.
 	between bool
+	// open is for who brings the secret of an invitation, and has no credentials yet.
+	open bool
 }
 
 // services are all that callers may ask for, a row each.
 var services = []*Service{
-	{"validate", (*Host).validate, func(text string) Answer { return Answer{"error": text, "validated": false, "status": false} }, false},
-	{"getWorkOrders", (*Host).getWorkOrders, failed, false},
-	{"uploadPictures", (*Host).uploadPictures, refused, false},
-	{"status", (*Host).status, refused, false},
-	{"compare", (*Host).compare, failed, true},
-	{"item", (*Host).item, failed, true},
+	{name: "validate", answer: (*Host).validate, refuse: func(text string) Answer { return Answer{"error": text, "validated": false, "status": false} }},
+	{name: "getWorkOrders", answer: (*Host).getWorkOrders, refuse: failed},
+	{name: "uploadPictures", answer: (*Host).uploadPictures, refuse: refused},
+	{name: "status", answer: (*Host).status, refuse: refused},
+	{name: "compare", answer: (*Host).compare, refuse: failed, between: true},
+	{name: "item", answer: (*Host).item, refuse: failed, between: true},
+	{name: "invitation", answer: (*Host).invitation, refuse: failed, between: true, open: true},
 }
 
 // done is the answer to who brought something that was taken, refused to who brought what was not.
@@ -110,7 +113,11 @@ func (s *Service) Refusal(err error) Answer {
 	case models.Unauthorized:
 		return s.refuse(badLogin)
 	}
-	return s.refuse(err.Error())
+	answer := s.refuse(err.Error())
+	if state := models.BarOf(err); state != "" {
+		answer["linkState"] = state
+	}
+	return answer
 }
 
 // Call is one call of a service, made by [Host.Admit].
@@ -123,7 +130,7 @@ type Call struct {
 
 	service *Service
 	payload map[string]json.RawMessage
-	by      *models.Member // whom its credentials are good for
+	by      *models.Member // whom its credentials are good for; nil by an invitation
 	account *models.Account
 	link    *models.ShareLink // of the login; nil while it has none
 	named   bool              // the caller named itself a Fieldproof
@@ -132,7 +139,8 @@ type Call struct {
 // Answer does what a call asks for. It is nil without an error when the answer has gone to [Call.Out]; with one, what has
 // gone there is cut short.
 func (h *Host) Answer(ctx context.Context, c *Call) (Answer, error) {
-	return c.service.answer(h, models.InAccount(ctx, c.by.AccountID), c)
+	answer, err := c.service.answer(h, models.InAccount(ctx, c.account.ID), c)
+	return answer, c.heard(err)
 }
 
 // write is a transaction of who calls, as long as their credentials stand.
@@ -147,45 +155,46 @@ func (h *Host) write(ctx context.Context, c *Call, fn func(*models.Tx) error) er
 
 // validate answers that the credentials are good, keeps where the caller wants to be told of changes, and who they are.
 func (h *Host) validate(ctx context.Context, c *Call) (Answer, error) {
+	if c.ends() {
+		return h.farewell(ctx, c)
+	}
 	them, err := c.introduction()
 	if err != nil {
 		return nil, err
 	}
-	var key *models.PeerPushKey
-	if them.PushURL != "" {
-		sealed, err := h.Sealer.Seal("peer push key/"+c.by.ID, them.PushURL)
-		if err != nil {
-			return nil, err
-		}
-		key = &models.PeerPushKey{UserID: c.by.ID, AccountID: c.by.AccountID, Sealed: sealed, UpdatedAt: models.Now()}
-	}
 	answer := Answer{"error": "", "validated": true}
-	waits := false
+	var waits error
 	err = h.write(ctx, c, func(tx *models.Tx) error {
+		if err := c.isAnother(tx, them); err != nil {
+			return err
+		}
 		l, err := tx.MakeLinkOut(&c.by.User)
 		if err != nil {
 			return err
 		}
-		if l, err = tx.EditLink(l.ID, func(l *models.ShareLink) error {
-			waits = !meet(l, them, c.named)
-			return nil
-		}); err != nil || waits {
+		if l, err = tx.EditLink(l.ID, func(l *models.ShareLink) (err error) {
+			waits, err = h.meet(l, them, c)
+			return err
+		}); err != nil {
 			return err
 		}
-		if key != nil {
-			if err := tx.Save(key).Error; err != nil {
+		switch {
+		case waits != nil && !l.Locked():
+			return nil
+		case waits != nil:
+			answer["linkState"] = models.LinkWaiting
+		case them.PushURL != "":
+			if err := tx.KeepPeerPushKey(c.by.AccountID, c.by.ID, them.PushURL); err != nil {
 				return err
 			}
 		}
+		waits = nil
 		if !c.named {
 			return nil
 		}
 		return introduce(tx, l, c.account, answer)
 	})
-	if err == nil && waits {
-		err = models.Errorf(models.Forbidden, "Another account is linked by this login. An admin of %s must let yours in first.", c.account.Name)
-	}
-	return answer, err
+	return answer, errors.Join(err, waits)
 }
 
 const (
@@ -198,7 +207,6 @@ const (
 
 // getWorkOrders tells the orders that are assigned to the caller, and of those that were taken away what became of them.
 func (h *Host) getWorkOrders(ctx context.Context, c *Call) (Answer, error) {
-	began := models.Now()
 	var since *models.Time
 	if text := wire.Text(c.payload, "timestamp"); text != "" && text != "0" {
 		at := wire.ParseInstant(text, time.UTC)
@@ -229,17 +237,7 @@ func (h *Host) getWorkOrders(ctx context.Context, c *Call) (Answer, error) {
 			return nil, err
 		}
 	}
-	if err := out.end(); err != nil || c.link == nil {
-		return nil, err
-	}
-	// Up to here they have what changed.
-	return nil, h.Store.Write(ctx, func(tx *models.Tx) error {
-		_, err := tx.EditLink(c.link.ID, func(l *models.ShareLink) error {
-			l.FetchedAt = &began
-			return nil
-		})
-		return err
-	})
+	return nil, out.end()
 }
 
 // orders writes {"workOrders":[…],"error":""}, to a Fieldproof with the cursor by which it asks the next time.
@@ -304,46 +302,19 @@ func (h *Host) tellAssigned(ctx context.Context, c *Call, some []*models.WorkOrd
 		return err
 	}
 	zone := c.account.Location()
-	var rejections map[string]*models.ShareRejection
-	if c.named {
-		if rejections, err = h.forLink(ctx, c, some); err != nil {
-			return err
-		}
-	}
 	for _, o := range some {
-		w, err := wire.OrderOf(o.ToldTo(c.by.ID), numbers[o.ID], tasks[o.ID], zone, func(t *models.Task) (json.RawMessage, error) { return models.TemplateOf(db, t.SurveyHash) })
+		w, err := wire.OrderOf(o, numbers[o.ID], tasks[o.ID], zone, func(t *models.Task) (json.RawMessage, error) { return models.TemplateOf(db, t.SurveyHash) })
 		if err != nil {
 			return err
 		}
 		if c.named {
-			members, err := wire.ShareMembers(o, rejections[o.ID])
-			if err != nil {
-				return err
-			}
-			w = append(w, members...)
+			w = append(w, wire.ShareMembers(o)...)
 		}
 		if err := each(w); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// forLink begins the paths of orders that have none, and reads the rejections that the caller is told of.
-func (h *Host) forLink(ctx context.Context, c *Call, orders []*models.WorkOrder) (map[string]*models.ShareRejection, error) {
-	var unmarked []*models.WorkOrder
-	ids := make([]string, len(orders))
-	for i, o := range orders {
-		if ids[i] = o.ID; o.PathSalt == "" {
-			unmarked = append(unmarked, o)
-		}
-	}
-	if len(unmarked) > 0 {
-		if err := h.Store.Write(ctx, func(tx *models.Tx) error { return tx.BeginPaths(unmarked) }); err != nil {
-			return nil, err
-		}
-	}
-	return models.RejectionsFor(h.Store.Read(ctx), c.by.ID, ids)
 }
 
 // eachTaken goes through the orders that were taken from the caller.
@@ -367,9 +338,13 @@ func (h *Host) tellTaken(ctx context.Context, c *Call, some []*models.WorkOrder,
 		return err
 	}
 	for _, o := range some {
-		w := wire.Order{{Name: "workOrderNumber", Value: numbers[o.ID]}, {Name: "clientStatus", Value: o.ToldTo(c.by.ID).ClientStatus}}
+		status := "Cancelled"
+		if o.Lifecycle.Hidden {
+			status = "Deleted"
+		}
+		w := wire.Order{{Name: "workOrderNumber", Value: numbers[o.ID]}, {Name: "clientStatus", Value: status}}
 		if c.named {
-			w = append(w, wire.ShareTaken(o)...)
+			w = append(w, wire.ShareMembers(o)...)
 		}
 		if err := each(w); err != nil {
 			return err
@@ -483,9 +458,6 @@ func (h *Host) takeStatus(ctx context.Context, c *Call, u wire.StatusUpdate) err
 	}
 	if !c.by.Sees(o) {
 		return models.Errorf(models.NotFound, "The work order %s is not assigned to you any more.", u.Number)
-	}
-	if u.Refused != "" && c.named {
-		return h.Intake.RefusedBelow(ctx, c.by, o.ID, u.Refused)
 	}
 	return h.Intake.Report(ctx, c.by, o.ID, u.FieldStatus)
 }

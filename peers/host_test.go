@@ -139,14 +139,24 @@ func TestCredentialsAreRememberedAsLongAsTheyStand(t *testing.T) {
 		_, _, err := v.begin("validate", nil)
 		require.NoError(t, err, "who is known is not counted as trying")
 	}
-	for name, end := range map[string]func(*models.User){
-		"switched off": func(u *models.User) { u.Active = false }, "in another role": func(u *models.User) { u.Role = models.Crew },
-		"with other credentials": func(u *models.User) { u.WireHash, u.PasswordHash = "", ""; u.CredentialVersion++ },
+	for name, end := range map[string]struct {
+		how  func(*models.User)
+		says string
+	}{
+		"switched off":           {func(u *models.User) { u.Active = false }, "The login vendor is switched off"},
+		"in another role":        {func(u *models.User) { u.Role = models.Crew }, "The login vendor has the role crew"},
+		"deleted":                {func(u *models.User) { u.Active, u.DeletedAt = false, new(models.Now()) }, "The login vendor was deleted"},
+		"with other credentials": {func(u *models.User) { u.WireHash, u.PasswordHash = "", ""; u.CredentialVersion++ }, "invalid username, password, or token"},
 	} {
 		was := v.vendor.User
-		v.change(end)
-		_, _, err := v.begin("validate", nil)
-		require.Equal(t, models.Unauthorized, models.KindOf(err), name)
+		v.change(end.how)
+		_, service, err := v.begin("validate", nil)
+		require.Error(t, err, name)
+		require.Contains(t, service.Refusal(err)["error"], end.says, name)
+		require.NotContains(t, service.Refusal(err), "linkState", "who does not name itself a Fieldproof hears its words alone")
+		_, service, err = v.begin("validate", map[string]any{"password": "guessed" + name})
+		require.Equal(t, models.Unauthorized, models.KindOf(err), "who has not the right credentials learns nothing: %s", name)
+		require.Equal(t, "invalid username, password, or token", service.Refusal(err)["error"], name)
 		v.change(func(u *models.User) { *u = was })
 	}
 	var spent *models.Error

@@ -11,6 +11,7 @@ import (
 
 	"fieldproof/guard"
 	"fieldproof/models"
+	"fieldproof/wire"
 )
 
 // Links speaks to the other sides of Share links.
@@ -62,22 +63,16 @@ func (s *Links) Introduce(ctx context.Context, l *models.ShareLink) error {
 	if err != nil {
 		return &ErrKeeping{err}
 	}
-	me := models.SharePeer{Account: l.OwnName, PushURL: s.PublicURL + "/push/" + secrets.PushKey}
-	err = s.Store.Write(ctx, func(tx *models.Tx) error {
-		account, err := models.One[models.Account](tx.Where("id = ?", l.AccountID), "account")
-		if err != nil {
-			return err
-		}
-		me.Name = account.Name
-		me.Keys, err = tx.ShareKeysOf(l.AccountID)
-		return err
-	})
+	me, err := s.me(ctx, l.AccountID, l.OwnName, secrets.PushKey)
 	if err != nil {
 		return &ErrKeeping{err}
 	}
-	them, err := p.Introduce(ctx, me)
+	them, waits, err := p.Introduce(ctx, me)
 	if err != nil {
 		return err
+	}
+	if them != nil && models.Oneself(me.Keys, them.Keys) {
+		return &Refused{Status: http.StatusOK, Message: "This is the own account: a link leads to another account.", State: models.LinkRefused}
 	}
 	if err := s.Edit(ctx, l.ID, func(l *models.ShareLink) {
 		l.PeerHost, l.Fieldproof = p.Host(), them != nil
@@ -88,7 +83,47 @@ func (s *Links) Introduce(ctx context.Context, l *models.ShareLink) error {
 	}); err != nil {
 		return &ErrKeeping{err}
 	}
+	if waits {
+		return &Refused{Status: http.StatusOK, Message: "An admin of " + them.Name + " has not let this account in yet.", State: models.LinkWaiting}
+	}
 	return nil
+}
+
+// RefusedUs tells whether an answer to who we are says that we are let in no more.
+func RefusedUs(err error) bool {
+	var refused *Refused
+	return errors.As(err, &refused) && refused.Status != http.StatusTooManyRequests && refused.Status < http.StatusInternalServerError
+}
+
+// Noted notes on a link by which work comes what came of a call of the other side: nil is that it did what was asked.
+func Noted(tx *models.Tx, id string, err error) error {
+	var refused *Refused
+	state, text := models.LinkState(""), ""
+	if err != nil {
+		text = models.ErrorText(err)
+	}
+	answered := RefusedUs(err)
+	if errors.As(err, &refused) {
+		state = refused.State
+	}
+	if state == models.LinkEnded {
+		return tx.EndLink(id, models.LinkEnd{Why: text})
+	}
+	_, failed := tx.EditLink(id, func(l *models.ShareLink) error {
+		switch {
+		case err == nil:
+			l.Works()
+		case state == models.LinkWaiting:
+			l.Waits(text)
+		case answered:
+			l.RefusedUs(text)
+			l.DueAt = l.ProbeAt // the next try is to ask
+		default:
+			l.Fails(text, "")
+		}
+		return nil
+	})
+	return failed
 }
 
 // RingTime bounds a call of a push key.
@@ -151,18 +186,61 @@ func (s *Links) Test(ctx context.Context, l *models.ShareLink) error {
 	if errors.As(err, &keeping) {
 		return err
 	}
-	var refused *Refused
-	return s.Edit(ctx, l.ID, func(l *models.ShareLink) {
-		switch {
-		case err == nil && l.Direction == models.LinkIn:
-			l.Works()
-		case err == nil && answers:
-			l.Answers()
-		case err == nil: // it asks by itself, and can't be asked
-		case errors.As(err, &refused):
-			l.RefusedUs(models.ErrorText(err))
-		default:
-			l.Fails(models.ErrorText(err), "")
+	return s.Store.Write(ctx, func(tx *models.Tx) error {
+		if l.Direction == models.LinkIn {
+			if err := Noted(tx, l.ID, err); err != nil || l.Condition == models.LinkOK {
+				return err
+			}
+			return tx.Ring(models.ShareBell, l.ID)
 		}
+		_, failed := tx.EditLink(l.ID, func(l *models.ShareLink) error {
+			switch {
+			case err != nil:
+				l.Fails(models.ErrorText(err), "")
+			case answers: // else it asks by itself, and can't be asked
+				l.Answers()
+			}
+			return nil
+		})
+		return failed
+	})
+}
+
+// Farewell tells the other side of a link that is over, by what proves who we are: the recipient its delegator, the delegator
+// by a bell that the recipient is to ask.
+func (s *Links) Farewell(ctx context.Context, l *models.ShareLink) error {
+	if l.Direction == models.LinkOut {
+		_, err := s.Ring(ctx, l)
+		return err
+	}
+	p, _, secrets, err := s.open(ctx, l)
+	if err != nil {
+		return &ErrKeeping{err}
+	}
+	if secrets.Password == "" && secrets.Token == "" {
+		return nil
+	}
+	var refused *Refused
+	if err := p.validate(ctx, nil, wire.Member{Name: "linkState", Value: models.LinkEnded}); !errors.As(err, &refused) {
+		return err
+	}
+	return nil // whoever does not let us in any more needs no word
+}
+
+// Forget ends what proves to the other side of a link that is over who we are.
+func (s *Links) Forget(ctx context.Context, l *models.ShareLink) error {
+	return s.Store.Write(ctx, func(tx *models.Tx) error {
+		if l.Direction == models.LinkOut {
+			if err := tx.Where("user_id = ?", *l.UserID).Delete(&models.PeerPushKey{}).Error; err != nil {
+				return err
+			}
+		} else if err := tx.Model(&models.Integration{}).Where("id = ?", *l.IntegrationID).Update("secrets", "").Error; err != nil {
+			return err
+		}
+		_, err := tx.EditLink(l.ID, func(l *models.ShareLink) error {
+			l.DueAt, l.ProbeAt = nil, nil
+			return nil
+		})
+		return err
 	})
 }

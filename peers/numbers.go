@@ -4,6 +4,7 @@ package peers
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -58,7 +59,9 @@ func firstTold(tx *models.Tx, login *models.Member, o *models.WorkOrder) (string
 		if n > 0 {
 			number = o.DisplayNumber()
 		}
-		number = models.Numbered(number, n)
+		if n > 1 {
+			number = fmt.Sprintf("%s__%d", number, n)
+		}
 		fixed, err := tx.FixNumber(login.ID, o, number)
 		if err != nil || fixed {
 			return number, err

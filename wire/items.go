@@ -123,7 +123,6 @@ type StatusUpdate struct {
 	Number      string
 	FieldStatus string // ours, "" when it says nothing that is known
 	SourceID    string
-	Refused     string // why the order is not taken; between two Fieldproofs
 }
 
 // DecodeStatus reads the orders of a status call.
@@ -140,7 +139,7 @@ func DecodeStatus(m map[string]json.RawMessage) ([]StatusUpdate, error) {
 	}
 	updates := make([]StatusUpdate, len(raws))
 	for n, o := range raws {
-		u := StatusUpdate{Number: strings.TrimSpace(Text(o, "workOrderNumber")), SourceID: Text(o, "source_wo_id"), Refused: strings.TrimSpace(Text(o, "refused"))}
+		u := StatusUpdate{Number: strings.TrimSpace(Text(o, "workOrderNumber")), SourceID: Text(o, "source_wo_id")}
 		if text := Text(o, "fieldStatus"); text != "" {
 			u.FieldStatus, _ = models.ParseFieldStatus(text)
 		}

@@ -228,8 +228,8 @@ func (s *sending) alone(ctx context.Context, m *models.ClientMessage) error {
 	switch {
 	case attempts.IsOurs(err) || ctx.Err() != nil:
 		return errors.Join(err, ctx.Err())
-	case refusedUs(err):
-		return s.Links.Edit(ctx, s.id, func(link *models.ShareLink) { link.RefusedUs(models.ErrorText(err)) })
+	case peers.RefusedUs(err):
+		return s.lockedOut(ctx, err)
 	case err != nil:
 		return s.Links.Edit(ctx, s.id, func(link *models.ShareLink) { link.Fails(m.LastError, m.ID) })
 	}
@@ -395,9 +395,9 @@ func (s *sending) welcome(ctx context.Context) (bool, error) {
 	switch {
 	case attempts.IsOurs(err) || ctx.Err() != nil:
 		return false, errors.Join(err, ctx.Err())
-	case refusedUs(err):
+	case peers.RefusedUs(err):
 		s.halt(nil)
-		return false, s.Links.Edit(ctx, s.id, func(link *models.ShareLink) { link.RefusedUs(models.ErrorText(err)) })
+		return false, s.lockedOut(ctx, err)
 	case err == nil:
 		s.mu.Lock()
 		s.known = time.Now()

@@ -5,7 +5,6 @@ package share
 import (
 	"context"
 	"errors"
-	"net/http"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -47,6 +46,9 @@ func (s *Share) Turn(ctx context.Context, in protocol.ShareInput) (protocol.Shar
 	for until := time.Now().Add(turnTime); time.Now().Before(until); {
 		if t.link, err = models.One[models.ShareLink](s.Store.Read(ctx).Where("id = ?", l.ID), "share link"); err != nil {
 			return protocol.ShareResult{}, err
+		}
+		if t.link.EndedAt != nil {
+			return t.farewell(ctx)
 		}
 		if !t.link.Live() || t.rests() || left(ctx) {
 			break
@@ -200,7 +202,7 @@ func (t *turn) fetch(ctx context.Context) error {
 	lockedOut := false
 	introduce := func() error {
 		err := t.introduce(ctx)
-		lockedOut = refusedUs(err)
+		lockedOut = peers.RefusedUs(err)
 		return err
 	}
 	outcome, err := attempts.Do(ctx, func(ctx context.Context) (o attempts.Outcome) {
@@ -225,9 +227,6 @@ func (t *turn) fetch(ctx context.Context) error {
 				o.Err = err
 			}
 		}
-		if o.Err == nil {
-			o.Err = t.tellRefusals(ctx, p, i)
-		}
 		return o
 	})
 	t.Intake.Bells.Poke()
@@ -237,10 +236,9 @@ func (t *turn) fetch(ctx context.Context) error {
 	return t.failed(ctx, l, i, outcome.Err, lockedOut)
 }
 
-// refusedUs tells whether an answer to who we are says that we are let in no more.
-func refusedUs(err error) bool {
-	var refused *peers.Refused
-	return errors.As(err, &refused) && refused.Status != http.StatusTooManyRequests && refused.Status < http.StatusInternalServerError
+// lockedOut notes why the other side, asked who we are, lets us in no more.
+func (t *turn) lockedOut(ctx context.Context, why error) error {
+	return t.Store.Write(ctx, func(tx *models.Tx) error { return peers.Noted(tx, t.id, why) })
 }
 
 // ours marks what our own database failed at.
@@ -283,15 +281,18 @@ func (t *turn) fetched(ctx context.Context, l *models.ShareLink, i *models.Integ
 func (t *turn) failed(ctx context.Context, l *models.ShareLink, i *models.Integration, cause error, lockedOut bool) error {
 	text := models.ErrorText(cause)
 	return t.Store.Write(ctx, func(tx *models.Tx) error {
-		if _, err := tx.EditLink(l.ID, func(l *models.ShareLink) error {
-			if lockedOut {
-				l.RefusedUs(text)
-			} else {
-				l.Fails(text, "")
+		if lockedOut {
+			if err := peers.Noted(tx, l.ID, cause); err != nil {
+				return err
 			}
+		} else if _, err := tx.EditLink(l.ID, func(l *models.ShareLink) error {
+			l.Fails(text, "")
 			l.DueAt = l.ProbeAt
 			return nil
 		}); err != nil {
+			return err
+		}
+		if err := peers.Noted(tx, l.ID, cause); err != nil {
 			return err
 		}
 		return tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(map[string]any{"status": models.IntegrationError, "last_refresh_at": models.Now(),

@@ -18,7 +18,6 @@ CREATE TABLE share_links (
     state_since {{.Time}} NOT NULL,
     paused_at {{.Time}},
     last_contact_at {{.Time}},
-    fetched_at {{.Time}},
     last_error TEXT NOT NULL,
     failures BIGINT NOT NULL,
     probe_at {{.Time}},
@@ -38,12 +37,21 @@ CREATE TABLE share_links (
     created_by TEXT NOT NULL,
     created_at {{.Time}} NOT NULL,
     updated_at {{.Time}} NOT NULL,
-    ended_at {{.Time}}
+    ended_at {{.Time}},
+    ended_version BIGINT
 );
 CREATE INDEX share_links_account ON share_links (account_id, created_at);
 CREATE UNIQUE INDEX share_links_user ON share_links (user_id) WHERE user_id IS NOT NULL AND ended_at IS NULL;
 CREATE UNIQUE INDEX share_links_integration ON share_links (integration_id) WHERE integration_id IS NOT NULL;
 CREATE INDEX share_links_invitation ON share_links (invitation_key) WHERE invitation_key <> '';
+
+-- Tokens that were ended: whoever still has one is told so, and nobody else anything.
+CREATE TABLE ended_tokens (
+    token_hash TEXT PRIMARY KEY,
+    account_id TEXT NOT NULL REFERENCES accounts (id),
+    user_id TEXT NOT NULL REFERENCES users (id),
+    ended_at {{.Time}} NOT NULL
+);
 
 -- What a source says of an order also under a name of its own, and what it said last of the order's end and rework.
 ALTER TABLE received_orders ADD COLUMN peer_order_id TEXT NOT NULL DEFAULT '';
@@ -53,8 +61,6 @@ ALTER TABLE received_orders ADD COLUMN rejection TEXT NOT NULL DEFAULT '';
 ALTER TABLE received_orders ADD COLUMN brought {{.JSON}};
 ALTER TABLE received_orders ADD COLUMN differs {{.JSON}};
 ALTER TABLE received_orders ADD COLUMN status_number BIGINT NOT NULL DEFAULT 0;
-ALTER TABLE received_orders ADD COLUMN refused TEXT NOT NULL DEFAULT '';
-ALTER TABLE received_orders ADD COLUMN refusal_told TEXT NOT NULL DEFAULT '';
 CREATE INDEX received_orders_peer ON received_orders (integration_id, peer_order_id) WHERE peer_order_id <> '';
 
 -- What a login of the wire said last of an order.
@@ -62,7 +68,6 @@ ALTER TABLE peer_numbers ADD COLUMN status_number BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE peer_numbers ADD COLUMN field_status TEXT NOT NULL DEFAULT '';
 ALTER TABLE peer_numbers ADD COLUMN refused TEXT NOT NULL DEFAULT '';
 ALTER TABLE peer_numbers ADD COLUMN rejection {{.JSON}};
-CREATE INDEX peer_numbers_order ON peer_numbers (work_order_id);
 
 -- The accounts that an order went through, as each alone recognises itself, and what those below are told of it.
 ALTER TABLE work_orders ADD COLUMN path_salt TEXT NOT NULL DEFAULT '';
@@ -100,14 +105,11 @@ ALTER TABLE items DROP COLUMN share_link_id;
 ALTER TABLE work_orders DROP COLUMN status_below;
 ALTER TABLE work_orders DROP COLUMN path_marks;
 ALTER TABLE work_orders DROP COLUMN path_salt;
-DROP INDEX peer_numbers_order;
 ALTER TABLE peer_numbers DROP COLUMN rejection;
 ALTER TABLE peer_numbers DROP COLUMN refused;
 ALTER TABLE peer_numbers DROP COLUMN field_status;
 ALTER TABLE peer_numbers DROP COLUMN status_number;
 DROP INDEX received_orders_peer;
-ALTER TABLE received_orders DROP COLUMN refusal_told;
-ALTER TABLE received_orders DROP COLUMN refused;
 ALTER TABLE received_orders DROP COLUMN status_number;
 ALTER TABLE received_orders DROP COLUMN differs;
 ALTER TABLE received_orders DROP COLUMN brought;
@@ -115,4 +117,5 @@ ALTER TABLE received_orders DROP COLUMN rejection;
 ALTER TABLE received_orders DROP COLUMN ended;
 ALTER TABLE received_orders DROP COLUMN peer_version;
 ALTER TABLE received_orders DROP COLUMN peer_order_id;
+DROP TABLE ended_tokens;
 DROP TABLE share_links;
