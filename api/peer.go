@@ -283,7 +283,7 @@ func (p *peerCall) serve() (peers.Answer, error) {
 	c.Out, c.As = p.g.Writer, func(contentType string) { p.g.Header("Content-Type", contentType) }
 	answer, err := p.host.Answer(ctx, c)
 	if err != nil && file.err != nil {
-		err = brokenOff(err)
+		err = brokenOff(errors.Join(err, file.err))
 	}
 	return answer, err
 }

@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -233,7 +234,7 @@ func brokenOff(err error) error {
 	if large := tooLarge(err); large != nil {
 		return large
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, multipart.ErrMessageTooLarge) || errors.Is(err, os.ErrDeadlineExceeded) {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, multipart.ErrMessageTooLarge) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, syscall.ECONNRESET) {
 		return &models.Error{Kind: models.Malformed, Message: "The upload broke off before it was whole: send it again.", Cause: err}
 	}
 	return err

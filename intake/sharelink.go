@@ -46,13 +46,28 @@ func (in *Intake) PauseLink(ctx context.Context, by *models.Member, id string) (
 	})
 }
 
-// ResumeLink lets a link go on, at once: also one whose other side rests.
-func (in *Intake) ResumeLink(ctx context.Context, by *models.Member, id string) (*models.ShareLink, error) {
-	return in.EditShareLink(ctx, by, id, func(l *models.ShareLink) error {
-		now := models.Now()
-		l.PausedAt, l.ProbeAt, l.DueAt = nil, nil, &now
-		return nil
+// ResumeLink lets a link go on, at once: also one whose other side rests, and each message that does.
+func (in *Intake) ResumeLink(ctx context.Context, by *models.Member, id string) (l *models.ShareLink, err error) {
+	now := models.Now()
+	err = in.write(ctx, by, func(tx *models.Tx) error {
+		if _, err := models.One[models.ShareLink](tx.Where(livingLink, id), "share link"); err != nil {
+			return err
+		}
+		if l, err = tx.EditLink(id, func(l *models.ShareLink) error {
+			l.PausedAt, l.ProbeAt, l.DueAt = nil, nil, &now
+			return nil
+		}); err != nil {
+			return err
+		}
+		if err := tx.Model(&models.ClientMessage{}).Where("destination_id = ? AND state = 'retrying'", id).Update("next_attempt_at", now).Error; err != nil {
+			return err
+		}
+		return tx.Ring(models.ShareBell, id)
 	})
+	if err == nil {
+		in.Bells.Poke()
+	}
+	return l, err
 }
 
 // ResyncLink has both sides compared, and what differs mended.

@@ -89,13 +89,13 @@ func Beat(ctx context.Context) (stop func()) {
 		tick := time.NewTicker(2 * time.Second)
 		defer tick.Stop()
 		for {
-			activity.RecordHeartbeat(ctx)
 			select {
 			case <-done:
 				return
 			case <-ctx.Done():
 				return
 			case <-tick.C:
+				activity.RecordHeartbeat(ctx)
 			}
 		}
 	}()

@@ -30,6 +30,7 @@ type PeerCall struct {
 	Payload JSON
 	Parts   []string // the names of the parts, in their order
 	Size    int      // of the whole body
+	Body    []byte
 }
 
 var partName = regexp.MustCompile(`form-data; name="([^"]*)"`)
@@ -82,7 +83,7 @@ func (p *Peer) Calls(service string) []PeerCall {
 
 func (p *Peer) serve(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	c := PeerCall{Size: len(body), Service: strings.TrimSuffix(r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:], ".php")}
+	c := PeerCall{Size: len(body), Body: body, Service: strings.TrimSuffix(r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:], ".php")}
 	for _, m := range partName.FindAllSubmatch(body, -1) {
 		c.Parts = append(c.Parts, string(m[1]))
 	}

@@ -1,0 +1,377 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash/crc32"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"fieldproof/models"
+	"fieldproof/storage"
+	"fieldproof/tests/rig"
+)
+
+const (
+	hopOrders   = 24 // with some photos each
+	hopPhotos   = 10
+	hopAtOnce   = 8
+	linkTimes   = 15
+	chainTimes  = 7
+	downOrders  = 5000 // with two messages each
+	besideTimes = 25
+)
+
+// joined is an account's end and its vendor's, linked over HTTP.
+type joined struct {
+	office, vendor *rig.User
+	login, link    string // in the delegator's account; the recipient's end
+	integration    string
+}
+
+// join links two accounts as people do by hand. What comes in is given to a user at once, and what is done goes back at once.
+func join(from, to *rig.User, code, url string) (j *joined, err error) {
+	j = &joined{office: from, vendor: to, login: "vendor-" + uuid.NewString()[:12]}
+	err = caught(func() {
+		from.Want(201, "POST", "/users", rig.JSON{"username": j.login, "password": "correct horse battery", "role": "subcontractor"})
+		j.integration = to.Want(201, "POST", "/integrations", rig.JSON{"client_code": code, "name": code, "kind": "share", "qa_policy": "auto_relay",
+			"settings": rig.JSON{"url": url, "username": j.login, "password": "correct horse battery"}}).Text("id")
+		j.link = to.Want(200, "GET", "/share-links", nil).Text("items", 0, "id")
+		to.Await("the link", func() bool { return to.Want(200, "GET", "/share-links/"+j.link, nil).Text("state") == "ok" })
+	})
+	return j, err
+}
+
+// found is the id of an order in an account, as soon as it is there.
+func found(u *rig.User, number string) (id string, err error) {
+	err = caught(func() {
+		u.Await("order "+number, func() bool {
+			id = u.Want(200, "GET", "/work-orders?q="+number, nil).Text("items", 0, "id")
+			return id != ""
+		})
+	})
+	return id, err
+}
+
+// twoInstallations have separate data.
+func twoInstallations(dir string) (a, b *rig.Installation, stop func(), err error) {
+	if a, err = rig.DevDurable(product(), filepath.Join(dir, "a")); err != nil {
+		return nil, nil, nil, err
+	}
+	if b, err = rig.DevDurable(product(), filepath.Join(dir, "b")); err != nil {
+		a.Stop()
+		return nil, nil, nil, err
+	}
+	return a, b, func() { b.Stop(); a.Stop() }, nil
+}
+
+// shares measures Share links: photos over one hop, what an order and its completion take, and whether a link whose other side
+// is down costs another.
+func shares(dir string) error {
+	a, b, stop, err := twoInstallations(dir)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	for _, part := range []func(a, b *rig.Installation) error{hop, idleLinks, besideOneThatIsDown} {
+		if err := part(a, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hop compares photos that go from one account to another with the same put straight into the delegator's, eight at once both
+// times. Their renditions at the recipient are made before.
+func hop(a, b *rig.Installation) error {
+	from, err := office(a.URL)
+	if err != nil {
+		return err
+	}
+	to, err := office(b.URL)
+	if err != nil {
+		return err
+	}
+	j, err := join(from, to, "HOP", a.URL)
+	if err != nil {
+		return err
+	}
+	var here, there, straight [hopOrders]string
+	if err := caught(func() {
+		for n := range hopOrders {
+			here[n] = from.Order(rig.JSON{"work_order_number": fmt.Sprintf("H-%02d-%s", n, uuid.NewString()[:6]), "assignee": j.login}).Text("work_order_number")
+			straight[n] = from.Order(rig.JSON{"assignee": "~all~"}).Text("id")
+		}
+	}); err != nil {
+		return err
+	}
+	for n := range there {
+		if there[n], err = found(to, here[n]); err != nil {
+			return err
+		}
+	}
+	if err := caught(func() { to.Want(200, "POST", "/share-links/"+j.link+"/pause", nil) }); err != nil {
+		return err
+	}
+	photos := make([][]byte, hopAtOnce)
+	for n := range photos {
+		photos[n] = rig.JPEG(1600, 1200, uint64(n+1))
+	}
+	put := func(u *rig.User, orders []string) (time.Duration, error) {
+		return atOnceDo(hopOrders*hopPhotos, hopAtOnce, func(i int) error {
+			return caught(func() {
+				u.Upload(orders[i%hopOrders], photos[i%len(photos)], "taken_at", time.Now().UTC().Format(time.RFC3339))
+			})
+		})
+	}
+	if _, err := put(to, there[:]); err != nil {
+		return err
+	}
+	servers := []int{a.ServerPID(), b.ServerPID()}
+	if err := atRest(servers, time.Second, 5*time.Minute); err != nil {
+		return err
+	}
+	alone, err := put(from, straight[:])
+	if err != nil {
+		return err
+	}
+	if err := atRest(servers, time.Second, 5*time.Minute); err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := caught(func() {
+		to.Want(200, "POST", "/share-links/"+j.link+"/resume", nil)
+		to.AwaitFor(10*time.Minute, "all photos", func() bool {
+			return to.Want(200, "GET", "/share-links/"+j.link, nil).Get("waiting", "items") == 0.0
+		})
+	}); err != nil {
+		return err
+	}
+	took := time.Since(began)
+	rate := func(t time.Duration) float64 { return hopOrders * hopPhotos / t.Seconds() }
+	fmt.Printf("%d photos of %d orders: over one hop %.1f/s; straight into the delegator %.1f/s, %d at once\n", hopOrders*hopPhotos, hopOrders, rate(took), rate(alone), hopAtOnce)
+	verdict("photos over one hop against straight into the delegator", alone.Seconds()/took.Seconds(), true, 0.4)
+	return atRest(servers, time.Second, 5*time.Minute)
+}
+
+// idleLinks measures, with nothing else to do, what it takes from an assignment to the order at the recipient, and from the
+// completion there to the one here: over one link, and over three.
+func idleLinks(a, b *rig.Installation) error {
+	accounts := make([]*rig.User, 4)
+	for n := range accounts {
+		var err error
+		if accounts[n], err = office([]string{a.URL, b.URL}[n%2]); err != nil {
+			return err
+		}
+	}
+	links := make([]*joined, 3)
+	for n := range links {
+		var err error
+		if links[n], err = join(accounts[n], accounts[n+1], fmt.Sprint("HOP", n), accounts[n].URL); err != nil {
+			return err
+		}
+		if n > 0 {
+			if err := caught(func() {
+				accounts[n].Want(200, "PATCH", "/integrations/"+links[n-1].integration, rig.JSON{"default_assignee": links[n].login})
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	for _, way := range []struct {
+		name   string
+		from   int // the first account of the way; the last is its end
+		times  int
+		atMost float64
+	}{{"one hop", 2, linkTimes, 2}, {"three hops", 0, chainTimes, 6}} {
+		first, last := accounts[way.from], accounts[len(accounts)-1]
+		var there, back []time.Duration
+		for n := range way.times + 1 {
+			order, err := oneWay(first, last, links[way.from].login)
+			if err != nil {
+				return err
+			}
+			if n > 0 { // the first one warms
+				there, back = append(there, order[0]), append(back, order[1])
+			}
+		}
+		t, c := median(there), median(back)
+		fmt.Printf("%s, %d times: assignment to the order there %.2f s, completion there to here %.2f s (medians)\n", way.name, way.times, t.Seconds(), c.Seconds())
+		verdict("assignment over "+way.name+", s", t.Seconds(), false, way.atMost)
+		verdict("completion back over "+way.name+", s", c.Seconds(), false, way.atMost)
+	}
+	return nil
+}
+
+// oneWay sends an order from one account to another at the end of links, and its completion back.
+func oneWay(first, last *rig.User, login string) (took [2]time.Duration, err error) {
+	var here string
+	number := "L-" + uuid.NewString()[:12]
+	if err := caught(func() { here = first.Order(rig.JSON{"work_order_number": number}).Text("id") }); err != nil {
+		return took, err
+	}
+	began := time.Now()
+	if err := caught(func() { first.Want(200, "POST", "/work-orders/"+here+"/assign", rig.JSON{"assignee": login}) }); err != nil {
+		return took, err
+	}
+	there, err := found(last, number)
+	if err != nil {
+		return took, err
+	}
+	took[0] = time.Since(began)
+	began = time.Now()
+	err = caught(func() {
+		last.Want(200, "POST", "/work-orders/"+there+"/complete", nil)
+		first.AwaitState(here, "completed")
+	})
+	took[1] = time.Since(began)
+	return took, err
+}
+
+// besideOneThatIsDown measures a link alone, and beside one whose other side is down while much waits for it.
+func besideOneThatIsDown(a, b *rig.Installation) error {
+	from, err := office(a.URL)
+	if err != nil {
+		return err
+	}
+	to, err := office(b.URL)
+	if err != nil {
+		return err
+	}
+	good, err := join(from, to, "GOOD", a.URL)
+	if err != nil {
+		return err
+	}
+	measure := func() (time.Duration, error) {
+		var all []time.Duration
+		for range besideTimes {
+			took, err := oneWay(from, to, good.login)
+			if err != nil {
+				return 0, err
+			}
+			all = append(all, took[0]+took[1])
+		}
+		return median(all), nil
+	}
+	if _, err := oneWay(from, to, good.login); err != nil { // warm
+		return err
+	}
+	alone, err := measure()
+	if err != nil {
+		return err
+	}
+	var down atomic.Bool
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case down.Load():
+			w.WriteHeader(http.StatusBadGateway)
+		case strings.HasSuffix(r.URL.Path, "validate"):
+			rig.Say(w, `{"error":"","validated":true}`)
+		case strings.HasSuffix(r.URL.Path, "getWorkOrders"):
+			rig.Say(w, `{"workOrders":[],"error":""}`)
+		default:
+			rig.Say(w, `{"status":true,"error":null}`)
+		}
+	}))
+	defer front.Close()
+	bad := ""
+	if err := caught(func() {
+		to.Want(201, "POST", "/integrations", rig.JSON{"client_code": "BAD", "name": "Bad", "kind": "share", "settings": rig.JSON{"url": front.URL, "username": "x", "password": "y"}})
+		bad = to.Want(200, "GET", "/share-links", nil).Text("items", 0, "id")
+		to.Await("the link", func() bool { return to.Want(200, "GET", "/share-links/"+bad, nil).Text("state") == "ok" })
+	}); err != nil {
+		return err
+	}
+	down.Store(true)
+	if err := queueFor(b, to, bad); err != nil {
+		return err
+	}
+	shown := rig.Answer{}
+	if err := caught(func() {
+		to.Want(200, "POST", "/share-links/"+bad+"/resume", nil)
+		to.Await("that it is down", func() bool {
+			shown = to.Want(200, "GET", "/share-links/"+bad, nil)
+			return shown.Text("state") == "down"
+		})
+	}); err != nil {
+		return err
+	}
+	if err := atRest([]int{a.ServerPID(), b.ServerPID()}, time.Second, 3*time.Minute); err != nil {
+		return err
+	}
+	beside, err := measure()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("an order there and back: alone %.3f s; while %v items and %v statuses wait for another link that is down %.3f s\n", alone.Seconds(), shown.Get("waiting", "items"), shown.Get("waiting", "statuses"), beside.Seconds())
+	verdict("a link beside one that is down against alone", beside.Seconds()/alone.Seconds(), false, 1.2)
+	return nil
+}
+
+// queueFor has 10,000 messages of 5,000 orders wait for a link, an item and a status each, in the rows in which the product
+// keeps them. The orders are closed, so that they are none of Temporal's.
+func queueFor(in *rig.Installation, u *rig.User, link string) error {
+	ctx := models.InAccount(context.Background(), u.Account)
+	store, err := models.Open(ctx, in.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	blobs, err := storage.Open(ctx, "file://"+in.Blobs)
+	if err != nil {
+		return err
+	}
+	defer blobs.Close()
+	const key, content = "originals/bench-share", "a photo"
+	if err := blobs.Put(ctx, key, "image/jpeg", strings.NewReader(content)); err != nil {
+		return err
+	}
+	sum := sha256.Sum256([]byte(content))
+	address := models.Address{Address1: "12 Oak Street", City: "Austin", State: "TX", Zip: "78701"}
+	one := func(tx *models.Tx, n int) error {
+		property, err := tx.PropertyAt(u.Account, address, nil, nil)
+		if err != nil {
+			return err
+		}
+		o := &models.WorkOrder{ID: models.NewID(), AccountID: u.Account, CreatedAt: models.Now(), UpdatedAt: models.Now(), PropertyID: property.ID, Lifecycle: models.Lifecycle{State: models.Closed}}
+		o.WorkOrderNumber, o.Address = fmt.Sprintf("DOWN-%05d", n), address
+		o.Normalise()
+		if err := tx.CreateOrder(o, nil, &models.HistoryEvent{Type: models.TypeCreated, ToState: models.Closed, Actor: "bench"}); err != nil {
+			return err
+		}
+		item := &models.Item{ID: models.NewID(), AccountID: u.Account, WorkOrderID: o.ID, Kind: models.Photo, UUID: uuid.NewString(), Revision: 1, ReceivedAt: models.Now(), Review: models.ReviewApproved,
+			SHA256: hex.EncodeToString(sum[:]), Size: int64(len(content)), CRC32: int64(crc32.ChecksumIEEE([]byte(content))), ContentType: "image/jpeg", BlobKey: key, Noticed: true}
+		if err := tx.Create(item).Error; err != nil {
+			return err
+		}
+		for _, m := range []models.ClientMessage{{Kind: models.ClientItem, ItemID: item.ID, Revision: 1}, {Kind: models.ClientStatus, Data: `{"status":"Complete","fieldStatus":"complete","clientStatus":""}`}} {
+			m.ID, m.AccountID, m.DestinationID, m.WorkOrderID, m.Tries, m.CreatedAt = models.NewID(), u.Account, link, o.ID, models.SharePolicy.Begin(), models.Now()
+			if err := tx.Create(&m).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for n := 0; n < downOrders; {
+		err := store.Write(ctx, func(tx *models.Tx) error {
+			for end := n + 100; n < end; n++ {
+				if err := one(tx, n); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package rig
+
+import (
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Line is a network between two: whoever connects to its URL reaches another, as far as the test lets them.
+type Line struct {
+	URL string
+
+	to     string
+	mu     sync.Mutex
+	fault  func() Fault
+	away   bool
+	open   map[*wire]bool
+	broken int
+}
+
+// Fault is what befalls one connection.
+type Fault struct {
+	Up, Down int64         // after how many bytes on the way there, or back, it is reset; negative: never
+	Delay    time.Duration // of each piece on the way back
+}
+
+// Sound is a connection without a fault.
+func Sound() Fault { return Fault{Up: -1, Down: -1} }
+
+// wire is one connection: both its ends.
+type wire struct{ near, far net.Conn }
+
+func (w *wire) reset() {
+	for _, c := range []net.Conn{w.near, w.far} {
+		if c, ok := c.(*net.TCPConn); ok {
+			_ = c.SetLinger(0)
+			_ = c.Close()
+		}
+	}
+}
+
+// NewLine is a sound line to the host of a URL.
+func NewLine(t testing.TB, to string) *Line {
+	u, err := url.Parse(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &Line{URL: "http://" + listener.Addr().String(), to: u.Host, fault: Sound, open: map[*wire]bool{}}
+	t.Cleanup(func() {
+		_ = listener.Close()
+		l.Cut()
+	})
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go l.carry(c)
+		}
+	}()
+	return l
+}
+
+// On decides what befalls connections from now on; those that are open end.
+func (l *Line) On(fault func() Fault) {
+	l.mu.Lock()
+	l.fault = fault
+	l.mu.Unlock()
+	l.Cut()
+}
+
+// Away takes the line away, or brings it back.
+func (l *Line) Away(away bool) {
+	l.mu.Lock()
+	l.away = away
+	l.mu.Unlock()
+	l.Cut()
+}
+
+// Cut resets every connection that is open.
+func (l *Line) Cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for w := range l.open {
+		w.reset()
+	}
+}
+
+// Broken is how many connections a fault has ended.
+func (l *Line) Broken() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.broken
+}
+
+func (l *Line) carry(near net.Conn) {
+	w := &wire{near: near}
+	l.mu.Lock()
+	fault, away := l.fault, l.away
+	l.mu.Unlock()
+	if away {
+		w.reset()
+		return
+	}
+	f := fault()
+	far, err := net.Dial("tcp", l.to)
+	if err != nil {
+		w.reset()
+		return
+	}
+	w.far = far
+	l.mu.Lock()
+	l.open[w] = true
+	l.mu.Unlock()
+	var both sync.WaitGroup
+	both.Go(func() { l.copy(w, near, far, f.Up, 0) })
+	both.Go(func() { l.copy(w, far, near, f.Down, f.Delay) })
+	both.Wait()
+	l.mu.Lock()
+	delete(l.open, w)
+	l.mu.Unlock()
+	_, _ = near.Close(), far.Close()
+}
+
+// copy carries what comes from one end to the other, up to the byte at which the connection breaks.
+func (l *Line) copy(w *wire, from, to net.Conn, most int64, delay time.Duration) {
+	piece := make([]byte, 16<<10)
+	for carried := int64(0); ; {
+		n, err := from.Read(piece)
+		time.Sleep(delay)
+		if most >= 0 && carried+int64(n) > most {
+			_, _ = to.Write(piece[:most-carried])
+			l.mu.Lock()
+			l.broken++
+			l.mu.Unlock()
+			w.reset()
+			return
+		}
+		if n > 0 {
+			carried += int64(n)
+			if _, err := to.Write(piece[:n]); err != nil {
+				w.reset()
+				return
+			}
+		}
+		if err != nil {
+			if c, ok := to.(*net.TCPConn); ok {
+				_ = c.CloseWrite()
+			}
+			return
+		}
+	}
+}
