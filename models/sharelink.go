@@ -148,6 +148,9 @@ type ShareMended struct {
 // Some tells whether anything was mended.
 func (m *ShareMended) Some() bool { return m.Orders+m.Statuses+m.ItemsSent+m.ItemsBack > 0 }
 
+// Says tells whether anything is to be said of it.
+func (m *ShareMended) Says() bool { return m.Some() || m.OtherBytes+m.OrdersGone+m.Unfetchable > 0 }
+
 // String says it in words.
 func (m *ShareMended) String() string {
 	var all []string

@@ -308,10 +308,11 @@ func (p *Peer) ask(ctx context.Context, service string, answer any, members ...w
 }
 
 // Since is from where orders are fetched: by a time of the peer's clock or, of a Fieldproof, by the cursor that it gave last.
-// The zero one fetches all.
+// The zero one fetches all. Where orders are named it is those, whenever they changed: by what a Fieldproof calls them.
 type Since struct {
 	At     *models.Time
 	Cursor string
+	Orders []string
 }
 
 // GetWorkOrders fetches the orders that changed since then to a file on the disk, so that a slow database never holds the
@@ -322,6 +323,12 @@ func (p *Peer) GetWorkOrders(ctx context.Context, since Since) (path string, at 
 	defer cancel()
 	from := wire.Member{Name: "timestamp"}
 	switch {
+	case len(since.Orders) > 0:
+		ids, err := json.Marshal(since.Orders)
+		if err != nil {
+			return "", nil, err
+		}
+		from = wire.Member{Name: "orders", Value: string(ids)}
 	case since.Cursor != "":
 		from = wire.Member{Name: "cursor", Value: since.Cursor}
 	case since.At != nil:

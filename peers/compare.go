@@ -31,7 +31,7 @@ import (
 // recipient's of its status and its items.
 type Told struct {
 	OrderID   string     `json:"orderId"`         // the delegator's
-	Version   int64      `json:"orderVersion"`    // 0 of one that was taken away
+	Version   int64      `json:"orderVersion"`    // 0 of one that was taken away, or not told yet
 	Status    string     `json:"status"`          // the recipient's newest, in lower case; "" for none
 	Number    int64      `json:"number"`          // of that status
 	Taken     bool       `json:"taken,omitempty"` // the order is the recipient's no more: it counts for its items alone
@@ -45,8 +45,11 @@ type ToldItem struct {
 	SHA256   string `json:"sha256"` // of its bytes; "" of what has none
 	Revision int64  `json:"revision"`
 
-	waits bool // at the recipient: it is on its way
+	waits bool // at the recipient
 }
+
+// Waits tells, at the recipient, that the item is on its way.
+func (i *ToldItem) Waits() bool { return i.waits }
 
 // statusTaken stands in the lines of an order that was taken away.
 const statusTaken = "taken"
@@ -201,9 +204,16 @@ func differing(a, b map[string]string) []string {
 	return names
 }
 
-// wordOf is a field status as it stands in lines.
+// wordOf is a field status as it stands in lines, however either end keeps it.
 func wordOf(fieldStatus string) string {
-	return strings.ToLower(strings.ReplaceAll(fieldStatus, " ", ""))
+	if known, ok := models.ParseFieldStatus(fieldStatus); ok && fieldStatus != "" {
+		fieldStatus = known
+	}
+	word := strings.ToLower(strings.ReplaceAll(fieldStatus, " ", "_"))
+	if word == "canceled" {
+		return string(models.Cancelled)
+	}
+	return word
 }
 
 // Delegator is the end of a link from which work goes: the orders that were told to its login.
@@ -281,7 +291,10 @@ func (d *Delegator) Told(ctx context.Context, ids []string) (map[string]*Told, e
 		case o.Lifecycle.State == models.Closed && d.Link != nil && d.Link.PeerSince != nil && o.UpdatedAt.Before(d.Link.PeerSince.Time):
 			continue
 		default:
-			t.Version, t.Status = o.Version, wordOf(said[o.ID].FieldStatus)
+			t.Status = wordOf(said[o.ID].FieldStatus)
+			if _, told := said[o.ID]; told {
+				t.Version = o.Version
+			}
 		}
 		all[o.ID] = t
 	}
@@ -335,9 +348,9 @@ func (r *Recipient) Told(ctx context.Context, ids []string) (map[string]*Told, e
 	if err := mine.Session(&gorm.Session{}).Select("work_order_id", "data", "number").Where("kind = ?", models.ClientStatus).Order("seq").Find(&said).Error; err != nil {
 		return nil, err
 	}
-	for _, m := range said { // the newest is the last
+	for _, m := range said { // the newest is the last; what bears no number was told before there were any
 		var data models.ClientStatusData
-		if json.Unmarshal([]byte(m.Data), &data) == nil {
+		if m.Number > 0 && json.Unmarshal([]byte(m.Data), &data) == nil {
 			byOwn[m.WorkOrderID].Status, byOwn[m.WorkOrderID].Number = wordOf(data.FieldStatus), m.Number
 		}
 	}
@@ -412,8 +425,8 @@ func (h *Host) compare(ctx context.Context, c *Call) (Answer, error) {
 	if len(asked.Lines) > mostAsked {
 		return nil, models.Errorf(models.Malformed, "Ask for the lines of at most %d orders a call.", mostAsked)
 	}
-	if err := h.noteCompared(ctx, c); err != nil {
-		return nil, err
+	if told, err := h.noteCompared(ctx, c); err != nil || told {
+		return Answer{"error": "", "differs": "{}"}, err
 	}
 	select {
 	case h.comparing <- struct{}{}:
@@ -445,22 +458,22 @@ func (h *Host) compare(ctx context.Context, c *Call) (Answer, error) {
 	return Answer{"error": "", "differs": string(text)}, err
 }
 
-// noteCompared keeps that the two ends are compared, and what the caller says that it mended.
-func (h *Host) noteCompared(ctx context.Context, c *Call) error {
+// noteCompared keeps that the two ends are compared, and what the caller tells that it mended: then it asks for nothing.
+func (h *Host) noteCompared(ctx context.Context, c *Call) (told bool, err error) {
 	var mended *models.ShareMended
 	if text := wire.Text(c.payload, "mended"); text != "" {
 		mended = &models.ShareMended{}
 		if json.Unmarshal([]byte(text), mended) != nil {
-			return models.Errorf(models.Malformed, "This request is not properly formatted: mended is no JSON of counts.")
+			return false, models.Errorf(models.Malformed, "This request is not properly formatted: mended is no JSON of counts.")
 		}
 	}
-	if c.link == nil || (mended == nil && c.link.ComparedAt != nil && time.Since(c.link.ComparedAt.Time) < time.Minute) {
-		return nil
+	if told = mended != nil; c.link == nil || (!told && c.link.ComparedAt != nil && time.Since(c.link.ComparedAt.Time) < time.Minute) {
+		return told, nil
 	}
-	return h.write(ctx, c, func(tx *models.Tx) error {
+	return told, h.write(ctx, c, func(tx *models.Tx) error {
 		_, err := tx.EditLink(c.link.ID, func(l *models.ShareLink) error {
 			l.ComparedAt = new(models.Now())
-			if mended != nil {
+			if told {
 				mended.At = *l.ComparedAt
 				l.Mended = mended
 			}

@@ -28,7 +28,9 @@ type Fetch struct {
 type Fetched struct {
 	Until      *models.Time
 	Cursor     string
-	Fieldproof bool // the peer named itself one
+	Fieldproof bool  // the peer named itself one
+	Changed    int64 // orders that were made or updated
+	Rejected   int64 // orders that could not be taken
 }
 
 // ErrKeeping is what our own database failed at while something of a peer was taken in.
@@ -81,5 +83,7 @@ func (f Fetch) From(ctx context.Context, p *Peer) (Fetched, error) {
 	if err != nil {
 		return Fetched{}, err
 	}
-	return Fetched{Until: until, Cursor: wire.Text(rest, "cursor"), Fieldproof: speaks(wire.Text(rest, "fieldproof"))}, flush(true)
+	err = flush(true)
+	return Fetched{Until: until, Cursor: wire.Text(rest, "cursor"), Fieldproof: speaks(wire.Text(rest, "fieldproof")),
+		Changed: tally.Counts.Created + tally.Counts.Updated, Rejected: tally.Counts.Rejected}, err
 }

@@ -110,6 +110,8 @@ func (t *turn) step(ctx context.Context) (bool, error) {
 		return true, t.fetch(ctx)
 	case asks(l):
 		return true, t.fetch(ctx)
+	case l.ProbeAt == nil && t.compareDue():
+		return true, t.reconcile(ctx)
 	}
 	worked, err := t.send(ctx)
 	if !worked && err == nil && l.ProbeAt != nil {
@@ -213,13 +215,13 @@ func (t *turn) fetch(ctx context.Context) error {
 			}
 		}
 		fetch := peers.Fetch{Intake: t.Intake, Account: account, Integration: i}
-		if asked != models.AskedAll {
+		if asked != models.AskedAll || (l.Fieldproof && l.Cursor != "") { // with a Fieldproof all is compared instead
 			fetch.Since = peers.Since{At: i.ReceivedUntil, Cursor: l.Cursor}
 		}
 		var fetched peers.Fetched
 		fetched, o.Err = fetch.From(ctx, p)
 		if o.Err = ours(o.Err); o.Err == nil {
-			o.Err = t.fetched(ctx, l, i, fetched)
+			o.Err = t.fetched(ctx, l, i, fetched, night(account))
 		}
 		var refused *peers.Refused
 		if errors.As(o.Err, &refused) && known { // us, or what was asked?
@@ -258,12 +260,19 @@ func served(l, asked *models.ShareLink, again time.Duration) {
 	}
 }
 
-// fetched notes up to where changes have come in.
-func (t *turn) fetched(ctx context.Context, l *models.ShareLink, i *models.Integration, f peers.Fetched) error {
+// fetched notes up to where changes have come in. Who asked for everything has both ends compared now, whoever is new in the
+// night that comes.
+func (t *turn) fetched(ctx context.Context, l *models.ShareLink, i *models.Integration, f peers.Fetched, next models.Time) error {
 	return attempts.Ours(t.Store.Write(ctx, func(tx *models.Tx) error {
 		if _, err := tx.EditLink(l.ID, func(now *models.ShareLink) error {
 			now.Works()
 			now.Cursor = f.Cursor
+			switch {
+			case l.Asked == models.AskedAll && now.Fieldproof:
+				now.CompareAt = new(models.Now())
+			case now.CompareAt == nil:
+				now.CompareAt = &next
+			}
 			served(now, l, models.LinkPull)
 			return nil
 		}); err != nil {

@@ -1,0 +1,147 @@
+package intake
+
+import (
+	"context"
+	"strings"
+
+	"fieldproof/models"
+)
+
+// ComesBack is an item of the account's own that the other side of a Share link still has, and the account has lost: it was
+// restored from a backup.
+type ComesBack struct {
+	NewItem
+	Task     string // the name of its task
+	Revision int64
+	Link     *models.ShareLink
+}
+
+// TakeBack takes an item back as it was: with its uuid and its bytes, and as received when it was first. It is known to be
+// released, and to be at the other side. False when the account has it, or when its uuid is another's by now.
+func (in *Intake) TakeBack(ctx context.Context, c ComesBack, b *Bytes) (made bool, err error) {
+	defer func() {
+		if refused := models.KindOf(err) != ""; refused || (err == nil && !made) {
+			in.Discard(ctx, b)
+		}
+	}()
+	c.EvidenceType, c.Source = strings.ToLower(strings.TrimSpace(c.EvidenceType)), models.FromShare
+	var problems models.Problems
+	c.check(&problems)
+	if b != nil && c.SHA256 != "" && !strings.EqualFold(c.SHA256, b.SHA256) {
+		problems.Add("sha256", "The bytes that arrived have the hash %s: the file was damaged on its way.", b.SHA256).Code = models.CodeDamaged
+	}
+	if err := problems.Err(); err != nil {
+		return false, err
+	}
+	ctx = models.InAccount(ctx, c.Link.AccountID)
+	account, err := in.Store.AccountByID(ctx, c.Link.AccountID)
+	if err != nil {
+		return false, err
+	}
+	ring := false
+	err = in.Store.Write(ctx, func(tx *models.Tx) error {
+		made = false
+		have, err := sameItem(tx, c.NewItem, b)
+		if err != nil || have != nil {
+			return err
+		}
+		order, err := tx.OrderForUpdate(c.OrderID)
+		if err != nil {
+			return err
+		}
+		item, err := c.item(tx, b, account, order)
+		if err != nil {
+			return err
+		}
+		if err := tx.Create(item).Error; err != nil {
+			return err
+		}
+		if err := tx.HeldThere(c.Link.ID, item); err != nil {
+			return err
+		}
+		if err := tx.Announce(account.ID, "item.received", item.ID, order.ID); err != nil {
+			return err
+		}
+		made = true
+		if ring = !order.Lifecycle.Over(); !ring {
+			if order.Lifecycle.Hidden {
+				return nil
+			}
+			_, err := tx.NoticeItems(order)
+			return err
+		}
+		return tx.Ring(models.OrderBell, order.ID)
+	})
+	if models.IsUnique(err) { // it came another way at the same moment
+		made, err = false, nil
+	}
+	if err == nil && ring {
+		in.Bells.Poke()
+	}
+	return made, err
+}
+
+// item is the row of an item that comes back.
+func (c *ComesBack) item(tx *models.Tx, b *Bytes, account *models.Account, order *models.WorkOrder) (*models.Item, error) {
+	tasks, err := models.TasksOf(tx.DB, order.ID)
+	if err != nil {
+		return nil, err
+	}
+	n := c.NewItem
+	for _, t := range tasks[order.ID] {
+		if c.Task != "" && strings.EqualFold(t.CleanName, models.CleanTaskName(c.Task)) {
+			n.TaskID = t.ID
+		}
+	}
+	property, err := models.One[models.Property](tx.Where("id = ?", order.PropertyID), "property")
+	if err != nil {
+		return nil, err
+	}
+	if order.Latitude != nil {
+		property.Latitude, property.Longitude = order.Latitude, order.Longitude
+	}
+	by, err := whoMade(tx, c.Link, c.Origin.Author)
+	if err != nil {
+		return nil, err
+	}
+	n.By = by
+	item := newItem(n, b, account, property)
+	item.Revision = max(c.Revision, 1)
+	item.Review = models.ReviewApproved // it was released
+	if first := c.Origin.FirstReceivedAt; first != nil {
+		item.ReceivedAt = *first
+	}
+	item.Certification = models.Certify(item.Source, item.TakenAt, item.ReceivedAt, item.Position, property, account.CertificationRadius)
+	if strings.EqualFold(by.Username, c.Origin.Author) {
+		item.Origin.Author, item.Origin.FirstReceivedAt = "", nil
+	}
+	return item, nil
+}
+
+// whoMade is the user who made an item, by the name under which it was told; where they are no more, who made the link, and
+// else the account's first admin.
+func whoMade(tx *models.Tx, l *models.ShareLink, name string) (*models.Member, error) {
+	var users []models.User
+	err := tx.Where("username_key = ? OR id = ? OR role = ?", models.UsernameKey(name), l.CreatedBy, models.Admin).Order("created_at").Find(&users).Error
+	if err != nil {
+		return nil, err
+	}
+	rank := func(u *models.User) int {
+		switch {
+		case name != "" && u.UsernameKey == models.UsernameKey(name) && u.DeletedAt == nil:
+			return 0
+		case u.ID == l.CreatedBy:
+			return 1
+		case u.DeletedAt == nil:
+			return 2
+		}
+		return 3
+	}
+	best := &models.Member{User: models.User{AccountID: l.AccountID}}
+	for n := range users {
+		if best.ID == "" || rank(&users[n]) < rank(&best.User) {
+			best.User = users[n]
+		}
+	}
+	return best, nil
+}
