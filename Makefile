@@ -36,7 +36,7 @@ test: bin/fieldproof bin/temporal-dev ## every test, on SQLite and PostgreSQL, w
 		failed=0; \
 		$(GO) test -json -race -short -timeout 40m $(QUICK) || failed=1; \
 		$(GO) test -json -timeout 40m $(QUICK) || failed=1; \
-		$(GO) test -json -timeout 40m ./tests ./bench || failed=1; \
+		$(GO) test -json -timeout 40m -parallel 4 ./tests ./bench || failed=1; \
 		exit $$failed'
 
 test-quick: ## what needs no server: some seconds after the first time
