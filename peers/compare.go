@@ -328,8 +328,8 @@ func (r *Recipient) Orders(ctx context.Context) ([]string, error) {
 	return slices.Compact(ids), err
 }
 
-// Told is what came of orders, and the newest status and the items that were released to the link. An item that was deleted or
-// rejected before it went is none.
+// Told is what came of orders, and the newest status and the items that were released to the link. One that was deleted or
+// rejected since is withdrawn.
 func (r *Recipient) Told(ctx context.Context, ids []string) (map[string]*Told, error) {
 	db := r.Store.Read(ctx)
 	rows, err := r.Received(ctx, ids)
@@ -356,7 +356,7 @@ func (r *Recipient) Told(ctx context.Context, ids []string) (map[string]*Told, e
 	}
 	var items []released
 	err = mine.Session(&gorm.Session{}).Model(&models.ClientMessage{}).
-		Select("client_messages.work_order_id, client_messages.item_id, client_messages.revision, client_messages.state, items.uuid, items.sha256, items.blob_key, items.review, items.deleted_at").
+		Select("client_messages.work_order_id, client_messages.item_id, client_messages.revision, client_messages.state, items.uuid, items.sha256, items.blob_key, items.review, items.deleted_at, items.withdrawn_at").
 		Joins("JOIN items ON items.id = client_messages.item_id").Where("client_messages.kind = ?", models.ClientItem).
 		Order("client_messages.work_order_id, client_messages.item_id, client_messages.revision").Scan(&items).Error
 	if err != nil {
@@ -367,9 +367,8 @@ func (r *Recipient) Told(ctx context.Context, ids []string) (map[string]*Told, e
 		t := byOwn[i.WorkOrderID]
 		switch {
 		case !newest:
-		case i.DeletedAt != nil:
+		case i.DeletedAt != nil || i.WithdrawnAt != nil || i.Review == models.ReviewRejected:
 			t.Withdrawn = append(t.Withdrawn, i.UUID)
-		case i.Review == models.ReviewRejected && i.State != models.DeliveryDelivered:
 		default:
 			t.Items = append(t.Items, ToldItem{UUID: i.UUID, SHA256: hashOf(&models.Item{BlobKey: i.BlobKey, SHA256: i.SHA256}), Revision: i.Revision,
 				waits: i.State == models.DeliveryPending || i.State == models.DeliveryRetrying})
@@ -392,7 +391,7 @@ type released struct {
 	SHA256                                    string `gorm:"column:sha256"`
 	Revision                                  int64
 	Review                                    models.Review
-	DeletedAt                                 *models.Time
+	DeletedAt, WithdrawnAt                    *models.Time
 }
 
 // Received are the rows of orders that came, by what the delegator calls them.

@@ -14,6 +14,7 @@ import (
 
 	"fieldproof/models"
 	"fieldproof/peers"
+	"fieldproof/wire"
 )
 
 // end is an end of a link that lies in memory.
@@ -172,4 +173,25 @@ func TestADelegatorTellsWhatDiffers(t *testing.T) {
 
 	require.Contains(t, v.ask("compare", nil, map[string]any{"fieldproof": "share1", "digests": "[]"}), "not properly formatted")
 	require.Contains(t, v.ask("item", nil, map[string]any{"fieldproof": "share1", "uuid": "none-of-them"}), `No item`)
+}
+
+// TestOneHundredThousandOrdersAreComparedInFewBytes counts what is asked where nothing differs.
+func TestOneHundredThousandOrdersAreComparedInFewBytes(t *testing.T) {
+	ctx := context.Background()
+	here, there := end{}, end{}
+	for n := range 100_000 {
+		told := &peers.Told{OrderID: models.DerivedID("order", fmt.Sprint(n)), Version: 3, Status: "completed", Items: []peers.ToldItem{{UUID: models.DerivedID("item", fmt.Sprint(n)), SHA256: strings.Repeat("a", 64), Revision: 1}}}
+		here[told.OrderID], there[told.OrderID] = told, told
+	}
+	a, err := peers.BucketDigests(ctx, here)
+	require.NoError(t, err)
+	b, err := peers.BucketDigests(ctx, there)
+	require.NoError(t, err)
+	require.Equal(t, a, b, "one round is all")
+	text, err := json.Marshal(peers.Digests{Buckets: a})
+	require.NoError(t, err)
+	payload, err := wire.Payload(wire.Member{Name: "digests", Value: string(text)})
+	require.NoError(t, err)
+	t.Logf("%d bytes of 100,000 orders", len(payload))
+	require.Less(t, len(payload), 1<<20/50)
 }
