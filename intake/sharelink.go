@@ -41,6 +41,9 @@ func (in *Intake) PauseLink(ctx context.Context, by *models.Member, id string) (
 		if l.PausedAt == nil {
 			now := models.Now()
 			l.PausedAt = &now
+			if l.Direction == models.LinkOut {
+				l.DueAt = &now // the other side is to hear of it
+			}
 		}
 		return nil
 	})

@@ -198,6 +198,15 @@ func TestTheVerificationPageInABrowser(t *testing.T) {
 	accessible(t, ctx, "an unknown item")
 }
 
+func TestThePageOfAnInvitationInABrowser(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	ctx := browse(t, true)
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(in.URL+"/share-invitation#si_secret"), chromedp.WaitVisible("h1")))
+	accessible(t, ctx, "the page of an invitation")
+	screenshot(t, ctx, "share-invitation")
+}
+
 // swipe moves a finger across the middle of the phone.
 func swipe(from, to float64) chromedp.Action {
 	return chromedp.ActionFunc(func(ctx context.Context) error {

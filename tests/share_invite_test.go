@@ -325,3 +325,166 @@ func awaitStateWith(u *rig.User, link, state, words string) (shown rig.Answer) {
 	})
 	return shown
 }
+
+// given assigns a new order to the login of a link, and returns its number.
+func (l *linked) given() string {
+	l.office.T.Helper()
+	number := uuid.NewString()[:12]
+	order := l.office.Order(rig.JSON{"work_order_number": number})
+	l.office.Want(200, "POST", "/work-orders/"+order.Text("id")+"/assign", rig.JSON{"assignee": l.login})
+	return number
+}
+
+// TestWhatEndsALink ends links, or holds them, in every way: within seconds nothing moves, and the other side hears which it
+// was. What is put right goes on where it stopped.
+func TestWhatEndsALink(t *testing.T) {
+	for name, way := range map[string]struct {
+		end    func(*linked)
+		state  string // at the recipient
+		says   string
+		mend   func(*linked) // nil for what is over
+		office string        // its state at the delegator meanwhile; "" for whatever
+	}{
+		"the login is switched off": {func(l *linked) { l.office.Want(200, "PATCH", "/users/"+l.loginID, rig.JSON{"active": false}) }, "refused", "is switched off",
+			func(l *linked) { l.office.Want(200, "PATCH", "/users/"+l.loginID, rig.JSON{"active": true}) }, "refused"},
+		"its role is changed": {func(l *linked) { l.office.Want(200, "PATCH", "/users/"+l.loginID, rig.JSON{"role": "crew"}) }, "refused", "has the role crew",
+			func(l *linked) { l.office.Want(200, "PATCH", "/users/"+l.loginID, rig.JSON{"role": "subcontractor"}) }, "refused"},
+		"its password is changed": {func(l *linked) {
+			l.office.Want(200, "PATCH", "/users/"+l.loginID, rig.JSON{"password": "another horse battery"})
+		}, "refused", "invalid username, password, or token", func(l *linked) {
+			l.vendor.Want(200, "PATCH", "/integrations/"+l.integration, rig.JSON{"settings": rig.JSON{"password": "another horse battery"}})
+		}, "waiting"},
+		"the delegator pauses it": {func(l *linked) { l.office.Want(200, "POST", "/share-links/"+l.out+"/pause", nil) }, "refused", "has paused this link",
+			func(l *linked) { l.office.Want(200, "POST", "/share-links/"+l.out+"/resume", nil) }, "paused"},
+		"the recipient pauses it": {func(l *linked) { l.vendor.Want(200, "POST", "/share-links/"+l.in+"/pause", nil) }, "paused", "",
+			func(l *linked) { l.vendor.Want(200, "POST", "/share-links/"+l.in+"/resume", nil) }, ""},
+		"the integration is switched off": {func(l *linked) {
+			l.vendor.Want(200, "PATCH", "/integrations/"+l.integration, rig.JSON{"enabled": false})
+		}, "paused", "",
+			func(l *linked) {
+				l.vendor.Want(200, "PATCH", "/integrations/"+l.integration, rig.JSON{"enabled": true})
+			}, ""},
+		"the login is deleted":    {func(l *linked) { l.office.Want(204, "DELETE", "/users/"+l.loginID, nil) }, "ended", "was deleted", nil, "ended"},
+		"the delegator ends it":   {func(l *linked) { l.office.Want(204, "DELETE", "/share-links/"+l.out, nil) }, "ended", "has ended this link", nil, "ended"},
+		"the recipient ends it":   {func(l *linked) { l.vendor.Want(204, "DELETE", "/share-links/"+l.in, nil) }, "ended", "ended here", nil, "ended"},
+		"its integration is gone": {func(l *linked) { l.vendor.Want(204, "DELETE", "/integrations/"+l.integration, nil) }, "ended", "deleted here", nil, "ended"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, in *rig.Installation) {
+				office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
+				l := link(t, office, vendor, "ACME", "")
+				before := l.given()
+				at(vendor, before)
+
+				way.end(l)
+				require.Contains(t, awaitState(vendor, l.in, way.state).Text("last_error"), way.says)
+				if way.office != "" {
+					awaitState(office, l.out, way.office)
+				}
+				later := ""
+				if name != "the login is deleted" && name != "its role is changed" && name != "the login is switched off" {
+					later = l.given()
+				}
+				if a := vendor.Do("POST", "/share-links/"+l.in+"/test", nil); a.Status == 200 {
+					require.Equal(t, way.state, a.Text("state"))
+				}
+				require.NotEmpty(t, vendor.Want(200, "GET", "/work-orders?q="+before, nil).List("items"), "both keep what they have")
+				require.NotEmpty(t, office.Want(200, "GET", "/work-orders?q="+before, nil).List("items"))
+				if later != "" {
+					require.Empty(t, vendor.Want(200, "GET", "/work-orders?q="+later, nil).List("items"), "nothing moves any more")
+				}
+				if way.mend == nil {
+					require.Equal(t, 404, office.Do("POST", "/share-links/"+l.out+"/resume", nil).Status, "what is over stays so")
+					return
+				}
+				way.mend(l)
+				awaitState(vendor, l.in, "ok")
+				awaitState(office, l.out, "ok")
+				if later == "" {
+					later = l.given()
+				}
+				at(vendor, later)
+			})
+		})
+	}
+}
+
+func TestALinkThatIsOverIsMadeAnewOnlyByWhoeverEndedIt(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
+		l := link(t, office, vendor, "ACME", "")
+		anew := func(code, password string) string {
+			vendor.Want(201, "POST", "/integrations", rig.JSON{"client_code": code, "kind": "share", "settings": rig.JSON{"username": l.login, "password": password}})
+			return vendor.Want(200, "GET", "/share-links", nil).Text("items", 0, "id")
+		}
+		// The recipient may come back by the login that it left.
+		vendor.Want(204, "DELETE", "/integrations/"+l.integration, nil)
+		awaitState(office, l.out, "ended")
+		awaitState(vendor, anew("ACME", "correct horse battery"), "ok")
+
+		// A link that the delegator ended stays ended, until the login has a new password.
+		out := office.Want(200, "GET", "/share-links", nil).Text("items", 0, "id")
+		office.Want(204, "DELETE", "/share-links/"+out, nil)
+		require.Contains(t, awaitState(vendor, anew("B", "correct horse battery"), "ended").Text("last_error"), "has ended this link")
+		wrong := knock(t, in.URL, "validate", rig.JSON{"username": l.login, "password": digest("wrong"), "fieldproof": "share1", "account": "somebody"})
+		require.Equal(t, rig.JSON{"error": "invalid username, password, or token", "validated": false, "status": false}, rig.JSON(wrong.JSON), "only who has the right password hears of it")
+		office.Want(200, "PATCH", "/users/"+l.loginID, rig.JSON{"password": "another horse battery"})
+		awaitState(vendor, anew("C", "another horse battery"), "ok")
+
+		// An integration whose link is over is not switched on again, and fetches nothing.
+		over := ""
+		for _, i := range vendor.Want(200, "GET", "/integrations", nil).List("items") {
+			if m := i.(map[string]any); m["client_code"] == "B" {
+				over = m["id"].(string)
+			}
+		}
+		require.Equal(t, 409, vendor.Do("PATCH", "/integrations/"+over, rig.JSON{"enabled": true}).Status)
+		require.Equal(t, 409, vendor.Do("POST", "/integrations/"+over+"/refresh", nil).Status)
+	})
+}
+
+func TestATokenThatWasEndedIsToldSo(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
+		login := office.Colleague("subcontractor")
+		token := login.Want(201, "POST", "/tokens", rig.JSON{"name": "Share"})
+		vendor.Want(201, "POST", "/integrations", rig.JSON{"client_code": "ACME", "kind": "share", "settings": rig.JSON{"username": login.Username, "token": token.Text("token")}})
+		id := vendor.Want(200, "GET", "/share-links", nil).Text("items", 0, "id")
+		awaitState(vendor, id, "ok")
+		login.Want(204, "DELETE", "/tokens/"+token.Text("id"), nil)
+		require.Contains(t, awaitState(vendor, id, "refused").Text("last_error"), "was ended")
+		for name, who := range map[string]rig.JSON{
+			"a guess": {"username": login.Username, "token": "fp_guess"}, "of another": {"username": office.Username, "token": token.Text("token")},
+		} {
+			require.Equal(t, rig.JSON{"error": "invalid username, password, or token"}, rig.JSON(knock(t, in.URL, "getWorkOrders", who).JSON), name)
+		}
+	})
+}
+
+func TestARotatedPushKeyIsToldToTheDelegator(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
+		l := link(t, office, vendor, "ACME", "")
+		vendor.Want(200, "POST", "/integrations/"+l.integration+"/rotate-key", rig.JSON{})
+		awaitState(vendor, l.in, "ok")
+		at(vendor, l.given())
+		awaitState(office, l.out, "ok")
+	})
+}
+
+func TestThePageOfAnInvitationIsOneForAll(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		response, err := http.Get(in.URL + "/share-invitation")
+		require.NoError(t, err)
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.Equal(t, 200, response.StatusCode)
+		require.Contains(t, response.Header.Get("Content-Security-Policy"), "default-src 'none'")
+		require.Equal(t, []string{"no-referrer", "noindex, nofollow, noarchive"}, []string{response.Header.Get("Referrer-Policy"), response.Header.Get("X-Robots-Tag")})
+		require.NotContains(t, string(body), "<script", "it is read without scripts")
+		for _, says := range []string{"/api/v1/share-links/preview", "/api/v1/share-links/accept", "seven days"} {
+			require.Contains(t, string(body), says)
+		}
+	})
+}

@@ -50,6 +50,11 @@ func (s *Share) Turn(ctx context.Context, in protocol.ShareInput) (protocol.Shar
 		if t.link.EndedAt != nil {
 			return t.farewell(ctx)
 		}
+		if t.link.PausedAt != nil && t.link.Direction == models.LinkOut && t.link.DueAt != nil {
+			if _, err := t.ring(ctx); err != nil { // the recipient asks, and hears that the link is held
+				return protocol.ShareResult{}, err
+			}
+		}
 		if !t.link.Live() || t.rests() || left(ctx) {
 			break
 		}
