@@ -103,7 +103,7 @@ func TestAPhotoOf100MBTravelsBothWays(t *testing.T) {
 	peak := highest()
 	there := peers.At(ours.URL+"/integration/v2", "php", "vendor", "correct horse", "", ours.Client())
 	upload := &peers.Upload{Name: "p.jpg", ContentType: "image/jpeg", Size: size, Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(photo()), nil }}
-	said, err := there.Tell(t.Context(), "uploadPictures", upload, wire.Member{Name: "uuid", Value: "photo-of-100-mb"}, wire.Member{Name: "key2", Value: "77"},
+	said, _, err := there.Tell(t.Context(), "uploadPictures", upload, wire.Member{Name: "uuid", Value: "photo-of-100-mb"}, wire.Member{Name: "key2", Value: "77"},
 		wire.Member{Name: "fileType", Value: "picture"}, wire.Member{Name: "sha256", Value: hash})
 	require.NoError(t, err, said)
 	require.Less(t, peak(), before.HeapAlloc+most, "towards us")
@@ -132,7 +132,7 @@ func TestAPhotoOf100MBTravelsBothWays(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	peak = highest()
 	upload.Open = func(ctx context.Context) (io.ReadCloser, error) { return h.Blobs.Get(ctx, item.BlobKey) }
-	said, err = peers.At(theirs.URL, "", "u", "x", "", theirs.Client()).Tell(t.Context(), "uploadPictures", upload)
+	said, _, err = peers.At(theirs.URL, "", "u", "x", "", theirs.Client()).Tell(t.Context(), "uploadPictures", upload)
 	require.NoError(t, err, said)
 	require.Less(t, peak(), before.HeapAlloc+most, "towards them")
 	require.Equal(t, hash, hex.EncodeToString(arrived.Sum(nil)), "byte for byte")

@@ -90,6 +90,9 @@ func (c *call) photo() (*models.Item, error) {
 }
 
 func (c *call) showPhoto(item *models.Item) (models.PhotoView, error) {
+	if err := models.ShowStatements(c.server.Store.Read(c.ctx()), item); err != nil {
+		return models.PhotoView{}, err
+	}
 	users, err := uploaders(c.server.Store.Read(c.ctx()), []*models.Item{item})
 	return item.View(users[item.UploadedBy]), err
 }
@@ -125,6 +128,9 @@ func listItems[View any](c *call, kind models.ItemKind, view func(i *models.Item
 		return empty, err
 	}
 	items, err := find()
+	if err == nil {
+		err = models.ShowStatements(c.server.Store.Read(c.ctx()), items...)
+	}
 	if err != nil {
 		return empty, err
 	}

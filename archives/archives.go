@@ -75,6 +75,17 @@ type ManifestItem struct {
 	// has a list.
 	Leaf  string     `json:"leaf,omitempty"`
 	Proof *ItemProof `json:"proof,omitempty"`
+	// Statement is what the account whose phone delivered the item says of it, where it came or went by a Share link.
+	Statement *ItemStatement `json:"statement,omitempty"`
+}
+
+// ItemStatement is a [models.Statement] with whose word it is to who made the archive.
+type ItemStatement struct {
+	Text      string `json:"text"`
+	Signature string `json:"signature"`
+	Public    string `json:"public_key"`
+	By        string `json:"by,omitempty"` // the neighbour, told to the office alone; "" where it was handed on, or is our own
+	Verified  *bool  `json:"verified"`     // null where it was handed on
 }
 
 // ItemProof is the way from a leaf to the root that an entry of the chain names (RFC 6962, 2.1.1).
@@ -174,6 +185,9 @@ func (a *Archives) plan(ctx context.Context, accountID string, property *models.
 			m.Items = append(m.Items, Describe(proof, item, at))
 		}
 	}
+	if err := a.state(ctx, &m, proofs); err != nil {
+		return nil, err
+	}
 	if err := a.prove(ctx, &m, proofs); err != nil {
 		return nil, err
 	}
@@ -202,6 +216,31 @@ func (a *Archives) plan(ctx context.Context, accountID string, property *models.
 	f.Modified = m.GeneratedAt.Time
 	f.Manifest = m
 	return f, f.end()
+}
+
+// state gives each item the statement that there is of it.
+func (a *Archives) state(ctx context.Context, m *Manifest, proofs []*models.Proof) error {
+	db := a.Store.Read(ctx)
+	n := 0
+	for _, p := range proofs {
+		said, err := models.StatementsOf(db, p.Items)
+		if err != nil {
+			return err
+		}
+		var names map[string]string
+		if p.Audience == models.ForOffice && len(said) > 0 {
+			if names, err = models.Neighbours(db, said); err != nil {
+				return err
+			}
+		}
+		for _, i := range p.Items {
+			if s := said[i.ID]; s != nil {
+				m.Items[n].Statement = &ItemStatement{Text: s.Text, Signature: s.Signature, Public: s.PublicKey, By: names[i.ID], Verified: s.Verified}
+			}
+			n++
+		}
+	}
+	return nil
 }
 
 // prove gives each published item its leaf and path.

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -103,6 +104,7 @@ func Verify(file io.ReaderAt, size int64, held Held) (*Report, error) {
 	}
 	r.layout(file, archive.File)
 	r.files(m, entries)
+	r.statements(m)
 	r.chain(m, entries, held)
 	return r, nil
 }
@@ -263,6 +265,43 @@ func (r *Report) answers(item *ManifestItem) {
 		r.problem("Item %s lacks the answers that were given.", item.UUID)
 	case len(item.Answers) > 0 && hex.EncodeToString(sum[:]) != item.SHA256:
 		r.problem("The answers of item %s were changed: they are not those that were given.", item.UUID)
+	}
+}
+
+// statements checks what other accounts said of items, and says whose word it is.
+func (r *Report) statements(m *Manifest) {
+	own := map[string]bool{}
+	for _, k := range m.Proof.Keys {
+		own[k.ID] = true
+	}
+	words := map[string]int{}
+	for _, item := range m.Items {
+		s := item.Statement
+		if s == nil {
+			continue
+		}
+		said := models.Statement{Text: s.Text, Signature: s.Signature, PublicKey: s.Public}
+		stated, err := said.Read()
+		if err == nil {
+			err = stated.About(item.UUID, item.Kind, item.SHA256)
+		}
+		switch {
+		case err != nil && s.Verified != nil && !*s.Verified:
+			r.note("The statement beside item %s was refused when it came, and is nobody's word: %v.", item.UUID, err)
+		case err != nil:
+			r.problem("The statement beside item %s does not hold: %v.", item.UUID, err)
+		case own[stated.Key]:
+			words["the word of this account itself, by its key "+stated.Key]++
+		case s.Verified != nil && *s.Verified && s.By != "":
+			words[fmt.Sprintf("the word of %s, as this account knows their key %s", s.By, stated.Key)]++
+		case s.Verified != nil && *s.Verified:
+			words[fmt.Sprintf("the word of a neighbour of this account, by the key %s", stated.Key)]++
+		default:
+			words[fmt.Sprintf("handed on by a neighbour of this account, of somebody with the key %s whom it does not know", stated.Key)]++
+		}
+	}
+	for _, whose := range slices.Sorted(maps.Keys(words)) {
+		r.checked("%d statements of items, each signed: %s", words[whose], whose)
 	}
 }
 

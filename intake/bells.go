@@ -176,7 +176,8 @@ func (b *Bells) ring(ctx context.Context, bell models.Bell) error {
 	return errors.New("intake: a bell of unknown kind " + string(bell.Kind))
 }
 
-// ringOrder wakes an order's workflow. When none runs one is started, unless the row is closed or hidden.
+// ringOrder wakes an order's workflow. When none runs one is started, unless the row is hidden, or closed and nobody wishes
+// for anything: a Share link may have it opened again.
 func (b *Bells) ringOrder(ctx context.Context, orderID string) error {
 	order, err := models.One[models.WorkOrder](b.Store.Read(models.AcrossAccounts(ctx)).Where("id = ?", orderID), "work order")
 	if models.KindOf(err) == models.NotFound {
@@ -185,7 +186,15 @@ func (b *Bells) ringOrder(ctx context.Context, orderID string) error {
 	if err != nil {
 		return err
 	}
-	if order.Lifecycle.Over() {
+	over := order.Lifecycle.Over()
+	if over && !order.Lifecycle.Hidden {
+		nobody, err := none(b.wishes(ctx, order))
+		if err != nil {
+			return err
+		}
+		over = nobody
+	}
+	if over {
 		err := b.Temporal.SignalWorkflow(ctx, protocol.WorkOrderID(orderID), "", protocol.Bell, nil)
 		if NotRunning(err) {
 			return nil
@@ -220,17 +229,21 @@ func (b *Bells) ringOrder(ctx context.Context, orderID string) error {
 // nothingWaits tells whether an order has nothing that its workflow would have to act upon. It is asked once the bell was
 // read: what comes later rings anew.
 func (b *Bells) nothingWaits(ctx context.Context, o *models.WorkOrder) (bool, error) {
-	ctx = models.InAccount(ctx, o.AccountID)
-	for _, rows := range []*gorm.DB{
-		b.Store.Read(ctx).Model(&models.Action{}).Where("work_order_id = ? AND inbox AND outcome = ''", o.ID),
-		b.Store.Read(ctx).Model(&models.Item{}).Where("work_order_id = ?", o.ID),
-	} {
-		var found []string
-		if err := rows.Limit(1).Pluck("id", &found).Error; err != nil || len(found) > 0 {
-			return false, err
-		}
+	if idle, err := none(b.wishes(ctx, o)); err != nil || !idle {
+		return false, err
 	}
-	return true, nil
+	return none(b.Store.Read(models.InAccount(ctx, o.AccountID)).Model(&models.Item{}).Where("work_order_id = ?", o.ID))
+}
+
+// wishes are those in an order's inbox that wait.
+func (b *Bells) wishes(ctx context.Context, o *models.WorkOrder) *gorm.DB {
+	return b.Store.Read(models.InAccount(ctx, o.AccountID)).Model(&models.Action{}).Where("work_order_id = ? AND inbox AND outcome = ''", o.ID)
+}
+
+func none(rows *gorm.DB) (bool, error) {
+	var found []string
+	err := rows.Limit(1).Pluck("id", &found).Error
+	return len(found) == 0, err
 }
 
 func (b *Bells) signalWithStart(ctx context.Context, id string, options client.StartWorkflowOptions, workflow string, input any) error {

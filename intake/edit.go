@@ -142,6 +142,7 @@ type edited struct {
 	changed      []string       // the names of fields, as history tells them
 	tasks, taken []models.Task  // to be written, and to be taken away
 	by           hand
+	reason       string // why, where more is to be said than who did it
 }
 
 // save writes a locked order as it was edited: a new address finds its property, history names what changed, and whoever
@@ -165,12 +166,18 @@ func (e *edited) save(tx *models.Tx, o *models.WorkOrder) error {
 			return err
 		}
 	}
+	if err := tx.TakeIn(o.ID, e.tasks...); err != nil {
+		return err
+	}
+	if slices.Contains(e.changed, "client_status") {
+		o.StatusBelow = "" // what came last is what those below are told
+	}
 	if len(e.changed) > 0 {
 		if e.by.news && o.HasAssignee() && (o.FieldStatus == models.FieldViewed || o.FieldStatus == models.FieldNew) {
 			o.FieldStatus = models.FieldUpdated
 		}
 		event := e.by.event(models.TypeUpdated)
-		event.Details.Fields = e.changed
+		event.Details.Fields, event.Reason = e.changed, e.reason
 		if err := tx.Record(o, event); err != nil {
 			return err
 		}

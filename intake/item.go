@@ -155,6 +155,9 @@ func (h *held) tell(o *models.WorkOrder, reason string) error {
 	if err := h.tx.Record(o, e); err != nil {
 		return err
 	}
+	if err := h.tx.Retell(o, h.item); err != nil {
+		return err
+	}
 	return h.tx.SaveOrder(o)
 }
 
@@ -201,6 +204,7 @@ func (h *held) save(relabelled bool) error {
 		}
 	}
 	item := h.item
+	gone, was := item.Gone(), item.Review
 	if h.fields.Review != item.Review {
 		item.ApprovedWith = ""
 	}
@@ -212,6 +216,16 @@ func (h *held) save(relabelled bool) error {
 			item.Review = models.ReviewPending // the office has not seen it so
 		}
 	}
+	if item.Gone() != gone && !relabelled {
+		// Where it was told along a Share link that is news.
+		told, err := h.tx.Told(h.from, item)
+		if err != nil {
+			return err
+		}
+		if told {
+			item.Revision++
+		}
+	}
 	err := h.tx.Select("work_order_id", "task_id", "evidence_type", "notes", "review", "review_reason", "approved_with", "revision").Updates(item).Error
 	if err != nil {
 		return err
@@ -221,7 +235,10 @@ func (h *held) save(relabelled bool) error {
 			return err
 		}
 	}
-	return h.tell(h.to, "")
+	if err := h.tell(h.to, ""); err != nil || was == item.Review || item.Review != models.ReviewApproved {
+		return err
+	}
+	return h.tx.ReleaseLate(h.to, item)
 }
 
 // hasTask refuses a task that the order lacks.

@@ -109,6 +109,21 @@ type NewItem struct {
 	SurveyID     string // of a survey response
 	Answers      string // of a survey response: JSON
 	By           *models.Member
+	Brought      *Brought // along a Share link
+}
+
+// Brought is what another account says of an item that it brings along a Share link.
+type Brought struct {
+	Link      *models.ShareLink
+	Task      string // the name of its task, whether the order has it or not
+	Revision  int64  // of theirs
+	Withdrawn bool
+	Statement *models.Statement // nil for none
+}
+
+// words are what is remembered of what was said of an item.
+func (n *NewItem) words() *models.ItemWords {
+	return &models.ItemWords{Order: n.OrderID, Task: n.Brought.Task, EvidenceType: n.EvidenceType, Notes: n.Notes}
 }
 
 func (n *NewItem) check(p *models.Problems) {
@@ -173,8 +188,14 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 	ring := false
 	err = in.Store.Write(models.InAccount(ctx, account.ID), func(tx *models.Tx) error {
 		item, err = sameItem(tx, n, b)
+		if err == nil && item != nil && n.Brought != nil {
+			err = in.revise(tx, item, n, account)
+		}
 		if err != nil || item != nil {
 			return err
+		}
+		if b == nil && (n.Kind == models.Photo || n.Kind == models.File) {
+			return errNoBytes
 		}
 		if err := tx.Stands(n.By); err != nil {
 			return err
@@ -188,16 +209,21 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 				return err
 			}
 		}
-		property, err := models.One[models.Property](tx.Where("id = ?", order.PropertyID), "property")
+		property, err := tx.PropertyOf(order)
 		if err != nil {
 			return err
-		}
-		if order.Latitude != nil {
-			property.Latitude, property.Longitude = order.Latitude, order.Longitude
 		}
 		item = newItem(n, b, account, property)
 		if err := tx.Create(item).Error; err != nil {
 			return fmt.Errorf("intake: insert an item: %w", err)
+		}
+		if n.Brought != nil && n.Brought.Statement != nil {
+			if err := tx.KeepStatement(item, n.Brought.Link, *n.Brought.Statement, property, account.CertificationRadius); err != nil {
+				return err
+			}
+			if err := tx.Save(item).Error; err != nil {
+				return err
+			}
 		}
 		awaited := order.AwaitsPeer == n.By.ID && order.Lifecycle.State == models.Completed
 		if !order.HasNewItems && !awaited {
@@ -236,6 +262,9 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 	return item, made, nil
 }
 
+// errNoBytes says that bytes are needed after all: the item is not here.
+var errNoBytes = models.InvalidField("file", "Send the file in a part named file, as multipart/form-data.").Coded(models.CodeNoBytes)
+
 // sameItem returns the item that already bears n's uuid, nil when there is none.
 func sameItem(tx *models.Tx, n NewItem, b *Bytes) (*models.Item, error) {
 	have, err := models.One[models.Item](models.OfUUID(tx.DB, n.UUID), "item")
@@ -245,7 +274,20 @@ func sameItem(tx *models.Tx, n NewItem, b *Bytes) (*models.Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	if have.Kind != n.Kind || (b != nil && have.SHA256 != b.SHA256) || (n.Answers != "" && have.SHA256 != sumOf(n.Answers)) {
+	brought := ""
+	switch {
+	case b != nil:
+		brought = b.SHA256
+	case n.Answers != "":
+		brought = sumOf(n.Answers)
+	case n.Brought != nil:
+		brought = n.SHA256
+	}
+	if have.Kind != n.Kind || (brought != "" && !strings.EqualFold(have.SHA256, brought)) {
+		if n.Brought != nil {
+			return nil, models.Errorf(models.Conflict, "The uuid %s belongs to an item with other bytes: SHA-256 %s is here, %s was brought. Give yours a uuid of its own.", n.UUID, have.SHA256, brought).
+				Coded(models.CodeOtherBytes)
+		}
 		return nil, &models.Error{Kind: models.Conflict, Message: "Another item has this uuid.",
 			Fields: []models.FieldError{{Field: "uuid", Message: "The uuid belongs to an item with other bytes: give this one a uuid of its own."}}}
 	}
@@ -260,6 +302,15 @@ func newItem(n NewItem, b *Bytes, account *models.Account, property *models.Prop
 		Certification: models.Certify(n.Source, n.TakenAt, now, n.Position, property, account.CertificationRadius)}
 	if n.TaskID != "" {
 		item.TaskID = &n.TaskID
+	}
+	if s := n.Brought; s != nil {
+		item.ShareLinkID, item.PeerRevision, item.Brought = s.Link.ID, s.Revision, n.words()
+		if s.Withdrawn {
+			item.WithdrawnAt = &now
+		}
+		if n.Source == models.FromShare {
+			item.Certification.Item, item.Certification.Time = nil, nil // a statement says it, or nobody
+		}
 	}
 	if n.Answers != "" {
 		item.Answers, item.SurveyID, item.SHA256, item.Size = n.Answers, n.SurveyID, sumOf(n.Answers), int64(len(n.Answers))

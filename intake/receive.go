@@ -187,6 +187,11 @@ func keyOf(clientCode, number string) string { return clientCode + "\x00" + numb
 
 // prepare reads what the orders may meet, in a handful of queries however many they are.
 func (r *receiver) prepare(orders []models.Incoming) error {
+	if r.src.shared() {
+		if err := r.numberByPeer(orders); err != nil {
+			return err
+		}
+	}
 	byCode := map[string][]string{}
 	var numbers []string
 	for i := range orders {
@@ -229,6 +234,65 @@ func (r *receiver) prepare(orders []models.Incoming) error {
 	}
 	r.types, err = models.MatchingWorkTypes(r.tx.DB)
 	return err
+}
+
+// numberByPeer gives orders of a Share link the numbers by which they are known here: first by what the delegator calls an
+// order for itself, then by its number. A number that another order of the delegator's has here gets a number behind it.
+func (r *receiver) numberByPeer(orders []models.Incoming) error {
+	var ids, numbers []string
+	for i := range orders {
+		o := &orders[i]
+		if o.Number = models.Composed(o.Number); o.Share != nil && o.Number != "" {
+			ids, numbers = append(ids, o.Share.OrderID), append(numbers, o.Number)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	var rows []*models.ReceivedOrder
+	err := r.tx.Select("number", "peer_order_id").Where("integration_id = ? AND (peer_order_id IN ? OR number IN ?)", r.src.Integration.ID, ids, numbers).Order("at, number").Find(&rows).Error
+	if err != nil {
+		return err
+	}
+	byID, byNumber := map[string]string{}, map[string]string{}
+	for _, m := range rows {
+		if byNumber[m.Number] = m.PeerOrderID; m.PeerOrderID != "" && byID[m.PeerOrderID] == "" {
+			byID[m.PeerOrderID] = m.Number
+		}
+	}
+	for i := range orders {
+		o := &orders[i]
+		if o.Share == nil || o.Number == "" {
+			continue
+		}
+		id := o.Share.OrderID
+		if byID[id] == "" {
+			if byID[id], err = r.freeNumber(o.Number, id, byNumber); err != nil {
+				return err
+			}
+			byNumber[byID[id]] = id
+		}
+		o.Number = byID[id]
+	}
+	return nil
+}
+
+// freeNumber is a number by which the source knows no other order.
+func (r *receiver) freeNumber(number, id string, known map[string]string) (string, error) {
+	for n := 1; ; n++ {
+		free := models.Numbered(number, n)
+		if of, there := known[free]; there && of != "" && of != id {
+			continue
+		}
+		if n == 1 {
+			return free, nil
+		}
+		var taken int64
+		err := r.tx.Model(&models.ReceivedOrder{}).Where("integration_id = ? AND number = ?", r.src.Integration.ID, free).Count(&taken).Error
+		if err != nil || taken == 0 {
+			return free, err
+		}
+	}
 }
 
 // remember reads what the source said before. An order is the one that the source knows by the number, whatever number or

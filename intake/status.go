@@ -65,6 +65,9 @@ func (t *taking) statusAtCreation(fields *models.WorkOrderFields) models.WireSta
 }
 
 func (t *taking) ineffective(status models.WireStatus) {
+	if t.in.Share != nil {
+		return // how far the order is, and no wish
+	}
 	t.warn("status", "The status %s changes nothing here: only RUSH, REWORK and CANCELED do.", status)
 }
 
@@ -90,19 +93,42 @@ type act struct {
 // pull which says REWORK every night reopens nothing.
 func (t *taking) takeStatus(o *models.WorkOrder, memory *models.ReceivedOrder, shared bool) ([]act, error) {
 	status, known := t.status()
-	if !known {
-		return nil, nil
-	}
-	if memory != nil {
-		last, _ := models.ParseWireStatus(memory.Status)
-		if last == status {
-			return nil, nil
+	state := o.Lifecycle.State
+	var acts []act
+	if t.revived(memory) {
+		var err error
+		if acts, state, err = t.revive(o, shared); err != nil {
+			return nil, err
 		}
+	}
+	if r := t.rejection(memory, status); r != nil {
+		rejects, err := t.reject(o, r, state, shared)
+		return append(acts, rejects...), err
+	}
+	if !known || (status == models.WireRework && t.in.Share != nil && t.in.Share.Rejection != nil) {
+		return acts, nil // a rejection acts by its id, once
+	}
+	more, err := t.act(o, memory, status, state, shared)
+	return append(acts, more...), err
+}
+
+// lastStatus is what the source said last of an order's status.
+func lastStatus(memory *models.ReceivedOrder) string {
+	if memory == nil {
+		return ""
+	}
+	return memory.Status
+}
+
+// act is what a status does to an order in a state.
+func (t *taking) act(o *models.WorkOrder, memory *models.ReceivedOrder, status models.WireStatus, state models.State, shared bool) ([]act, error) {
+	last, said := models.ParseWireStatus(lastStatus(memory))
+	if said && last == status {
+		return nil, nil
 	}
 	if t.src.Integration == nil && status == o.WireStatus() {
 		return nil, nil
 	}
-	state := o.Lifecycle.State
 	switch status {
 	case models.WireInvoiced:
 		if !o.Invoiced && shared {
@@ -114,6 +140,9 @@ func (t *taking) takeStatus(o *models.WorkOrder, memory *models.ReceivedOrder, s
 		return nil, nil
 	case models.WireRush, models.WireRework, models.WireCanceled:
 	default:
+		if t.in.Share != nil && shared && last == models.WireRush && o.Priority == models.PriorityRush {
+			o.Priority = models.PriorityNormal
+		}
 		t.ineffective(status)
 		return nil, nil
 	}

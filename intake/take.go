@@ -1,6 +1,8 @@
 package intake
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -45,6 +47,12 @@ func (t *taking) take() error {
 	t.dropRepeatedTasks()
 	prints := in.Fingerprint()
 	memory := t.memory[in.Number]
+	if refused, err := t.refuse(memory); err != nil || refused {
+		return err
+	}
+	if t.end() != "" {
+		in.Unsay(info) // what ended has no door codes any more, whatever else is said of it
+	}
 	if o := t.have[keyOf(in.ClientCode, in.Number)]; o != nil {
 		if _, read := t.tasks[o.ID]; !read { // made a moment ago, by an order of the same batch
 			all, err := models.TasksOf(t.tx.DB, o.ID)
@@ -55,9 +63,14 @@ func (t *taking) take() error {
 		}
 		return t.update(o, memory, prints)
 	}
-	if known := t.others[keyOf(in.ClientCode, in.Number)]; known != "" {
+	if known := t.others[keyOf(in.ClientCode, in.Number)]; known != "" && !t.src.shared() {
 		t.problems.Add("work_order_number", "Here another order got the number %s, which came as %s: give that one another number, then this one comes in.", in.Number, known)
 		return nil
+	}
+	if memory != nil && t.hidden[memory.WorkOrderID] {
+		if err := t.blankHidden(memory); err != nil {
+			return err
+		}
 	}
 	if memory != nil && t.hidden[memory.WorkOrderID] && memory.Knows(prints) {
 		t.result.Result = models.ResultUnchanged
@@ -66,7 +79,11 @@ func (t *taking) take() error {
 	}
 	if t.takenAway() {
 		t.result.Result = models.ResultUnchanged
-		return nil
+		if memory == nil || memory.Refused == "" || t.src.DryRun {
+			return nil
+		}
+		delete(t.memory, in.Number) // refused, and taken back: if it comes again, that is told again
+		return t.tx.Where("integration_id = ? AND number = ?", memory.IntegrationID, memory.Number).Delete(&models.ReceivedOrder{}).Error
 	}
 	return t.create(prints)
 }
@@ -156,7 +173,11 @@ func (t *taking) workType(fields *models.WorkOrderFields) (*models.WorkType, err
 
 func (t *taking) create(prints map[string]string) error {
 	in := t.in
-	fields := models.WorkOrderFields{WorkOrderNumber: in.Number, ClientCode: in.ClientCode}
+	number, err := t.ownNumber()
+	if err != nil {
+		return err
+	}
+	fields := models.WorkOrderFields{WorkOrderNumber: number, ClientCode: in.ClientCode}
 	fields.Take(in, models.OfAnyone, models.OfIntegration, models.Shared)
 	tasks := make([]models.TaskFields, len(in.Tasks))
 	for i := range in.Tasks {
@@ -195,6 +216,7 @@ func (t *taking) create(prints map[string]string) error {
 	if t.src.Integration != nil {
 		o.IntegrationID = &t.src.Integration.ID
 	}
+	t.takePath(o)
 	history := t.src.File && status.Finished()
 	if history {
 		if err := t.asHistory(o, status, assignee); err != nil {
@@ -269,7 +291,7 @@ func (t *taking) insert(o *models.WorkOrder, tasks []models.TaskFields, prints m
 		return err
 	}
 	t.result.ID = o.ID
-	t.have[keyOf(o.ClientCode, o.WorkOrderNumber)] = o
+	t.have[keyOf(o.ClientCode, t.in.Number)] = o
 	if history && o.HasAssignee() {
 		// Whoever did it has it again when it is reopened. Until then no event tells anybody of it.
 		row := &models.Assignment{ID: models.NewID(), AccountID: o.AccountID, WorkOrderID: o.ID, UserID: o.AssigneeID, AssignedAt: models.Now()}
@@ -277,7 +299,7 @@ func (t *taking) insert(o *models.WorkOrder, tasks []models.TaskFields, prints m
 			return err
 		}
 	}
-	if err := t.keepMemory(nil, o.ID, prints); err != nil || history {
+	if err := t.keepMemory(nil, o, prints); err != nil || history {
 		return err
 	}
 	if assignee != "" {
@@ -305,26 +327,18 @@ func (t *taking) wish(o *models.WorkOrder, event models.Event, p models.ActionPa
 	return t.ring(o.ID)
 }
 
-// keepMemory keeps what the source said, over what it said before.
-func (t *taking) keepMemory(before *models.ReceivedOrder, orderID string, prints map[string]string) error {
+// keepMemory keeps what the source said, over what it said before. o is the order as it stands after.
+func (t *taking) keepMemory(before *models.ReceivedOrder, o *models.WorkOrder, prints map[string]string) error {
 	if t.src.Integration == nil || t.src.DryRun {
 		return nil
 	}
-	m := &models.ReceivedOrder{IntegrationID: t.src.Integration.ID, Number: t.in.Number, AccountID: t.src.Account.ID, Fields: map[string]string{}, WorkOrderID: orderID, At: models.Now()}
-	if before != nil {
-		if before.WorkOrderID == orderID && before.Knows(prints) {
-			return t.keepVersion(before)
-		}
-		if before.WorkOrderID == orderID {
-			maps.Copy(m.Fields, before.Fields)
-			m.Status, m.Assignee = before.Status, before.Assignee
-			m.PeerOrderID, m.PeerVersion, m.Ended, m.Rejection, m.StatusNumber = before.PeerOrderID, before.PeerVersion, before.Ended, before.Rejection, before.StatusNumber
-			m.Brought, m.Differs = before.Brought, before.Differs
-		}
+	m := &models.ReceivedOrder{IntegrationID: t.src.Integration.ID, Number: t.in.Number, AccountID: t.src.Account.ID, Fields: map[string]string{}, WorkOrderID: o.ID}
+	same := before != nil && before.WorkOrderID == o.ID
+	if same {
+		*m = *before
+		m.Fields = maps.Clone(before.Fields)
 	}
-	if s := t.in.Share; s != nil {
-		m.PeerOrderID, m.PeerVersion = s.OrderID, s.Version
-	}
+	t.told(m, o)
 	maps.Copy(m.Fields, prints)
 	if t.in.Status != nil {
 		m.Status = strings.ToLower(strings.TrimSpace(*t.in.Status))
@@ -332,19 +346,39 @@ func (t *taking) keepMemory(before *models.ReceivedOrder, orderID string, prints
 	if t.in.Assignee != nil {
 		m.Assignee = models.UsernameKey(*t.in.Assignee)
 	}
-	t.memory[t.in.Number] = m
+	if same && sameMemory(before, m) {
+		return nil
+	}
+	m.At = models.Now()
+	return t.keep(m)
+}
+
+// sameMemory tells whether nothing new was said. It compares as rows are kept, for what came back from one has lost its types.
+func sameMemory(a, b *models.ReceivedOrder) bool {
+	x, err := json.Marshal(a)
+	y, failed := json.Marshal(b)
+	return err == nil && failed == nil && bytes.Equal(x, y)
+}
+
+func (t *taking) keep(m *models.ReceivedOrder) error {
+	t.memory[m.Number] = m
 	return t.tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(m).Error
 }
 
-// keepVersion keeps which version of the delegator's came last, where it said nothing new: so that both ends compare alike.
-func (t *taking) keepVersion(m *models.ReceivedOrder) error {
-	s := t.in.Share
-	if s == nil || (m.PeerOrderID == s.OrderID && m.PeerVersion == s.Version) {
-		return nil
+// ownNumber is the number that a new order gets here: the source's, unless another order of its got that since.
+func (t *taking) ownNumber() (string, error) {
+	number := t.in.Number
+	if t.others[keyOf(t.in.ClientCode, number)] == "" {
+		return number, nil
 	}
-	m.PeerOrderID, m.PeerVersion = s.OrderID, s.Version
-	return t.tx.Model(&models.ReceivedOrder{}).Where("integration_id = ? AND number = ?", m.IntegrationID, m.Number).
-		Updates(map[string]any{"peer_order_id": s.OrderID, "peer_version": s.Version}).Error
+	for n := 2; ; n++ {
+		free := models.Numbered(number, n)
+		var taken int64
+		err := t.tx.Model(&models.WorkOrder{}).Where("client_code = ? AND number = ? AND NOT hidden", t.in.ClientCode, free).Count(&taken).Error
+		if err != nil || taken == 0 {
+			return free, err
+		}
+	}
 }
 
 // update changes an order that exists, as far as the source may.
@@ -373,6 +407,10 @@ func (t *taking) update(o *models.WorkOrder, memory *models.ReceivedOrder, print
 	if adopts {
 		copied.IntegrationID = &t.src.Integration.ID
 	}
+	if t.end() != "" && blank(&copied.WorkOrderFields, memory) {
+		changed = append(changed, info)
+	}
+	moved := t.takePath(&copied)
 	copied.Normalise()
 	copied.Check(&t.problems)
 	if len(t.problems) > 0 {
@@ -406,14 +444,14 @@ func (t *taking) update(o *models.WorkOrder, memory *models.ReceivedOrder, print
 	if t.src.DryRun {
 		return nil
 	}
-	if err := t.keepMemory(memory, o.ID, prints); err != nil {
+	if err := t.keepMemory(memory, &copied, prints); err != nil {
 		return err
 	}
-	if t.result.Result == models.ResultUnchanged && !adopts {
+	if t.result.Result == models.ResultUnchanged && !adopts && !moved {
 		return nil
 	}
 	*o = copied
-	made := edited{before: before, changed: changed, tasks: tasks, by: t.src.hand()}
+	made := edited{before: before, changed: changed, tasks: tasks, by: t.src.hand(), reason: t.because(memory)}
 	if err := made.save(t.tx, o); err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ type ActionParameters struct {
 	DestinationIDs []string `json:"destination_ids,omitempty"`
 	IfMatch        *int64   `json:"if_match,omitempty"`
 	Actor          string   `json:"actor,omitempty"`     // who acts when it is no user: an integration
-	FromPeer       bool     `json:"from_peer,omitempty"` // a peer's completion counts whatever is missing
+	FromPeer       bool     `json:"from_peer,omitempty"` // a peer's completion counts whatever is missing, and the items of its rejection as far as they are here
 }
 
 // The outcomes of an action.

@@ -66,6 +66,9 @@ func (a *Account) For(audience Audience) *Account {
 func (v WorkOrderView) For(a Audience) WorkOrderView {
 	v.hide(a)
 	v.Tasks = hideTasks(v.Tasks, a)
+	if a != ForOffice {
+		v.Share = nil
+	}
 	if a == ForClient {
 		// How the office works is its own: who does it, where it came from, and what of it is still to be seen to.
 		v.Assignee, v.AssignedName, v.AssignedToAll = nil, "", false

@@ -83,12 +83,13 @@ func TestWhatAnAudienceMayNotSeeIsNotThere(t *testing.T) {
 		}
 		require.Subset(t, empty, least, audience)
 		seen.WorkOrderFields = view.WorkOrderFields
-		require.Equal(t, map[models.Audience][]string{models.ForClient: {"AssignedName", "AssignedToAll", "Assignee", "HasNewItems", "IntegrationID", "Invoiced"}}[audience], cleared(reflect.ValueOf(seen)), audience)
+		require.Equal(t, map[models.Audience][]string{models.ForField: {"Share"},
+			models.ForClient: {"AssignedName", "AssignedToAll", "Assignee", "HasNewItems", "IntegrationID", "Invoiced", "Share"}}[audience], cleared(reflect.ValueOf(seen)), audience)
 	}
 	require.Equal(t, []string{"Instructions", "Options"}, cleared(reflect.ValueOf(view.For(models.ForClient).Tasks[0])))
 	require.NotEmpty(t, view.Tasks[0].Instructions, "the view itself stays as it was")
 	// What is new beside the fields stands here, and above unless a client may see it.
 	beside := models.WorkOrderView{WorkOrderFields: view.WorkOrderFields}
-	require.ElementsMatch(t, []string{"AssignedName", "AssignedToAll", "Assignee", "CreatedAt", "FieldStatus", "HasNewItems", "ID", "IntegrationID", "Invoiced", "ItemCounts", "PropertyID", "State",
+	require.ElementsMatch(t, []string{"AssignedName", "AssignedToAll", "Assignee", "CreatedAt", "FieldStatus", "HasNewItems", "ID", "IntegrationID", "Invoiced", "ItemCounts", "PropertyID", "Share", "State",
 		"Tasks", "UpdatedAt", "Version", "WorkType"}, cleared(reflect.ValueOf(beside)))
 }

@@ -208,6 +208,9 @@ func (i *Item) ContentHash() string {
 	return hashText(i.Answers)
 }
 
+// HashText is the SHA-256 of a text, in hex.
+func HashText(text string) string { return hashText(text) }
+
 func hashText(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])

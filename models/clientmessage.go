@@ -97,7 +97,17 @@ func (tx *Tx) queueStatus(d Destination, o *WorkOrder, e *HistoryEvent, delivery
 	if err != nil {
 		return err
 	}
-	return tx.queueClient(ClientMessage{ID: DerivedID("client status", d.ID, strconv.FormatInt(e.ID, 10)), DestinationID: d.ID, WorkOrderID: o.ID, AccountID: o.AccountID,
+	number := int64(0)
+	if d.Kind == ShareDestination {
+		memory, err := MemoryOf(tx.DB, o)
+		if err != nil || memory == nil || memory.Ended != "" {
+			return err // who took the order back is told nothing more of it
+		}
+		if number, err = tx.NextStatusNumber(memory, 0); err != nil {
+			return err
+		}
+	}
+	return tx.queueClient(ClientMessage{Number: number, ID: DerivedID("client status", d.ID, strconv.FormatInt(e.ID, 10)), DestinationID: d.ID, WorkOrderID: o.ID, AccountID: o.AccountID,
 		DeliveryID: deliveryID, Kind: ClientStatus, EventID: e.ID, Data: string(text)}, d.Kind.Policy())
 }
 
@@ -131,8 +141,10 @@ func (tx *Tx) queueForClients(o *WorkOrder, e *HistoryEvent, releases []release,
 			if item.Kind == CheckIn && d.Kind == ClientDestination {
 				continue // the services have no word for it
 			}
-			err := tx.queueClient(ClientMessage{ID: DerivedID("client item", d.ID, item.ID, strconv.FormatInt(item.Revision, 10)), DestinationID: d.ID, WorkOrderID: o.ID,
-				AccountID: o.AccountID, DeliveryID: &deliveryID, Kind: ClientItem, ItemID: item.ID, Revision: item.Revision, EventID: e.ID}, d.Kind.Policy())
+			if item.ShareLinkID == d.ID {
+				continue // it came by this link
+			}
+			err := tx.queueItem(&d, o.ID, item, e.ID, &deliveryID)
 			if err != nil {
 				return err
 			}
@@ -157,6 +169,12 @@ func (m *ClientMessage) Completes() bool {
 func (m *ClientMessage) Supersede(tx *Tx) error {
 	return tx.Model(&ClientMessage{}).Where("id = ?", m.ID).
 		Updates(map[string]any{"state": DeliveryDelivered, "last_error": "A newer status went instead.", "next_attempt_at": nil, "delivered_at": Now()}).Error
+}
+
+// Overtaken notes of an item that a newer revision goes instead.
+func (m *ClientMessage) Overtaken(tx *Tx) error {
+	return tx.Model(&ClientMessage{}).Where("id = ?", m.ID).
+		Updates(map[string]any{"state": DeliveryDelivered, "attempts": 0, "last_error": "A newer revision went instead.", "next_attempt_at": nil, "delivered_at": Now()}).Error
 }
 
 // fromMessages shows of a delivery what its messages say of it.
@@ -187,4 +205,19 @@ func (v *DeliveryView) fromMessages(db *gorm.DB, table any) error {
 		v.DeliveredAt = nil
 	}
 	return nil
+}
+
+// fromLink shows of a delivery along a Share link that the other side rests, and why.
+func (v *DeliveryView) fromLink(db *gorm.DB) error {
+	if v.State != DeliveryPending && v.State != DeliveryRetrying {
+		return nil
+	}
+	l, err := One[ShareLink](db.Where("id = ?", v.Destination.ID), "share link")
+	if KindOf(err) == NotFound || (err == nil && l.ProbeAt == nil) {
+		return nil
+	}
+	if err == nil {
+		v.State, v.LastError, v.NextAttemptAt = DeliveryRetrying, l.LastError, l.ProbeAt
+	}
+	return err
 }

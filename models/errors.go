@@ -34,6 +34,8 @@ const (
 	CodeWrongType     = "wrong_type"      // the JSON of a field is of another type
 	CodeRequired      = "required"        // something that is needed was not given
 	CodeNoSuch        = "no_such"         // a field names something that is not there
+	CodeNoBytes       = "bytes_needed"    // the bytes of an item that is not here must come with it
+	CodeOtherBytes    = "other_bytes"     // a uuid belongs to an item with other bytes
 	CodeTaken         = "taken"           // a name or code that is used already
 	CodeNumberTaken   = "number_taken"    // so too, of an order's number
 	CodeUsernameTaken = "username_taken"  // so too, of a username

@@ -86,7 +86,10 @@ func (tx *Tx) gather(o *WorkOrder) (*gathered, error) {
 		N            int
 	}
 	live := tx.Model(&Item{}).Where("work_order_id = ? AND deleted_at IS NULL AND review <> ?", o.ID, ReviewRejected)
-	if err := live.Select("task_id, kind, evidence_type, source, COUNT(*) AS n").Group("task_id, kind, evidence_type, source").Scan(&rows).Error; err != nil {
+	// What a statement vouches for counts by its own source.
+	const source = "COALESCE(statements.source, items.source)"
+	live = live.Joins("LEFT JOIN statements ON statements.item_id = items.id AND statements.verified")
+	if err := live.Select("task_id, kind, evidence_type, " + source + " AS source, COUNT(*) AS n").Group("task_id, kind, evidence_type, " + source).Scan(&rows).Error; err != nil {
 		return nil, err
 	}
 	surveys := false

@@ -2,6 +2,7 @@ package models
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -37,6 +38,13 @@ func (in *Incoming) says(f *Field) bool {
 		return f.of(&in.Fields).Len() > 0
 	}
 	return in.said&(1<<f.number) != 0
+}
+
+// Unsay takes back that the source says something of a field.
+func (in *Incoming) Unsay(name string) {
+	f := FieldNamed(name)
+	f.of(&in.Fields).SetZero()
+	in.said &^= 1 << f.number
 }
 
 func (in *Incoming) say(f *Field, value reflect.Value) {
@@ -97,8 +105,22 @@ func (in *Incoming) SayAttribute(name, value string) {
 
 // IncomingShare is what a Fieldproof says of an order to another (contract: between two Fieldproofs).
 type IncomingShare struct {
-	OrderID string // the delegator's
-	Version int64
+	OrderID   string // the delegator's
+	Version   int64
+	PathSalt  string
+	PathMarks []string // of the accounts that the order went through, see [MarkOf]; "" and none where nothing is said
+	Rejection *ShareRejection
+}
+
+// Refusal is why an account does not take an order that went this way; "" when it does.
+func (s *IncomingShare) Refusal(accountID string) string {
+	switch {
+	case len(s.PathMarks) > MostHops:
+		return fmt.Sprintf("It went through %d accounts before, and over more than %d Share links an order does not go.", len(s.PathMarks), MostHops)
+	case slices.Contains(s.PathMarks, MarkOf(s.PathSalt, accountID)):
+		return "It was here before: it came back by a circle of Share links."
+	}
+	return ""
 }
 
 // IncomingTask is what a source says of one task.
@@ -226,5 +248,7 @@ type ReceivedOrder struct {
 	Rejection    string
 	StatusNumber int64
 	Brought      map[string]string `gorm:"serializer:json"` // the texts that are blanked when the order ends there
-	Differs      map[string]any    `gorm:"serializer:json"` // with auto-admin off: what came, of the fields that differ
+	Differs      map[string]any    `gorm:"serializer:json"` // with auto-admin off: what came last of each field, see [ShareDiffers]
+	Refused      string            // why the order is not taken; it has no order here then, unless it was taken before
+	RefusalTold  string            // what of that the delegator was told
 }

@@ -142,26 +142,16 @@ type Item struct {
 	Brought        *ItemWords `gorm:"serializer:json"` // with which words
 	WithdrawnAt    *Time      // when its sender withdrew it: what came stays
 	DeletedAt      *Time
+
+	Said *StatementView `gorm:"-"` // see [ShowStatements]
 }
 
 // ItemWords are what may be said anew of an item.
 type ItemWords struct {
+	Order        string `json:"order"` // on which it was said
 	Task         string `json:"task"`
 	EvidenceType string `json:"evidence_type"`
 	Notes        string `json:"notes"`
-}
-
-// Statement is what the account whose phone delivered an item says of it, signed with its key (contract: between two
-// Fieldproofs). It travels over every hop as it is.
-type Statement struct {
-	ItemID    string `gorm:"primaryKey"`
-	AccountID string
-	Text      string
-	Signature string // Ed25519, Base64
-	PublicKey string // Base64
-	SaidBy    string // the link whose other side vouches for the key; "" for our own
-	Verified  *bool  // nil: a key that nobody introduced, or one of somebody behind the neighbour
-	CreatedAt Time
 }
 
 var (
@@ -271,23 +261,30 @@ type PhotoView struct {
 	TakenAt      *Time   `json:"taken_at"`
 	ReceivedAt   Time    `json:"received_at"`
 	Position
-	Source        ItemSource    `json:"source"`
-	Certification Certification `json:"certification"`
-	Claims        *Claims       `json:"claims"` // of the file or the peer, null when there are none
-	Review        Review        `json:"review"`
-	ReviewReason  string        `json:"review_reason"`
-	UploadedBy    string        `json:"uploaded_by"`
-	ClaimedBy     *string       `json:"claimed_by"`        // who made it, as the peer that brought it says
-	ParentUUID    *string       `json:"parent_uuid"`       // as the peer says
-	FirstReceived *Time         `json:"first_received_at"` // as the peer says
-	Notes         string        `json:"notes"`
-	Device        string        `json:"device"`
-	Deleted       bool          `json:"deleted"`
+	Source        ItemSource     `json:"source"`
+	Certification Certification  `json:"certification"`
+	Claims        *Claims        `json:"claims"`       // of the file or the peer, null when there are none
+	Statement     *StatementView `json:"statement"`    // of the account whose phone delivered it, null where none came
+	Withdrawn     bool           `json:"withdrawn"`    // by who brought it: what came stays
+	BroughtTask   *string        `json:"brought_task"` // the name of a task that the order lacks, as it was brought
+	Review        Review         `json:"review"`
+	ReviewReason  string         `json:"review_reason"`
+	UploadedBy    string         `json:"uploaded_by"`
+	ClaimedBy     *string        `json:"claimed_by"`        // who made it, as the peer that brought it says
+	ParentUUID    *string        `json:"parent_uuid"`       // as the peer says
+	FirstReceived *Time          `json:"first_received_at"` // as the peer says
+	Notes         string         `json:"notes"`
+	Device        string         `json:"device"`
+	Deleted       bool           `json:"deleted"`
 }
 
 // View makes the view of a photo whose uploader is named uploadedBy.
 func (i *Item) View(uploadedBy string) PhotoView {
-	return PhotoView{ID: i.ID, WorkOrderID: i.WorkOrderID, UUID: i.UUID, SHA256: i.SHA256, Size: i.Size, ContentType: i.ContentType,
+	task := ""
+	if i.TaskID == nil && i.Brought != nil {
+		task = i.Brought.Task
+	}
+	return PhotoView{Statement: i.Said, Withdrawn: i.WithdrawnAt != nil, BroughtTask: orNil(task), ID: i.ID, WorkOrderID: i.WorkOrderID, UUID: i.UUID, SHA256: i.SHA256, Size: i.Size, ContentType: i.ContentType,
 		Width: i.Width, Height: i.Height, TaskID: i.TaskID, EvidenceType: i.EvidenceType, TakenAt: i.TakenAt, ReceivedAt: i.ReceivedAt,
 		Position: i.Position, Source: i.Source, Certification: i.Certification, Claims: i.Claims.View(), Review: i.Review, ReviewReason: i.ReviewReason,
 		UploadedBy: uploadedBy, ClaimedBy: orNil(i.Origin.Author), ParentUUID: orNil(i.Origin.ParentUUID), FirstReceived: i.Origin.FirstReceivedAt,

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"fmt"
 	"strings"
 
 	"gorm.io/gorm"
@@ -30,6 +31,32 @@ type ShareRejection struct {
 	UUIDs  []string `json:"uuids"`
 }
 
+// RejectionsFor are the rejections that the account of a login is told of, by order.
+func RejectionsFor(db *gorm.DB, userID string, orderIDs []string) (map[string]*ShareRejection, error) {
+	var rows []*PeerNumber
+	err := db.Where("user_id = ? AND work_order_id IN ? AND rejection IS NOT NULL", userID, orderIDs).Find(&rows).Error
+	all := map[string]*ShareRejection{}
+	for _, r := range rows {
+		all[r.WorkOrderID] = r.Rejection
+	}
+	return all, err
+}
+
+// longestNumber is how long the number of an order may be, in characters.
+const longestNumber = 200
+
+// Numbered is the nth form of a number: from the second on with __2, __3 … behind it, and never longer than a number may be.
+func Numbered(number string, n int) string {
+	behind := ""
+	if n > 1 {
+		behind = fmt.Sprintf("__%d", n)
+	}
+	if runes := []rune(number); len(runes)+len(behind) > longestNumber {
+		number = string(runes[:longestNumber-len(behind)])
+	}
+	return number + behind
+}
+
 // NumberKey is a number as numbers are compared.
 func NumberKey(number string) string { return strings.ToLower(Composed(number)) }
 
@@ -43,13 +70,46 @@ func (tx *Tx) FixNumber(userID string, o *WorkOrder, number string) (bool, error
 
 // NumberAtSource is the number by which the integration that an order came by knows it, whatever the office calls it since.
 func NumberAtSource(db *gorm.DB, o *WorkOrder) (string, error) {
-	if o.IntegrationID == nil {
-		return o.WorkOrderNumber, nil
-	}
-	var numbers []string
-	err := db.Model(&ReceivedOrder{}).Where("work_order_id = ? AND integration_id = ?", o.ID, *o.IntegrationID).Order("at, number").Limit(1).Pluck("number", &numbers).Error
-	if err != nil || len(numbers) == 0 {
+	memory, err := MemoryOf(db, o)
+	if err != nil || memory == nil {
 		return o.WorkOrderNumber, err
 	}
-	return numbers[0], nil
+	return memory.Number, nil
+}
+
+// MemoryOf is what is remembered of how an order came by its integration; nil for one that came by none.
+func MemoryOf(db *gorm.DB, o *WorkOrder) (*ReceivedOrder, error) {
+	if o.IntegrationID == nil {
+		return nil, nil
+	}
+	var rows []*ReceivedOrder
+	err := db.Where("work_order_id = ? AND integration_id = ?", o.ID, *o.IntegrationID).Order("at, number").Limit(1).Find(&rows).Error
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	return rows[0], nil
+}
+
+// NextStatusNumber counts the statuses that are told of an order to where it came from, above those that were seen there.
+func (tx *Tx) NextStatusNumber(r *ReceivedOrder, seen int64) (int64, error) {
+	have, err := One[ReceivedOrder](tx.Locked().Where("integration_id = ? AND number = ?", r.IntegrationID, r.Number), "received order")
+	if err != nil {
+		return 0, err
+	}
+	next := max(have.StatusNumber, seen) + 1
+	return next, tx.Model(&ReceivedOrder{}).Where("integration_id = ? AND number = ?", r.IntegrationID, r.Number).Update("status_number", next).Error
+}
+
+// StatusSaid keeps what a login said last of an order, by its own count. It returns the highest number that was said, and
+// whether this one came behind it.
+func (tx *Tx) StatusSaid(userID, orderID string, number int64, word string) (seen int64, late bool, err error) {
+	row, err := One[PeerNumber](tx.Locked().Where("user_id = ? AND work_order_id = ?", userID, orderID), "number")
+	if KindOf(err) == NotFound {
+		return number, false, nil // who was never told of the order counts for themselves
+	}
+	if err != nil || number < row.StatusNumber {
+		return row.StatusNumber, err == nil, err
+	}
+	return number, false, tx.Model(&PeerNumber{}).Where("user_id = ? AND work_order_id = ?", userID, orderID).
+		Updates(map[string]any{"status_number": number, "field_status": word}).Error
 }

@@ -57,6 +57,21 @@ func ProofOf(db *gorm.DB, orderID string, upTo *Publication, audience Audience) 
 	return p, err
 }
 
+// ProofOfItem is an order with one item as it stands now, whatever became of it, as a client may see them.
+func ProofOfItem(db *gorm.DB, o *WorkOrder, item *Item) (*Proof, error) {
+	account, err := One[Account](db.Where("id = ?", o.AccountID), "account")
+	if err != nil {
+		return nil, err
+	}
+	views, err := ViewOrders(db, o)
+	if err != nil {
+		return nil, err
+	}
+	p := &Proof{Audience: ForClient, Account: account, Order: o.For(ForClient), View: views[0].For(ForClient), Items: []*Item{item}}
+	p.Users, err = Usernames(db, []string{item.UploadedBy})
+	return p, err
+}
+
 // Photos lists the proof's photos.
 func (p *Proof) Photos() []*Item {
 	return slices.DeleteFunc(slices.Clone(p.Items), func(i *Item) bool { return i.Kind != Photo })

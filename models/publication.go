@@ -312,6 +312,9 @@ func (tx *Tx) queueItems(o *WorkOrder, e *HistoryEvent, told *WebhookPublication
 			if item.Kind != Photo {
 				continue
 			}
+			if err := ShowStatements(tx.DB, item); err != nil {
+				return err
+			}
 			view := item.View(names[item.UploadedBy])
 			data, err := json.Marshal(WebhookData{WorkOrder: *order, Event: e.View(), Item: &view, Publication: told, Proof: told.Proof})
 			if err != nil {
@@ -329,7 +332,7 @@ func (tx *Tx) queueItems(o *WorkOrder, e *HistoryEvent, told *WebhookPublication
 // seen by the office, with the last approval of the order or singly since.
 func (tx *Tx) publishable(o *WorkOrder, policy QAPolicy, itemIDs []string) ([]*Item, error) {
 	var items []*Item
-	q := tx.Where("work_order_id = ? AND deleted_at IS NULL", o.ID).Order("received_at, id")
+	q := tx.Where("work_order_id = ? AND deleted_at IS NULL AND withdrawn_at IS NULL", o.ID).Order("received_at, id")
 	if policy.Automatic() {
 		q = q.Where("review <> ?", ReviewRejected)
 	} else {
@@ -411,7 +414,7 @@ func (tx *Tx) lacking(items []*Item, table, join, where string, arg any) ([]*Ite
 // stillNew tells whether an item of the order is in no publication in its present revision.
 func (tx *Tx) stillNew(o *WorkOrder) (bool, error) {
 	var items []*Item
-	if err := tx.Where("work_order_id = ? AND deleted_at IS NULL AND review <> ?", o.ID, ReviewRejected).Find(&items).Error; err != nil {
+	if err := tx.Where("work_order_id = ? AND deleted_at IS NULL AND withdrawn_at IS NULL AND review <> ?", o.ID, ReviewRejected).Find(&items).Error; err != nil {
 		return false, err
 	}
 	fresh, err := tx.lacking(items, "publication_items", "JOIN publications ON publications.id = publication_items.publication_id", "publications.work_order_id = ?", o.ID)
@@ -432,6 +435,11 @@ func ViewDeliveries(db *gorm.DB, deliveries []Delivery) ([]DeliveryView, error) 
 		if queue := destination.Kind.row().queue; queue != nil {
 			if err := v.fromMessages(db, queue.table()); err != nil {
 				return nil, err
+			}
+			if destination.Kind == ShareDestination {
+				if err := v.fromLink(db); err != nil {
+					return nil, err
+				}
 			}
 			if destination.ProbeAt != nil && destination.FailingSince != nil && (v.State == DeliveryPending || v.State == DeliveryRetrying) {
 				v.State, v.LastError, v.NextAttemptAt = DeliveryRetrying, destination.LastError, destination.ProbeAt
@@ -480,6 +488,9 @@ func (tx *Tx) RetryDelivery(d *Delivery) error {
 			return Errorf(Conflict, "Everything of this delivery has arrived; %s.", queue.arrived)
 		}
 		if err := tx.Model(&Destination{}).Where("id = ? AND probe_at IS NOT NULL", destination.ID).Update("probe_at", Now()).Error; err != nil {
+			return err
+		}
+		if err := tx.Model(&ShareLink{}).Where("id = ? AND probe_at IS NOT NULL", destination.ID).Update("probe_at", Now()).Error; err != nil {
 			return err
 		}
 		return tx.Ring(queue.bell, queue.subject(destination.ID, d.WorkOrderID))

@@ -28,7 +28,7 @@ func relayEvent(p *Publication) *string {
 // relay has items that came in go out by the order's open publication, which the first of them opens. Mails wait for
 // the end: one an item would be a nuisance. The caller saves the order.
 func (tx *Tx) relay(o *WorkOrder, items []*Item, terms Terms) error {
-	items = slices.DeleteFunc(slices.Clone(items), func(i *Item) bool { return i.DeletedAt != nil || i.Review == ReviewRejected })
+	items = slices.DeleteFunc(slices.Clone(items), func(i *Item) bool { return i.Gone() })
 	if len(items) == 0 {
 		return nil
 	}

@@ -95,6 +95,7 @@ type ShareLink struct {
 	StateSince      Time
 	PausedAt        *Time
 	LastContactAt   *Time
+	FetchedAt       *Time // out: up to where the recipient has fetched what changed
 	LastError       string
 	Failures        int64
 	ProbeAt         *Time  // the other side rests until then
@@ -436,8 +437,10 @@ func newLink(accountID string, direction LinkDirection, name, createdBy string) 
 
 // EditLink changes a link as it stands under its lock, and tells who looks.
 func (tx *Tx) EditLink(id string, apply func(*ShareLink) error) (*ShareLink, error) {
+	known := 0
 	l, err := Edit(tx, "share link", func(l *ShareLink) error {
 		peer := l.PeerAccount
+		known = len(l.PeerKeys)
 		if err := apply(l); err != nil {
 			return err
 		}
@@ -450,6 +453,11 @@ func (tx *Tx) EditLink(id string, apply func(*ShareLink) error) (*ShareLink, err
 	}, "id = ?", id)
 	if err != nil {
 		return nil, err
+	}
+	if len(l.PeerKeys) > known {
+		if err := tx.judgeAgain(l); err != nil {
+			return nil, err
+		}
 	}
 	return l, tx.Announce(l.AccountID, "share_link.changed", l.ID, "")
 }

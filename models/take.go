@@ -92,6 +92,32 @@ func sameJSON(a, b any) bool {
 	return string(x) == string(y)
 }
 
+// Theirs are the values of shared fields, and the tasks, as the source says them.
+func (in *Incoming) Theirs() map[string]any {
+	theirs := map[string]any{}
+	for _, f := range Fields {
+		if !f.Kept() || f.Owner != Shared || !in.says(f) {
+			continue
+		}
+		said := f.of(&in.Fields)
+		if theirs[f.Name] = said.Interface(); f.Kind == RichText {
+			theirs[f.Name] = richText.Sanitize(said.String())
+		} else if textIn(said) == "" {
+			theirs[f.Name] = ""
+		}
+	}
+	if len(in.Tasks) > 0 {
+		tasks := make([]TaskFields, len(in.Tasks))
+		for i := range in.Tasks {
+			tasks[i] = in.Tasks[i].Fields()
+			tasks[i].Survey = nil
+			tasks[i].Normalise()
+		}
+		theirs["tasks"] = tasks
+	}
+	return theirs
+}
+
 // taker collects what changed.
 type taker struct{ changed []string }
 
@@ -206,12 +232,20 @@ func (in *Incoming) Fingerprint() map[string]string {
 	}
 	prints := make(map[string]string, len(said))
 	for k, value := range said {
-		text, _ := json.Marshal(value)
-		sum := sha256.Sum256(text)
-		prints[k] = hex.EncodeToString(sum[:6])
+		prints[k] = Print(value)
 	}
 	return prints
 }
+
+// Print is the short hash of what was said, see [Incoming.Fingerprint].
+func Print(value any) string {
+	text, _ := json.Marshal(value)
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:6])
+}
+
+// PrintName is the name of the field in fingerprints.
+func (f *Field) PrintName() string { return f.print }
 
 // Knows tells whether everything that prints say was said before.
 func (r *ReceivedOrder) Knows(prints map[string]string) bool {

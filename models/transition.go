@@ -54,6 +54,7 @@ func (tx *Tx) Apply(o *WorkOrder, a *Action) error {
 		return err
 	}
 	o.Lifecycle, event.ToState = next, next.State
+	o.sayBelow(a.Event)
 	if err := tx.effect(o, a, event, terms); err != nil {
 		return err
 	}
@@ -84,6 +85,9 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 		return tx.assign(o, a.Parameters.Assignee, e)
 	case Unassign:
 		o.AssigneeID, o.AssignedToAll = nil, false
+		if err := tx.endRefusals(o); err != nil {
+			return err
+		}
 		return tx.endAssignments(o)
 	case Complete:
 		missing, err := tx.missingProof(o)
@@ -128,6 +132,7 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 		if a.Event == Cancel {
 			return tx.closeRelay(o)
 		}
+		return tx.endRefusals(o)
 	case Close, Publish:
 		o.AwaitsPeer = ""
 	case Reject:
@@ -137,7 +142,10 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 		}
 		o.Priority, o.FieldStatus = PriorityRework, FieldUpdated
 		e.Details.ItemIDs = a.Parameters.ItemIDs
-		return tx.rejectItems(o, a.Parameters.ItemIDs, a.Parameters.Reason)
+		if err := tx.RejectItems(o, a.ActorID != "", a.Parameters); err != nil {
+			return err
+		}
+		return tx.RejectBelow(o, a.ID, a.Parameters.Reason, a.Parameters.ItemIDs)
 	case Approve:
 		o.HasNewItems, o.AwaitsPeer = false, ""
 		return tx.Model(&Item{}).Where("work_order_id = ? AND deleted_at IS NULL AND review = ?", o.ID, ReviewPending).
@@ -179,6 +187,9 @@ func (tx *Tx) assign(o *WorkOrder, assignee string, e *HistoryEvent) error {
 		if o.AssigneeID != nil && *o.AssigneeID == user.ID {
 			return &Error{Kind: Conflict, Code: CodeAlready, Message: fmt.Sprintf("The work order is already assigned to %s.", user.Username), State: o.Lifecycle.State}
 		}
+		if err := tx.tooFar(o, user); err != nil {
+			return err
+		}
 		o.AssigneeID, o.AssignedToAll, e.Details.Assignee = &user.ID, false, user.Username
 		row.UserID = &user.ID
 	}
@@ -188,6 +199,9 @@ func (tx *Tx) assign(o *WorkOrder, assignee string, e *HistoryEvent) error {
 	if err := tx.endAssignments(o); err != nil {
 		return err
 	}
+	if err := tx.endRefusals(o); err != nil {
+		return err
+	}
 	return tx.Create(row).Error
 }
 
@@ -195,15 +209,37 @@ func (tx *Tx) endAssignments(o *WorkOrder) error {
 	return tx.Model(&Assignment{}).Where("work_order_id = ? AND ended_at IS NULL", o.ID).Update("ended_at", Now()).Error
 }
 
-func (tx *Tx) rejectItems(o *WorkOrder, ids []string, reason string) error {
-	for i, id := range ids {
+// RejectItems marks the items that a rejection names. Those that a peer names may have gone meanwhile. What the office itself
+// rejects, and had told along a Share link, is told as withdrawn there; what was rejected there is known.
+func (tx *Tx) RejectItems(o *WorkOrder, byUser bool, p ActionParameters) error {
+	for i, id := range p.ItemIDs {
 		done := tx.Model(&Item{}).Where("id = ? AND work_order_id = ? AND deleted_at IS NULL", id, o.ID).
-			Updates(map[string]any{"review": ReviewRejected, "review_reason": reason})
+			Updates(map[string]any{"review": ReviewRejected, "review_reason": p.Reason})
 		if done.Error != nil {
 			return done.Error
 		}
-		if done.RowsAffected == 0 {
+		if done.RowsAffected == 0 && !p.FromPeer {
 			return InvalidField(fmt.Sprintf("item_ids[%d]", i), "The order has no item %s.", id).Coded(CodeNoSuch)
+		}
+		if !byUser {
+			continue
+		}
+		item, err := One[Item](tx.Where("id = ?", id), "item")
+		if err != nil {
+			return err
+		}
+		if told, err := tx.Told(o, item); err != nil || !told {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		item.Revision++
+		if err := tx.Select("revision").Updates(item).Error; err != nil {
+			return err
+		}
+		if err := tx.Retell(o, item); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -280,6 +316,11 @@ func (tx *Tx) NoticeItems(o *WorkOrder) (more bool, err error) {
 	}
 	if s := o.Lifecycle.State; (s == Completed || s == Published) && terms.QAPolicy.Automatic() {
 		return len(items) == noticeAtOnce, tx.PublishByItself(o, items[len(items)-1].ID)
+	}
+	if terms.QAPolicy.Automatic() {
+		if err := tx.ReleaseLate(o, items...); err != nil {
+			return false, err
+		}
 	}
 	return len(items) == noticeAtOnce, tx.Raise(&Alert{AccountID: o.AccountID, Kind: AlertLateItems, WorkOrderID: &o.ID, Subject: o.ID,
 		Title:  "Late items on " + o.DisplayNumber(),

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/microcosm-cc/bluemonday"
 	"golang.org/x/text/unicode/norm"
@@ -141,7 +142,7 @@ func (f *WorkOrderFields) Check(p *Problems) {
 	switch {
 	case f.WorkOrderNumber == "":
 		p.Add("work_order_number", "Give the order a number, such as FP-1001.").Code = CodeRequired
-	case len(f.WorkOrderNumber) > 200:
+	case utf8.RuneCountInString(f.WorkOrderNumber) > longestNumber:
 		p.Add("work_order_number", "At most 200 characters.")
 	}
 	if len(f.ClientCode) > 60 {
@@ -300,6 +301,19 @@ func (f *TaskFields) Check(p *Problems, prefix string) {
 	if len(f.Instructions) > 100_000 {
 		p.Add(prefix+"instructions", "At most 100000 characters.")
 	}
+}
+
+// TaskNamed is the one of some tasks that items are brought for under a name; nil for none.
+func TaskNamed(tasks []Task, w *ItemWords) *Task {
+	if w == nil || w.Task == "" {
+		return nil
+	}
+	for n := range tasks {
+		if strings.EqualFold(tasks[n].CleanName, CleanTaskName(w.Task)) {
+			return &tasks[n]
+		}
+	}
+	return nil
 }
 
 // CheckTasks notes each wrong task: names are unique in an order by their cleaned form.
@@ -466,6 +480,7 @@ type WorkOrderView struct {
 	Tasks         []Task     `json:"tasks"`
 	ItemCounts    ItemCounts `json:"item_counts"`
 	HasNewItems   bool       `json:"has_new_items"`
+	Share         *ShareView `json:"share,omitempty"` // office only
 	CreatedAt     Time       `json:"created_at"`
 	UpdatedAt     Time       `json:"updated_at"`
 }
@@ -495,11 +510,15 @@ func ViewOrders(db *gorm.DB, orders ...*WorkOrder) ([]WorkOrderView, error) {
 	if err != nil {
 		return nil, err
 	}
+	share, err := shareOf(db, orders, tasks)
+	if err != nil {
+		return nil, err
+	}
 	views := make([]WorkOrderView, len(orders))
 	for i, o := range orders {
 		v := WorkOrderView{ID: o.ID, Version: o.Version, State: o.Lifecycle.State, WorkOrderFields: o.WorkOrderFields, FieldStatus: o.FieldStatus,
 			AssignedToAll: o.AssignedToAll, PropertyID: o.PropertyID, WorkType: o.WorkType, IntegrationID: o.IntegrationID, AssignedName: o.AssignedName, Invoiced: o.Invoiced, Tasks: tasks[o.ID], ItemCounts: counts[o.ID],
-			HasNewItems: o.HasNewItems, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt}
+			HasNewItems: o.HasNewItems, Share: share[o.ID], CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt}
 		if v.Tasks == nil {
 			v.Tasks = []Task{}
 		}

@@ -203,6 +203,7 @@ type Refused struct {
 	Status  int // of HTTP
 	Message string
 	State   models.LinkState // where the link stands, when it is that by which the peer, a Fieldproof, refuses us; else ""
+	Code    string           // of a Fieldproof: why, in a word
 }
 
 // stateSaid is where the link stands, as a peer says it when it refuses us.
@@ -217,8 +218,9 @@ func stateSaid(text string) models.LinkState {
 func (e *Refused) Error() string { return e.Message }
 
 // Tell calls uploadPictures or status, and reads the answer: status true, a boolean, is success and nothing else. Peers
-// answer failures with 200, JSON as text/html, and errors as text or object; what they say is shown.
-func (p *Peer) Tell(ctx context.Context, service string, file *Upload, members ...wire.Member) (answered string, err error) {
+// answer failures with 200, JSON as text/html, and errors as text or object; what they say is shown. more is what else a
+// Fieldproof answers.
+func (p *Peer) Tell(ctx context.Context, service string, file *Upload, members ...wire.Member) (answered string, more map[string]json.RawMessage, err error) {
 	within := callTime
 	if file != nil {
 		within += time.Duration(file.Size/slowest) * time.Second
@@ -227,12 +229,12 @@ func (p *Peer) Tell(ctx context.Context, service string, file *Upload, members .
 	defer cancel()
 	response, err := p.send(ctx, service, file, members...)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, mostSaid))
 	if err != nil {
-		return "", fmt.Errorf("the peer's answer broke off: %w", err)
+		return "", nil, fmt.Errorf("the peer's answer broke off: %w", err)
 	}
 	var answer struct {
 		Status any             `json:"status"`
@@ -240,13 +242,35 @@ func (p *Peer) Tell(ctx context.Context, service string, file *Upload, members .
 		State  string          `json:"linkState"`
 	}
 	trimmed := bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xEF\xBB\xBF"))
-	if json.Unmarshal(trimmed, &answer) == nil && answer.Status == true && response.StatusCode/100 == 2 {
-		return said(body), nil
+	whole := json.Unmarshal(trimmed, &answer) == nil
+	if whole {
+		more, _ = wire.Members(trimmed)
 	}
+	if whole && answer.Status == true && response.StatusCode/100 == 2 {
+		return said(body), more, nil
+	}
+	code := wire.Text(more, "code")
 	if text := errorText(answer.Error); text != "" {
-		return said(body), &Refused{Status: response.StatusCode, Message: "The peer said: " + text, State: stateSaid(answer.State)}
+		return said(body), more, &Refused{Status: response.StatusCode, Message: "The peer said: " + text, Code: code, State: stateSaid(answer.State)}
 	}
-	return said(body), &Refused{Status: response.StatusCode, Message: fmt.Sprintf("The peer answered %s: %s", response.Status, said(body))}
+	return said(body), more, &Refused{Status: response.StatusCode, Message: fmt.Sprintf("The peer answered %s: %s", response.Status, said(body)), Code: code}
+}
+
+// Lacks asks a Fieldproof which of some items it lacks; at most [MostHeld] at a time.
+func (p *Peer) Lacks(ctx context.Context, items []wire.Held) ([]string, error) {
+	member, err := wire.HeldMember(items)
+	if err != nil {
+		return nil, err
+	}
+	_, more, err := p.Tell(ctx, "lacks", nil, member)
+	if err != nil {
+		return nil, err
+	}
+	lacking, err := wire.Texts(more["lacks"])
+	if err != nil {
+		return nil, &Refused{Status: http.StatusOK, Message: "The peer does not say what it lacks."}
+	}
+	return lacking, nil
 }
 
 // said is the beginning of an answer, for people.

@@ -52,7 +52,7 @@ func TestFilesUnderWayTakeLittle(t *testing.T) {
 		var done sync.WaitGroup
 		for range deliveries {
 			done.Go(func() {
-				_, err := peer.Tell(t.Context(), "uploadPictures", file(size))
+				_, _, err := peer.Tell(t.Context(), "uploadPictures", file(size))
 				failed <- err
 			})
 		}
@@ -72,7 +72,7 @@ func TestAFileThatBreaksOffIsNoFaultOfThePeer(t *testing.T) {
 	broken.Open = func(context.Context) (io.ReadCloser, error) {
 		return io.NopCloser(io.MultiReader(io.LimitReader(zeros{}, 1000), failing{})), nil
 	}
-	_, err := peers.At(server.URL, "", "vendor", "secret", "", server.Client()).Tell(t.Context(), "uploadPictures", broken)
+	_, _, err := peers.At(server.URL, "", "vendor", "secret", "", server.Client()).Tell(t.Context(), "uploadPictures", broken)
 	var source *peers.ErrSource
 	require.ErrorAs(t, err, &source)
 }

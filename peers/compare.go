@@ -241,7 +241,7 @@ func (d *Delegator) Orders(ctx context.Context) ([]string, error) {
 func (d *Delegator) Told(ctx context.Context, ids []string) (map[string]*Told, error) {
 	db := d.Store.Read(ctx)
 	var orders []*models.WorkOrder
-	err := db.Select("id", "version", "state", "hidden", "imported_status", "assignee_id", "assigned_to_all", "updated_at").Where("id IN ?", ids).Find(&orders).Error
+	err := db.Select("id", "version", "state", "hidden", "before_closed", "imported_status", "assignee_id", "assigned_to_all", "client_status", "status_below", "updated_at").Where("id IN ?", ids).Find(&orders).Error
 	if err != nil {
 		return nil, err
 	}
@@ -303,7 +303,7 @@ func (d *Delegator) Told(ctx context.Context, ids []string) (map[string]*Told, e
 
 // has tells whether an order is the login's.
 func (d *Delegator) has(o *models.WorkOrder) bool {
-	return o.IsAssignedTo(d.Login) && !o.Lifecycle.Hidden && o.Lifecycle.State != models.Cancelled && (o.ImportedStatus == "" || o.Lifecycle.State != models.Closed)
+	return models.EndOf(o.ToldTo(d.Login).ClientStatus) == "" && (o.ImportedStatus == "" || o.Lifecycle.State != models.Closed)
 }
 
 // hashOf is the hash of an item's bytes; "" of what has none.

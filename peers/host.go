@@ -1,7 +1,6 @@
 package peers
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,6 +51,7 @@ var services = []*Service{
 	{name: "getWorkOrders", answer: (*Host).getWorkOrders, refuse: failed},
 	{name: "uploadPictures", answer: (*Host).uploadPictures, refuse: refused},
 	{name: "status", answer: (*Host).status, refuse: refused},
+	{name: "lacks", answer: (*Host).lacks, refuse: refused, between: true},
 	{name: "compare", answer: (*Host).compare, refuse: failed, between: true},
 	{name: "item", answer: (*Host).item, refuse: failed, between: true},
 	{name: "invitation", answer: (*Host).invitation, refuse: failed, between: true, open: true},
@@ -207,6 +207,7 @@ const (
 
 // getWorkOrders tells the orders that are assigned to the caller, and of those that were taken away what became of them.
 func (h *Host) getWorkOrders(ctx context.Context, c *Call) (Answer, error) {
+	began := models.Now()
 	var since *models.Time
 	if text := wire.Text(c.payload, "timestamp"); text != "" && text != "0" {
 		at := wire.ParseInstant(text, time.UTC)
@@ -237,7 +238,17 @@ func (h *Host) getWorkOrders(ctx context.Context, c *Call) (Answer, error) {
 			return nil, err
 		}
 	}
-	return nil, out.end()
+	if err := out.end(); err != nil || c.link == nil {
+		return nil, err
+	}
+	// Up to here they have what changed.
+	return nil, h.Store.Write(ctx, func(tx *models.Tx) error {
+		_, err := tx.EditLink(c.link.ID, func(l *models.ShareLink) error {
+			l.FetchedAt = &began
+			return nil
+		})
+		return err
+	})
 }
 
 // orders writes {"workOrders":[…],"error":""}, to a Fieldproof with the cursor by which it asks the next time.
@@ -302,19 +313,46 @@ func (h *Host) tellAssigned(ctx context.Context, c *Call, some []*models.WorkOrd
 		return err
 	}
 	zone := c.account.Location()
+	var rejections map[string]*models.ShareRejection
+	if c.named {
+		if rejections, err = h.forLink(ctx, c, some); err != nil {
+			return err
+		}
+	}
 	for _, o := range some {
-		w, err := wire.OrderOf(o, numbers[o.ID], tasks[o.ID], zone, func(t *models.Task) (json.RawMessage, error) { return models.TemplateOf(db, t.SurveyHash) })
+		w, err := wire.OrderOf(o.ToldTo(c.by.ID), numbers[o.ID], tasks[o.ID], zone, func(t *models.Task) (json.RawMessage, error) { return models.TemplateOf(db, t.SurveyHash) })
 		if err != nil {
 			return err
 		}
 		if c.named {
-			w = append(w, wire.ShareMembers(o)...)
+			members, err := wire.ShareMembers(o, rejections[o.ID])
+			if err != nil {
+				return err
+			}
+			w = append(w, members...)
 		}
 		if err := each(w); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// forLink begins the paths of orders that have none, and reads the rejections that the caller is told of.
+func (h *Host) forLink(ctx context.Context, c *Call, orders []*models.WorkOrder) (map[string]*models.ShareRejection, error) {
+	var unmarked []*models.WorkOrder
+	ids := make([]string, len(orders))
+	for i, o := range orders {
+		if ids[i] = o.ID; o.PathSalt == "" {
+			unmarked = append(unmarked, o)
+		}
+	}
+	if len(unmarked) > 0 {
+		if err := h.Store.Write(ctx, func(tx *models.Tx) error { return tx.BeginPaths(unmarked) }); err != nil {
+			return nil, err
+		}
+	}
+	return models.RejectionsFor(h.Store.Read(ctx), c.by.ID, ids)
 }
 
 // eachTaken goes through the orders that were taken from the caller.
@@ -338,126 +376,13 @@ func (h *Host) tellTaken(ctx context.Context, c *Call, some []*models.WorkOrder,
 		return err
 	}
 	for _, o := range some {
-		status := "Cancelled"
-		if o.Lifecycle.Hidden {
-			status = "Deleted"
-		}
-		w := wire.Order{{Name: "workOrderNumber", Value: numbers[o.ID]}, {Name: "clientStatus", Value: status}}
+		w := wire.Order{{Name: "workOrderNumber", Value: numbers[o.ID]}, {Name: "clientStatus", Value: o.ToldTo(c.by.ID).ClientStatus}}
 		if c.named {
-			w = append(w, wire.ShareMembers(o)...)
+			w = append(w, wire.ShareTaken(o)...)
 		}
 		if err := each(w); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// longestEvidenceType is where an item's word for what it shows is cut.
-const longestEvidenceType = 60
-
-// uploadPictures takes one item: a photo, a survey, or another file.
-func (h *Host) uploadPictures(ctx context.Context, c *Call) (Answer, error) {
-	in := wire.DecodeItem(c.payload, c.account.Location())
-	o, err := OrderNumbered(ctx, h.Store, c.by, in.Number)
-	if err != nil {
-		return nil, err
-	}
-	if in.UUID == "" {
-		return nil, models.InvalidField("uuid", "Give the item a uuid, so that a repeat is known.")
-	}
-	if len(in.UUID) < 8 { // a number of the peer's own
-		in.UUID = models.DerivedID("peer item", c.by.ID, in.Number, in.UUID)
-	}
-	n := intake.NewItem{OrderID: o.ID, Kind: models.Photo, UUID: in.UUID, EvidenceType: in.EvidenceType, TakenAt: in.TakenAt, Position: in.Position, Source: models.FromPeer,
-		Notes: in.Notes, Device: in.Device, SHA256: in.SHA256, Claims: in.Claims, Origin: in.Origin, By: c.by}
-	if word := []rune(n.EvidenceType); len(word) > longestEvidenceType {
-		n.EvidenceType = string(word[:longestEvidenceType])
-	}
-	tasks, err := models.TasksOf(h.Store.Read(ctx), o.ID)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range tasks[o.ID] {
-		if in.Task != "" && strings.EqualFold(t.CleanName, models.CleanTaskName(in.Task)) {
-			n.TaskID = t.ID
-		}
-	}
-	if n.TaskID == "" && in.Task != "" {
-		n.Notes = strings.TrimSpace(n.Notes + "\nTask: " + in.Task) // nothing that was said is lost
-	}
-	stored, err := h.store(ctx, c, &n, in)
-	if err != nil {
-		return nil, err
-	}
-	if _, _, err := h.Intake.AcceptItem(ctx, n, stored); err != nil {
-		return nil, err
-	}
-	return done(), nil
-}
-
-// store stores the bytes of an item by its kind, and completes the item.
-func (h *Host) store(ctx context.Context, c *Call, n *intake.NewItem, in wire.Item) (*intake.Bytes, error) {
-	switch {
-	case in.FileType == "survey":
-		answers, err := models.ParseAnswers(in.Answers)
-		if err != nil {
-			return nil, err
-		}
-		text, err := json.Marshal(answers)
-		if err != nil {
-			return nil, err
-		}
-		n.Kind, n.SurveyID, n.Answers = models.SurveyResponse, in.SurveyID, string(text)
-		return nil, nil
-	case strings.HasPrefix(in.FileType, "check"):
-		n.Kind = models.CheckIn
-		return nil, nil
-	}
-	noFile := models.InvalidField("file", "Send the file in a part named file, as multipart/form-data.")
-	if c.File == nil {
-		return nil, noFile
-	}
-	head := bufio.NewReaderSize(c.File, 64<<10)
-	if _, err := head.Peek(1); errors.Is(err, io.EOF) {
-		return nil, noFile
-	}
-	if in.FileType == "picture" || in.FileType == "photo" {
-		return h.Intake.StoreBytes(ctx, head)
-	}
-	n.Kind = models.File
-	return h.Intake.StoreFile(ctx, in.ContentType(), head)
-}
-
-// status takes what a caller reports of orders: viewed, begun, completed. Each is taken for itself; the first that can't be
-// is told.
-func (h *Host) status(ctx context.Context, c *Call) (Answer, error) {
-	updates, err := wire.DecodeStatus(c.payload)
-	if err != nil {
-		return nil, models.Errorf(models.Malformed, "This request is not properly formatted: workOrders is no list of objects.")
-	}
-	defer h.Intake.Bells.Poke()
-	answer := done()
-	for _, u := range updates {
-		err := h.takeStatus(ctx, c, u)
-		switch kind := models.KindOf(err); {
-		case err == nil:
-		case kind == "" || kind == models.Unauthorized:
-			return nil, err
-		case answer["error"] == nil:
-			answer = Answer{"status": false, "error": map[string]any{"workOrderNumber": u.Number, "error": err.Error()}}
-		}
-	}
-	return answer, nil
-}
-
-func (h *Host) takeStatus(ctx context.Context, c *Call, u wire.StatusUpdate) error {
-	o, err := OrderNumbered(ctx, h.Store, c.by, u.Number)
-	if err != nil {
-		return err
-	}
-	if !c.by.Sees(o) {
-		return models.Errorf(models.NotFound, "The work order %s is not assigned to you any more.", u.Number)
-	}
-	return h.Intake.Report(ctx, c.by, o.ID, u.FieldStatus)
 }

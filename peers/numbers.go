@@ -4,7 +4,6 @@ package peers
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -59,9 +58,7 @@ func firstTold(tx *models.Tx, login *models.Member, o *models.WorkOrder) (string
 		if n > 0 {
 			number = o.DisplayNumber()
 		}
-		if n > 1 {
-			number = fmt.Sprintf("%s__%d", number, n)
-		}
+		number = models.Numbered(number, n)
 		fixed, err := tx.FixNumber(login.ID, o, number)
 		if err != nil || fixed {
 			return number, err
@@ -80,7 +77,29 @@ func OrderNumbered(ctx context.Context, store *models.Store, login *models.Membe
 	if number == "" {
 		return nil, models.InvalidField("key2", "Name the work order.")
 	}
+	return numbered(store.Read(models.InAccount(ctx, login.AccountID)), login, number)
+}
+
+// OrderMeant finds the order that the Fieldproof of a login means: by our own id of it, which it was told, before the number.
+func OrderMeant(ctx context.Context, store *models.Store, login *models.Member, id, number string) (*models.WorkOrder, error) {
+	if id == "" {
+		return OrderNumbered(ctx, store, login, number)
+	}
 	db := store.Read(models.InAccount(ctx, login.AccountID))
+	o, err := models.One[models.WorkOrder](db.Where("id = ?", id), "work order")
+	if err == nil {
+		var ever bool
+		if ever, err = models.EverAssigned(db, o.ID, login.ID); err == nil && (login.Sees(o) || login.MayAdd(o, ever)) {
+			return o, nil
+		}
+	}
+	if err != nil && models.KindOf(err) != models.NotFound {
+		return nil, err
+	}
+	return OrderNumbered(ctx, store, login, number)
+}
+
+func numbered(db *gorm.DB, login *models.Member, number string) (*models.WorkOrder, error) {
 	told := db.Session(&gorm.Session{NewDB: true, Context: db.Statement.Context}).Model(&models.PeerNumber{}).Select("work_order_id").
 		Where("user_id = ? AND number_key = ?", login.ID, models.NumberKey(number))
 	var found []*models.WorkOrder

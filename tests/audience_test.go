@@ -89,7 +89,7 @@ func aside(place string) bool {
 var modelTexts = map[string]map[string]string{
 	"Item": {"TaskID": "", "EvidenceType": "item.evidence_type", "ReviewReason": "item.review_reason", "Notes": "item.notes", "Device": "item.device", "Answers": "survey.answer",
 		"ID": "", "AccountID": "", "WorkOrderID": "", "Kind": "", "UUID": "", "Source": "", "Review": "", "ApprovedWith": "", "UUIDKey": "", "UploadedBy": "", "SHA256": "", "ContentType": "", "BlobKey": "",
-		"Renditions": "", "RenditionError": "", "SurveyID": ""},
+		"Renditions": "", "RenditionError": "", "SurveyID": "", "ShareLinkID": ""},
 	"Origin": {"Author": "user.username", "ParentUUID": ""},
 	"TaskFields": {"Name": "tasks.name", "Instructions": "tasks.instructions", "Options": "tasks.options.note", "SourceService": "tasks.source_service",
 		"SourceServiceID": "tasks.source_service_id", "RequiredPhotos": "item.evidence_type", "Kind": "", "SurveyID": "", "Survey": "survey.name", "SurveyNamed": "survey.name"},
@@ -150,7 +150,7 @@ func TestEveryTextHasItsAudience(t *testing.T) {
 var noWords = []string{"id", "version", "state", "work_order_number", "client_code", "priority", "publish_to", "qa_policy", "latitude", "longitude", "due_date", "due_time",
 	"start_date", "client_due_date", "client_due_time", "assigned_name", "field_status", "assignee", "assigned_to_all", "property_id", "work_type", "integration_id", "invoiced", "has_new_items", "created_at",
 	"updated_at", "address.address1", "address.city", "address.state", "address.zip", "address.country", "item_counts.total", "item_counts.photos", "item_counts.check_ins",
-	"item_counts.survey_responses", "tasks.id", "tasks.kind", "tasks.survey_id", "tasks.required_photos.wpicture", "client_due_time"}
+	"item_counts.survey_responses", "tasks.id", "tasks.kind", "tasks.survey_id", "tasks.required_photos.wpicture", "client_due_time", "share.from"}
 
 // texts are the order's own fields that hold text, with their words; those of the table that nobody named above join.
 var texts = func() rig.JSON {

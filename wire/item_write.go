@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 
 	"fieldproof/models"
@@ -15,14 +16,27 @@ type ItemOut struct {
 	PublicationID string
 	FileName      string // unique over everything, and kept under retries
 	Note          string // said of the file, such as that it is a rendition
+	Share         *ItemShare
+}
+
+// ItemShare is what one Fieldproof says of an item to another beside what every peer is told (contract: between two
+// Fieldproofs).
+type ItemShare struct {
+	OrderID   string // as the other side calls the order for itself
+	Revision  int64
+	Withdrawn bool
+	Pictures  int64 // of the order
+	Statement *models.Statement
 }
 
 // ItemMembers writes the payload of uploadPictures (domain 8): a flat object of texts, every key there and never null,
 // because the peers in the field trip over what is missing.
 func ItemMembers(out ItemOut) []Member {
-	members := make([]Member, len(told))
-	for n, t := range told {
-		members[n] = Member{Name: t.name, Value: t.write(out)}
+	members := make([]Member, 0, len(told))
+	for _, t := range told {
+		if !t.share || out.Share != nil {
+			members = append(members, Member{Name: t.name, Value: t.write(out)})
+		}
 	}
 	return members
 }
@@ -70,11 +84,26 @@ func surveyText(i *models.Item) string {
 	return string(text)
 }
 
-// StatusMember writes the one order of a status call, under the number by which the client knows it. Its braces are the only ones that are not escaped: peers read it as
-// the array it is.
-func StatusMember(o *models.WorkOrder, number string, s models.ClientStatusData) Member {
-	text, _ := json.Marshal([]map[string]string{{"workOrderNumber": number, "status": string(s.Status), "fieldStatus": s.FieldStatus, "clientStatus": s.ClientStatus,
-		"source_wo_id": o.Source.WorkOrderID, "source_wo_number": o.Source.WorkOrderNumber, "source_wo_provider": o.Source.Provider}})
+// StatusShare is what one Fieldproof says of a status to another beside what every peer is told.
+type StatusShare struct {
+	OrderID string
+	Number  int64
+	Reason  string
+	Refused string // why the order is not taken
+}
+
+// StatusMember writes the one order of a status call, under the number by which the client knows it. Its braces are the only
+// ones that are not escaped: peers read it as the array it is. share is nil for all but a Fieldproof.
+func StatusMember(o *models.WorkOrder, number string, s models.ClientStatusData, share *StatusShare) Member {
+	entry := map[string]string{"workOrderNumber": number, "status": string(s.Status), "fieldStatus": s.FieldStatus, "clientStatus": s.ClientStatus,
+		"source_wo_id": o.Source.WorkOrderID, "source_wo_number": o.Source.WorkOrderNumber, "source_wo_provider": o.Source.Provider}
+	if share != nil {
+		entry["orderId"], entry["number"], entry["reason"] = share.OrderID, strconv.FormatInt(share.Number, 10), share.Reason
+		if share.Refused != "" {
+			entry["refused"] = share.Refused
+		}
+	}
+	text, _ := json.Marshal([]map[string]string{entry})
 	return Member{Name: "workOrders", Value: json.RawMessage(text)}
 }
 

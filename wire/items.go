@@ -2,7 +2,9 @@ package wire
 
 import (
 	"encoding/json"
+	"errors"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -59,6 +61,13 @@ type Item struct {
 	SHA256       string        // of the file, as the sender computed it; "" when it does not say
 	Claims       models.Claims // what the sender certifies
 	Origin       models.Origin
+
+	// Of a Fieldproof alone.
+	OrderID   string // as we call the order for ourselves
+	Revision  int64
+	Withdrawn bool
+	Kept      string           // a survey's answers as the sender keeps and hashes them
+	Statement models.Statement // its text, signature and public key; without a text none came
 }
 
 // DecodeItem reads the payload of uploadPictures.
@@ -122,20 +131,16 @@ func (i *Item) ContentType() string {
 type StatusUpdate struct {
 	Number      string
 	FieldStatus string // ours, "" when it says nothing that is known
+	Cancelled   bool   // in their own account
 	SourceID    string
+	Share       StatusShare // of a Fieldproof alone
 }
 
 // DecodeStatus reads the orders of a status call.
 func DecodeStatus(m map[string]json.RawMessage) ([]StatusUpdate, error) {
-	var raws []map[string]json.RawMessage
-	raw := m["workOrders"]
-	if len(raw) > 0 && raw[0] == '{' {
-		raw = append(append([]byte("["), raw...), ']')
-	}
-	if len(raw) > 0 && string(raw) != "null" {
-		if err := json.Unmarshal(raw, &raws); err != nil {
-			return nil, err
-		}
+	raws, err := objects(m["workOrders"])
+	if err != nil {
+		return nil, err
 	}
 	updates := make([]StatusUpdate, len(raws))
 	for n, o := range raws {
@@ -143,7 +148,76 @@ func DecodeStatus(m map[string]json.RawMessage) ([]StatusUpdate, error) {
 		if text := Text(o, "fieldStatus"); text != "" {
 			u.FieldStatus, _ = models.ParseFieldStatus(text)
 		}
+		for _, name := range []string{"fieldStatus", "status"} {
+			status, known := models.ParseWireStatus(Text(o, name))
+			u.Cancelled = u.Cancelled || (known && status == models.WireCanceled)
+		}
+		u.Share = StatusShare{OrderID: strings.TrimSpace(Text(o, "orderId")), Reason: Text(o, "reason"), Refused: Text(o, "refused")}
+		u.Share.Number, _ = strconv.ParseInt(strings.TrimSpace(Text(o, "number")), 10, 64)
 		updates[n] = u
 	}
 	return updates, nil
+}
+
+// objects reads a list of objects, a single one too, whether it stands there or as a text that holds it.
+func objects(raw json.RawMessage) (all []map[string]json.RawMessage, err error) {
+	if len(raw) > 0 && raw[0] == '"' {
+		text, is := textOf(raw)
+		if !is {
+			return nil, errNotObjects
+		}
+		raw = json.RawMessage(strings.TrimSpace(text))
+	}
+	if len(raw) > 0 && raw[0] == '{' {
+		raw = append(append([]byte("["), raw...), ']')
+	}
+	if len(raw) > 0 && string(raw) != "null" {
+		err = json.Unmarshal(raw, &all)
+	}
+	return all, err
+}
+
+var errNotObjects = errors.New("it is no list of objects")
+
+// Held is an item as one side asks the other whether it has it.
+type Held struct {
+	UUID     string `json:"uuid"`
+	SHA256   string `json:"sha256"`
+	Revision string `json:"revision"`
+}
+
+// HeldMember writes what is asked for by lacks: a flat text.
+func HeldMember(items []Held) (Member, error) {
+	text, err := json.Marshal(items)
+	return Member{Name: "items", Value: string(text)}, err
+}
+
+// HeldItem is a [Held] as it is read.
+type HeldItem struct {
+	UUID, SHA256 string
+	Revision     int64
+}
+
+// DecodeHeld reads what is asked for by lacks.
+func DecodeHeld(m map[string]json.RawMessage) ([]HeldItem, error) {
+	raws, err := objects(m["items"])
+	if err != nil {
+		return nil, err
+	}
+	items := make([]HeldItem, len(raws))
+	for n, raw := range raws {
+		items[n] = HeldItem{UUID: strings.TrimSpace(Text(raw, "uuid")), SHA256: strings.ToLower(strings.TrimSpace(Text(raw, "sha256")))}
+		items[n].Revision, _ = strconv.ParseInt(strings.TrimSpace(Text(raw, "revision")), 10, 64)
+	}
+	return items, nil
+}
+
+// Texts reads a list of texts, whether it stands there or as a text that holds it.
+func Texts(raw json.RawMessage) ([]string, error) {
+	if len(raw) > 0 && raw[0] == '"' {
+		text, _ := textOf(raw)
+		raw = json.RawMessage(text)
+	}
+	var all []string
+	return all, json.Unmarshal(raw, &all)
 }

@@ -303,7 +303,7 @@ func DecodeOrder(raw json.RawMessage, line int64, zone *time.Location) models.In
 			in.SayNumber(f, n)
 		}
 	}
-	if in.Share = decodeShare(r.fields); in.Share != nil {
+	if in.Share = decodeShare(&in, r.fields); in.Share != nil {
 		for _, name := range shareNames {
 			r.known[name] = true
 		}

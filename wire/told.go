@@ -20,6 +20,7 @@ type member struct {
 	also  []string // other names by which peers say it, read where the first says nothing
 	write func(ItemOut) string
 	read  func(i *Item, text string, zone *time.Location) bool // whether it could be read; nil: it is nothing of the item
+	share bool                                                 // between two Fieldproofs alone
 }
 
 // told are the members in their order.
@@ -63,7 +64,7 @@ var told = slices.Concat([]member{
 	{name: "locationDifference", write: difference},
 	{name: "csrLocationSource", write: func(o ItemOut) string { return sourceOf(o.Item.Position.Latitude != nil, "gps") }},
 	{name: "csrTimeStampSource", write: func(o ItemOut) string { return sourceOf(o.Item.TakenAt != nil, "device") }},
-	{name: "csrPictureCount", write: func(o ItemOut) string { return strconv.Itoa(len(o.Proof.Photos())) }},
+	{name: "csrPictureCount", write: pictures},
 	{name: "source_wo_id", write: ofOrder(func(o *models.WorkOrder) string { return o.Source.WorkOrderID })},
 	{name: "source_wo_number", write: ofOrder(func(o *models.WorkOrder) string { return o.Source.WorkOrderNumber })},
 	{name: "source_wo_provider", write: ofOrder(func(o *models.WorkOrder) string { return o.Source.Provider })},
@@ -88,9 +89,44 @@ var told = slices.Concat([]member{
 	}},
 	{name: "status", write: ofOrder(func(o *models.WorkOrder) string { return string(o.WireStatus()) })},
 	{name: "parameters", write: nothing},
-})
+}, share([]member{
+	{name: "orderId", write: func(o ItemOut) string { return o.Share.OrderID }, read: trimmed(func(i *Item) *string { return &i.OrderID })},
+	{name: "revision", write: func(o ItemOut) string { return strconv.FormatInt(o.Share.Revision, 10) }, read: func(i *Item, text string, _ *time.Location) bool {
+		n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+		i.Revision = max(n, 0)
+		return err == nil
+	}},
+	{name: "withdrawn", write: func(o ItemOut) string { return strconv.FormatBool(o.Share.Withdrawn) }, read: func(i *Item, text string, zone *time.Location) bool {
+		var said *bool
+		known := flagged(func(*Item) **bool { return &said })(i, text, zone)
+		i.Withdrawn = known && *said
+		return known
+	}},
+	{name: "answers", write: func(o ItemOut) string { return o.Item.Answers }, read: verbatim(func(i *Item) *string { return &i.Kept })}, // as they are kept, and hashed
+	{name: "receivedAt", write: firstReceived, read: moment(func(i *Item) **models.Time { return &i.Origin.FirstReceivedAt })},
+	{name: "statement", write: ofStatement(func(s *models.Statement) string { return s.Text }), read: verbatim(func(i *Item) *string { return &i.Statement.Text })},
+	{name: "statementSignature", write: ofStatement(func(s *models.Statement) string { return s.Signature }), read: trimmed(func(i *Item) *string { return &i.Statement.Signature })},
+	{name: "statementKey", write: ofStatement(func(s *models.Statement) string { return s.PublicKey }), read: trimmed(func(i *Item) *string { return &i.Statement.PublicKey })},
+}))
 
-var fileTypes = map[models.ItemKind]string{models.Photo: "picture", models.SurveyResponse: "survey", models.File: "file"}
+// share marks what goes between two Fieldproofs alone.
+func share(members []member) []member {
+	for n := range members {
+		members[n].share = true
+	}
+	return members
+}
+
+func ofStatement(of func(*models.Statement) string) func(ItemOut) string {
+	return func(o ItemOut) string {
+		if o.Share.Statement == nil {
+			return ""
+		}
+		return of(o.Share.Statement)
+	}
+}
+
+var fileTypes = map[models.ItemKind]string{models.Photo: "picture", models.SurveyResponse: "survey", models.File: "file", models.CheckIn: "check_in"}
 
 // attributes are the order's own texts, returned as they came.
 func attributes() []member {
@@ -115,6 +151,13 @@ func ofSurvey(of func(ItemOut) string) func(ItemOut) string {
 		}
 		return of(o)
 	}
+}
+
+func pictures(o ItemOut) string {
+	if o.Share != nil {
+		return strconv.FormatInt(o.Share.Pictures, 10)
+	}
+	return strconv.Itoa(len(o.Proof.Photos()))
 }
 
 func itemUUID(o ItemOut) string { return o.Item.UUID }

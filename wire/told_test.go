@@ -37,7 +37,7 @@ func TestWhatIsToldOfAnItemIsReadAgain(t *testing.T) {
 	for n := range 1000 {
 		at := func() models.Time { return models.At(time.Unix(1_600_000_000+r.Int64N(200_000_000), 0)) }
 		received := models.At(time.UnixMicro(1_600_000_000_000_000 + r.Int64N(200_000_000_000_000)))
-		i := &models.Item{UUID: fmt.Sprintf("0b8e4c8e-6d1f-4f0e-9a55-%012x", n), Kind: one(r, models.Photo, models.File, models.SurveyResponse), ReceivedAt: received,
+		i := &models.Item{UUID: fmt.Sprintf("0b8e4c8e-6d1f-4f0e-9a55-%012x", n), Kind: one(r, models.Photo, models.File, models.SurveyResponse, models.CheckIn), ReceivedAt: received,
 			EvidenceType: one(r, "", "before", "own word"), Notes: text(r), Device: text(r), UploadedBy: one(r, "u1", ""), TakenAt: some(r, at()), ContentType: one(r, "image/jpeg", "application/pdf"),
 			Certification: models.Certification{Item: judgement(r), Time: judgement(r), Location: judgement(r)},
 			Origin:        models.Origin{Author: "somebody further down", ParentUUID: one(r, "", "the-parent-1"), FirstReceivedAt: some(r, at())}}
@@ -56,6 +56,15 @@ func TestWhatIsToldOfAnItemIsReadAgain(t *testing.T) {
 		}
 		out := wire.ItemOut{Proof: &models.Proof{Account: &models.Account{Name: "Acme", Zone: "UTC"}, Order: &models.WorkOrder{}, Users: map[string]string{"u1": "joe"}}, Item: i, Number: "AB::1", FileName: i.UUID + ".jpg"}
 		out.Proof.View.Tasks = []models.Task{task}
+		var said wire.Item // what only a Fieldproof reads
+		if r.IntN(2) == 0 {
+			out.Share = &wire.ItemShare{OrderID: "our-order", Revision: 1 + r.Int64N(9), Withdrawn: r.IntN(2) == 0}
+			said = wire.Item{OrderID: "our-order", Revision: out.Share.Revision, Withdrawn: out.Share.Withdrawn, Kept: i.Answers}
+			if r.IntN(2) == 0 {
+				out.Share.Statement = &models.Statement{Text: "fieldproof statement 1\nkey: {of ours}\n", Signature: "c2lnbmVk", PublicKey: "a2V5"}
+				said.Statement = *out.Share.Statement
+			}
+		}
 		read := func() wire.Item {
 			payload, err := wire.Payload(wire.ItemMembers(out)...)
 			require.NoError(t, err)
@@ -69,7 +78,8 @@ func TestWhatIsToldOfAnItemIsReadAgain(t *testing.T) {
 			first = &received
 		}
 		require.JSONEq(t, asSent(t, i), asSent(t, &models.Item{Kind: i.Kind, SurveyID: in.SurveyID, Answers: string(in.Answers)}))
-		want := wire.Item{UUID: i.UUID, Number: "AB::1", Task: out.Proof.TaskName(i), FileType: map[models.ItemKind]string{models.Photo: "picture", models.File: "file", models.SurveyResponse: "survey"}[i.Kind],
+		want := wire.Item{UUID: i.UUID, Number: "AB::1", Task: out.Proof.TaskName(i), FileType: map[models.ItemKind]string{models.Photo: "picture", models.File: "file", models.SurveyResponse: "survey", models.CheckIn: "check_in"}[i.Kind],
+			OrderID: said.OrderID, Revision: said.Revision, Withdrawn: said.Withdrawn, Kept: said.Kept, Statement: said.Statement,
 			FileName: out.FileName, EvidenceType: i.EvidenceType, Notes: i.Notes, TakenAt: i.TakenAt, Position: i.Position, Device: i.Device, SurveyID: i.SurveyID, SHA256: i.SHA256,
 			Claims: models.Claims(i.Certification), Origin: models.Origin{Author: out.Proof.Users[i.UploadedBy], ParentUUID: i.Origin.ParentUUID, FirstReceivedAt: first},
 			Survey: in.Survey, Answers: in.Answers}

@@ -192,11 +192,6 @@ func (c *Clients) send(ctx context.Context, d *models.Destination, m *models.Cli
 	return c.tell(ctx, p, m)
 }
 
-// Tell tells one message to the other side of a Share link, once.
-func (c *Clients) Tell(ctx context.Context, p *peers.Peer, m *models.ClientMessage) (said, note string, err error) {
-	return c.tell(ctx, p, m)
-}
-
 func (c *Clients) tell(ctx context.Context, p *peers.Peer, m *models.ClientMessage) (said, note string, err error) {
 	db := c.Store.Read(ctx)
 	if m.Kind == models.ClientStatus {
@@ -212,7 +207,7 @@ func (c *Clients) tell(ctx context.Context, p *peers.Peer, m *models.ClientMessa
 		if err != nil {
 			return "", "", database(err)
 		}
-		said, err = p.Tell(ctx, "status", nil, wire.StatusMember(o, number, status))
+		said, _, err = p.Tell(ctx, "status", nil, wire.StatusMember(o, number, status, nil))
 		return said, "", explain(err)
 	}
 	proof, err := models.ProofOf(db, m.WorkOrderID, nil, models.ForClient)
@@ -264,7 +259,7 @@ func (c *Clients) item(ctx context.Context, p *peers.Peer, proof *models.Proof, 
 		file = c.original(item)
 		file.Name = out.FileName
 	}
-	said, err = p.Tell(ctx, "uploadPictures", file, wire.ItemMembers(out)...)
+	said, _, err = p.Tell(ctx, "uploadPictures", file, wire.ItemMembers(out)...)
 	var refused *peers.Refused
 	if errors.As(err, &refused) && (refused.Status == http.StatusRequestEntityTooLarge || refused.Status == http.StatusInternalServerError) && item.Kind == models.Photo && item.Size > tooLarge {
 		smaller, failed := c.rendition(ctx, item)
@@ -274,7 +269,7 @@ func (c *Clients) item(ctx context.Context, p *peers.Peer, proof *models.Proof, 
 		smaller.Name = out.FileName
 		note = fmt.Sprintf("[The peer refused the original of %d bytes, SHA-256 %s: this is a smaller copy.]", item.Size, item.SHA256)
 		out.Note = note
-		said, err = p.Tell(ctx, "uploadPictures", smaller, wire.ItemMembers(out)...)
+		said, _, err = p.Tell(ctx, "uploadPictures", smaller, wire.ItemMembers(out)...)
 	}
 	return said, note, explain(err)
 }

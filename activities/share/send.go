@@ -44,6 +44,10 @@ type sending struct {
 	stopped bool                  // no other message begins
 	known   time.Time             // when the other side said last that our credentials are good
 	err     error
+
+	asking sync.Mutex
+	asked  map[string]bool // messages of which the other side was asked whether it lacks them
+	holds  map[string]bool // those that it has
 }
 
 // send tells the delegator what waits. It stops to let something else be done, or when the delegator does not answer. False
@@ -53,7 +57,7 @@ func (t *turn) send(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	s := &sending{turn: t, peer: p, taken: map[lane]bool{}}
+	s := &sending{turn: t, peer: p, taken: map[lane]bool{}, asked: map[string]bool{}, holds: map[string]bool{}}
 	s.changed.L = &s.mu
 	if t.link.ProbeAt != nil {
 		return s.probe(ctx)
@@ -337,7 +341,7 @@ func (s *sending) head(ctx context.Context, l lane, anyway bool) (*models.Client
 		if err != nil || len(waiting) == 0 {
 			return nil, err
 		}
-		return waiting[0], nil
+		return s.newest(ctx, waiting[0])
 	}
 	if err := lane.Where("kind = ?", l.kind).Order("seq").Find(&waiting).Error; err != nil || len(waiting) == 0 {
 		return nil, err
@@ -368,6 +372,27 @@ func (s *sending) head(ctx context.Context, l lane, anyway bool) (*models.Client
 		return nil, err
 	}
 	return newest, nil
+}
+
+// newest is what is told of an item, instead of an older revision that waits before it.
+func (s *sending) newest(ctx context.Context, m *models.ClientMessage) (*models.ClientMessage, error) {
+	item, err := models.One[models.Item](s.Store.Read(ctx).Where("id = ?", m.ItemID), "item")
+	if err != nil || item.Revision <= m.Revision {
+		return m, err
+	}
+	var behind []*models.ClientMessage
+	err = s.waiting(ctx).Where("work_order_id = ? AND kind = ? AND item_id = ? AND seq > ?", m.WorkOrderID, m.Kind, m.ItemID, m.Seq).Order("seq DESC").Limit(1).Find(&behind).Error
+	if err != nil || len(behind) == 0 {
+		return m, err
+	}
+	next := behind[0]
+	return next, s.Store.Write(ctx, func(tx *models.Tx) error {
+		if err := m.Overtaken(tx); err != nil {
+			return err
+		}
+		next.Attempts = max(next.Attempts, m.Attempts)
+		return tx.Model(&models.ClientMessage{}).Where("id = ?", next.ID).Update("attempts", next.Attempts).Error
+	})
 }
 
 // heard is what a try heard of the other side.
@@ -409,9 +434,15 @@ func (s *sending) welcome(ctx context.Context) (bool, error) {
 // try tells one message once, and writes down what became of it. What the other side refuses is the message's own trouble,
 // as long as it lets us in; silence may be everybody's.
 func (s *sending) try(ctx context.Context, m *models.ClientMessage) (heard, error) {
+	if err := s.introduceKey(ctx, m); err != nil {
+		return unasked, err
+	}
+	if there, err := s.there(ctx, m); err != nil || there {
+		return answered, err
+	}
 	o, err := attempts.Do(ctx, func(ctx context.Context) (o attempts.Outcome) {
 		o.Request = m.Kind + " " + m.ItemID
-		o.Answer, o.Note, o.Err = s.Clients.Tell(ctx, s.peer, m)
+		o.Answer, o.Note, o.Err = s.Clients.Tell(ctx, s.peer, s.link, m)
 		var refused *peers.Refused
 		if errors.As(o.Err, &refused) {
 			o.Status = refused.Status
@@ -430,7 +461,7 @@ func (s *sending) try(ctx context.Context, m *models.ClientMessage) (heard, erro
 			return unasked, err
 		}
 	}
-	use := attempts.Use[models.ClientMessage, *models.ClientMessage]{Policy: models.SharePolicy, Alert: s.alert}
+	use := attempts.Use[models.ClientMessage, *models.ClientMessage]{Policy: policyOf(m), Alert: s.alert}
 	err = s.Store.Write(ctx, func(tx *models.Tx) error {
 		if err := use.Keep(tx, attempts.Try[models.ClientMessage, *models.ClientMessage]{Row: m, Outcome: o}); err != nil {
 			return err
@@ -449,6 +480,15 @@ func (s *sending) try(ctx context.Context, m *models.ClientMessage) (heard, erro
 		return unasked, nil
 	}
 	return silent, nil
+}
+
+// policyOf says how often a message is tried: a status that is refused waits no thirty days, for a newer one follows.
+func policyOf(m *models.ClientMessage) models.Policy {
+	p := models.SharePolicy
+	if m.Kind == models.ClientStatus {
+		p.Refusals = models.ClientPolicy.Refusals
+	}
+	return p
 }
 
 // alert is what people are told of a message that does not arrive.

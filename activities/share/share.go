@@ -5,6 +5,7 @@ package share
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -23,6 +24,8 @@ type Share struct {
 	Intake  *intake.Intake
 	Links   *peers.Links
 	Clients *clients.Clients
+
+	introduced sync.Map // link → the key of ours that its other side was told last
 }
 
 const (
@@ -233,6 +236,9 @@ func (t *turn) fetch(ctx context.Context) error {
 			if err := introduce(); attempts.IsOurs(err) || lockedOut {
 				o.Err = err
 			}
+		}
+		if o.Err == nil {
+			o.Err = t.tellRefusals(ctx, p, i)
 		}
 		return o
 	})

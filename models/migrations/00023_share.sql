@@ -18,6 +18,7 @@ CREATE TABLE share_links (
     state_since {{.Time}} NOT NULL,
     paused_at {{.Time}},
     last_contact_at {{.Time}},
+    fetched_at {{.Time}},
     last_error TEXT NOT NULL,
     failures BIGINT NOT NULL,
     probe_at {{.Time}},
@@ -61,6 +62,8 @@ ALTER TABLE received_orders ADD COLUMN rejection TEXT NOT NULL DEFAULT '';
 ALTER TABLE received_orders ADD COLUMN brought {{.JSON}};
 ALTER TABLE received_orders ADD COLUMN differs {{.JSON}};
 ALTER TABLE received_orders ADD COLUMN status_number BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE received_orders ADD COLUMN refused TEXT NOT NULL DEFAULT '';
+ALTER TABLE received_orders ADD COLUMN refusal_told TEXT NOT NULL DEFAULT '';
 CREATE INDEX received_orders_peer ON received_orders (integration_id, peer_order_id) WHERE peer_order_id <> '';
 
 -- What a login of the wire said last of an order.
@@ -68,6 +71,7 @@ ALTER TABLE peer_numbers ADD COLUMN status_number BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE peer_numbers ADD COLUMN field_status TEXT NOT NULL DEFAULT '';
 ALTER TABLE peer_numbers ADD COLUMN refused TEXT NOT NULL DEFAULT '';
 ALTER TABLE peer_numbers ADD COLUMN rejection {{.JSON}};
+CREATE INDEX peer_numbers_order ON peer_numbers (work_order_id);
 
 -- The accounts that an order went through, as each alone recognises itself, and what those below are told of it.
 ALTER TABLE work_orders ADD COLUMN path_salt TEXT NOT NULL DEFAULT '';
@@ -87,10 +91,12 @@ CREATE TABLE statements (
     text TEXT NOT NULL,
     signature TEXT NOT NULL,
     public_key TEXT NOT NULL,
+    source TEXT NOT NULL,
     said_by TEXT NOT NULL,
     verified {{.Bool}},
     created_at {{.Time}} NOT NULL
 );
+CREATE INDEX statements_open ON statements (said_by) WHERE verified IS NULL;
 
 -- A status to a peer is numbered for its order.
 ALTER TABLE client_messages ADD COLUMN number BIGINT NOT NULL DEFAULT 0;
@@ -105,11 +111,14 @@ ALTER TABLE items DROP COLUMN share_link_id;
 ALTER TABLE work_orders DROP COLUMN status_below;
 ALTER TABLE work_orders DROP COLUMN path_marks;
 ALTER TABLE work_orders DROP COLUMN path_salt;
+DROP INDEX peer_numbers_order;
 ALTER TABLE peer_numbers DROP COLUMN rejection;
 ALTER TABLE peer_numbers DROP COLUMN refused;
 ALTER TABLE peer_numbers DROP COLUMN field_status;
 ALTER TABLE peer_numbers DROP COLUMN status_number;
 DROP INDEX received_orders_peer;
+ALTER TABLE received_orders DROP COLUMN refusal_told;
+ALTER TABLE received_orders DROP COLUMN refused;
 ALTER TABLE received_orders DROP COLUMN status_number;
 ALTER TABLE received_orders DROP COLUMN differs;
 ALTER TABLE received_orders DROP COLUMN brought;
