@@ -231,3 +231,118 @@ func TestANumberNamesOneOrderAtBothEnds(t *testing.T) {
 		require.Equal(t, "Deleted", vendor.Want(200, "GET", "/work-orders/"+theirs.Text("id"), nil).Text("client_status"))
 	})
 }
+
+// shot has a crew of an account take a photo for an order, complete it, and the office release it.
+func shot(crew *rig.User, office *rig.User, id string, n uint64) (photo rig.Answer) {
+	crew.T.Helper()
+	photo = crew.Upload(id, rig.JPEG(64, 48, n), "source", "mobile_camera")
+	do(crew, id, "complete")
+	do(office, id, "approve")
+	do(office, id, "publish")
+	return photo
+}
+
+func TestARejectionGoesDownTheChainToWhoTookTheItemEachOnce(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
+		l := link(t, office, vendor, "ACME", "")
+		order, theirs := l.sent(t, nil)
+		id, own := order.Text("id"), theirs.Text("id")
+		below, last := l.hands(t, own)
+		lowest := last.Text("id")
+		crew := below.vendor.Colleague("crew")
+		do(below.vendor, lowest, "assign", rig.JSON{"assignee": crew.Username})
+
+		work := func(n uint64) (uuid string) {
+			uuid = shot(crew, below.vendor, lowest, n).Text("uuid")
+			vendor.AwaitState(own, "completed")
+			has := func(u *rig.User, order string) {
+				u.Await("the photo", func() bool {
+					return strings.Contains(string(u.Want(200, "GET", "/work-orders/"+order+"/photos", nil).Body), uuid)
+				})
+			}
+			has(vendor, own)
+			do(vendor, own, "approve")
+			do(vendor, own, "publish")
+			has(office, id)
+			office.AwaitState(id, "completed")
+			return uuid
+		}
+		itemOf := func(u *rig.User, order, uuid string) map[string]any {
+			for _, item := range u.Want(200, "GET", "/work-orders/"+order+"/photos", nil).List("items") {
+				if one := item.(map[string]any); one["uuid"] == uuid {
+					return one
+				}
+			}
+			return map[string]any{}
+		}
+		for n, reason := range []string{"The gate is missing", "It is still missing"} {
+			uuid := work(uint64(n) + 1)
+			do(office, id, "reject", rig.JSON{"reason": reason, "item_ids": []any{itemOf(office, id, uuid)["id"]}})
+			for u, order := range map[*rig.User]string{vendor: own, below.vendor: lowest} {
+				o := awaitAt(u, order, "the rework", func(o rig.Answer) bool { return o.Text("state") == "assigned" })
+				require.Equal(t, "rework", o.Text("priority"))
+				require.Contains(t, reasons(u, order), reason)
+				u.Await("the mark on the item", func() bool { return itemOf(u, order, uuid)["review"] == "rejected" })
+			}
+			require.Equal(t, n+1, strings.Count(reasons(vendor, own), "missing"), "each acts once")
+		}
+
+		// What was sent back does not come again: only what is new does.
+		uuid := work(3)
+		require.Len(t, office.Want(200, "GET", "/work-orders/"+id+"/photos", nil).List("items"), 3)
+		require.Equal(t, "pending", itemOf(office, id, uuid)["review"])
+	})
+}
+
+func TestAnOrderThatComesBackIsRefusedAndBothSeeWhy(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
+		l := link(t, office, vendor, "ACME", "")
+		third := rig.SignUp(t, in.URL)
+		onward, back := link(t, vendor, third, "VENDOR", ""), link(t, third, office, "BACK", "")
+		_, theirs := l.sent(t, nil)
+		number := theirs.Text("work_order_number")
+		onward.assign(theirs.Text("id"))
+		farther := at(third, number)
+		back.assign(farther.Text("id"))
+		o := awaitAt(third, farther.Text("id"), "the refusal", func(o rig.Answer) bool { return strings.Contains(o.Text("share", "to", 0, "last_error"), "circle") })
+		require.Equal(t, back.out, o.Text("share", "to", 0, "link_id"))
+		require.Contains(t, alerts(third), "does not take VENDOR::"+number)
+		require.Contains(t, alerts(office), "The order "+number+" of Acme was not taken")
+		require.Empty(t, office.Want(200, "GET", "/work-orders?client_code=BACK", nil).List("items"), "nothing is made of it")
+		require.Contains(t, reasons(third, farther.Text("id")), "Not taken")
+
+		// It is not told again with every pull, and ends when the office gives it to somebody else.
+		office.Want(200, "POST", "/share-links/"+back.in+"/resync", nil)
+		crew := third.Colleague("crew")
+		do(third, farther.Text("id"), "assign", rig.JSON{"assignee": crew.Username})
+		require.NotContains(t, alerts(third), "does not take")
+		o = third.Want(200, "GET", "/work-orders/"+farther.Text("id"), nil)
+		require.Empty(t, o.Text("share", "to", 0, "last_error"))
+		require.Equal(t, 1, strings.Count(reasons(third, farther.Text("id")), "Not taken"))
+	})
+}
+
+func TestALargeOrderAndItsSurveysTravelWhole(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
+		l := link(t, office, vendor, "ACME", "")
+		template := rig.JSON{"meta": rig.JSON{"surveyTemplateId": "lawn", "name": "Lawn"}, "questions": []rig.JSON{{"id": "q1", "question": "Cut?", "answerType": "yesNo"}}}
+		office.Want(201, "POST", "/surveys", template)
+		tasks := []rig.JSON{{"name": "Form", "kind": "survey", "survey_id": "lawn"}}
+		for n := range 499 {
+			tasks = append(tasks, rig.JSON{"name": "Task " + uuid.NewString()[:8], "instructions": strings.Repeat("x", n), "required_photos": rig.JSON{"before": 1 + n%3}})
+		}
+		work := vendor.Colleague("crew")
+		vendor.Want(200, "PATCH", "/integrations/"+l.integration, rig.JSON{"default_assignee": work.Username})
+		order, theirs := l.sent(t, rig.JSON{"tasks": tasks, "options": rig.JSON{"check_in_required": true}, "due_time": "13:00", "due_date": "2030-01-02", "latitude": 30.5, "longitude": -97.6,
+			"instructions": "<p>Mind the dog.</p>"})
+		require.Len(t, theirs.List("tasks"), 500)
+		for _, path := range [][]any{{"tasks", 0, "survey_id"}, {"tasks", 0, "kind"}, {"tasks", 499, "name"}, {"tasks", 499, "required_photos", "before"}, {"options", "check_in_required"}, {"due_date"},
+			{"due_time"}, {"latitude"}, {"longitude"}, {"instructions"}} {
+			require.Equal(t, order.Get(path...), theirs.Get(path...), path)
+		}
+		awaitAt(vendor, theirs.Text("id"), "the default assignee", func(o rig.Answer) bool { return o.Text("assignee") == work.Username })
+	})
+}
