@@ -20,10 +20,10 @@ type figure struct {
 	run  func(dir string) error
 }
 
-var figures = []figure{{"renditions", renditions}, {"report", reportAgainstChromium}, {"lifecycle", lifecycles}, {"update", updates}, {"ingest", ingest}, {"list", lists}, {"push", pushes}, {"sheets", spreadsheets}, {"hooks", hooks}, {"zip", zips}, {"backup", backupsOf}, {"idle", idle}, {"share", shares}}
+var figures = []figure{{"renditions", renditions}, {"report", reportAgainstChromium}, {"lifecycle", lifecycles}, {"update", updates}, {"ingest", ingest}, {"list", lists}, {"push", pushes}, {"sheets", spreadsheets}, {"hooks", hooks}, {"zip", zips}, {"backup", backupsOf}, {"idle", idle}, {"hop", linkedUp(hop)}, {"links", linkedUp(idleLinks)}, {"beside", linkedUp(besideOneThatIsDown)}}
 
 func main() {
-	only := flag.String("only", "", "figures to measure, with commas between: renditions, report, lifecycle, update, ingest, list, push, sheets, hooks, zip, backup, idle, share")
+	only := flag.String("only", "", "figures to measure, with commas between: renditions, report, lifecycle, update, ingest, list, push, sheets, hooks, zip, backup, idle, hop, links, beside")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		if err := child(flag.Args()); err != nil {
