@@ -312,9 +312,6 @@ func (t *turn) failed(ctx context.Context, l *models.ShareLink, i *models.Integr
 		}); err != nil {
 			return err
 		}
-		if err := peers.Noted(tx, l.ID, cause); err != nil {
-			return err
-		}
 		return tx.Model(&models.Integration{}).Where("id = ?", i.ID).Updates(map[string]any{"status": models.IntegrationError, "last_refresh_at": models.Now(),
 			"last_error": text, "asked": "", "fetching": ""}).Error
 	})
