@@ -26,14 +26,12 @@ func (in *Intake) Report(ctx context.Context, by *models.Member, orderID string,
 		if err != nil {
 			return err
 		}
-		if said.Number > 0 {
-			late := false
-			if seen, late, err = tx.StatusSaid(by.ID, o.ID, said.Number, said.word()); err != nil {
-				return err
-			}
-			if late {
-				return noted(tx, o, by, said, seen)
-			}
+		late := false
+		if seen, late, err = tx.StatusSaid(by.ID, o.ID, said.Number, said.word()); err != nil {
+			return err
+		}
+		if late {
+			return noted(tx, o, by, said, seen)
 		}
 		state := o.Lifecycle.State
 		switch {

@@ -100,16 +100,19 @@ func (tx *Tx) NextStatusNumber(r *ReceivedOrder, seen int64) (int64, error) {
 	return next, tx.Model(&ReceivedOrder{}).Where("integration_id = ? AND number = ?", r.IntegrationID, r.Number).Update("status_number", next).Error
 }
 
-// StatusSaid keeps what a login said last of an order, by its own count. It returns the highest number that was said, and
-// whether this one came behind it.
+// StatusSaid keeps what a login said last of an order; number is by its own count, 0 where it does not count. It returns the
+// highest number that was said, and whether this one came behind it.
 func (tx *Tx) StatusSaid(userID, orderID string, number int64, word string) (seen int64, late bool, err error) {
 	row, err := One[PeerNumber](tx.Locked().Where("user_id = ? AND work_order_id = ?", userID, orderID), "number")
 	if KindOf(err) == NotFound {
 		return number, false, nil // who was never told of the order counts for themselves
 	}
-	if err != nil || number < row.StatusNumber {
+	if err != nil || (number > 0 && number < row.StatusNumber) {
 		return row.StatusNumber, err == nil, err
 	}
-	return number, false, tx.Model(&PeerNumber{}).Where("user_id = ? AND work_order_id = ?", userID, orderID).
-		Updates(map[string]any{"status_number": number, "field_status": word}).Error
+	changed := map[string]any{"status_number": max(number, row.StatusNumber)}
+	if word != "" {
+		changed["field_status"] = word
+	}
+	return max(number, row.StatusNumber), false, tx.Model(&PeerNumber{}).Where("user_id = ? AND work_order_id = ?", userID, orderID).Updates(changed).Error
 }

@@ -189,10 +189,10 @@ func (c *Clients) send(ctx context.Context, d *models.Destination, m *models.Cli
 	if err != nil {
 		return "", "", err
 	}
-	return c.tell(ctx, p, m)
+	return c.tell(ctx, p, m, d.Kind)
 }
 
-func (c *Clients) tell(ctx context.Context, p *peers.Peer, m *models.ClientMessage) (said, note string, err error) {
+func (c *Clients) tell(ctx context.Context, p *peers.Peer, m *models.ClientMessage, kind models.DestinationKind) (said, note string, err error) {
 	db := c.Store.Read(ctx)
 	if m.Kind == models.ClientStatus {
 		o, err := models.One[models.WorkOrder](db.Where("id = ?", m.WorkOrderID), "work order")
@@ -218,7 +218,7 @@ func (c *Clients) tell(ctx context.Context, p *peers.Peer, m *models.ClientMessa
 	if at < 0 {
 		return "", "", attempts.Final(errors.New("the item was deleted or rejected before it could be sent"))
 	}
-	return c.item(ctx, p, proof, proof.Items[at], m)
+	return c.item(ctx, p, proof, proof.Items[at], m, kind)
 }
 
 // database marks what our own database fails at.
@@ -240,7 +240,7 @@ func explain(err error) error {
 	return err
 }
 
-func (c *Clients) item(ctx context.Context, p *peers.Peer, proof *models.Proof, item *models.Item, m *models.ClientMessage) (said, note string, err error) {
+func (c *Clients) item(ctx context.Context, p *peers.Peer, proof *models.Proof, item *models.Item, m *models.ClientMessage, kind models.DestinationKind) (said, note string, err error) {
 	publication := ""
 	if m.DeliveryID != nil {
 		d, err := models.One[models.Delivery](c.Store.Read(ctx).Where("id = ?", *m.DeliveryID), "delivery")
@@ -261,7 +261,9 @@ func (c *Clients) item(ctx context.Context, p *peers.Peer, proof *models.Proof, 
 	}
 	said, _, err = p.Tell(ctx, "uploadPictures", file, wire.ItemMembers(out)...)
 	var refused *peers.Refused
-	if errors.As(err, &refused) && (refused.Status == http.StatusRequestEntityTooLarge || refused.Status == http.StatusInternalServerError) && item.Kind == models.Photo && item.Size > tooLarge {
+	// Along a Share link an error is no reason for less than the original: only who says that it is too large gets a copy.
+	broke := kind != models.ShareDestination
+	if errors.As(err, &refused) && (refused.Status == http.StatusRequestEntityTooLarge || (broke && refused.Status == http.StatusInternalServerError)) && item.Kind == models.Photo && item.Size > tooLarge {
 		smaller, failed := c.rendition(ctx, item)
 		if failed != nil {
 			return said, "", errors.Join(err, failed)

@@ -41,7 +41,7 @@ func (c *Clients) Tell(ctx context.Context, p *peers.Peer, l *models.ShareLink, 
 // tellOther tells a message to a system that speaks only the wire format: it has no words for check-ins and withdrawals.
 func (c *Clients) tellOther(ctx context.Context, p *peers.Peer, m *models.ClientMessage) (said, note string, err error) {
 	if m.Kind != models.ClientItem {
-		return c.tell(ctx, p, m)
+		return c.tell(ctx, p, m, models.ShareDestination)
 	}
 	item, err := models.One[models.Item](c.Store.Read(ctx).Where("id = ?", m.ItemID), "item")
 	switch {
@@ -52,7 +52,7 @@ func (c *Clients) tellOther(ctx context.Context, p *peers.Peer, m *models.Client
 	case item.Gone():
 		return "", "The item was withdrawn; that can be told to a Fieldproof only.", nil
 	}
-	return c.tell(ctx, p, m)
+	return c.tell(ctx, p, m, models.ShareDestination)
 }
 
 // telling is one message to a Fieldproof.
