@@ -170,3 +170,59 @@ func TestARecipientsCancellationMovesNothingAndLateItemsTravel(t *testing.T) {
 		s.arrived(late.Text("uuid"), nil)
 	})
 }
+
+func TestAStatementFromFurtherDownIsHandedOn(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		bank, office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
+		upper, lower := link(t, bank, office, "BANK", ""), link(t, office, vendor, "ACME", "")
+		number := uuid.NewString()[:12]
+		order := bank.Order(rig.JSON{"work_order_number": number, "tasks": []rig.JSON{{"name": "Front"}}})
+		bank.Want(200, "POST", "/work-orders/"+order.Text("id")+"/assign", rig.JSON{"assignee": upper.login})
+		middle := at(office, number)
+		office.Want(200, "PATCH", "/work-orders/"+middle.Text("id"), rig.JSON{"qa_policy": "auto_relay"})
+		office.Want(200, "POST", "/work-orders/"+middle.Text("id")+"/assign", rig.JSON{"assignee": lower.login})
+		theirs := at(vendor, number)
+		vendor.Want(200, "PATCH", "/work-orders/"+theirs.Text("id"), rig.JSON{"qa_policy": "auto_relay"})
+		crew := vendor.Colleague("crew")
+		vendor.Want(200, "POST", "/work-orders/"+theirs.Text("id")+"/assign", rig.JSON{"assignee": crew.Username})
+		own := crew.Upload(theirs.Text("id"), rig.JPEG(64, 48, 1), "evidence_type", "before", "source", "mobile_camera", "taken_at", now(), "task_id", theirs.Text("tasks", 0, "id"))
+
+		top := &shared{linked: upper, above: order.Text("id")}
+		came := top.arrived(own.Text("uuid"), nil)
+		require.Equal(t, []any{map[string]any{"by": nil, "verified": nil}, nil, nil, true, true, own.Text("received_at"), own.Text("sha256")},
+			[]any{came.Get("statement"), came.Get("certification", "item"), came.Get("certification", "time"), came.Get("claims", "item"), came.Get("claims", "time"),
+				came.Text("first_received_at"), came.Text("sha256")}, "it is worth what the neighbour is")
+		between := &shared{linked: lower, above: middle.Text("id")}
+		require.Equal(t, true, between.arrived(own.Text("uuid"), nil).Get("statement", "verified"))
+
+		// What is said anew and withdrawn goes all the way up.
+		vendor.Want(204, "DELETE", "/photos/"+own.Text("id"), nil)
+		top.arrived(own.Text("uuid"), func(p rig.Answer) bool { return p.Get("withdrawn") == true })
+		vendor.Want(200, "POST", "/photos/"+own.Text("id")+"/restore", nil)
+		vendor.Want(200, "PATCH", "/photos/"+own.Text("id"), rig.JSON{"evidence_type": "after"})
+		top.arrived(own.Text("uuid"), func(p rig.Answer) bool { return p.Get("withdrawn") == false && p.Text("evidence_type") == "after" })
+		require.Len(t, bank.Want(200, "GET", "/work-orders/"+order.Text("id")+"/photos", nil).List("items"), 1)
+		report, good := check(t, []byte(bank.Want(200, "GET", "/work-orders/"+order.Text("id")+"/archive.zip", nil).Body))
+		require.True(t, good, report)
+		require.Contains(t, strings.Join(wordsOf(report.List("checked")), "\n"), "handed on by a neighbour")
+	})
+}
+
+func TestWhatIsTakenBackStillGetsItsItemsAndNoStatuses(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
+		s := hand(t, link(t, office, vendor, "ACME", ""), "auto_relay")
+		office.Want(200, "POST", "/work-orders/"+s.above+"/unassign", rig.JSON{})
+		own := s.photo(1, "task_id", s.task)
+		s.arrived(own.Text("uuid"), nil)
+		s.crew.Want(200, "POST", "/work-orders/"+s.here+"/complete", rig.JSON{})
+		vendor.Await("nothing that waits", func() bool {
+			waiting := vendor.Want(200, "GET", "/share-links/"+s.in, nil)
+			return waiting.Get("waiting", "items") == 0.0 && waiting.Get("waiting", "statuses") == 0.0
+		})
+		require.Equal(t, "created", office.Want(200, "GET", "/work-orders/"+s.above, nil).Text("state"))
+		require.Empty(t, vendor.Want(200, "GET", "/alerts", nil).List("items"), "nobody is alarmed by what is in order")
+		deliveries := vendor.Want(200, "GET", "/work-orders/"+s.here+"/publications", nil)
+		require.Equal(t, []any{"share", "delivered"}, []any{deliveries.Text("items", 0, "deliveries", 0, "destination", "kind"), deliveries.Text("items", 0, "deliveries", 0, "state")})
+	})
+}
