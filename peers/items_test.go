@@ -129,3 +129,22 @@ func TestAStatusNeverGoesBackwards(t *testing.T) {
 	})
 	require.Equal(t, "not_found", tell("6", "complete", "")["code"])
 }
+
+func TestASurveyKeepsItsHash(t *testing.T) {
+	v, o := newShared(t)
+	kept := `[{"id":"q1", "answer":"Yes","hint":"as the phone wrote it"}]`
+	survey := map[string]any{"uuid": "0b8e4c8e-6d1f-4f0e-9a55-00000000000a", "orderId": o.ID, "fileType": "survey", "revision": "1", "sha256": models.HashText(kept), "answers": kept,
+		"survey": `{"meta":{"surveyTemplateId":"pcr"},"answers":[{"id":"q1","answer":"Yes","answerOptions":[],"hint":"as the phone wrote it"}]}`}
+	require.Equal(t, true, v.named("uploadPictures", nil, survey)["status"])
+	i := v.item("0b8e4c8e-6d1f-4f0e-9a55-00000000000a")
+	require.Equal(t, []any{models.SurveyResponse, kept, models.HashText(kept), "pcr"}, []any{i.Kind, i.Answers, i.SHA256, i.SurveyID})
+	require.Equal(t, "1", v.named("uploadPictures", nil, survey)["revision"], "the same again is the same")
+
+	// Without them, or with others than the hash is of, the answers count as the wire has them.
+	survey["uuid"], survey["answers"] = "0b8e4c8e-6d1f-4f0e-9a55-00000000000b", "[]"
+	require.Equal(t, true, v.named("uploadPictures", nil, survey)["status"])
+	require.Contains(t, v.item("0b8e4c8e-6d1f-4f0e-9a55-00000000000b").Answers, `"q1"`)
+	check := map[string]any{"uuid": "0b8e4c8e-6d1f-4f0e-9a55-00000000000c", "orderId": o.ID, "fileType": "check_in", "revision": "1", "gpsLatitude": "30.1", "gpsLongitude": "-97.2", "timestamp": "1700000000"}
+	require.Equal(t, true, v.named("uploadPictures", nil, check)["status"])
+	require.Equal(t, []any{models.CheckIn, 30.1}, []any{v.item(check["uuid"].(string)).Kind, *v.item(check["uuid"].(string)).Position.Latitude})
+}
