@@ -177,7 +177,7 @@ func (s *Server) get(ctx context.Context, path string, header http.Header) (*htt
 	_ = json.NewDecoder(io.LimitReader(answer.Body, 64<<10)).Decode(&problem) // who is no Fieldproof says nothing that helps
 	switch {
 	case answer.StatusCode == http.StatusUnauthorized:
-		return nil, &refusal{"the server does not know the token: make one under Tokens, and give it with --token or FIELDPROOF_TOKEN"}
+		return nil, &refusal{"the server does not know the token: make one by POST /api/v1/tokens, and give it with --token or FIELDPROOF_TOKEN"}
 	case answer.StatusCode == http.StatusForbidden:
 		return nil, &refusal{"the token's user may not see publications: " + problem.Detail}
 	case answer.StatusCode == http.StatusNotFound || answer.StatusCode == http.StatusGone:

@@ -186,7 +186,7 @@ func (d *Destination) Check() error {
 		p.Add("name", "Give the destination a name of 1 to 200 characters.")
 	}
 	if !slices.Contains(MadeKinds, d.Kind) {
-		p.Add("kind", "Choose one of %v.", MadeKinds)
+		p.Add("kind", "Choose one of %s.", strings.Join(wordsOf(MadeKinds), ", "))
 	}
 	d.onlyOwn(&p)
 	if k := d.Kind.row(); k.check != nil {

@@ -178,7 +178,7 @@ func (i *Integration) Check() error {
 		p.Add("name", "At most 200 characters.")
 	}
 	if !slices.Contains(IntegrationKinds, i.Kind) {
-		p.Add("kind", "Choose one of %v.", IntegrationKinds)
+		p.Add("kind", "Choose one of %s.", strings.Join(wordsOf(IntegrationKinds), ", "))
 	}
 	checkPublishing(&p, i.PublishTo, i.QAPolicy)
 	s := &i.Settings

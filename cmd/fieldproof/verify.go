@@ -85,7 +85,9 @@ func (v verifyCommand) Run() error {
 }
 
 func show(r *archives.Report) {
-	fmt.Printf("Work order %s, %d items, head %s\n", printable(r.Number), r.Items, printable(r.Head))
+	if r.Number != "" { // else nothing of it could be read
+		fmt.Printf("Work order %s, %d items, head %s\n", printable(r.Number), r.Items, printable(r.Head))
+	}
 	for _, c := range r.Checked {
 		fmt.Println("  good   ", printable(c))
 	}
