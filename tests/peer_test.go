@@ -312,7 +312,7 @@ func TestWeHostTheExternalIntegrationAPI(t *testing.T) {
 		require.Equal(t, true, c.upload(rig.JSON{"uuid": uuid.NewString(), "key2": "E-1"}, photo, false).Get("status"), "late items are taken from whoever was assigned")
 
 		office.Want(200, "PATCH", "/users/"+vendor.ID, rig.JSON{"active": false})
-		require.Equal(t, rig.JSON{"error": "The login " + vendor.Username + " is switched off. Ask whoever made it to switch it on again."}, rig.JSON(c.call("getWorkOrders", nil).JSON), "revoking acts at once, whatever is remembered; whose credentials are right hears why")
+		require.Equal(t, rig.JSON{"error": "The login " + vendor.Username + " is switched off. Ask whoever made it to switch it on again."}, c.call("getWorkOrders", nil).JSON, "revoking acts at once, whatever is remembered; whose credentials are right hears why")
 		require.NotEqual(t, true, c.call("validate", nil).Get("validated"))
 		bad := rig.Send(t, rig.Client, http.MethodPost, c.base+"/validate", "application/json", strings.NewReader("nonsense"))
 		require.Contains(t, bad.Text("error"), "not properly formatted")

@@ -66,7 +66,7 @@ func TestProofSurvivesTheHop(t *testing.T) {
 		require.Equal(t, []any{true, true, true}, []any{came.Get("certification", "item"), came.Get("certification", "time"), came.Get("certification", "location")})
 		require.Nil(t, own.Get("statement"))
 		original := office.Want(200, "GET", "/photos/"+came.Text("id")+"/original", nil)
-		require.Equal(t, rig.JPEG(64, 48, 1), []byte(original.Body), "the bytes are those that were taken")
+		require.Equal(t, rig.JPEG(64, 48, 1), original.Body, "the bytes are those that were taken")
 
 		// A rotated key is followed, and what it signs is the neighbour's word too.
 		vendor.Want(200, "POST", "/proof/rotate-key", nil)
@@ -77,11 +77,11 @@ func TestProofSurvivesTheHop(t *testing.T) {
 		// It counts by its original source, and stands in the archive, which says whose word it is.
 		office.Want(200, "POST", "/work-orders/"+s.above+"/complete", rig.JSON{})
 		archive := office.Want(200, "GET", "/work-orders/"+s.above+"/archive.zip", nil)
-		report, good := check(t, []byte(archive.Body))
+		report, good := check(t, archive.Body)
 		require.True(t, good, report)
 		text := strings.Join(wordsOf(report.List("checked")), "\n")
 		require.Contains(t, text, "the word of "+name)
-		forged, good := check(t, remade(t, []byte(archive.Body), func(name string, content []byte) []byte {
+		forged, good := check(t, remade(t, archive.Body, func(name string, content []byte) []byte {
 			return []byte(strings.ReplaceAll(string(content), "source: mobile_camera", "source: web_upload"))
 		}))
 		require.False(t, good, forged)
