@@ -11,9 +11,10 @@ import (
 // restored from a backup.
 type ComesBack struct {
 	NewItem
-	Task     string // the name of its task
-	Revision int64
-	Link     *models.ShareLink
+	Task      string // the name of its task
+	Revision  int64
+	Link      *models.ShareLink
+	Statement models.Statement // that went with it; without a text none did
 }
 
 // TakeBack takes an item back as it was: with its uuid and its bytes, and as received when it was first. It is known to be
@@ -55,6 +56,11 @@ func (in *Intake) TakeBack(ctx context.Context, c ComesBack, b *Bytes) (made boo
 		}
 		if err := tx.Create(item).Error; err != nil {
 			return err
+		}
+		if c.Statement.Text != "" {
+			if err := c.recognise(tx, item, account, order); err != nil {
+				return err
+			}
 		}
 		if err := tx.HeldThere(c.Link.ID, item); err != nil {
 			return err
@@ -116,6 +122,20 @@ func (c *ComesBack) item(tx *models.Tx, b *Bytes, account *models.Account, order
 		item.Origin.Author, item.Origin.FirstReceivedAt = "", nil
 	}
 	return item, nil
+}
+
+// recognise gives the item back what the account itself signed of it. What another account signed came here once by a link, and
+// is believed as then: when it comes by that again.
+func (c *ComesBack) recognise(tx *models.Tx, item *models.Item, account *models.Account, order *models.WorkOrder) error {
+	at, err := tx.PropertyOf(order)
+	if err != nil {
+		return err
+	}
+	own, err := tx.Recognise(item, c.Statement, at, account.CertificationRadius)
+	if err != nil || !own {
+		return err
+	}
+	return tx.Save(item).Error
 }
 
 // whoMade is the user who made an item, by the name under which it was told; where they are no more, who made the link, and

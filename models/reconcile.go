@@ -1,6 +1,7 @@
 package models
 
 import (
+	"slices"
 	"strconv"
 
 	"gorm.io/gorm/clause"
@@ -58,4 +59,22 @@ func (tx *Tx) HeldThere(linkID string, item *Item) error {
 	m := &ClientMessage{ID: DerivedID("client item", linkID, item.ID, strconv.FormatInt(item.Revision, 10)), DestinationID: linkID, WorkOrderID: item.WorkOrderID, AccountID: item.AccountID,
 		Kind: ClientItem, ItemID: item.ID, Revision: item.Revision, Tries: Tries{State: DeliveryDelivered, DeliveredAt: &now, GiveUpAt: now}, CreatedAt: now}
 	return tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoNothing: true}).Create(m).Error
+}
+
+// Recognise takes into an item that comes back what the account itself has signed of it, and keeps that as it was; false when
+// the account did not: the statement is another's, of another item, or its signature is wrong. The caller saves the item.
+func (tx *Tx) Recognise(i *Item, s Statement, at *Property, radius float64) (bool, error) {
+	stated, err := s.Read()
+	if err != nil || stated.About(i.UUID, i.Kind, i.ContentHash()) != nil {
+		return false, nil
+	}
+	keys, err := shareKeys(tx.DB, i.AccountID)
+	if err != nil || !slices.ContainsFunc(keys, func(k ShareKey) bool { return k.ID == stated.Key }) {
+		return false, err
+	}
+	yes := true
+	i.Believe(stated, &yes, at, radius)
+	i.Source, i.ReceivedAt, i.Origin.FirstReceivedAt, i.Claims = stated.Source, stated.ReceivedAt, nil, Claims{}
+	s.ItemID, s.AccountID, s.Source, s.SaidBy, s.Verified, s.CreatedAt = i.ID, i.AccountID, stated.Source, "", &yes, Now()
+	return true, tx.Create(&s).Error
 }

@@ -13,7 +13,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -562,11 +561,7 @@ func (h *Host) item(ctx context.Context, c *Call) (Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	members := append(wire.ItemMembers(out), wire.Member{Name: "orderId", Value: i.WorkOrderID}, wire.Member{Name: "revision", Value: strconv.FormatInt(max(i.PeerRevision, 1), 10)})
-	if err := h.addStatement(ctx, i, &members); err != nil {
-		return nil, err
-	}
-	payload, err := wire.Payload(members...)
+	payload, err := wire.Payload(wire.ItemMembers(out)...)
 	if err != nil {
 		return nil, err
 	}
@@ -610,24 +605,16 @@ func (h *Host) returned(ctx context.Context, c *Call, i *models.Item) (wire.Item
 	if err != nil {
 		return wire.ItemOut{}, err
 	}
+	said, err := models.StatementsOf(db, []*models.Item{i})
+	if err != nil {
+		return wire.ItemOut{}, err
+	}
 	as := *i
 	as.Certification = models.Certification(i.Claims)
 	proof := &models.Proof{Audience: models.ForClient, Account: c.account, Order: o.For(models.ForClient), View: views[0].For(models.ForClient), Items: []*models.Item{&as},
 		Users: map[string]string{i.UploadedBy: i.Origin.Author}}
-	return wire.ItemOut{Proof: proof, Item: &as, Number: numbers[o.ID], FileName: i.UUID + i.Extension()}, nil
-}
-
-// addStatement adds what the account whose phone delivered the item said of it.
-func (h *Host) addStatement(ctx context.Context, i *models.Item, members *[]wire.Member) error {
-	s, err := models.One[models.Statement](h.Store.Read(ctx).Where("item_id = ?", i.ID), "statement")
-	if models.KindOf(err) == models.NotFound {
-		return nil
-	}
-	if err == nil {
-		*members = append(*members, wire.Member{Name: "statement", Value: s.Text}, wire.Member{Name: "statementSignature", Value: s.Signature},
-			wire.Member{Name: "statementKey", Value: s.PublicKey})
-	}
-	return err
+	return wire.ItemOut{Proof: proof, Item: &as, Number: numbers[o.ID], FileName: i.UUID + i.Extension(),
+		Share: &wire.ItemShare{OrderID: o.ID, Revision: max(i.PeerRevision, 1), Withdrawn: i.WithdrawnAt != nil, Pictures: views[0].ItemCounts.Photos, Statement: said[i.ID]}}, nil
 }
 
 // mostDiffers is how long an answer of compare may be.
@@ -676,9 +663,7 @@ func (p *Peer) Compare(ctx context.Context, digests Digests, mended *models.Shar
 // Returned is an item that a Fieldproof gives back.
 type Returned struct {
 	wire.Item
-	Revision                                    int64
-	Statement, StatementSignature, StatementKey string
-	File                                        io.Reader // nil of what has none
+	File io.Reader // nil of what has none
 }
 
 // Item fetches an item that went to a Fieldproof. What take makes of it is done while its bytes come.
@@ -717,9 +702,7 @@ func (p *Peer) Item(ctx context.Context, uuid string, zone *time.Location, take 
 	if part.FormName() != "payload" || err != nil || len(payload) > mostPayload {
 		return &Refused{Status: http.StatusOK, Message: "The peer's item has no payload that can be read: " + said(payload)}
 	}
-	r := Returned{Item: wire.DecodeItem(members, zone), Statement: wire.Text(members, "statement"), StatementSignature: wire.Text(members, "statementSignature"),
-		StatementKey: wire.Text(members, "statementKey")}
-	r.Revision, _ = strconv.ParseInt(wire.Text(members, "revision"), 10, 64)
+	r := Returned{Item: wire.DecodeItem(members, zone)}
 	switch part, err = parts.NextPart(); {
 	case errors.Is(err, io.EOF):
 	case err != nil:

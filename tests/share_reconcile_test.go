@@ -177,7 +177,7 @@ func TestWhatOneEndOfALinkHasLostComesFromTheOther(t *testing.T) {
 		lostNumber, lost, lostBelow := l.assigned()
 		l.resync() // what the delegator counted since is known now
 
-		members := []string{"sha256", "taken_at", "received_at", "evidence_type", "notes", "uploaded_by"}
+		members := []string{"sha256", "taken_at", "received_at", "evidence_type", "notes", "uploaded_by", "source", "certification"}
 		before, beforeThere := proof(vendor, below, members...), proof(office, above, members[:2]...)
 		var uuids []string
 		for id := range before {
@@ -342,7 +342,7 @@ func TestARecipientThatIsRestoredFromABackupIsWholeAgain(t *testing.T) {
 	vendor.Want(200, "POST", "/work-orders/"+fresh+"/assign", rig.JSON{"assignee": crew.Username})
 	l.released(crew, oldAbove, old, 1, 2)
 	l.released(crew, newAbove, fresh, 3)
-	members := []string{"sha256", "taken_at", "received_at", "evidence_type", "notes", "uploaded_by"}
+	members := []string{"sha256", "taken_at", "received_at", "evidence_type", "notes", "uploaded_by", "source", "certification"}
 	beforeOld, beforeNew := proof(vendor, old, members...), proof(vendor, fresh, members...)
 	thereOld, thereNew := proof(office, oldAbove, "sha256"), proof(office, newAbove, "sha256")
 

@@ -370,7 +370,7 @@ func (m *mending) fetchBack(ctx context.Context, orderID string, lost []string, 
 
 // takeBack takes one item back.
 func (m *mending) takeBack(ctx context.Context, orderID string, r peers.Returned) error {
-	c := intake.ComesBack{Link: m.link, Task: r.Task, Revision: r.Revision, NewItem: intake.NewItem{OrderID: orderID, Kind: models.Photo, UUID: r.UUID, EvidenceType: r.EvidenceType,
+	c := intake.ComesBack{Link: m.link, Task: r.Task, Revision: r.Revision, Statement: r.Statement, NewItem: intake.NewItem{OrderID: orderID, Kind: models.Photo, UUID: r.UUID, EvidenceType: r.EvidenceType,
 		TakenAt: r.TakenAt, Position: r.Position, SHA256: r.SHA256, Claims: r.Claims, Origin: r.Origin, Notes: r.Notes, Device: r.Device}}
 	var stored *intake.Bytes
 	var err error
@@ -385,6 +385,9 @@ func (m *mending) takeBack(ctx context.Context, orderID string, r peers.Returned
 			return failed
 		}
 		c.Kind, c.SurveyID, c.Answers = models.SurveyResponse, r.SurveyID, string(text)
+		if _, err := models.ParseAnswers(json.RawMessage(r.Kept)); err == nil && models.HashText(r.Kept) == r.SHA256 {
+			c.Answers = r.Kept // to the byte, so that its hash stays
+		}
 	case r.File == nil:
 		c.Kind = models.CheckIn
 	case r.FileType == "picture" || r.FileType == "photo":
