@@ -202,7 +202,7 @@ func TestAStatementFromFurtherDownIsHandedOn(t *testing.T) {
 		vendor.Want(200, "PATCH", "/photos/"+own.Text("id"), rig.JSON{"evidence_type": "after"})
 		top.arrived(own.Text("uuid"), func(p rig.Answer) bool { return p.Get("withdrawn") == false && p.Text("evidence_type") == "after" })
 		require.Len(t, bank.Want(200, "GET", "/work-orders/"+order.Text("id")+"/photos", nil).List("items"), 1)
-		report, good := check(t, []byte(bank.Want(200, "GET", "/work-orders/"+order.Text("id")+"/archive.zip", nil).Body))
+		report, good := check(t, bank.Want(200, "GET", "/work-orders/"+order.Text("id")+"/archive.zip", nil).Body)
 		require.True(t, good, report)
 		require.Contains(t, strings.Join(wordsOf(report.List("checked")), "\n"), "handed on by a neighbour")
 	})

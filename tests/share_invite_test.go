@@ -427,7 +427,7 @@ func TestALinkThatIsOverIsMadeAnewOnlyByWhoeverEndedIt(t *testing.T) {
 		office.Want(204, "DELETE", "/share-links/"+out, nil)
 		require.Contains(t, awaitState(vendor, anew("B", "correct horse battery"), "ended").Text("last_error"), "has ended this link")
 		wrong := knock(t, in.URL, "validate", rig.JSON{"username": l.login, "password": digest("wrong"), "fieldproof": "share1", "account": "somebody"})
-		require.Equal(t, rig.JSON{"error": "invalid username, password, or token", "validated": false, "status": false}, rig.JSON(wrong.JSON), "only who has the right password hears of it")
+		require.Equal(t, rig.JSON{"error": "invalid username, password, or token", "validated": false, "status": false}, wrong.JSON, "only who has the right password hears of it")
 		office.Want(200, "PATCH", "/users/"+l.loginID, rig.JSON{"password": "another horse battery"})
 		awaitState(vendor, anew("C", "another horse battery"), "ok")
 
@@ -456,7 +456,7 @@ func TestATokenThatWasEndedIsToldSo(t *testing.T) {
 		for name, who := range map[string]rig.JSON{
 			"a guess": {"username": login.Username, "token": "fp_guess"}, "of another": {"username": office.Username, "token": token.Text("token")},
 		} {
-			require.Equal(t, rig.JSON{"error": "invalid username, password, or token"}, rig.JSON(knock(t, in.URL, "getWorkOrders", who).JSON), name)
+			require.Equal(t, rig.JSON{"error": "invalid username, password, or token"}, knock(t, in.URL, "getWorkOrders", who).JSON, name)
 		}
 	})
 }
