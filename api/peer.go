@@ -306,7 +306,7 @@ func (p *peerCall) answer(out peers.Answer, err error) {
 	case models.TooMany, models.TooLarge, models.NoRoom, models.Unavailable:
 		status = statusOf[kind]
 	case "":
-		p.Log.Error("a call of a peer failed", "service", p.service.Name(), "error", err)
+		p.fault(p.g.Request.Context(), "a call of a peer failed", "service", p.service.Name(), "error", err)
 		status = http.StatusServiceUnavailable
 	}
 	var refused *models.Error

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -87,8 +88,8 @@ func (c *call) fail(err error) {
 	switch {
 	case p.Status == http.StatusServiceUnavailable || p.Status == http.StatusInsufficientStorage:
 		c.server.Log.Warn("a request can't be answered now", "method", c.Request.Method, "route", c.FullPath(), "error", err)
-	case p.Status >= 500 && c.Request.Context().Err() == nil:
-		c.server.Log.Error("a request failed", "method", c.Request.Method, "route", c.FullPath(), "error", err)
+	case p.Status >= 500:
+		c.server.fault(c.Request.Context(), "a request failed", "method", c.Request.Method, "route", c.FullPath(), "error", err)
 	}
 	switch p.Status {
 	case http.StatusServiceUnavailable, http.StatusInsufficientStorage:
@@ -99,4 +100,13 @@ func (c *call) fail(err error) {
 	body, _ := json.Marshal(p)
 	c.Data(p.Status, "application/problem+json", body)
 	c.Abort()
+}
+
+// fault logs a failure of ours. Who left before the answer was there broke it off themselves: that is none.
+func (s *Server) fault(ctx context.Context, message string, args ...any) {
+	level := slog.LevelError
+	if ctx.Err() != nil {
+		level = slog.LevelInfo
+	}
+	s.Log.Log(context.WithoutCancel(ctx), level, message, args...)
 }

@@ -127,7 +127,7 @@ func (s *Server) withPushKey(fn func(g *gin.Context, i *models.Integration)) gin
 			}
 			s.answerPush(g, http.StatusOK, PushAnswer{Error: unknownKey})
 		case err != nil:
-			s.Log.Error("a push failed", "error", err)
+			s.fault(g.Request.Context(), "a push failed", "error", err)
 			s.answerPush(g, http.StatusServiceUnavailable, PushAnswer{Error: "The server can't answer now: send it again, nothing is lost."})
 		case s.slowDown(g, "key/"+i.ID, keyRate, keyBurst):
 		case !i.Enabled:
@@ -160,7 +160,7 @@ func (s *Server) answerPush(g *gin.Context, status int, a PushAnswer) {
 func (s *Server) pushRefresh(g *gin.Context, i *models.Integration) {
 	if i.Fetches() {
 		if err := s.Intake.AskRefresh(g.Request.Context(), i, false); err != nil {
-			s.Log.Error("a refresh by push key failed", "error", err)
+			s.fault(g.Request.Context(), "a refresh by push key failed", "error", err)
 			s.answerPush(g, http.StatusServiceUnavailable, PushAnswer{Error: "The server can't answer now: try again."})
 			return
 		}
@@ -199,7 +199,7 @@ func (s *Server) push(g *gin.Context, i *models.Integration) {
 	case models.KindOf(err) == models.Unavailable:
 		s.answerPush(g, http.StatusServiceUnavailable, PushAnswer{Error: err.Error()})
 	default:
-		s.Log.Error("a push failed", "integration", i.ID, "error", err)
+		s.fault(g.Request.Context(), "a push failed", "integration", i.ID, "error", err)
 		s.answerPush(g, http.StatusServiceUnavailable, PushAnswer{Error: "The server can't answer now: send it again, a repeat changes nothing."})
 	}
 }
