@@ -235,7 +235,10 @@ func TestADelegatorThatWasDownHearsTheNewestStatusAndEveryItem(t *testing.T) {
 		for _, p := range photos {
 			came = append(came, p.(map[string]any)["uuid"].(string))
 		}
-		require.Equal(t, inOrder, came, "of items all, oldest first")
+		require.Len(t, came, len(inOrder))
+		// The first is the probe, which is never the entry that was tried in vain before.
+		rest := slices.DeleteFunc(inOrder, func(id string) bool { return id == came[0] })
+		require.Equal(t, rest, came[1:], "of items all, oldest first")
 		b.vendor.Await("the link", func() bool { return b.vendor.Want(200, "GET", "/share-links/"+b.in, nil).Text("state") == "ok" })
 	})
 }
