@@ -197,3 +197,32 @@ func TestACallThatMeetsARevocationDoesNothing(t *testing.T) {
 		require.Zero(t, n)
 	}
 }
+
+func TestALoginThatNeverValidatedIsServedAsAnyOther(t *testing.T) {
+	for _, words := range []string{"", peers.Words} {
+		v := newHosting(t)
+		o := given(v.House, "ACME", "77", v.vendor)
+		o.Lifecycle.State = models.Assigned
+		v.Write(func(tx *models.Tx) error { return tx.SaveOrder(o) })
+		call := func(members map[string]any) map[string]any {
+			if words != "" {
+				members["fieldproof"] = words
+			}
+			return members
+		}
+		photo := map[string]any{"uuid": "a-photo-of-theirs", "key2": "77", "fileType": "picture"}
+		require.Contains(t, v.ask("uploadPictures", bytes.NewReader(rig.JPEG(80, 60, 1)), call(photo)), `"status":true`)
+		refusal := v.ask("uploadPictures", bytes.NewReader(rig.JPEG(80, 60, 2)), call(photo))
+		require.Contains(t, refusal, `"status":false`)
+		if words != "" { // by its first item it has a link, and its name is that of the login
+			alert, err := models.One[models.Alert](v.Store.Read(v.Ctx).Where("kind = ?", models.AlertPeerTrouble), "alert")
+			require.NoError(t, err)
+			require.Contains(t, alert.Title, "brought other bytes")
+		}
+		require.Contains(t, v.ask("getWorkOrders", nil, call(map[string]any{})), `"workOrderNumber":"77"`)
+		require.Contains(t, v.ask("status", nil, call(map[string]any{"workOrders": []map[string]any{{"workOrderNumber": "77", "fieldStatus": "Viewed"}}})), `"status":true`)
+		if words != "" {
+			require.Contains(t, v.ask("lacks", nil, call(map[string]any{"items": `[{"uuid":"another"}]`})), `"status":true`)
+		}
+	}
+}
