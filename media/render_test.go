@@ -112,6 +112,9 @@ func checkCorners(t *testing.T, name string, encoded []byte, w, h int) {
 }
 
 func TestRenditionsStandUpright(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector sees nothing here: nothing runs side by side")
+	}
 	for _, size := range [][2]int{{3000, 2000}, {640, 400}} { // decoded smaller, and in full
 		dw, dh := min(size[0], 1280), size[1]*min(size[0], 1280)/size[0]
 		for orientation := 1; orientation <= 8; orientation++ {
@@ -129,6 +132,9 @@ func TestRenditionsStandUpright(t *testing.T) {
 }
 
 func TestRenditionsOfOtherKinds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector sees nothing here: nothing runs side by side")
+	}
 	var small bytes.Buffer
 	if err := png.Encode(&small, upright(1600, 1000)); err != nil {
 		t.Fatal(err)

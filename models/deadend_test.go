@@ -54,6 +54,9 @@ func TestClosedIsReachedFromWhereverAnOrderCanBe(t *testing.T) {
 // under every policy; from wherever a walk ends the office brings the order to closed, and does so again after
 // it was sent back and nothing new came.
 func TestNoFactOfAnOrderEndsItsWay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector sees nothing here: nothing runs side by side")
+	}
 	both(t, func(t *testing.T, store *models.Store) {
 		var err error
 		store.Sealer, err = models.NewSealer(models.NewSecretKey())

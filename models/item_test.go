@@ -42,6 +42,9 @@ func TestAUUIDIsOneWhateverItsCaseHyphensOrBraces(t *testing.T) {
 }
 
 func TestTheUpgradeLeavesItemsThatCameAsSeveral(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector sees nothing here: nothing runs side by side")
+	}
 	both(t, func(t *testing.T, store *models.Store) {
 		a, _ := account(t, store, "upgraded")
 		scoped := models.InAccount(ctx, a.ID)
@@ -84,6 +87,9 @@ func TestTheUpgradeLeavesItemsThatCameAsSeveral(t *testing.T) {
 
 // TestTheUpgradeTakesBackWhatNobodyCouldJudge puts verdicts on items as they were given before, by their source.
 func TestTheUpgradeTakesBackWhatNobodyCouldJudge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector sees nothing here: nothing runs side by side")
+	}
 	both(t, func(t *testing.T, store *models.Store) {
 		a, _ := account(t, store, "upgraded")
 		scoped := models.InAccount(ctx, a.ID)

@@ -377,6 +377,9 @@ func TestPasswordsAndTokensAreKeptAsHashes(t *testing.T) {
 }
 
 func TestTheUpgradeFixesTheNumbersThatLoginsWereTold(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector sees nothing here: nothing runs side by side")
+	}
 	both(t, func(t *testing.T, store *models.Store) {
 		a, _ := account(t, store, "upgraded")
 		scoped := models.InAccount(ctx, a.ID)

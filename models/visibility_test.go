@@ -13,6 +13,9 @@ import (
 
 // TestWhoMaySeeIsOneQuestion asks in Go and in SQL, on random orders, items and people of two accounts.
 func TestWhoMaySeeIsOneQuestion(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector sees nothing here: nothing runs side by side")
+	}
 	both(t, func(t *testing.T, store *models.Store) {
 		round := 0
 		rapid.Check(t, func(r *rapid.T) {

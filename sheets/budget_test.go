@@ -74,6 +74,9 @@ func bookOf(t testing.TB, parts map[string]io.Reader) []byte {
 // TestSmallFilesTakeLittle reads files of at most some MB that unpack, or are read, to very much: each is refused for a
 // reason, or read, within the budget.
 func TestSmallFilesTakeLittle(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector sees nothing here: nothing runs side by side")
+	}
 	sheet := func(before, open, text string, times int, end string) map[string]io.Reader {
 		return map[string]io.Reader{"xl/worksheets/sheet1.xml": io.MultiReader(
 			strings.NewReader(`<worksheet `+spreadsheet+`>`+before+open), many(text, times), strings.NewReader(end+`</worksheet>`))}

@@ -32,6 +32,9 @@ func judgement(r *rand.Rand) *bool { return some(r, r.IntN(2) == 0) }
 
 // TestWhatIsToldOfAnItemIsReadAgain writes random items and reads them as the other side does.
 func TestWhatIsToldOfAnItemIsReadAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector sees nothing here: nothing runs side by side")
+	}
 	r := rand.New(rand.NewPCG(1, 2))
 	yes := true
 	for n := range 1000 {

@@ -7,10 +7,13 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +35,25 @@ type House struct {
 	Photos  map[string][]byte // file name → content
 }
 
+// template is a database of the newest schema, migrated once a process: every house begins with a copy.
+var template = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "fieldproof-house-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "a.db")
+	store, err := models.Open(context.Background(), "sqlite://"+path)
+	if err != nil {
+		return nil, err
+	}
+	_, err = store.Migrate(context.Background())
+	if err := errors.Join(err, store.Close()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
 // New makes a house in a folder of its own.
 func New(t testing.TB) *House {
 	h := Open(t, t.TempDir())
@@ -48,10 +70,14 @@ func New(t testing.TB) *House {
 // Open opens the database and the blobs of a folder.
 func Open(t testing.TB, dir string) *House {
 	h := &House{T: t, Dir: dir, Ctx: context.Background(), Photos: map[string][]byte{}}
+	path := filepath.Join(dir, "a.db")
+	if _, err := os.Stat(path); err != nil {
+		migrated, err := template()
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(path, migrated, 0o600))
+	}
 	var err error
-	h.Store, err = models.Open(h.Ctx, "sqlite://"+filepath.Join(dir, "a.db"))
-	require.NoError(t, err)
-	_, err = h.Store.Migrate(h.Ctx)
+	h.Store, err = models.Open(h.Ctx, "sqlite://"+path)
 	require.NoError(t, err)
 	h.Store.Sealer, err = models.NewSealer(base64.StdEncoding.EncodeToString(make([]byte, 32)))
 	require.NoError(t, err)
