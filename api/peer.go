@@ -10,10 +10,8 @@ import (
 	"mime/multipart"
 	"net/http"
 	"os"
-	"reflect"
 	"strconv"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
 	"fieldproof/models"
@@ -23,38 +21,6 @@ import (
 
 // maxPayload is the most of a payload that is read, in bytes.
 const maxPayload = 8 << 20
-
-func (s *Server) peerRoutes() []outer {
-	payload := &huma.Schema{Type: huma.TypeObject, Required: []string{"payload"}, Properties: map[string]*huma.Schema{
-		"payload": {Type: huma.TypeString, Description: "What is said, as JSON, the credentials in it."}, "file": {Type: huma.TypeString, Format: "binary"}}}
-	takes := []content{{media: "application/json", schema: anything()}, {media: "application/x-www-form-urlencoded", schema: payload}, {media: "multipart/form-data", schema: payload}}
-	said := func(id, summary string, members map[string]*huma.Schema) outer {
-		for _, name := range []string{"fieldproof", "linkState"} { // to another Fieldproof alone
-			members[name] = text()
-		}
-		body := content{media: "application/json", schema: &huma.Schema{Type: huma.TypeObject, Properties: members, Required: []string{"error"}}}
-		o := outer{method: http.MethodPost, path: "/integration/v2/" + id, id: id, summary: summary, takes: takes}
-		for _, status := range []int{http.StatusOK, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusInsufficientStorage} {
-			o.answers = append(o.answers, answer{status: status, content: []content{body}})
-		}
-		o.answers[0].says = "What is wrong stands in error"
-		return o
-	}
-	truth := &huma.Schema{Type: huma.TypeBoolean}
-	refusal := &huma.Schema{AnyOf: []*huma.Schema{{Type: huma.TypeString}, {Type: "null"}, {Type: huma.TypeObject, Required: []string{"error", "workOrderNumber"},
-		Properties: map[string]*huma.Schema{"workOrderNumber": text(), "error": text()}}}}
-	order := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Required: []string{"workOrderNumber"}, Properties: map[string]*huma.Schema{"workOrderNumber": text(), "clientStatus": text()}}
-	return []outer{
-		{method: http.MethodPost, path: "/integration/v2/:service", id: "callService", summary: "A service of the external-integration API by another spelling, such as validate.php", takes: takes, handle: s.callPeerService,
-			answers: []answer{{status: http.StatusOK, content: []content{{media: "application/json", schema: anything()}}}, {status: http.StatusServiceUnavailable, content: []content{{media: "application/json", schema: anything()}}},
-				{status: http.StatusRequestEntityTooLarge, content: []content{{media: "application/json", schema: anything()}}}, {status: http.StatusTooManyRequests, content: []content{{media: "application/json", schema: anything()}}},
-				{status: http.StatusInsufficientStorage, content: []content{{media: "application/json", schema: anything()}}}, {status: http.StatusNotFound, content: []content{{media: "application/problem+json", of: reflect.TypeFor[Problem]()}}}}},
-		said("validate", "Whether the credentials of a subcontractor are good", map[string]*huma.Schema{"error": text(), "validated": truth, "status": truth, "account": text(), "accountName": text(), "keys": text()}),
-		said("getWorkOrders", "The orders that are assigned to a subcontractor", map[string]*huma.Schema{"error": text(), "workOrders": {Type: huma.TypeArray, Items: order}, "cursor": text()}),
-		said("uploadPictures", "Bring one photo, survey or file", map[string]*huma.Schema{"status": truth, "error": refusal}),
-		said("status", "Tell how far orders are", map[string]*huma.Schema{"status": truth, "error": refusal}),
-	}
-}
 
 // callPeerService is one call of the external-integration API. Failures are 200 with an error, as its callers read them.
 func (s *Server) callPeerService(g *gin.Context) {

@@ -45,6 +45,9 @@ func (in *Intake) CreateOrder(ctx context.Context, n NewOrder) (order *models.Wo
 	f.dueToday()
 	var problems models.Problems
 	f.check(&problems)
+	if f.left > 0 {
+		problems.Add("tasks", "An order has at most %d tasks: there is no room for %d of the work type %s. Leave some out, or choose another work type.", models.MostTasks, f.left, f.filledBy)
+	}
 	if err := problems.Err(); err != nil {
 		return nil, "", err
 	}
@@ -101,6 +104,7 @@ type fresh struct {
 	tasks    []models.TaskFields
 	assignee string
 	filledBy string      // the name of its work type
+	left     int         // how many tasks of that there was no room for
 	today    models.Date // at the account
 }
 
@@ -110,7 +114,7 @@ func (f *fresh) fill(w *models.WorkType) {
 		return
 	}
 	f.filledBy = w.Name
-	f.tasks, f.assignee = w.Fill(&f.fields, f.tasks, f.assignee, f.today)
+	f.tasks, f.left, f.assignee = w.Fill(&f.fields, f.tasks, f.assignee, f.today)
 }
 
 // dueToday makes an order due today when nothing says when.

@@ -164,7 +164,23 @@ func (t *Tally) tell(tx *models.Tx) error {
 		return err
 	}
 	return tx.Raise(&models.Alert{AccountID: t.Account.ID, Kind: models.AlertFailedImport, Subject: t.Integration.ID, Title: "Orders of " + t.Integration.ClientCode + " were rejected",
-		Detail: e.Summary, Remedy: "The log of the integration names each order and what is wrong with it; have the sender mend it and send it again."})
+		Detail: e.Summary + t.rejected(), Remedy: "The log of the integration names each order and what is wrong with it; have the sender mend it and send it again."})
+}
+
+// mostNamed is how many of the orders that were rejected an alert names.
+const mostNamed = 5
+
+// rejected names the first orders that were rejected, a line each, and why.
+func (t *Tally) rejected() string {
+	text, named := "", 0
+	for _, r := range t.Results {
+		if len(r.Errors) == 0 || r.Number == "" || named == mostNamed {
+			continue
+		}
+		named++
+		text += "\n" + r.Number + ": " + r.Errors[0].Message
+	}
+	return text
 }
 
 // NewImport is an import to be started.

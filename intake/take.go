@@ -45,8 +45,9 @@ func (t *taking) take() error {
 	}
 	// What can't be read is told together with what is missing, so that one look mends it all.
 	t.dropRepeatedTasks()
-	prints := in.Fingerprint()
 	memory := t.memory[in.Number]
+	t.unsaid(memory)
+	prints := in.Fingerprint()
 	if refused, err := t.refuse(memory); err != nil || refused {
 		return err
 	}
@@ -224,9 +225,14 @@ func (t *taking) create(prints map[string]string) error {
 		}
 	}
 	if t.src.DryRun {
-		return t.checkSurveys(f.tasks)
+		err = t.checkSurveys(f.tasks)
+	} else {
+		err = t.insert(o, f.tasks, prints, history, assignee)
 	}
-	if err := t.insert(o, f.tasks, prints, history, assignee); err != nil {
+	if err == nil && f.left > 0 {
+		err = t.noRoom(o, f.left, "the work type "+f.filledBy)
+	}
+	if err != nil || t.src.DryRun {
 		return err
 	}
 	if status == models.WireCanceled && !history {
@@ -340,6 +346,7 @@ func (t *taking) keepMemory(before *models.ReceivedOrder, o *models.WorkOrder, p
 	}
 	t.told(m, o)
 	maps.Copy(m.Fields, prints)
+	t.keepParts(m)
 	if t.in.Status != nil {
 		m.Status = strings.ToLower(strings.TrimSpace(*t.in.Status))
 	}
@@ -513,6 +520,7 @@ func (t *taking) takeTasks(o *models.WorkOrder, shared bool) ([]models.Task, err
 		next = max(next, have[i].Position+1)
 	}
 	var save []models.Task
+	count, left := len(have), 0
 	for i := range t.in.Tasks {
 		said := &t.in.Tasks[i]
 		prefix := fmt.Sprintf("tasks[%d].", i)
@@ -520,8 +528,12 @@ func (t *taking) takeTasks(o *models.WorkOrder, shared bool) ([]models.Task, err
 		if known := byName[strings.ToLower(models.CleanTaskName(said.Name))]; known != nil {
 			task = *known
 			task.RequiredPhotos = maps.Clone(known.RequiredPhotos)
+		} else if count >= models.MostTasks {
+			left++
+			continue
 		} else {
 			next++
+			count++
 		}
 		wasHash, wasAnswers := task.SurveyHash, task.SurveyAnswers
 		changed, survey := task.Take(said)
@@ -548,11 +560,25 @@ func (t *taking) takeTasks(o *models.WorkOrder, shared bool) ([]models.Task, err
 		}
 		save = append(save, task)
 	}
-	if len(save) > 0 && !shared {
+	if len(save)+left > 0 && !shared {
 		t.warn("tasks", "Auto-admin is off: the tasks stay as they are.")
 		return nil, nil
 	}
+	if left > 0 {
+		return save, t.noRoom(o, left, t.src.Actor())
+	}
 	return save, nil
+}
+
+// noRoom tells that an order has as many tasks as it may, and what more there is for it stays out.
+func (t *taking) noRoom(o *models.WorkOrder, left int, whose string) error {
+	text := fmt.Sprintf("%s has %d tasks, as many as an order may have: %d of %s are left out.", o.DisplayNumber(), models.MostTasks, left, whose)
+	t.warn("tasks", "%s", text)
+	if !t.src.shared() {
+		return nil
+	}
+	return t.alert(&models.Alert{AccountID: o.AccountID, Kind: models.AlertPeerTrouble, WorkOrderID: &o.ID, Subject: "tasks/" + o.ID, Title: fmt.Sprintf("%s, which came from %s, has more tasks than fit", o.DisplayNumber(), t.src.Actor()),
+		Detail: text, Remedy: "Ask for the rest as another order, or set the integration to a work type with fewer tasks."})
 }
 
 // onlySurvey tells whether two tasks are the same apart from their surveys.

@@ -85,7 +85,7 @@ func (tx *Tx) gather(o *WorkOrder) (*gathered, error) {
 		Source       string
 		N            int
 	}
-	live := tx.Model(&Item{}).Where("work_order_id = ? AND deleted_at IS NULL AND review <> ?", o.ID, ReviewRejected)
+	live := tx.Model(&Item{}).Where("work_order_id = ? AND deleted_at IS NULL AND withdrawn_at IS NULL AND review <> ?", o.ID, ReviewRejected)
 	// What a statement vouches for counts by its own source.
 	const source = "COALESCE(statements.source, items.source)"
 	live = live.Joins("LEFT JOIN statements ON statements.item_id = items.id AND statements.verified")
@@ -115,7 +115,7 @@ func (tx *Tx) gather(o *WorkOrder) (*gathered, error) {
 		return g, nil
 	}
 	var responses []*Item
-	err := tx.Where("work_order_id = ? AND kind = ? AND deleted_at IS NULL AND review <> ? AND task_id IS NOT NULL", o.ID, SurveyResponse, ReviewRejected).
+	err := tx.Where("work_order_id = ? AND kind = ? AND deleted_at IS NULL AND withdrawn_at IS NULL AND review <> ? AND task_id IS NOT NULL", o.ID, SurveyResponse, ReviewRejected).
 		Order("received_at, id").Find(&responses).Error
 	for _, r := range responses {
 		g.responses[*r.TaskID] = r
@@ -215,7 +215,7 @@ func (tx *Tx) missingAnswers(missing *Problems, field string, t *Task, response 
 			keys[UUIDKey(uuid)] = true
 		}
 		var there int64
-		if err := tx.Model(&Item{}).Where("uuid_key IN ? AND kind = ? AND deleted_at IS NULL", slices.Collect(maps.Keys(keys)), Photo).Count(&there).Error; err != nil {
+		if err := tx.Model(&Item{}).Where("uuid_key IN ? AND kind = ? AND deleted_at IS NULL AND withdrawn_at IS NULL", slices.Collect(maps.Keys(keys)), Photo).Count(&there).Error; err != nil {
 			return err
 		}
 		if n := len(keys) - int(there); n > 0 {

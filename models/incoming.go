@@ -40,6 +40,14 @@ func (in *Incoming) says(f *Field) bool {
 	return in.said&(1<<f.number) != 0
 }
 
+// SayNothing notes that the source says of a field, and of its time of day, that there is nothing.
+func (in *Incoming) SayNothing(f *Field) {
+	in.say(f, reflect.Zero(f.of(&in.Fields).Type()))
+	if f.time != nil {
+		in.SayNothing(f.time)
+	}
+}
+
 // Unsay takes back that the source says something of a field.
 func (in *Incoming) Unsay(name string) {
 	f := FieldNamed(name)
@@ -133,6 +141,7 @@ type IncomingTask struct {
 	SourceService   *string
 	SourceServiceID *string
 	RequiredPhotos  map[string]int
+	Unrequired      []string `json:",omitempty"` // evidence types of which none is required any more
 }
 
 // WireStatus is the status of an order as the outside knows it (domain 3.4).

@@ -125,16 +125,23 @@ func (tx *Tx) BeginPaths(orders []*WorkOrder) error {
 	return nil
 }
 
-// tooFar refuses to hand an order on by a link when it came over as many as an order may.
+// tooFar refuses to hand an order on by a link when it came over as many as an order may; user is nil for everybody.
 func (tx *Tx) tooFar(o *WorkOrder, user *User) error {
 	if len(o.PathMarks) < MostHops {
 		return nil
 	}
-	l, err := LinkOfUser(tx.DB, user.ID)
-	if err != nil || l == nil {
+	q := tx.Model(&ShareLink{}).Where("direction = ? AND ended_at IS NULL AND user_id IS NOT NULL", LinkOut)
+	instead := "do it yourselves, or give it to somebody without an account of their own"
+	if user == nil {
+		instead = "somebody among everybody has an account of their own, so give it to one of yours by name"
+	} else {
+		q = q.Where("user_id = ?", user.ID)
+	}
+	var linked int64
+	if err := q.Count(&linked).Error; err != nil || linked == 0 {
 		return err
 	}
-	return Errorf(Conflict, "The work order came over %d Share links, as many as there may be: do it yourselves, or give it to somebody without an account of their own.", len(o.PathMarks))
+	return Errorf(Conflict, "The work order %s came over %d Share links, as many as there may be: %s.", o.DisplayNumber(), len(o.PathMarks), instead)
 }
 
 // refusalSubject is the subject of the alert that an order was refused by who is to do it.

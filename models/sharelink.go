@@ -438,9 +438,10 @@ func newLink(accountID string, direction LinkDirection, name, createdBy string) 
 // EditLink changes a link as it stands under its lock, and tells who looks.
 func (tx *Tx) EditLink(id string, apply func(*ShareLink) error) (*ShareLink, error) {
 	known := 0
+	var waited ShareOffers
 	l, err := Edit(tx, "share link", func(l *ShareLink) error {
 		peer := l.PeerAccount
-		known = len(l.PeerKeys)
+		known, waited = len(l.PeerKeys), l.Offered
 		if err := apply(l); err != nil {
 			return err
 		}
@@ -458,6 +459,9 @@ func (tx *Tx) EditLink(id string, apply func(*ShareLink) error) (*ShareLink, err
 		if err := tx.judgeAgain(l); err != nil {
 			return nil, err
 		}
+	}
+	if err := tx.tellAsks(l, waited); err != nil {
+		return nil, err
 	}
 	return l, tx.Announce(l.AccountID, "share_link.changed", l.ID, "")
 }

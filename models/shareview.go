@@ -166,8 +166,17 @@ func changesUnfetched(db *gorm.DB, orders []*WorkOrder, known map[string][]*Peer
 // differsFrom lists the fields of which the delegator says something else than stands here.
 func (o *WorkOrder) differsFrom(theirs map[string]any, tasks []Task) []ShareDiffers {
 	differs := []ShareDiffers{}
+	if said := theirs[theirsState]; said == string(Cancelled) && o.Lifecycle.State != Cancelled && o.Lifecycle.State != Closed {
+		differs = append(differs, ShareDiffers{theirsState, said})
+	}
+	if theirs[theirsInvoiced] == true && !o.Invoiced {
+		differs = append(differs, ShareDiffers{theirsInvoiced, true})
+	}
 	for _, f := range Fields {
 		said, there := theirs[f.Name]
+		if f.Name == theirsPriority && said == "" {
+			said = PriorityNormal
+		}
 		switch {
 		case !there:
 		case f.Name == "tasks":
@@ -185,6 +194,15 @@ func (o *WorkOrder) differsFrom(theirs map[string]any, tasks []Task) []ShareDiff
 		}
 	}
 	return differs
+}
+
+// asks tells whether a task asks a survey that its sender names so; every task does what is not named.
+func (f *TaskFields) asks(survey string) bool {
+	if survey == "" || strings.EqualFold(survey, f.SurveyID) || strings.EqualFold(survey, f.SurveyNamed) {
+		return true
+	}
+	m := revisionSuffix.FindStringSubmatch(f.SurveyID)
+	return m != nil && strings.EqualFold(m[1], survey)
 }
 
 // tasksDiffering are the delegator's tasks that are not here as they came.
@@ -206,7 +224,7 @@ func tasksDiffering(said any, tasks []Task) []TaskFields {
 		own := tasks[at].TaskFields
 		_, options := mergeOptions(own.Options, t.Options)
 		required := slices.ContainsFunc(slices.Collect(maps.Keys(t.RequiredPhotos)), func(evidence string) bool { return own.RequiredPhotos[evidence] != t.RequiredPhotos[evidence] })
-		if options || required || own.Instructions != t.Instructions {
+		if options || required || own.Instructions != t.Instructions || !own.asks(t.SurveyID) {
 			some = append(some, t)
 		}
 	}

@@ -92,9 +92,42 @@ func sameJSON(a, b any) bool {
 	return string(x) == string(y)
 }
 
-// Theirs are the values of shared fields, and the tasks, as the source says them.
+// The names of what a status says of an order, beside those of [Fields].
+const (
+	theirsState    = "state"
+	theirsInvoiced = "invoiced"
+	theirsPriority = "priority"
+)
+
+// theirStatus is what the status of the source says of the order's own members: how urgent it is, that it is cancelled, or
+// invoiced. How far it is says nothing of them.
+func (in *Incoming) theirStatus(theirs map[string]any) {
+	if in.Status == nil {
+		return
+	}
+	status, known := ParseWireStatus(*in.Status)
+	if !known {
+		return
+	}
+	if theirs[theirsState] = ""; status == WireCanceled {
+		theirs[theirsState] = string(Cancelled)
+	}
+	switch status {
+	case WireRush:
+		theirs[theirsPriority] = PriorityRush
+	case WireRework:
+		theirs[theirsPriority] = PriorityRework
+	case WireAssigned, WireUnassigned:
+		theirs[theirsPriority] = ""
+	case WireInvoiced:
+		theirs[theirsInvoiced] = true
+	}
+}
+
+// Theirs are the values of shared fields, the tasks, and what the status says, as the source says them; "" for nothing.
 func (in *Incoming) Theirs() map[string]any {
 	theirs := map[string]any{}
+	in.theirStatus(theirs)
 	for _, f := range Fields {
 		if !f.Kept() || f.Owner != Shared || !in.says(f) {
 			continue
@@ -112,6 +145,14 @@ func (in *Incoming) Theirs() map[string]any {
 			tasks[i] = in.Tasks[i].Fields()
 			tasks[i].Survey = nil
 			tasks[i].Normalise()
+			for option, value := range in.Tasks[i].Options {
+				if value == nil {
+					tasks[i].Options[option] = nil
+				}
+			}
+			for _, evidence := range in.Tasks[i].Unrequired {
+				tasks[i].RequiredPhotos[evidence] = 0
+			}
 		}
 		theirs["tasks"] = tasks
 	}
@@ -168,6 +209,12 @@ func (t *Task) Take(in *IncomingTask) (changed, survey bool) {
 	if merged, changed := mergeOptions(t.Options, in.Options); changed {
 		t.Options = merged
 		c.changed = append(c.changed, "options")
+	}
+	for _, evidence := range in.Unrequired {
+		if _, there := t.RequiredPhotos[evidence]; there {
+			delete(t.RequiredPhotos, evidence)
+			c.changed = append(c.changed, "required_photos")
+		}
 	}
 	for evidence, n := range in.RequiredPhotos {
 		if t.RequiredPhotos[evidence] != n {

@@ -107,7 +107,7 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 		if a.Parameters.FromPeer {
 			o.AwaitsPeer = a.ActorID
 			var items int64
-			if err := tx.Model(&Item{}).Where("work_order_id = ? AND deleted_at IS NULL AND review <> ?", o.ID, ReviewRejected).Count(&items).Error; err != nil {
+			if err := tx.Model(&Item{}).Where("work_order_id = ? AND deleted_at IS NULL AND withdrawn_at IS NULL AND review <> ?", o.ID, ReviewRejected).Count(&items).Error; err != nil {
 				return err
 			}
 			empty = items == 0
@@ -174,6 +174,9 @@ func (tx *Tx) assign(o *WorkOrder, assignee string, e *HistoryEvent) error {
 	if assignee == AssignToAll {
 		if o.AssignedToAll {
 			return &Error{Kind: Conflict, Code: CodeAlready, Message: "The work order is already assigned to everybody.", State: o.Lifecycle.State}
+		}
+		if err := tx.tooFar(o, nil); err != nil {
+			return err
 		}
 		o.AssigneeID, o.AssignedToAll, e.Details.Assignee = nil, true, AssignToAll
 	} else {

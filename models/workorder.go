@@ -324,9 +324,12 @@ func CheckTasks(p *Problems, tasks []TaskFields) {
 	checkTaskList(p, tasks)
 }
 
+// MostTasks is how many tasks an order, or a work type, may have.
+const MostTasks = 500
+
 func checkTaskList(p *Problems, tasks []TaskFields) {
-	if len(tasks) > 500 {
-		p.Add("tasks", "An order has at most 500 tasks.")
+	if len(tasks) > MostTasks {
+		p.Add("tasks", "An order has at most %d tasks.", MostTasks)
 		return
 	}
 	seen := map[string]bool{}

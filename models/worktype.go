@@ -150,8 +150,9 @@ func valueOf(s *string) string {
 }
 
 // Fill applies the work type to an order that is being made: reference, description and options are replaced by what
-// it sets, tasks that are missing are added, everything else is filled where it is blank. today counts for due_in_days.
-func (w *WorkType) Fill(o *WorkOrderFields, tasks []TaskFields, assignee string, today Date) ([]TaskFields, string) {
+// it sets, tasks that are missing are added, everything else is filled where it is blank. today counts for due_in_days. left
+// is how many tasks were not added because an order has no more.
+func (w *WorkType) Fill(o *WorkOrderFields, tasks []TaskFields, assignee string, today Date) (filled []TaskFields, left int, who string) {
 	for _, f := range Fields {
 		f.fill(o, &w.WorkTypeFields)
 	}
@@ -166,13 +167,17 @@ func (w *WorkType) Fill(o *WorkOrderFields, tasks []TaskFields, assignee string,
 	for _, t := range tasks {
 		named[strings.ToLower(CleanTaskName(t.Name))] = true
 	}
-	filled := append([]TaskFields(nil), tasks...)
+	filled = append(filled, tasks...)
 	for _, t := range w.Tasks {
-		if !named[strings.ToLower(CleanTaskName(t.Name))] {
+		switch {
+		case named[strings.ToLower(CleanTaskName(t.Name))]:
+		case len(filled) >= MostTasks:
+			left++
+		default:
 			filled = append(filled, t)
 		}
 	}
-	return filled, assignee
+	return filled, left, assignee
 }
 
 // WorkTypeNamed finds a work type by its name, whatever the case, or its id. [Invalid] names the field work_type.
