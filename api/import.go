@@ -11,9 +11,11 @@ import (
 	"os"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"gorm.io/gorm"
 
 	"fieldproof/intake"
 	"fieldproof/models"
@@ -56,6 +58,7 @@ func (s *Server) importRoutes() []route {
 			return i.View(), nil
 		}),
 		stream(http.MethodGet, "/imports/:id/results.csv", bring, "What became of each row, as a spreadsheet", "text/csv", s.importResults),
+		get("/imports/:id/rows", bring, "The rows of an import with their cells, and what became of them", s.listImportRows, "result"),
 		define(http.MethodPost, "/imports/:id/cancel", bring, http.StatusOK, "Stop an import; the rows that are in stay", s.cancelImport),
 	}
 }
@@ -327,6 +330,47 @@ func (s *Server) importResults(c *call) (any, error) {
 	c.Header("Content-Type", "text/csv; charset=utf-8")
 	c.Header("Content-Disposition", fmt.Sprintf(`attachment; filename="%s_results.csv"`, models.SafeName(strings.TrimSuffix(i.FileName, path.Ext(i.FileName)))))
 	return nil, sheets.WriteResults(c.ctx(), s.Store, i, c.started())
+}
+
+func (s *Server) listImportRows(c *call) (list[models.ImportRowView], error) {
+	page := list[models.ImportRowView]{Items: []models.ImportRowView{}}
+	i, err := c.importOf()
+	if err != nil {
+		return page, err
+	}
+	q, err := c.withResult(s.Store.Read(c.ctx()).Where("import_id = ?", i.ID), models.Results)
+	if err != nil {
+		return page, err
+	}
+	limit, at, err := c.page()
+	if err != nil {
+		return page, err
+	}
+	var rows []models.ImportRow
+	err = q.Where("line > ?", at.Before).Order("line").Limit(limit + 1).Find(&rows).Error
+	for n := range rows {
+		if n == limit {
+			at.Before = rows[limit-1].Line
+			page.NextCursor = at.text()
+			break
+		}
+		page.Items = append(page.Items, rows[n].View())
+	}
+	return page, err
+}
+
+// withResult narrows rows to those with a result, or one of some.
+func (c *call) withResult(q *gorm.DB, results []string) (*gorm.DB, error) {
+	asked := splitList(c.QueryArray("result"))
+	for _, r := range asked {
+		if !slices.Contains(results, r) {
+			return nil, badParameter("result", fmt.Sprintf("%q is no result; choose from %v.", r, results))
+		}
+	}
+	if len(asked) == 0 {
+		return q, nil
+	}
+	return q.Where("result IN ?", asked), nil
 }
 
 // cancelImport stops an import at its next rows. One that has not begun never does.

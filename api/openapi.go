@@ -223,6 +223,8 @@ var parameters = map[string]parameter{
 	"last_event_id": {"As the header Last-Event-ID, for who can't send one.", whole},
 	"template":      {"Folder levels, such as Date/City.", huma.Schema{Type: huma.TypeString}},
 
+	"/imports/:id/rows result":         {"With one of these results.", huma.Schema{Type: huma.TypeArray, Items: reference("Result")}},
+	"/bulk/:id/rows result":            {"With one of these results.", huma.Schema{Type: huma.TypeArray, Items: reference("BulkResult")}},
 	"/destinations/:id/messages state": {"In this state.", *reference("DeliveryState")},
 	"/published limit":                 {"How many at most.", huma.Schema{Type: huma.TypeInteger, Minimum: ptr(1.0), Maximum: ptr(200.0), Default: 200}},
 	"/published after":                 {"position of an answer before; nothing to begin.", huma.Schema{Type: huma.TypeString}},

@@ -1,13 +1,11 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strconv"
 
 	"go.temporal.io/api/serviceerror"
@@ -49,7 +47,7 @@ func problemOf(err error) Problem {
 	var known *models.Error
 	if errors.As(err, &known) {
 		return Problem{Type: "urn:fieldproof:problem:" + string(known.Kind), Title: titleOf[known.Kind], Status: statusOf[known.Kind],
-			Detail: known.Message, Code: codeOf(known), Errors: coded(known), State: known.State, Allowed: known.Allowed}
+			Detail: known.Message, Code: known.Word(), Errors: known.CodedFields(), State: known.State, Allowed: known.Allowed}
 	}
 	var temporal serviceerror.ServiceError
 	switch {
@@ -62,24 +60,6 @@ func problemOf(err error) Problem {
 	}
 	return Problem{Type: "urn:fieldproof:problem:internal", Title: "Something went wrong on our side", Status: http.StatusInternalServerError,
 		Code: "internal", Detail: "The request could not be completed. The log of the server says why; try again, and tell the operator if it stays so."}
-}
-
-// codeOf is an error's own code, else that of its only field, else its kind.
-func codeOf(e *models.Error) string {
-	only := ""
-	if len(e.Fields) == 1 {
-		only = e.Fields[0].Code
-	}
-	return cmp.Or(e.Code, only, string(e.Kind))
-}
-
-// coded are the wrong fields of an error, each with a code.
-func coded(e *models.Error) []models.FieldError {
-	fields := slices.Clone(e.Fields)
-	for i := range fields {
-		fields[i].Code = cmp.Or(fields[i].Code, e.Code, string(e.Kind))
-	}
-	return fields
 }
 
 // fail answers with a problem.

@@ -117,7 +117,7 @@ func (s *Server) Handler(ctx context.Context) (http.Handler, error) {
 	s.connectRoutes(g)
 	g.GET("/api/openapi.json", func(g *gin.Context) { g.Data(http.StatusOK, "application/json", s.openAPI) })
 	g.GET("/api/docs", s.docs)
-	return g, nil
+	return compressed(g)
 }
 
 func (s *Server) refuse(kind models.Kind, message string) gin.HandlerFunc {
@@ -219,7 +219,7 @@ func (s *Server) table() []route {
 	var all []route
 	for _, some := range [][]route{
 		s.sessionRoutes(), s.accountRoutes(), s.orderRoutes(), s.transitionRoutes(), s.photoRoutes(), s.checkInRoutes(), s.resultRoutes(), s.publishedRoutes(), s.linkRoutes(), s.proofRoutes(),
-		s.destinationRoutes(), s.propertyRoutes(), s.workTypeRoutes(), s.surveyRoutes(), s.surveyResponseRoutes(), s.integrationRoutes(), s.shareLinkRoutes(), s.importRoutes(), s.exportRoutes(), s.roleRoutes(), s.userRoutes(), s.tokenRoutes(), s.alertRoutes(), s.streamRoutes(),
+		s.destinationRoutes(), s.propertyRoutes(), s.workTypeRoutes(), s.surveyRoutes(), s.surveyResponseRoutes(), s.integrationRoutes(), s.shareLinkRoutes(), s.importRoutes(), s.bulkRoutes(), s.exportRoutes(), s.roleRoutes(), s.userRoutes(), s.tokenRoutes(), s.alertRoutes(), s.streamRoutes(),
 	} {
 		all = append(all, some...)
 	}

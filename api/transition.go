@@ -30,32 +30,32 @@ type Publishing struct {
 }
 
 func (s *Server) transitionRoutes() []route {
-	because := func(event models.Event, p models.Privilege, summary string) route {
-		return define(http.MethodPost, "/work-orders/:id/"+string(event), with(p), http.StatusOK, summary, func(c *call, in Reason) (Order, error) {
+	because := func(event models.Event, summary string) route {
+		return define(http.MethodPost, "/work-orders/:id/"+string(event), with(event.Needs()), http.StatusOK, summary, func(c *call, in Reason) (Order, error) {
 			return c.transition(event, models.ActionParameters{Reason: in.Reason})
 		}).matched()
 	}
 	return []route{
-		define(http.MethodPost, "/work-orders/:id/assign", with(models.AssignOrders), http.StatusOK, "Assign to a user, or to ~all~", func(c *call, in Assignment) (Order, error) {
+		define(http.MethodPost, "/work-orders/:id/assign", with(models.Assign.Needs()), http.StatusOK, "Assign to a user, or to ~all~", func(c *call, in Assignment) (Order, error) {
 			if in.Assignee == "" {
 				return Order{}, models.InvalidField("assignee", "Give a username, or %s for everybody.", models.AssignToAll).Coded(models.CodeRequired)
 			}
 			return c.transition(models.Assign, models.ActionParameters{Assignee: in.Assignee})
 		}).matched(),
-		because(models.Unassign, models.AssignOrders, "Take it from its assignee"),
-		because(models.Complete, models.CompleteOrders, "Complete it; refused with a list of what is missing"),
-		because(models.Approve, models.ReviewOrders, "Approve it with every item that is there"),
-		because(models.Unapprove, models.ReviewOrders, "Take the approval back, while nothing of it was published"),
-		define(http.MethodPost, "/work-orders/:id/reject", with(models.ReviewOrders), http.StatusOK, "Send it back for rework", func(c *call, in Rejection) (Order, error) {
+		because(models.Unassign, "Take it from its assignee"),
+		because(models.Complete, "Complete it; refused with a list of what is missing"),
+		because(models.Approve, "Approve it with every item that is there"),
+		because(models.Unapprove, "Take the approval back, while nothing of it was published"),
+		define(http.MethodPost, "/work-orders/:id/reject", with(models.Reject.Needs()), http.StatusOK, "Send it back for rework", func(c *call, in Rejection) (Order, error) {
 			return c.transition(models.Reject, models.ActionParameters{Reason: in.Reason, ItemIDs: in.ItemIDs})
 		}).matched(),
-		define(http.MethodPost, "/work-orders/:id/publish", with(models.PublishOrders), http.StatusOK, "Release its items to destinations", func(c *call, in Publishing) (Order, error) {
+		define(http.MethodPost, "/work-orders/:id/publish", with(models.Publish.Needs()), http.StatusOK, "Release its items to destinations", func(c *call, in Publishing) (Order, error) {
 			return c.transition(models.Publish, models.ActionParameters{Reason: in.Reason, ItemIDs: in.ItemIDs, DestinationIDs: in.DestinationIDs})
 		}).matched(),
-		because(models.Cancel, models.CancelOrders, "Cancel it"),
-		because(models.Reopen, models.CancelOrders, "Reopen it: back to the state before it was cancelled or closed"),
-		because(models.Close, models.CancelOrders, "Close it, for the archive"),
-		define(http.MethodPost, "/work-orders/:id/restore", with(models.DeleteOrders), http.StatusOK, "Bring a deleted order back, while its number is free", s.restoreOrder),
+		because(models.Cancel, "Cancel it"),
+		because(models.Reopen, "Reopen it: back to the state before it was cancelled or closed"),
+		because(models.Close, "Close it, for the archive"),
+		define(http.MethodPost, "/work-orders/:id/restore", with(models.Restore.Needs()), http.StatusOK, "Bring a deleted order back, while its number is free", s.restoreOrder),
 	}
 }
 

@@ -57,6 +57,7 @@ func (s *Server) orderRoutes() []route {
 		define(http.MethodPost, "/work-orders/:id/view", anyMember, http.StatusOK, "Tell that you have looked at it; the assignee's first look counts", s.viewOrder),
 		define(http.MethodPost, "/work-orders/:id/duplicate", with(models.CreateOrders), http.StatusCreated, "Make a new order with the same fields and tasks", s.duplicateOrder),
 		get("/work-orders/:id/events", anyMember, "The history of a work order, oldest first", s.listEvents),
+		get("/work-orders/:id/changes", with(models.ViewOfficeFields), "What its fields were and became, newest first", s.listChanges),
 	}
 }
 
@@ -269,6 +270,25 @@ func (s *Server) listEvents(c *call) (list[models.EventView], error) {
 		}
 		page.Items = append(page.Items, e.View())
 	}
+	return page, err
+}
+
+// listChanges shows the office what stood in the fields of an order before.
+func (s *Server) listChanges(c *call) (list[models.FieldChangeView], error) {
+	page := list[models.FieldChangeView]{Items: []models.FieldChangeView{}}
+	o, err := c.order()
+	if err != nil {
+		return page, err
+	}
+	limit, at, err := c.page()
+	if err != nil {
+		return page, err
+	}
+	rows, next, err := newest(s.Store.Read(c.ctx()).Where("work_order_id = ?", o.ID), "id", limit, at, func(r *models.FieldChange) int64 { return r.ID })
+	for i := range rows {
+		page.Items = append(page.Items, rows[i].View())
+	}
+	page.NextCursor = next
 	return page, err
 }
 

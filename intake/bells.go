@@ -169,6 +169,9 @@ func (b *Bells) ring(ctx context.Context, bell models.Bell) error {
 	case models.IntegrationBell:
 		return b.signalWithStart(ctx, protocol.IntegrationID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "integration"},
 			protocol.Integration, protocol.IntegrationInput{IntegrationID: bell.Subject})
+	case models.BulkBell:
+		return b.signalWithStart(ctx, protocol.BulkID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "bulk"},
+			protocol.Bulk, protocol.BulkInput{BulkID: bell.Subject})
 	case models.ImportBell:
 		return b.signalWithStart(ctx, protocol.ImportID(bell.Subject), client.StartWorkflowOptions{StaticSummary: "import"},
 			protocol.Import, protocol.ImportInput{ImportID: bell.Subject})

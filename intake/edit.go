@@ -17,6 +17,8 @@ type OrderEdit struct {
 	Version *int64                         // for which it was made; nil for whichever stands
 	Fields  Change[models.WorkOrderFields] // nil leaves them
 	Tasks   []TaskEdit
+	// Also is called in the transaction of a change, once it is written; nil for nothing.
+	Also func(*models.Tx) error
 }
 
 // TaskEdit is a change of a task of an order.
@@ -52,14 +54,17 @@ func (in *Intake) EditOrder(ctx context.Context, e OrderEdit) (order *models.Wor
 		if order.Lifecycle.State == models.Closed {
 			return &models.Error{Kind: models.Conflict, Code: models.CodeClosed, Message: "A closed work order is not edited: reopen it first.", State: order.Lifecycle.State, Allowed: order.Lifecycle.Allowed(models.Facts{})}
 		}
-		made := edited{before: order.Address, by: handOf(e.By)}
+		made := edited{before: *order, by: handOf(e.By)}
 		if made.changed, err = changeFields(order, e.Fields); err != nil {
 			return err
 		}
 		if err := made.changeTasks(tx, order, e.Tasks); err != nil || len(made.changed) == 0 {
 			return err
 		}
-		return made.save(tx, order)
+		if err := made.save(tx, order); err != nil || e.Also == nil {
+			return err
+		}
+		return e.Also(tx)
 	})
 	if err != nil {
 		return nil, err
@@ -138,17 +143,20 @@ func differing(a, b []byte) []string {
 
 // edited is what was made of an order that exists, by whichever edge.
 type edited struct {
-	before       models.Address // where it lay
-	changed      []string       // the names of fields, as history tells them
-	tasks, taken []models.Task  // to be written, and to be taken away
+	before       models.WorkOrder // as it was
+	changed      []string         // the names of fields, as history tells them
+	tasks, taken []models.Task    // to be written, and to be taken away
 	by           hand
 	reason       string // why, where more is to be said than who did it
 }
 
 // save writes a locked order as it was edited: a new address finds its property, history names what changed, and whoever
-// is assigned sees that something did.
+// is assigned sees that something did. What it was before is kept for the office.
 func (e *edited) save(tx *models.Tx, o *models.WorkOrder) error {
-	if o.Address != e.before {
+	if err := e.keepChanges(tx, o); err != nil {
+		return err
+	}
+	if o.Address != e.before.Address {
 		property, err := tx.PropertyAt(o.AccountID, o.Address, o.Latitude, o.Longitude)
 		if err != nil {
 			return err
@@ -183,6 +191,22 @@ func (e *edited) save(tx *models.Tx, o *models.WorkOrder) error {
 		}
 	}
 	return tx.SaveOrder(o)
+}
+
+func (e *edited) keepChanges(tx *models.Tx, o *models.WorkOrder) error {
+	c := models.ChangesOf(o, e.by.id, e.by.name)
+	if err := c.AddFields(&e.before.WorkOrderFields); err != nil {
+		return err
+	}
+	if e.before.Invoiced != o.Invoiced {
+		if err := c.Add("invoiced", e.before.Invoiced, o.Invoiced); err != nil {
+			return err
+		}
+	}
+	if err := c.AddTasks(tx.DB, e.tasks, e.taken); err != nil {
+		return err
+	}
+	return tx.KeepChanges(c)
 }
 
 // changeTasks applies changes to the tasks of a locked order, and checks them all.

@@ -402,7 +402,7 @@ func (t *taking) update(o *models.WorkOrder, memory *models.ReceivedOrder, print
 		owners = append(owners, models.OfIntegration)
 	}
 	copied := *o
-	before := copied.Address
+	before := *o
 	changed := copied.WorkOrderFields.Take(in, owners...)
 	if !owned {
 		probe := o.WorkOrderFields

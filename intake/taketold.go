@@ -99,7 +99,14 @@ func (t *taking) blankHidden(memory *models.ReceivedOrder) error {
 		return nil
 	}
 	o, err := t.tx.OrderForUpdate(memory.WorkOrderID)
-	if err != nil || !blank(&o.WorkOrderFields, memory) {
+	if err != nil {
+		return err
+	}
+	made := edited{before: *o, by: t.src.hand()}
+	if !blank(&o.WorkOrderFields, memory) {
+		return nil
+	}
+	if err := made.keepChanges(t.tx, o); err != nil {
 		return err
 	}
 	return t.tx.SaveOrder(o)

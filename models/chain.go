@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 )
 
 // The kinds of chain entry.
@@ -242,8 +243,12 @@ func (tx *Tx) beginChain(accountID string) (*Chain, *ChainSecrets, error) {
 		return nil, nil, err
 	}
 	c.Secrets = sealed
-	if err := tx.Create(c).Error; err != nil {
-		return nil, nil, err
+	made := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(c)
+	if made.Error != nil {
+		return nil, nil, made.Error
+	}
+	if made.RowsAffected == 0 { // another order's first publication began it meanwhile
+		return tx.chain(accountID)
 	}
 	return c, secrets, tx.introduce(c, secrets, secrets)
 }

@@ -1,8 +1,10 @@
 package models
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -55,6 +57,7 @@ const (
 	CodeNeeded        = "needed"          // something else stands on it, so it stays
 	CodeSwitchedOff   = "switched_off"    // of what is not enabled
 	CodeLastAdmin     = "last_admin"      // nobody would be left to manage the account
+	CodeOtherCount    = "other_count"     // another number of orders matches than who asked was shown
 )
 
 // FieldError says what is wrong with one field of the input and what to do about it.
@@ -129,6 +132,24 @@ func (e *Error) Coded(code string) *Error {
 		}
 	}
 	return e
+}
+
+// Word is the stable word by which programs know the error: its own code, else that of its only field, else its kind.
+func (e *Error) Word() string {
+	only := ""
+	if len(e.Fields) == 1 {
+		only = e.Fields[0].Code
+	}
+	return cmp.Or(e.Code, only, string(e.Kind))
+}
+
+// CodedFields are the wrong fields of the error, each with a code.
+func (e *Error) CodedFields() []FieldError {
+	fields := slices.Clone(e.Fields)
+	for i := range fields {
+		fields[i].Code = cmp.Or(fields[i].Code, e.Code, string(e.Kind))
+	}
+	return fields
 }
 
 // InvalidField makes the error for one wrong field.

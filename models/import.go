@@ -1,6 +1,8 @@
 package models
 
 import (
+	"cmp"
+
 	"gorm.io/gorm/clause"
 )
 
@@ -40,6 +42,7 @@ type Import struct {
 	SHA256        string `gorm:"column:sha256"`
 	Size          int64
 	Mapping       map[string]string `gorm:"serializer:json"` // column header → field; empty: guessed
+	Headers       []string          `gorm:"serializer:json"` // of the file's columns, once they are read
 	ClientCode    string
 	DryRun        bool
 	State         string
@@ -76,24 +79,29 @@ func (i *Import) Count(results []Received) {
 
 // ImportView is an import as the API shows it (contract: import).
 type ImportView struct {
-	ID        string `json:"id"`
-	State     string `json:"state" words:"import_state"`
-	FileName  string `json:"file_name"`
-	DryRun    bool   `json:"dry_run"`
-	Rows      int64  `json:"rows"`
-	Processed int64  `json:"processed"`
-	Created   int64  `json:"created"`
-	Updated   int64  `json:"updated"`
-	Unchanged int64  `json:"unchanged"`
-	Rejected  int64  `json:"rejected"`
-	Error     string `json:"error"`
-	CreatedAt Time   `json:"created_at"`
-	EndedAt   *Time  `json:"ended_at"`
+	ID        string   `json:"id"`
+	State     string   `json:"state" words:"import_state"`
+	FileName  string   `json:"file_name"`
+	Columns   []string `json:"columns"` // the headers of the file, once they are read
+	DryRun    bool     `json:"dry_run"`
+	Rows      int64    `json:"rows"`
+	Processed int64    `json:"processed"`
+	Created   int64    `json:"created"`
+	Updated   int64    `json:"updated"`
+	Unchanged int64    `json:"unchanged"`
+	Rejected  int64    `json:"rejected"`
+	Error     string   `json:"error"`
+	CreatedAt Time     `json:"created_at"`
+	EndedAt   *Time    `json:"ended_at"`
 }
 
 // View makes the import's view.
 func (i *Import) View() ImportView {
-	return ImportView{ID: i.ID, State: i.State, FileName: i.FileName, DryRun: i.DryRun, Rows: max(i.Total, i.Processed), Processed: i.Processed, Created: i.Created,
+	columns := i.Headers
+	if columns == nil {
+		columns = []string{}
+	}
+	return ImportView{Columns: columns, ID: i.ID, State: i.State, FileName: i.FileName, DryRun: i.DryRun, Rows: max(i.Total, i.Processed), Processed: i.Processed, Created: i.Created,
 		Updated: i.Updated, Unchanged: i.Unchanged, Rejected: i.Rejected, Error: i.Error, CreatedAt: i.CreatedAt, EndedAt: i.EndedAt}
 }
 
@@ -109,6 +117,32 @@ type ImportRow struct {
 	Result      string
 	WorkOrderID string
 	Messages    []FieldError `gorm:"serializer:json"`
+	Cells       []string     `gorm:"serializer:json"` // of a spreadsheet's row, as they stood there
+}
+
+// ImportRowView is a row as the API shows it: what is in it, under the columns of its import, and what is wrong with that.
+type ImportRowView struct {
+	Row             int64        `json:"row"` // as a spreadsheet counts: the headers are row 1
+	WorkOrderNumber string       `json:"work_order_number"`
+	WorkOrderID     string       `json:"work_order_id"`
+	Result          string       `json:"result" words:"result"`
+	Cells           []string     `json:"cells"`
+	Errors          []FieldError `json:"errors"` // why it was rejected, or what was left out of it
+}
+
+// View makes the row's view.
+func (r *ImportRow) View() ImportRowView {
+	v := ImportRowView{Row: r.Line, WorkOrderNumber: r.Number, WorkOrderID: r.WorkOrderID, Result: r.Result, Cells: r.Cells, Errors: r.Messages}
+	if v.Cells == nil {
+		v.Cells = []string{}
+	}
+	if v.Errors == nil {
+		v.Errors = []FieldError{}
+	}
+	for i, e := range v.Errors {
+		v.Errors[i].Code = cmp.Or(e.Code, string(Invalid))
+	}
+	return v
 }
 
 // ImportMapping is the mapping that an account used last for files with the same headers.

@@ -254,6 +254,20 @@ var eventTypes = map[Event]EventType{
 	Delete: TypeDeleted, Restore: TypeRestored,
 }
 
+// privileges are what somebody needs who asks for an event.
+var privileges = map[Event]Privilege{
+	Assign: AssignOrders, Unassign: AssignOrders, Complete: CompleteOrders, Reject: ReviewOrders, Approve: ReviewOrders, Unapprove: ReviewOrders,
+	Publish: PublishOrders, Cancel: CancelOrders, Reopen: CancelOrders, Close: CancelOrders, Delete: DeleteOrders, Restore: DeleteOrders,
+}
+
+// Needs is the privilege that whoever asks for e needs.
+func (e Event) Needs() Privilege { return privileges[e] }
+
+// LeadsTo tells whether an order is in state s once e has happened to it.
+func (e Event) LeadsTo(s State) bool {
+	return slices.ContainsFunc(Transitions, func(t Transition) bool { return t.Event == e && t.To == To(s) })
+}
+
 // Type returns the word that the history keeps for e.
 func (e Event) Type() EventType { return eventTypes[e] }
 

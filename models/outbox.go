@@ -22,6 +22,7 @@ const (
 	ImportBell      BellKind = "import"
 	ClientBell      BellKind = "client"
 	ShareBell       BellKind = "share" // a Share link
+	BulkBell        BellKind = "bulk"
 )
 
 // Bell is an entry of the outbox: a workflow is to be woken, and started when it does not run. It carries no content;

@@ -47,7 +47,7 @@ func (s *Store) CloseRetained(ctx context.Context, now time.Time) (int, error) {
 }
 
 // ForgetOld deletes what has served its time: idempotency keys after a day, feed entries after two, expired tokens, the
-// logs of integrations after ninety.
+// logs of integrations and bulks after ninety.
 func (s *Store) ForgetOld(ctx context.Context) error {
 	ctx = AcrossAccounts(ctx)
 	day := func(n int) Time { return At(time.Now().Add(-time.Duration(n) * 24 * time.Hour)) }
@@ -65,6 +65,8 @@ func (s *Store) ForgetOld(ctx context.Context) error {
 			{&SignedInFrom{}, "at < ?", day(signedInFromDays)},
 			{&Action{}, "NOT inbox AND created_at < ?", day(7)},
 			{&LogEntry{}, "at < ?", day(90)},
+			{&BulkRow{}, "bulk_id IN (SELECT id FROM bulks WHERE ended_at < ?)", day(90)},
+			{&Bulk{}, "ended_at < ?", day(90)},
 		} {
 			if err := tx.Where(old.where, old.at).Delete(old.row).Error; err != nil {
 				return err

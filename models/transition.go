@@ -1,6 +1,7 @@
 package models
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -139,6 +140,12 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 		o.AwaitsPeer = ""
 		if strings.TrimSpace(a.Parameters.Reason) == "" {
 			return InvalidField("reason", "Say what is to be done again: the crew reads it.").Coded(CodeRequired)
+		}
+		if o.Priority != PriorityRework {
+			c := ChangesOf(o, a.ActorID, e.Actor)
+			if err := errors.Join(c.Add("priority", o.Priority, PriorityRework), tx.KeepChanges(c)); err != nil {
+				return err
+			}
 		}
 		o.Priority, o.FieldStatus = PriorityRework, FieldUpdated
 		e.Details.ItemIDs = a.Parameters.ItemIDs

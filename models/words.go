@@ -69,6 +69,10 @@ var (
 	DeliveryStates = []string{DeliveryPending, DeliveryRetrying, DeliveryDelivered, DeliveryFailed}
 	// ImportStates lists the states of an import.
 	ImportStates = []string{ImportPending, ImportRunning, ImportDone, ImportFailed, ImportCancelled}
+	// BulkStates lists the states of a bulk.
+	BulkStates = []string{BulkPending, BulkRunning, BulkDone, BulkCancelled}
+	// BulkResults lists what becomes of an order of a bulk.
+	BulkResults = []string{RowWaiting, RowDone, RowUnchanged, RowRefused, RowCancelled}
 	// Results lists what becomes of an incoming order.
 	Results = []string{ResultCreated, ResultUpdated, ResultUnchanged, ResultRejected}
 	// IntegrationStatuses lists what an integration's refresh does.
@@ -92,6 +96,7 @@ var Vocabulary = map[string][]string{
 	"priority": Priorities, "field_status": FieldStatuses, "publish_to": PublishTargets, "task_kind": TaskKinds, "delivery_state": DeliveryStates,
 	"import_state": ImportStates, "result": Results, "integration_status": IntegrationStatuses, "log_kind": LogKinds, "log_outcome": LogOutcomes,
 	"alert_kind": AlertKinds, "link_look": LinkLooks, "mail_attachment": MailAttachments, "client_message_kind": ClientMessageKinds, "webhook_type": WebhookTypes,
+	"bulk_state": BulkStates, "bulk_result": BulkResults, "bulk_action": BulkActions,
 }
 
 func wordsOf[T ~string](values []T) []string {

@@ -380,6 +380,10 @@ func TestEachWordReachesItsAudienceAlone(t *testing.T) {
 		nobody := &rig.User{T: t, URL: in.URL}
 		require.Equal(t, 303, rig.SendForm(t, link+"/comments", url.Values{"author": {"Wauthor"}, "text": {"Wcomment"}}).Status)
 		ofNoOrder := []string{"imports", "integrations", "share-links", "tokens", "stream", "oauth"}
+		ids["bulk"] = office.Want(202, "POST", "/bulk", rig.JSON{"action": "update", "ids": []string{id},
+			"parameters": rig.JSON{"reference": w("reference") + " again", "work_order_info": w("work_order_info") + " again"}}).Text("id")
+		overBulk(office, ids["bulk"])
+		require.Len(t, office.Want(200, "GET", "/work-orders/"+id+"/changes", nil).List("items"), 3, "the two, and rework before")
 		ids["surveys"] = office.Want(200, "GET", "/surveys", nil).Text("items", 0, "id")
 		ids["alerts"] = id
 		ids["roles"], ids["work-types"] = "office", "none"

@@ -36,6 +36,7 @@ var matrix = map[string]string{
 	"POST /work-orders/{id}/view":             ".....441",
 	"POST /work-orders/{id}/duplicate":        "..333341",
 	"GET /work-orders/{id}/events":            ".....441",
+	"GET /work-orders/{id}/changes":           "..333341",
 	"POST /work-orders/{id}/assign":           "..333341",
 	"POST /work-orders/{id}/unassign":         "..333341",
 	"POST /work-orders/{id}/complete":         ".....441",
@@ -140,7 +141,14 @@ var matrix = map[string]string{
 	"GET /imports":                            "..3333.1",
 	"GET /imports/{id}":                       "..333341",
 	"GET /imports/{id}/results.csv":           "..333341",
+	"GET /imports/{id}/rows":                  "..333341",
 	"POST /imports/{id}/cancel":               "..333341",
+	"GET /bulk":                               "..3333.1",
+	"POST /bulk":                              "..3333.1",
+	"GET /bulk/{id}":                          "..333341",
+	"GET /bulk/{id}/rows":                     "..333341",
+	"POST /bulk/{id}/cancel":                  "..333341",
+	"POST /bulk/{id}/repeat":                  "..333341",
 	"GET /work-orders.csv":                    ".......1",
 	"GET /work-orders.xlsx":                   ".......1",
 	"GET /roles":                              "..3333.1",
@@ -298,6 +306,7 @@ func fixture(t *testing.T, in *rig.Installation, admin, foreigner *rig.User, col
 	admin.Want(201, "POST", "/integrations", rig.JSON{"client_code": uuid.NewString()[:8], "kind": "share", "settings": rig.JSON{"username": "nobody", "password": "nothing"}})
 	ids["share-links"] = admin.Want(200, "GET", "/share-links", nil).Text("items", 0, "id")
 	ids["imports"] = admin.Want(202, "POST", "/imports", rig.FileForm("a.csv", []byte("number,address1\nX,Y\n"))).Text("id")
+	ids["bulk"] = admin.Want(202, "POST", "/bulk", rig.JSON{"action": "invoiced", "parameters": rig.JSON{}, "ids": []string{ids["work-orders"]}}).Text("id")
 	ids["properties"] = admin.Want(201, "POST", "/properties", rig.JSON{"address": rig.JSON{"address1": uuid.NewString(), "city": "c", "state": "TX", "zip": "1"}}).Text("id")
 	role := "role-" + uuid.NewString()[:8]
 	admin.Want(201, "POST", "/roles", rig.JSON{"name": role, "privileges": []string{"upload_items"}})

@@ -64,7 +64,7 @@ func (s *Sweeper) report(what string, err error) {
 // workflowIDs name the workflow that a bell rings for.
 var workflowIDs = map[models.BellKind]func(subject string) string{
 	models.PublicationBell: protocol.PublicationID, models.WebhookBell: protocol.WebhookID, models.ClientBell: protocol.ClientID,
-	models.ImportBell: protocol.ImportID, models.IntegrationBell: protocol.IntegrationID,
+	models.ImportBell: protocol.ImportID, models.IntegrationBell: protocol.IntegrationID, models.BulkBell: protocol.BulkID,
 }
 
 // OpenWork rings for publications that have not ended and for endpoints with messages that are due: after a restore
@@ -94,6 +94,7 @@ func (s *Sweeper) OpenWork(ctx context.Context) error {
 	}
 	for kind, open := range map[models.BellKind]*gorm.DB{
 		models.ImportBell:      s.Store.Read(ctx).Model(&models.Import{}).Where("ended_at IS NULL AND created_at < ?", waited),
+		models.BulkBell:        s.Store.Read(ctx).Model(&models.Bulk{}).Where("ended_at IS NULL AND created_at < ?", waited),
 		models.IntegrationBell: s.Store.Read(ctx).Model(&models.Integration{}).Where("(asked <> '' OR fetching <> '') AND deleted_at IS NULL AND updated_at < ?", waited),
 	} {
 		var ids []string

@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"fieldproof/activities/bulks"
 	"fieldproof/activities/clients"
 	"fieldproof/activities/deliveries"
 	"fieldproof/activities/imports"
@@ -39,6 +40,7 @@ type Activities struct {
 	Webhooks   *webhooks.Webhooks
 
 	Imports      *imports.Imports
+	Bulks        *bulks.Bulks
 	Integrations *integrations.Integrations
 }
 
@@ -91,6 +93,8 @@ func options(queue string, log *slog.Logger) worker.Options {
 		o.MaxHeartbeatThrottleInterval = 5 * time.Second // a turn that was lost is noticed soon, one that is slow is not taken for lost
 	case protocol.ImportQueue:
 		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker = 4, true
+	case protocol.BulkQueue:
+		o.MaxConcurrentActivityExecutionSize, o.DisableWorkflowWorker, o.MaxConcurrentActivityTaskPollers = 50, true, 2
 	}
 	return o
 }
@@ -119,6 +123,8 @@ func register(w worker.Registry, queue string, a Activities) {
 		as(protocol.Fetch, a.Integrations.Fetch)
 	case protocol.ShareQueue:
 		as(protocol.ShareTurn, a.Share.Turn)
+	case protocol.BulkQueue:
+		as(protocol.RunBulk, a.Bulks.RunBulk)
 	case protocol.ImportQueue:
 		as(protocol.RunImport, a.Imports.RunImport)
 		as(protocol.Fetch, a.Integrations.Fetch) // of workflows that an older worker decided
@@ -136,5 +142,6 @@ func RegisterWorkflows(w interface {
 	w.RegisterWorkflowWithOptions(workflows.Share, workflow.RegisterOptions{Name: protocol.Share})
 	w.RegisterWorkflowWithOptions(workflows.Integration, workflow.RegisterOptions{Name: protocol.Integration})
 	w.RegisterWorkflowWithOptions(workflows.ScheduledFetch, workflow.RegisterOptions{Name: protocol.ScheduledFetch})
+	w.RegisterWorkflowWithOptions(workflows.Bulk, workflow.RegisterOptions{Name: protocol.Bulk})
 	w.RegisterWorkflowWithOptions(workflows.Import, workflow.RegisterOptions{Name: protocol.Import})
 }

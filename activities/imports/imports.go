@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 
 	"go.temporal.io/sdk/temporal"
 
@@ -44,7 +45,7 @@ func (im *Imports) RunImport(ctx context.Context, in protocol.ImportInput) (prot
 		return protocol.ImportResult{State: i.State, Processed: i.Processed}, nil
 	}
 	defer attempts.Beat(ctx)()
-	r := &run{Imports: im, i: i}
+	r := &run{Imports: im, i: i, cells: map[int64][]string{}}
 	if err := r.all(models.InAccount(ctx, i.AccountID)); err != nil {
 		return protocol.ImportResult{State: i.State, Processed: i.Processed}, err
 	}
@@ -59,8 +60,9 @@ type run struct {
 	src     intake.Source
 	tally   *intake.Tally
 	batch   []models.Incoming
-	done    int64 // rows that an earlier run has brought in
-	passed  int64 // of those, the ones that this run has passed
+	cells   map[int64][]string // of the batch, by line
+	done    int64              // rows that an earlier run has brought in
+	passed  int64              // of those, the ones that this run has passed
 }
 
 var errCancelled = errors.New("imports: cancelled")
@@ -152,7 +154,7 @@ func (r *run) read(ctx context.Context, path string) error {
 		line := int64(0)
 		_, err = wire.EachOrder(file, false, func(raw json.RawMessage) error {
 			line++
-			return r.add(ctx, func() models.Incoming { return wire.DecodeOrder(raw, line, r.account.Location()) })
+			return r.add(ctx, nil, func() models.Incoming { return wire.DecodeOrder(raw, line, r.account.Location()) })
 		})
 		return err
 	}
@@ -166,6 +168,12 @@ func (r *run) read(ctx context.Context, path string) error {
 		return err
 	}
 	defer f.Close()
+	if err := r.Store.Write(ctx, func(tx *models.Tx) error {
+		r.i.Headers = f.Columns
+		return tx.Select("headers").Updates(r.i).Error
+	}); err != nil {
+		return err
+	}
 	mapping := r.i.Mapping
 	if len(mapping) == 0 {
 		mapping = sheets.Guess(f.Columns)
@@ -182,14 +190,14 @@ func (r *run) read(ctx context.Context, path string) error {
 		if err != nil {
 			return err
 		}
-		if err := r.add(ctx, func() models.Incoming { return plan.Order(row) }); err != nil {
+		if err := r.add(ctx, row.Cells, func() models.Incoming { return plan.Order(row) }); err != nil {
 			return err
 		}
 	}
 }
 
 // add puts an order into the batch, unless an earlier run has brought it in: then only its number is noted.
-func (r *run) add(ctx context.Context, order func() models.Incoming) error {
+func (r *run) add(ctx context.Context, cells []string, order func() models.Incoming) error {
 	in := order()
 	if r.passed < r.done {
 		r.passed++
@@ -197,6 +205,9 @@ func (r *run) add(ctx context.Context, order func() models.Incoming) error {
 		return nil
 	}
 	r.batch = append(r.batch, in)
+	if cells != nil {
+		r.cells[in.Line] = slices.Clone(cells)
+	}
 	if len(r.batch) < r.atOnce() {
 		return nil
 	}
@@ -214,6 +225,7 @@ func (r *run) atOnce() int {
 func (r *run) flush(ctx context.Context) error {
 	batch := r.batch
 	r.batch = r.batch[:0]
+	defer clear(r.cells)
 	if len(batch) == 0 {
 		return nil
 	}
@@ -243,7 +255,7 @@ func (r *run) keep(tx *models.Tx, i *models.Import, results []models.Received) e
 	}
 	rows := make([]models.ImportRow, len(results))
 	for n, res := range results {
-		rows[n] = models.ImportRow{ImportID: i.ID, Line: res.Line, AccountID: i.AccountID, Number: res.Number, Result: res.Result, WorkOrderID: res.ID, Messages: res.Messages()}
+		rows[n] = models.ImportRow{ImportID: i.ID, Line: res.Line, AccountID: i.AccountID, Number: res.Number, Result: res.Result, WorkOrderID: res.ID, Messages: res.Messages(), Cells: r.cells[res.Line]}
 	}
 	if err := tx.CreateInBatches(rows, 200).Error; err != nil {
 		return err

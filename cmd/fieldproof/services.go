@@ -18,6 +18,7 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 	"golang.org/x/sync/errgroup"
 
+	"fieldproof/activities/bulks"
 	"fieldproof/activities/clients"
 	"fieldproof/activities/deliveries"
 	"fieldproof/activities/imports"
@@ -71,6 +72,7 @@ type services struct {
 	share      *share.Share
 	links      *peers.Links
 	imports    *imports.Imports
+	bulks      *bulks.Bulks
 	metrics    *prometheus.Registry
 
 	integrations *integrations.Integrations
@@ -133,6 +135,7 @@ func assemble(ctx context.Context, c *parsed, log *slog.Logger) (_ *services, er
 	s.links = peers.NewLinks(s.store, c.sealer, network, c.PublicURL)
 	s.share = &share.Share{Store: s.store, Intake: s.intake, Links: s.links, Clients: s.clients}
 	s.imports = &imports.Imports{Store: s.store, Blobs: s.blobs, Intake: s.intake, Log: log}
+	s.bulks = &bulks.Bulks{Store: s.store, Log: log, Intake: &intake.Bulks{Intake: s.intake, Actions: s.actions()}}
 	s.integrations = integrations.New(s.store, s.intake, c.sealer, places, network, s.temporal, c.PublicURL, log)
 	return s, nil
 }
@@ -173,11 +176,16 @@ func (s *services) reachTemporal(ctx context.Context, patience time.Duration) er
 	}
 }
 
+// actions bring actions to their workflows.
+func (s *services) actions() *intake.Actions {
+	return &intake.Actions{Store: s.store, Temporal: s.temporal, Patience: 8 * time.Second}
+}
+
 // serve answers HTTP on l until ctx ends, and then lets requests under way finish.
 func (s *services) serve(ctx context.Context, l net.Listener) error {
 	server := &api.Server{
 		Store: s.store, Blobs: s.blobs, Sealer: s.config.sealer, Temporal: s.temporal, Intake: s.intake,
-		Actions: &intake.Actions{Store: s.store, Temporal: s.temporal, Patience: 8 * time.Second},
+		Actions: s.actions(),
 		Media:   s.media, Reports: s.reports, Archives: s.archives, Links: s.links, Clouds: s.clouds, Log: s.log,
 		Tests:     api.Tests{Webhook: s.webhooks.Test, Client: s.clients.Test, Place: s.deliveries.Test, Integration: s.integrations.Test},
 		PublicURL: s.config.PublicURL, SignUp: s.config.SignUp == "open", TrustedProxies: s.config.proxies, Metrics: s.metrics,
@@ -238,7 +246,7 @@ func (s *services) startWorkers(ctx context.Context, activities worker.Activitie
 func (s *services) work(ctx context.Context, queues []string) error {
 	stop, err := s.startWorkers(ctx, worker.Activities{
 		Records: &records.Records{Store: s.store, Bells: s.bells}, Media: s.media, Reports: s.reports, Deliveries: s.deliveries, Webhooks: s.webhooks, Clients: s.clients,
-		Share: s.share, Imports: s.imports, Integrations: s.integrations,
+		Share: s.share, Imports: s.imports, Bulks: s.bulks, Integrations: s.integrations,
 	}, queues)
 	if err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 )
 
 type workerCommand struct {
-	Queues []string `help:"Task queues to work on: fieldproof, fieldproof-media, fieldproof-reports, fieldproof-deliveries, fieldproof-imports (all of them by default)."`
+	Queues []string `help:"Task queues to work on: fieldproof, fieldproof-media, fieldproof-reports, fieldproof-deliveries, fieldproof-imports, fieldproof-share, fieldproof-bulk (all of them by default)."`
 }
 
 // Run works until it is told to stop.

@@ -14,6 +14,7 @@ const (
 	ScheduledFetch  = "ScheduledFetch"
 	ClientLink      = "ClientLink"
 	Share           = "Share"
+	Bulk            = "Bulk"
 )
 
 // Task queues. An activity of the main queue can start on the worker that asked for it, without a trip through
@@ -25,10 +26,11 @@ const (
 	DeliveryQueue = "fieldproof-deliveries"
 	ImportQueue   = "fieldproof-imports"
 	ShareQueue    = "fieldproof-share"
+	BulkQueue     = "fieldproof-bulk"
 )
 
 // Queues lists every task queue.
-var Queues = []string{MainQueue, MediaQueue, ReportQueue, DeliveryQueue, ImportQueue, ShareQueue}
+var Queues = []string{MainQueue, MediaQueue, ReportQueue, DeliveryQueue, ImportQueue, ShareQueue, BulkQueue}
 
 const (
 	// Bell is the one signal of every workflow: look at your rows again.
@@ -53,6 +55,7 @@ const (
 	AskFetch        = "AskFetch"
 	RunImport       = "RunImport"
 	ShareTurn       = "ShareTurn"
+	RunBulk         = "RunBulk"
 )
 
 // Search attributes with their types.
@@ -89,6 +92,9 @@ func IntegrationID(integrationID string) string { return "integration/" + integr
 
 // ImportID is the workflow id of an import.
 func ImportID(importID string) string { return "import/" + importID }
+
+// BulkID is the workflow id of a bulk.
+func BulkID(bulkID string) string { return "bulk/" + bulkID }
 
 // ScheduleID is the id of the schedule by which an integration fetches.
 func ScheduleID(integrationID string) string { return "fetch/" + integrationID }

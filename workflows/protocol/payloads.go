@@ -189,3 +189,18 @@ type ImportResult struct {
 	State     string `json:"state"`
 	Processed int64  `json:"processed"`
 }
+
+// BulkInput starts a run of a bulk.
+type BulkInput struct {
+	BulkID string `json:"bulk_id"`
+}
+
+// BulkResult is where a bulk stands after a turn. PauseSeconds is how long the next one waits.
+type BulkResult struct {
+	Action       string `json:"action"`
+	State        string `json:"state"`
+	Rows         int64  `json:"rows"`
+	Waiting      int64  `json:"waiting"`
+	Over         bool   `json:"over,omitempty"`
+	PauseSeconds int64  `json:"pause_seconds,omitempty"`
+}
