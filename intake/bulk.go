@@ -25,8 +25,8 @@ type NewBulk struct {
 	Expected *int64
 }
 
-// mostNamed is how many orders a bulk names; a filter finds as many as there are.
-const mostNamed = 10_000
+// mostOrdersNamed is how many orders a bulk names; a filter finds as many as there are.
+const mostOrdersNamed = 10_000
 
 // needs is the privilege that a bulk needs, of who asks and at each order again.
 func needs(action string) models.Privilege {
@@ -48,8 +48,8 @@ func (n *NewBulk) check() error {
 		p.Add("ids", "Say which work orders: by ids, or by a filter.").Code = models.CodeRequired
 	case n.Filter != nil && len(n.IDs) > 0:
 		p.Add("ids", "Say which work orders by ids or by a filter, not by both.")
-	case len(n.IDs) > mostNamed:
-		p.Add("ids", "At most %d work orders are named at once: use a filter for more.", mostNamed)
+	case len(n.IDs) > mostOrdersNamed:
+		p.Add("ids", "At most %d work orders are named at once: use a filter for more.", mostOrdersNamed)
 	case n.Filter != nil && n.Expected == nil:
 		p.Add("expected", "Say how many work orders you were shown: should another number match, nothing is done.").Code = models.CodeRequired
 	}
