@@ -186,7 +186,7 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 	}
 
 	ring := false
-	err = in.Store.Write(models.InAccount(ctx, account.ID), func(tx *models.Tx) error {
+	accept := func(tx *models.Tx, alone bool) error {
 		item, err = sameItem(tx, n, b)
 		if err == nil && item != nil && n.Brought != nil {
 			err = in.revise(tx, item, n, account)
@@ -200,9 +200,18 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 		if err := tx.Stands(n.By); err != nil {
 			return err
 		}
-		order, err := tx.OrderForUpdate(n.OrderID)
+		lock := tx.OrderForItem
+		if alone {
+			lock = tx.OrderForUpdate
+		}
+		order, err := lock(n.OrderID)
 		if err != nil {
 			return err
+		}
+		awaited := order.AwaitsPeer == n.By.ID && order.Lifecycle.State == models.Completed
+		news := !order.HasNewItems && !awaited
+		if !alone && (news || order.Lifecycle.Over()) {
+			return errNotAlone
 		}
 		if n.TaskID != "" {
 			if err := hasTask(tx, order, n.TaskID); err != nil {
@@ -225,8 +234,7 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 				return err
 			}
 		}
-		awaited := order.AwaitsPeer == n.By.ID && order.Lifecycle.State == models.Completed
-		if !order.HasNewItems && !awaited {
+		if news {
 			order.HasNewItems = true
 			if err := tx.SaveOrder(order); err != nil {
 				return err
@@ -243,8 +251,15 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 			_, err := tx.NoticeItems(order) // a closed order has no run that would
 			return err
 		}
-		return tx.Ring(models.OrderBell, order.ID)
-	})
+		return tx.RingForItem(order.ID)
+	}
+	// Most items change nothing of their order's row, and come side by side; the first after a decision does, and comes alone.
+	for _, alone := range []bool{false, true} {
+		err = in.Store.Write(models.InAccount(ctx, account.ID), func(tx *models.Tx) error { return accept(tx, alone) })
+		if !errors.Is(err, errNotAlone) {
+			break
+		}
+	}
 	if models.IsUnique(err) {
 		// Two uploads of one uuid at once: the other was first.
 		err = in.Store.Write(models.InAccount(ctx, account.ID), func(tx *models.Tx) error {
@@ -261,6 +276,9 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 	}
 	return item, made, nil
 }
+
+// errNotAlone says that an item changes its order's row, which its transaction shares with others.
+var errNotAlone = errors.New("intake: the item must come alone")
 
 // errNoBytes says that bytes are needed after all: the item is not here.
 var errNoBytes = models.InvalidField("file", "Send the file in a part named file, as multipart/form-data.").Coded(models.CodeNoBytes)

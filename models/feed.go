@@ -2,6 +2,9 @@ package models
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,10 +33,7 @@ func (tx *Tx) Announce(accountID, kind, subject, orderID string) error {
 	if err := tx.Create(e).Error; err != nil {
 		return err
 	}
-	if tx.store.dialect == Postgres {
-		return tx.Exec("SELECT pg_notify(?, ?)", feedChannel, accountID).Error
-	}
-	tx.AfterCommit(func() { tx.store.feed.wake(accountID) })
+	tx.AfterCommit(func() { tx.store.feed.tell(accountID) })
 	return nil
 }
 
@@ -43,12 +43,15 @@ type feedHub struct {
 	watchers map[string]map[chan struct{}]struct{}
 	store    *Store
 	listen   sync.Once
+	speak    sync.Once
+	untold   map[string]struct{} // accounts whose news the other replicas have not heard of
+	news     chan struct{}
 	ctx      context.Context
 	cancel   context.CancelFunc
 }
 
 func newFeedHub(s *Store) *feedHub {
-	h := &feedHub{watchers: map[string]map[chan struct{}]struct{}{}, store: s}
+	h := &feedHub{watchers: map[string]map[chan struct{}]struct{}{}, store: s, untold: map[string]struct{}{}, news: make(chan struct{}, 1)}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h
 }
@@ -61,6 +64,59 @@ func (h *feedHub) wake(accountID string) {
 	for ch := range h.watchers[accountID] {
 		select {
 		case ch <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// tell wakes the watchers of an account here, and on PostgreSQL those of the other replicas. It comes after the commit:
+// a transaction that notifies holds a lock of the whole database until its commit is on disk, so that no two commit at once.
+// What a crash leaves untold here, watchers find when they next read by themselves.
+func (h *feedHub) tell(accountID string) {
+	h.wake(accountID)
+	if h.store.dialect != Postgres {
+		return
+	}
+	h.mu.Lock()
+	h.untold[accountID] = struct{}{}
+	h.mu.Unlock()
+	h.speak.Do(func() { go h.tellReplicas() })
+	select {
+	case h.news <- struct{}{}:
+	default:
+	}
+}
+
+// tellReplicas notifies once for all that was told while it was notifying.
+func (h *feedHub) tellReplicas() {
+	for {
+		select {
+		case <-h.ctx.Done():
+			return
+		case <-h.news:
+		}
+		h.mu.Lock()
+		accounts := slices.Collect(maps.Keys(h.untold))
+		clear(h.untold)
+		h.mu.Unlock()
+		ctx, cancel := context.WithTimeout(AcrossAccounts(h.ctx), 10*time.Second)
+		err := h.store.write.WithContext(ctx).Exec("SELECT pg_notify(?, account) FROM unnest(string_to_array(?, ' ')) AS account", feedChannel, strings.Join(accounts, " ")).Error
+		cancel()
+		if err == nil {
+			continue
+		}
+		h.mu.Lock()
+		for _, id := range accounts {
+			h.untold[id] = struct{}{}
+		}
+		h.mu.Unlock()
+		select {
+		case <-h.ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+		select {
+		case h.news <- struct{}{}:
 		default:
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"gorm.io/gorm"
@@ -26,8 +27,9 @@ const (
 )
 
 // Bell is an entry of the outbox: a workflow is to be woken, and started when it does not run. It carries no content;
-// what happened stands in rows. One bell a workflow is enough, so ringing again only counts its generation, which begins
-// anywhere: a replica that delivered an earlier bell of the same name must not take this one for it.
+// what happened stands in rows. One bell a workflow is enough (the items of an order share a few), so ringing again only
+// counts its generation, which begins anywhere: a replica that delivered an earlier bell of the same name must not take this
+// one for it.
 type Bell struct {
 	Bell       string `gorm:"primaryKey"`
 	Kind       BellKind
@@ -48,8 +50,21 @@ func (tx *Tx) Ring(kind BellKind, subject string) error { return tx.ring(kind, s
 // RingInBulk is [Tx.Ring] for one of thousands: it waits behind the bells for which somebody waits.
 func (tx *Tx) RingInBulk(kind BellKind, subject string) error { return tx.ring(kind, subject, true) }
 
+// itemBells is how many bells of one order may be rung by items at once.
+const itemBells = 8
+
+// RingForItem is [Tx.Ring] of an order for one of the items that come side by side: each has one of a few bells, or it would
+// wait for the commit of the one before.
+func (tx *Tx) RingForItem(orderID string) error {
+	return tx.ringAs(string(OrderBell)+"/"+orderID+"/"+strconv.Itoa(rand.IntN(itemBells)), OrderBell, orderID, false)
+}
+
 func (tx *Tx) ring(kind BellKind, subject string, bulk bool) error {
-	b := Bell{Bell: string(kind) + "/" + subject, Kind: kind, Subject: subject, Generation: rand.Int64N(math.MaxInt64 / 2), Bulk: bulk, DueAt: Now()}
+	return tx.ringAs(string(kind)+"/"+subject, kind, subject, bulk)
+}
+
+func (tx *Tx) ringAs(name string, kind BellKind, subject string, bulk bool) error {
+	b := Bell{Bell: name, Kind: kind, Subject: subject, Generation: rand.Int64N(math.MaxInt64 / 2), Bulk: bulk, DueAt: Now()}
 	changed := map[string]any{"generation": gorm.Expr("outbox.generation + 1")}
 	if !bulk {
 		changed["bulk"] = false

@@ -46,8 +46,8 @@ var migrated struct {
 	sqlite, postgres string
 }
 
-// both runs a test on a fresh store of either database.
-func both(t *testing.T, test func(t *testing.T, store *models.Store)) {
+// migrate makes what the tests' stores are copied from.
+func migrate(t *testing.T) {
 	migrated.once.Do(func() {
 		dir, err := os.MkdirTemp("", "fieldproof-migrated-")
 		require.NoError(t, err)
@@ -57,6 +57,11 @@ func both(t *testing.T, test func(t *testing.T, store *models.Store)) {
 		require.NoError(t, err)
 		require.NoError(t, open(t, migrated.postgres).Close())
 	})
+}
+
+// both runs a test on a fresh store of either database.
+func both(t *testing.T, test func(t *testing.T, store *models.Store)) {
+	migrate(t)
 	t.Run("sqlite", func(t *testing.T) {
 		name := filepath.Join(t.TempDir(), "a b?.db")
 		text, err := os.ReadFile(migrated.sqlite)
@@ -425,4 +430,69 @@ func TestTheUpgradeFixesTheNumbersThatLoginsWereTold(t *testing.T) {
 		}
 		require.Equal(t, names, got)
 	})
+}
+
+// TestItemsOfAnOrderComeSideBySide holds one item's transaction open: another commits meanwhile, an action waits for both.
+func TestItemsOfAnOrderComeSideBySide(t *testing.T) {
+	both(t, func(t *testing.T, store *models.Store) {
+		if store.Dialect() != models.Postgres {
+			t.Skip("SQLite has one writer")
+		}
+		a, _ := account(t, store, "ada")
+		scoped := models.InAccount(ctx, a.ID)
+		o := &models.WorkOrder{ID: models.NewID(), AccountID: a.ID, CreatedAt: models.Now(), UpdatedAt: models.Now()}
+		o.WorkOrderNumber = "1"
+		o.Normalise()
+		lawn := models.TaskFields{Name: "Lawn"}
+		lawn.Normalise()
+		require.NoError(t, store.Write(scoped, func(tx *models.Tx) error {
+			return tx.CreateOrder(o, []models.TaskFields{lawn}, &models.HistoryEvent{Type: models.TypeCreated})
+		}))
+		item := func(tx *models.Tx) error {
+			if _, err := tx.OrderForItem(o.ID); err != nil {
+				return err
+			}
+			return tx.Announce(a.ID, "item.received", models.NewID(), o.ID)
+		}
+		held, let, done := make(chan struct{}), make(chan struct{}), make(chan error)
+		go func() {
+			done <- store.Write(scoped, func(tx *models.Tx) error {
+				err := item(tx)
+				close(held)
+				<-let
+				return err
+			})
+		}()
+		<-held
+		require.NoError(t, store.Write(scoped, item), "beside the one that is open")
+		hasty := func(tx *models.Tx) error {
+			if err := tx.Exec("SET LOCAL lock_timeout = '100ms'").Error; err != nil {
+				return err
+			}
+			_, err := tx.OrderForUpdate(o.ID)
+			return err
+		}
+		require.ErrorContains(t, store.Write(scoped, hasty), "lock timeout", "an action waits for it")
+		close(let)
+		require.NoError(t, <-done)
+		require.NoError(t, store.Write(scoped, hasty))
+	})
+}
+
+// TestWatchersOfOtherReplicasAreWoken tells on one store what another watches.
+func TestWatchersOfOtherReplicasAreWoken(t *testing.T) {
+	migrate(t)
+	url, err := cluster.Copy(migrated.postgres)
+	require.NoError(t, err)
+	here, there := opened(t, url), opened(t, url)
+	a, _ := account(t, here, "ada")
+	woken, stop := there.WatchFeed(a.ID)
+	defer stop()
+	<-woken // it listens
+	require.NoError(t, here.Write(models.InAccount(ctx, a.ID), func(tx *models.Tx) error { return tx.Announce(a.ID, "item.received", models.NewID(), "") }))
+	select {
+	case <-woken:
+	case <-time.After(rig.Patience):
+		require.Fail(t, "the other replica hears nothing")
+	}
 }

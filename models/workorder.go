@@ -12,6 +12,7 @@ import (
 	"github.com/microcosm-cc/bluemonday"
 	"golang.org/x/text/unicode/norm"
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 )
 
 // The priorities of a work order.
@@ -412,6 +413,16 @@ func TakenNumber(o *WorkOrder) error {
 // OrderForUpdate reads an order and locks it for the transaction.
 func (tx *Tx) OrderForUpdate(id string) (*WorkOrder, error) {
 	return One[WorkOrder](tx.Locked().Where("id = ?", id), "work order")
+}
+
+// OrderForItem reads an order under a lock for an item that changes nothing of the order's row: others do the same side by
+// side, and an action waits for all of them.
+func (tx *Tx) OrderForItem(id string) (*WorkOrder, error) {
+	q := tx.DB
+	if tx.store.dialect == Postgres {
+		q = tx.Clauses(clause.Locking{Strength: "SHARE"})
+	}
+	return One[WorkOrder](q.Where("id = ?", id), "work order")
 }
 
 // SaveOrder writes an order back and counts its version. Its number must still be free when it is not hidden.
