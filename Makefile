@@ -47,7 +47,7 @@ test-one: bin/temporal-dev ## one test of the product by name: make test-one T=T
 
 soak: bin/temporal-dev ## attacks and faults that make test has no time for, some minutes
 	$(TOOL) gotestsum --format testname -- -tags soak -timeout 20m -count=1 -v -run '^TestSoak$$' ./tests
-	$(TOOL) gotestsum --format testname -- -tags soak -timeout 20m -count=1 -parallel 8 -run 'Sleeps|IsAway|IsFrozen|AKilled' ./tests  # for a minute each
+	$(TOOL) gotestsum --format testname -- -tags soak -timeout 20m -count=1 -parallel 8 -run 'Sleeps|IsAway|IsFrozen|AKilled|RestoredFrom|AnHourApart' ./tests  # for a minute each
 
 bench: bin/fieldproof bin/temporal-dev ## the benchmarks, each beside its yardstick
 	$(GO) run ./bench

@@ -8,6 +8,8 @@ import (
 	"hash/crc32"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -28,6 +30,11 @@ const (
 	chainTimes  = 7
 	downOrders  = 5000 // with two messages each
 	besideTimes = 25
+
+	batch        = 500 // orders made in a transaction
+	importRows   = 10_000
+	resyncOrders = 100_000
+	chainOrders  = 100
 )
 
 // joined is an account's end and its vendor's, linked over HTTP.
@@ -48,6 +55,32 @@ func join(from, to *rig.User, code, url string) (j *joined, err error) {
 		to.Await("the link", func() bool { return to.Want(200, "GET", "/share-links/"+j.link, nil).Text("state") == "ok" })
 	})
 	return j, err
+}
+
+// pair is an account on each of two installations, linked: work goes from the first to the second. at is where the recipient
+// reaches the delegator.
+func pair(a, b *rig.Installation, code, at string) (from, to *rig.User, j *joined, err error) {
+	if from, err = office(a.URL); err != nil {
+		return nil, nil, nil, err
+	}
+	if to, err = office(b.URL); err != nil {
+		return nil, nil, nil, err
+	}
+	j, err = join(from, to, code, at)
+	return from, to, j, err
+}
+
+// timesOneWay is the median of what an order takes there and its completion back, over some times.
+func (j *joined) timesOneWay(times int) (time.Duration, error) {
+	var all []time.Duration
+	for range times {
+		took, err := oneWay(j.office, j.vendor, j.login)
+		if err != nil {
+			return 0, err
+		}
+		all = append(all, took[0]+took[1])
+	}
+	return median(all), nil
 }
 
 // found is the id of an order in an account, as soon as it is there.
@@ -81,15 +114,7 @@ func linkedUp(measure func(a, b *rig.Installation) error) func(dir string) error
 // hop compares photos that go from one account to another with the same put straight into the delegator's, eight at once both
 // times. Their renditions at the recipient are made before.
 func hop(a, b *rig.Installation) error {
-	from, err := office(a.URL)
-	if err != nil {
-		return err
-	}
-	to, err := office(b.URL)
-	if err != nil {
-		return err
-	}
-	j, err := join(from, to, "HOP", a.URL)
+	from, to, j, err := pair(a, b, "HOP", a.URL)
 	if err != nil {
 		return err
 	}
@@ -230,28 +255,9 @@ func oneWay(first, last *rig.User, login string) (took [2]time.Duration, err err
 
 // besideOneThatIsDown measures a link alone, and beside one whose other side is down while much waits for it.
 func besideOneThatIsDown(a, b *rig.Installation) error {
-	from, err := office(a.URL)
+	from, to, good, err := pair(a, b, "GOOD", a.URL)
 	if err != nil {
 		return err
-	}
-	to, err := office(b.URL)
-	if err != nil {
-		return err
-	}
-	good, err := join(from, to, "GOOD", a.URL)
-	if err != nil {
-		return err
-	}
-	measure := func() (time.Duration, error) {
-		var all []time.Duration
-		for range besideTimes {
-			took, err := oneWay(from, to, good.login)
-			if err != nil {
-				return 0, err
-			}
-			all = append(all, took[0]+took[1])
-		}
-		return median(all), nil
 	}
 	var down atomic.Bool
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -284,7 +290,7 @@ func besideOneThatIsDown(a, b *rig.Installation) error {
 	if _, err := oneWay(from, to, good.login); err != nil { // warm
 		return err
 	}
-	alone, err := measure()
+	alone, err := good.timesOneWay(besideTimes)
 	if err != nil {
 		return err
 	}
@@ -304,7 +310,7 @@ func besideOneThatIsDown(a, b *rig.Installation) error {
 	if err := atRest([]int{a.ServerPID(), b.ServerPID()}, time.Second, 3*time.Minute); err != nil {
 		return err
 	}
-	beside, err := measure()
+	beside, err := good.timesOneWay(besideTimes)
 	if err != nil {
 		return err
 	}
@@ -331,18 +337,9 @@ func queueFor(in *rig.Installation, u *rig.User, link string) (wait func() error
 		return nil, err
 	}
 	sum := sha256.Sum256([]byte(content))
-	address := models.Address{Address1: "12 Oak Street", City: "Austin", State: "TX", Zip: "78701"}
 	one := func(tx *models.Tx, n int) error {
-		property, err := tx.PropertyAt(u.Account, address, nil, nil)
+		o, err := closedOrder(tx, u.Account, fmt.Sprintf("DOWN-%05d", n), nil)
 		if err != nil {
-			return err
-		}
-		o := &models.WorkOrder{ID: models.NewID(), AccountID: u.Account, CreatedAt: models.Now(), UpdatedAt: models.Now(), PropertyID: property.ID, Lifecycle: models.Lifecycle{State: models.Closed}}
-		o.WorkOrderNumber, o.Address = fmt.Sprintf("DOWN-%05d", n), address
-		o.Normalise()
-		lawn := models.TaskFields{Name: "Lawn"}
-		lawn.Normalise()
-		if err := tx.CreateOrder(o, []models.TaskFields{lawn}, &models.HistoryEvent{Type: models.TypeCreated, ToState: models.Closed, Actor: "bench"}); err != nil {
 			return err
 		}
 		item := &models.Item{ID: models.NewID(), AccountID: u.Account, WorkOrderID: o.ID, Kind: models.Photo, UUID: uuid.NewString(), Revision: 1, ReceivedAt: models.Now(), Review: models.ReviewApproved,
@@ -359,18 +356,8 @@ func queueFor(in *rig.Installation, u *rig.User, link string) (wait func() error
 		}
 		return nil
 	}
-	for n := 0; n < downOrders; {
-		err := store.Write(ctx, func(tx *models.Tx) error {
-			for end := n + 100; n < end; n++ {
-				if err := one(tx, n); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
+	if err := inBatches(ctx, store, downOrders, one); err != nil {
+		return nil, err
 	}
 	return func() error {
 		defer store.Close()
@@ -378,4 +365,203 @@ func queueFor(in *rig.Installation, u *rig.User, link string) (wait func() error
 			return tx.Model(&models.ClientMessage{}).Where("destination_id = ?", link).Update("state", models.DeliveryPending).Error
 		})
 	}, nil
+}
+
+// closedOrder makes an order that is over, in the rows in which the product keeps it, and so none of Temporal's.
+func closedOrder(tx *models.Tx, account, number string, assignee *string) (*models.WorkOrder, error) {
+	address := models.Address{Address1: "12 Oak Street", City: "Austin", State: "TX", Zip: "78701"}
+	property, err := tx.PropertyAt(account, address, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	o := &models.WorkOrder{ID: models.NewID(), AccountID: account, CreatedAt: models.Now(), UpdatedAt: models.Now(), PropertyID: property.ID, Lifecycle: models.Lifecycle{State: models.Closed}}
+	o.WorkOrderNumber, o.Address, o.AssigneeID = number, address, assignee
+	o.Normalise()
+	lawn := models.TaskFields{Name: "Lawn"}
+	lawn.Normalise()
+	return o, tx.CreateOrder(o, []models.TaskFields{lawn}, &models.HistoryEvent{Type: models.TypeCreated, ToState: models.Closed, Actor: "bench"})
+}
+
+// inBatches makes n things, some in each transaction.
+func inBatches(ctx context.Context, store *models.Store, n int, one func(tx *models.Tx, n int) error) error {
+	for at := 0; at < n; {
+		if err := store.Write(ctx, func(tx *models.Tx) error {
+			for end := min(at+batch, n); at < end; at++ {
+				if err := one(tx, at); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// besideAnImport measures a link alone, and while the recipient's own account imports a large file.
+func besideAnImport(a, b *rig.Installation) error {
+	_, to, j, err := pair(a, b, "HOP", a.URL)
+	if err != nil {
+		return err
+	}
+	if _, err := j.timesOneWay(1); err != nil { // warm
+		return err
+	}
+	alone, err := j.timesOneWay(linkTimes)
+	if err != nil {
+		return err
+	}
+	var file strings.Builder
+	file.WriteString("Project Number,Address 1,City,State,ZIP,Tasks\n")
+	for n := range importRows {
+		fmt.Fprintf(&file, "I-%05d,%d Elm Street,Round Rock,TX,78664,Lawn cut\n", n, n)
+	}
+	id := ""
+	rows := func() (n float64, over bool, err error) {
+		err = caught(func() {
+			i := to.Want(200, "GET", "/imports/"+id, nil)
+			n, _ = i.Get("created").(float64)
+			over = i.Text("state") != models.ImportPending && i.Text("state") != models.ImportRunning
+		})
+		return n, over, err
+	}
+	if err := caught(func() {
+		id = to.Want(202, "POST", "/imports", rig.FileForm("rows.csv", []byte(file.String()))).Text("id")
+		to.Await("the first rows", func() bool { n, _, err := rows(); return err == nil && n > 0 })
+	}); err != nil {
+		return err
+	}
+	var all []time.Duration
+	for {
+		took, err := j.timesOneWay(1)
+		if err != nil {
+			return err
+		}
+		_, over, err := rows()
+		if err != nil {
+			return err
+		}
+		if over {
+			break // the last one was not beside it to its end
+		}
+		all = append(all, took)
+	}
+	if len(all) == 0 {
+		return fmt.Errorf("the import of %d rows was over before an order had gone there and back", importRows)
+	}
+	beside := median(all)
+	fmt.Printf("an order there and back: alone %.2f s; %d times while the recipient imports %d rows %.2f s\n", alone.Seconds(), len(all), importRows, beside.Seconds())
+	verdict("an order there and back beside an import, s", beside.Seconds(), false, 4)
+	return nil
+}
+
+// resyncs measures what it costs to find that two ends with 100,000 orders differ in nothing.
+func resyncs(a, b *rig.Installation) error {
+	between := rig.NewCounter(fataler{}, a.URL)
+	defer between.Close()
+	from, to, j, err := pair(a, b, "HOP", between.URL)
+	if err != nil {
+		return err
+	}
+	compared := func() (at any, err error) {
+		err = caught(func() { at = to.Want(200, "GET", "/share-links/"+j.link, nil).Get("compared_at") })
+		return at, err
+	}
+	began := time.Now()
+	if err := longLinked(a, b, from, to, j); err != nil {
+		return err
+	}
+	fmt.Printf("  %d orders of a link made at both ends in %.0f s\n", resyncOrders, time.Since(began).Seconds())
+	servers := []int{a.ServerPID(), b.ServerPID()}
+	var took []time.Duration
+	for range 2 { // the first one warms
+		if err := atRest(servers, time.Second, 5*time.Minute); err != nil {
+			return err
+		}
+		between.Reset()
+		before, err := compared()
+		if err != nil {
+			return err
+		}
+		began := time.Now()
+		if err := caught(func() {
+			to.Want(200, "POST", "/share-links/"+j.link+"/resync", rig.JSON{})
+			to.AwaitFor(10*time.Minute, "both ends to be compared", func() bool {
+				at, err := compared()
+				return err == nil && at != nil && at != before
+			})
+		}); err != nil {
+			return err
+		}
+		took = append(took, time.Since(began))
+	}
+	mended := any(nil)
+	if err := caught(func() { mended = to.Want(200, "GET", "/share-links/"+j.link, nil).Get("mended") }); err != nil {
+		return err
+	}
+	if mended != nil {
+		return fmt.Errorf("the two ends of %d orders differed: %v", resyncOrders, mended)
+	}
+	fmt.Printf("resync of %d orders of which nothing is missing: %d requests, %.0f kB, %.1f s: %v\n", resyncOrders, between.Requests(), float64(between.Bytes())/1000, took[1].Seconds(), between.Services())
+	verdict("resync of 100,000 orders, MB", float64(between.Bytes())/1e6, false, 1)
+	return nil
+}
+
+// longLinked gives both ends of a link orders that went over it, in the rows in which the product keeps them.
+func longLinked(a, b *rig.Installation, from, to *rig.User, j *joined) error {
+	ids, versions := make([]string, resyncOrders), make([]int64, resyncOrders)
+	end := func(in *rig.Installation, u *rig.User, one func(tx *models.Tx, login string, n int) error) error {
+		ctx := models.InAccount(context.Background(), u.Account)
+		store, err := models.Open(ctx, in.DatabaseURL)
+		if err != nil {
+			return err
+		}
+		defer store.Close()
+		var logins []string
+		if err := store.Read(ctx).Model(&models.User{}).Where("username_key = ?", models.UsernameKey(j.login)).Pluck("id", &logins).Error; err != nil {
+			return err
+		}
+		login := strings.Join(logins, "")
+		return inBatches(ctx, store, resyncOrders, func(tx *models.Tx, n int) error { return one(tx, login, n) })
+	}
+	number := func(n int) string { return fmt.Sprintf("R-%06d", n) }
+	if err := end(a, from, func(tx *models.Tx, login string, n int) error {
+		o, err := closedOrder(tx, from.Account, number(n), &login)
+		if err != nil {
+			return err
+		}
+		ids[n], versions[n] = o.ID, o.Version
+		return tx.Create(&models.PeerNumber{UserID: login, WorkOrderID: o.ID, AccountID: from.Account, Number: number(n), NumberKey: strings.ToLower(number(n)), StatusNumber: 1, FieldStatus: "completed"}).Error
+	}); err != nil {
+		return err
+	}
+	return end(b, to, func(tx *models.Tx, _ string, n int) error {
+		o, err := closedOrder(tx, to.Account, "HOP::"+number(n), nil)
+		if err != nil {
+			return err
+		}
+		r := &models.ReceivedOrder{IntegrationID: j.integration, Number: number(n), AccountID: to.Account, WorkOrderID: o.ID, PeerOrderID: ids[n], PeerVersion: versions[n], StatusNumber: 1,
+			Fields: map[string]string{}, At: models.Now()}
+		if err := tx.Create(r).Error; err != nil {
+			return err
+		}
+		m := &models.ClientMessage{ID: models.NewID(), AccountID: to.Account, DestinationID: j.link, WorkOrderID: o.ID, Kind: models.ClientStatus, Number: 1, CreatedAt: models.Now(), Tries: models.SharePolicy.Begin(),
+			Data: `{"status":"Complete","fieldStatus":"complete","clientStatus":""}`}
+		m.State = models.DeliveryDelivered
+		return tx.Create(m).Error
+	})
+}
+
+// chainKilled is the test of a chain whose processes die, with more orders: it ends well, or it does not.
+func chainKilled(string) error {
+	c := exec.Command("go", "test", "./tests", "-count=1", "-timeout=40m", "-run", "^TestAChainSurvivesTheDeathOfItsProcesses$")
+	c.Dir = rig.Root()
+	c.Env = append(os.Environ(), fmt.Sprint("FIELDPROOF_TEST_CHAIN=", chainOrders), "FIELDPROOF_TEST_SHAPES=sqlite")
+	began := time.Now()
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("a chain of %d orders did not survive: %w\n%s", chainOrders, err, out)
+	}
+	fmt.Printf("%d orders with 10 photos each are whole at all hops of a chain whose processes were killed %d times, in %.0f s\n", chainOrders, chainOrders/5, time.Since(began).Seconds())
+	return nil
 }

@@ -87,6 +87,42 @@ func (in *Intake) TakeBack(ctx context.Context, c ComesBack, b *Bytes) (made boo
 	return made, err
 }
 
+// TakeWords takes back what was last said of an item that the account has, but as it was at its backup: task, label and notes,
+// as the other side heard them, and in which revision. False when something was said of it since.
+func (in *Intake) TakeWords(ctx context.Context, c ComesBack) (taken bool, err error) {
+	err = in.Store.Write(models.InAccount(ctx, c.Link.AccountID), func(tx *models.Tx) error {
+		taken = false
+		order, err := tx.OrderForUpdate(c.OrderID)
+		if err != nil {
+			return err
+		}
+		item, err := models.One[models.Item](models.OfUUID(tx.Locked().Where("work_order_id = ?", c.OrderID), c.UUID), "item")
+		if models.KindOf(err) == models.NotFound || (err == nil && item.Revision >= c.Revision) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		tasks, err := models.TasksOf(tx.DB, order.ID)
+		if err != nil {
+			return err
+		}
+		switch t := models.TaskNamed(tasks[order.ID], &models.ItemWords{Task: c.Task}); {
+		case t != nil:
+			item.TaskID = &t.ID
+		case c.Task == "":
+			item.TaskID = nil
+		}
+		item.EvidenceType, item.Notes, item.Revision = strings.ToLower(strings.TrimSpace(c.EvidenceType)), c.Notes, c.Revision
+		if err := tx.Select("task_id", "evidence_type", "notes", "revision").Updates(item).Error; err != nil {
+			return err
+		}
+		taken = true
+		return tx.HeldThere(c.Link.ID, item)
+	})
+	return taken, err
+}
+
 // item is the row of an item that comes back.
 func (c *ComesBack) item(tx *models.Tx, b *Bytes, account *models.Account, order *models.WorkOrder) (*models.Item, error) {
 	tasks, err := models.TasksOf(tx.DB, order.ID)
@@ -94,10 +130,8 @@ func (c *ComesBack) item(tx *models.Tx, b *Bytes, account *models.Account, order
 		return nil, err
 	}
 	n := c.NewItem
-	for _, t := range tasks[order.ID] {
-		if c.Task != "" && strings.EqualFold(t.CleanName, models.CleanTaskName(c.Task)) {
-			n.TaskID = t.ID
-		}
+	if t := models.TaskNamed(tasks[order.ID], &models.ItemWords{Task: c.Task}); t != nil {
+		n.TaskID = t.ID
 	}
 	property, err := models.One[models.Property](tx.Where("id = ?", order.PropertyID), "property")
 	if err != nil {

@@ -16,11 +16,35 @@ type Proof struct {
 	Users    map[string]string // user id → username
 
 	published map[string]string // item id → the name of its task as it was published; nil where the present ones are shown
+	photos    *int64            // how many there are, where not all items were read
 }
 
 // ProofOf reads an order with its items that are neither deleted nor rejected, oldest first. With a publication only
 // those that it or an earlier one released.
 func ProofOf(db *gorm.DB, orderID string, upTo *Publication, audience Audience) (*Proof, error) {
+	return proofOf(db, orderID, upTo, audience, "")
+}
+
+// ProofWith is [ProofOf] for a client with one item alone, none if that is deleted or rejected: what is told item by item
+// costs no order of thousands each time.
+func ProofWith(db *gorm.DB, orderID, itemID string) (*Proof, error) {
+	p, err := proofOf(db, orderID, nil, ForClient, itemID)
+	if err != nil {
+		return nil, err
+	}
+	var photos int64
+	err = shown(db, orderID).Model(&Item{}).Where("kind = ?", Photo).Count(&photos).Error
+	p.photos = &photos
+	return p, err
+}
+
+// shown are the items of an order that are neither deleted nor rejected.
+func shown(db *gorm.DB, orderID string) *gorm.DB {
+	return db.Where("work_order_id = ? AND deleted_at IS NULL AND review <> ?", orderID, ReviewRejected)
+}
+
+// proofOf reads a proof; only, unless empty, is the one item that it has.
+func proofOf(db *gorm.DB, orderID string, upTo *Publication, audience Audience, only string) (*Proof, error) {
 	order, err := One[WorkOrder](db.Where("id = ?", orderID), "work order")
 	if err != nil {
 		return nil, err
@@ -34,7 +58,10 @@ func ProofOf(db *gorm.DB, orderID string, upTo *Publication, audience Audience) 
 		return nil, err
 	}
 	p := &Proof{Audience: audience, Account: account, Order: order.For(audience), View: views[0].For(audience)}
-	q := db.Where("work_order_id = ? AND deleted_at IS NULL AND review <> ?", orderID, ReviewRejected)
+	q := shown(db, orderID)
+	if only != "" {
+		q = q.Where("id = ?", only)
+	}
 	if upTo != nil {
 		q = q.Where("id IN (?)", db.Session(&gorm.Session{NewDB: true, Context: db.Statement.Context}).Model(&PublicationItem{}).Select("item_id").
 			Joins("JOIN publications ON publications.id = publication_items.publication_id").
@@ -44,7 +71,7 @@ func ProofOf(db *gorm.DB, orderID string, upTo *Publication, audience Audience) 
 		return nil, err
 	}
 	if audience == ForClient {
-		if err := p.publishedWords(db, upTo); err != nil {
+		if err := p.publishedWords(db, upTo, only); err != nil {
 			return nil, err
 		}
 		p.showOnlyItems()
@@ -77,6 +104,14 @@ func (p *Proof) Photos() []*Item {
 	return slices.DeleteFunc(slices.Clone(p.Items), func(i *Item) bool { return i.Kind != Photo })
 }
 
+// PhotoCount is how many photos of the order its audience may see.
+func (p *Proof) PhotoCount() int64 {
+	if p.photos != nil {
+		return *p.photos
+	}
+	return int64(len(p.Photos()))
+}
+
 // TaskName names the task of an item, "" when it has none.
 func (p *Proof) TaskName(item *Item) string {
 	if name, published := p.published[item.ID]; published {
@@ -92,6 +127,14 @@ func (p *Proof) TaskName(item *Item) string {
 	return ""
 }
 
+// Says has the proof name the task of an item otherwise.
+func (p *Proof) Says(itemID, task string) {
+	if p.published == nil {
+		p.published = map[string]string{}
+	}
+	p.published[itemID] = task
+}
+
 // Item is the proof's item of an id, nil when it has none.
 func (p *Proof) Item(id string) *Item {
 	if at := slices.IndexFunc(p.Items, func(i *Item) bool { return i.ID == id }); at >= 0 {
@@ -102,11 +145,14 @@ func (p *Proof) Item(id string) *Item {
 
 // publishedWords gives each item the words that it was published with: what was edited since is shown once it is published
 // again.
-func (p *Proof) publishedWords(db *gorm.DB, upTo *Publication) error {
+func (p *Proof) publishedWords(db *gorm.DB, upTo *Publication, only string) error {
 	var rows []PublicationItem
 	q := db.Joins("JOIN publications ON publications.id = publication_items.publication_id").Where("publications.work_order_id = ?", p.Order.ID)
 	if upTo != nil {
 		q = q.Where("publications.number <= ?", upTo.Number)
+	}
+	if only != "" {
+		q = q.Where("publication_items.item_id = ?", only)
 	}
 	if err := q.Select("publication_items.*").Order("publication_items.sequence").Find(&rows).Error; err != nil {
 		return err

@@ -613,6 +613,10 @@ func (h *Host) returned(ctx context.Context, c *Call, i *models.Item) (wire.Item
 	as.Certification = models.Certification(i.Claims)
 	proof := &models.Proof{Audience: models.ForClient, Account: c.account, Order: o.For(models.ForClient), View: views[0].For(models.ForClient), Items: []*models.Item{&as},
 		Users: map[string]string{i.UploadedBy: i.Origin.Author}}
+	if w := i.Brought; w != nil { // in their own words, whatever ours say of it
+		as.EvidenceType, as.Notes = w.EvidenceType, w.Notes
+		proof.Says(as.ID, w.Task)
+	}
 	return wire.ItemOut{Proof: proof, Item: &as, Number: numbers[o.ID], FileName: i.UUID + i.Extension(),
 		Share: &wire.ItemShare{OrderID: o.ID, Revision: max(i.PeerRevision, 1), Withdrawn: i.WithdrawnAt != nil, Pictures: views[0].ItemCounts.Photos, Statement: said[i.ID]}}, nil
 }

@@ -40,18 +40,16 @@ func killed(t *testing.T, in *rig.Installation) {
 	var mu sync.Mutex
 	acknowledged := map[string]string{} // photo id → hash of what was sent
 	orders := make([]string, killedOrders)
-	var running sync.WaitGroup
-	slots := make(chan struct{}, 8)
-	for i := range orders {
-		running.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		someAtOnce(len(orders), 8, func(i int) {
 			o := &persistent{office, t}
 			orders[i] = o.post("/work-orders", rig.NewOrder(rig.JSON{"assignee": "~all~"})).Text("id")
 			path := "/work-orders/" + orders[i]
 			for n := range photosEach {
 				photo := rig.JPEG(320, 240, uint64(i*10+n))
-				id := o.upload(path+"/photos", photo)
+				id := o.upload(path+"/photos", photo).Text("id")
 				mu.Lock()
 				acknowledged[id] = sha(photo)
 				mu.Unlock()
@@ -60,9 +58,7 @@ func killed(t *testing.T, in *rig.Installation) {
 				o.post(path+"/"+event, rig.JSON{})
 			}
 		})
-	}
-	done := make(chan struct{})
-	go func() { running.Wait(); close(done) }()
+	}()
 	for range kills {
 		select {
 		case <-done:
@@ -103,6 +99,20 @@ func killed(t *testing.T, in *rig.Installation) {
 	}
 }
 
+// someAtOnce does something n times, a few at once, and returns when all is done.
+func someAtOnce(n, atOnce int, do func(i int)) {
+	var all sync.WaitGroup
+	places := make(chan struct{}, atOnce)
+	for i := range n {
+		all.Go(func() {
+			places <- struct{}{}
+			defer func() { <-places }()
+			do(i)
+		})
+	}
+	all.Wait()
+}
+
 // arrived maps the events of an order's history that came in to the webhook-ids under which they came.
 func arrived(hook *rig.Receiver, order string) map[float64]map[string]bool {
 	found := map[float64]map[string]bool{}
@@ -130,9 +140,9 @@ func (p *persistent) post(path string, body any) rig.Answer {
 	return p.until(path, func() (rig.Answer, error) { return p.Try("POST", path, body, "Idempotency-Key", key) })
 }
 
-func (p *persistent) upload(path string, photo []byte) string {
-	form := rig.PhotoForm(photo, uuid.NewString())
-	return p.until(path, func() (rig.Answer, error) { return p.Try("POST", path, form) }).Text("id")
+func (p *persistent) upload(path string, photo []byte, fields ...string) rig.Answer {
+	form := rig.PhotoForm(photo, uuid.NewString(), fields...)
+	return p.until(path, func() (rig.Answer, error) { return p.Try("POST", path, form) })
 }
 
 func (p *persistent) until(what string, try func() (rig.Answer, error)) rig.Answer {

@@ -3,16 +3,9 @@ package tests
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,67 +15,6 @@ import (
 	"fieldproof/models"
 	"fieldproof/tests/rig"
 )
-
-// counter stands before a delegator and counts what a recipient asks of it.
-type counter struct {
-	*httptest.Server
-	requests, bytes atomic.Int64
-	mu              sync.Mutex
-	services        []string
-}
-
-func newCounter(t *testing.T, at string) *counter {
-	to, err := url.Parse(at)
-	require.NoError(t, err)
-	c := &counter{}
-	proxy := httputil.NewSingleHostReverseProxy(to)
-	proxy.Transport = &http.Transport{} // what two installations say to each other is held to no document of ours
-	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c.requests.Add(1)
-		c.mu.Lock()
-		c.services = append(c.services, r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])
-		c.mu.Unlock()
-		r.Body = io.NopCloser(io.TeeReader(r.Body, c))
-		proxy.ServeHTTP(&counted{w, c}, r)
-	}))
-	t.Cleanup(c.Close)
-	return c
-}
-
-func (c *counter) Write(b []byte) (int, error) {
-	c.bytes.Add(int64(len(b)))
-	return len(b), nil
-}
-
-func (c *counter) reset() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.services = nil
-	c.requests.Store(0)
-	c.bytes.Store(0)
-}
-
-// asked are the services that were asked for since the reset, but the ordinary pulls.
-func (c *counter) asked(service string) (n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, s := range c.services {
-		if s == service {
-			n++
-		}
-	}
-	return n
-}
-
-type counted struct {
-	http.ResponseWriter
-	c *counter
-}
-
-func (w *counted) Write(b []byte) (int, error) {
-	_, _ = w.c.Write(b)
-	return w.ResponseWriter.Write(b)
-}
 
 // resync has both ends compared, and waits until they were.
 func (l *linked) resync() rig.Answer {
@@ -168,7 +100,8 @@ func photoID(u *rig.User, order, uuid string) string { return proof(u, order, "i
 func TestWhatOneEndOfALinkHasLostComesFromTheOther(t *testing.T) {
 	each(t, func(t *testing.T, in *rig.Installation) {
 		office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
-		between := newCounter(t, in.URL)
+		between := rig.NewCounter(t, in.URL)
+		defer between.Close()
 		l := link(t, office, vendor, "ACME", between.URL)
 		crew := vendor.Colleague("crew")
 		_, above, below := l.assigned()
@@ -189,9 +122,9 @@ func TestWhatOneEndOfALinkHasLostComesFromTheOther(t *testing.T) {
 		inDatabase(t, in, []any{lostBelow}, "DELETE FROM received_orders WHERE work_order_id = ?")
 		office.Want(200, "PATCH", "/work-orders/"+lost, rig.JSON{"instructions": "Mind the dog."})
 
-		between.reset()
+		between.Reset()
 		shown := l.resync()
-		t.Logf("%d requests, %d bytes: %v", between.requests.Load(), between.bytes.Load(), between.services)
+		t.Logf("%d requests, %d bytes: %v", between.Requests(), between.Bytes(), between.Services())
 		require.Equal(t, []any{1.0, 1.0, 0.0, 0.0}, []any{shown.Get("mended", "items_sent"), shown.Get("mended", "items_back"), shown.Get("mended", "other_bytes"), shown.Get("mended", "unfetchable")})
 		require.Equal(t, before, proof(vendor, below, members...), "the recipient has its own back as it was")
 		office.Await("the photo that the delegator lost", func() bool { return len(proof(office, above)) == 3 })
@@ -209,11 +142,11 @@ func TestWhatOneEndOfALinkHasLostComesFromTheOther(t *testing.T) {
 		vendor.Want(200, "POST", "/work-orders/"+below+"/publish", rig.JSON{})
 		at := shown.Get("mended", "at")
 		l.resync()
-		between.reset()
+		between.Reset()
 		shown = l.resync()
 		require.Equal(t, at, shown.Get("mended", "at"), "nothing was mended since")
-		require.Zero(t, between.asked("uploadPictures")+between.asked("item"))
-		require.Equal(t, 1, between.asked("compare"), "one round is all where nothing differs")
+		require.Zero(t, between.Asked("uploadPictures")+between.Asked("item"))
+		require.Equal(t, 1, between.Asked("compare"), "one round is all where nothing differs")
 		require.Len(t, proof(office, above), 3)
 		require.Len(t, proof(vendor, below), 3)
 	})
@@ -222,7 +155,8 @@ func TestWhatOneEndOfALinkHasLostComesFromTheOther(t *testing.T) {
 func TestWhatWaitsForItsReleaseOrWasWithdrawnIsNotMissing(t *testing.T) {
 	each(t, func(t *testing.T, in *rig.Installation) {
 		office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
-		between := newCounter(t, in.URL)
+		between := rig.NewCounter(t, in.URL)
+		defer between.Close()
 		l := link(t, office, vendor, "ACME", between.URL)
 		crew := vendor.Colleague("crew")
 		_, above, below := l.assigned()
@@ -239,9 +173,9 @@ func TestWhatWaitsForItsReleaseOrWasWithdrawnIsNotMissing(t *testing.T) {
 		vendor.Want(204, "DELETE", "/photos/"+gone, nil)
 		lose(t, in, photoID(office, above, withdrawn))
 		l.resync()
-		between.reset()
+		between.Reset()
 		l.resync()
-		require.Zero(t, between.asked("item"))
+		require.Zero(t, between.Asked("item"))
 		require.Len(t, proof(office, above), 1, "what was withdrawn is not sent again, and what waits is not missing")
 	})
 }
@@ -251,23 +185,33 @@ func TestWhatWaitsForItsReleaseOrWasWithdrawnIsNotMissing(t *testing.T) {
 func TestAResyncThatFindsNothingCostsLittle(t *testing.T) {
 	each(t, func(t *testing.T, in *rig.Installation) {
 		office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
-		between := newCounter(t, in.URL)
+		between := rig.NewCounter(t, in.URL)
+		defer between.Close()
 		l := link(t, office, vendor, "ACME", between.URL)
+		vendor.Want(200, "POST", "/share-links/"+l.in+"/pause", nil) // so that all come at once
 		for n := range 100 {
 			office.Order(rig.JSON{"work_order_number": fmt.Sprintf("W-%03d", n), "assignee": l.login, "tasks": []rig.JSON{{"name": "Front"}}})
 		}
+		vendor.Want(200, "POST", "/share-links/"+l.in+"/resume", nil)
+		var came []string
 		vendor.AwaitFor(2*time.Minute, "the orders", func() bool {
-			return len(vendor.Want(200, "GET", "/work-orders?limit=200", nil).List("items")) == 100
+			came = nil
+			for _, o := range vendor.Want(200, "GET", "/work-orders?limit=200&q=W-", nil).List("items") {
+				came = append(came, o.(map[string]any)["work_order_number"].(string))
+			}
+			return len(came) >= 100
 		})
+		slices.Sort(came)
+		require.Len(t, came, 100, "%v", came)
 		photos(t, in, l, 10)
 		l.resync()
-		between.reset()
+		between.Reset()
 		l.resync()
-		requests, bytes := between.requests.Load(), between.bytes.Load()
-		t.Logf("100 orders with 1,000 photos: %d requests, %d bytes: %v", requests, bytes, between.services)
-		require.LessOrEqual(t, requests, int64(20))
+		requests, bytes := between.Requests(), between.Bytes()
+		t.Logf("100 orders with 1,000 photos: %d requests, %d bytes: %v", requests, bytes, between.Services())
+		require.LessOrEqual(t, requests, 20)
 		require.LessOrEqual(t, bytes, int64(256<<10))
-		require.Equal(t, 1, between.asked("compare"), "nothing differs")
+		require.Equal(t, 1, between.Asked("compare"), "nothing differs")
 	})
 }
 
@@ -304,82 +248,91 @@ func photos(t *testing.T, in *rig.Installation, l *linked, each int) {
 	}))
 }
 
-// ownInstallation is an installation of the embedded shape that a test may stop and restore.
-func ownInstallation(t *testing.T) *rig.Installation {
-	t.Helper()
-	in := must(t, func() (*rig.Installation, error) { return rig.Dev(product(t), filepath.Join(t.TempDir(), "own")) })
-	t.Cleanup(in.Stop)
-	return in
-}
+// restores are the ways in which both ends are restored, by shape; make soak has them all.
+var restores = map[string][]rig.Restored{"sqlite": {rig.WithTemporal}, "postgres": {rig.TemporalLost}}
 
-// backUp stops an installation, copies all that it has, and starts it again; the function that it returns puts it back.
-func backUp(t *testing.T, in *rig.Installation) (restore func()) {
-	t.Helper()
-	copied := filepath.Join(t.TempDir(), "backup")
-	in.Stop()
-	require.NoError(t, os.CopyFS(copied, os.DirFS(in.Dir)))
-	require.NoError(t, in.Restart())
-	return func() {
-		in.Stop()
-		require.NoError(t, os.RemoveAll(in.Dir))
-		require.NoError(t, os.CopyFS(in.Dir, os.DirFS(copied)))
-		require.NoError(t, in.Restart())
+// TestEitherEndThatIsRestoredFromABackupIsWholeAgain restores an installation that is the recipient of one link and the
+// delegator of another, while much has happened since the backup.
+func TestEitherEndThatIsRestoredFromABackupIsWholeAgain(t *testing.T) {
+	t.Parallel()
+	for _, name := range shapeNames() {
+		for _, as := range restores[name] {
+			t.Run(name+" "+string(as), func(t *testing.T) {
+				t.Parallel()
+				own := must(t, func() (*rig.Installation, error) { return another(t, name, "own") })
+				t.Cleanup(own.Stop)
+				there := shape(t, name)
+				restored(t, own, as, link(t, rig.SignUp(t, there.URL), rig.SignUp(t, own.URL), "ACME", there.URL), link(t, rig.SignUp(t, own.URL), rig.SignUp(t, there.URL), "ACME", own.URL))
+			})
+		}
 	}
 }
 
-func TestARecipientThatIsRestoredFromABackupIsWholeAgain(t *testing.T) {
-	t.Parallel()
-	there := shape(t, shapeNames()[0])
-	own := ownInstallation(t)
-	office, vendor := rig.SignUp(t, there.URL), rig.SignUp(t, own.URL)
-	l := link(t, office, vendor, "ACME", there.URL)
-	crew := vendor.Colleague("crew")
-	oldNumber, oldAbove, old := l.assigned()
-	vendor.Want(200, "POST", "/work-orders/"+old+"/assign", rig.JSON{"assignee": crew.Username})
-	restore := backUp(t, own)
+// restored restores an installation that has an end of each of two links.
+func restored(t *testing.T, own *rig.Installation, as rig.Restored, recipient, delegator *linked) {
+	type order struct{ number, above, below string }
+	crews := map[*linked]*rig.User{}
+	hand := func(l *linked) (o order) {
+		o.number, o.above, o.below = l.assigned()
+		l.vendor.Want(200, "POST", "/work-orders/"+o.below+"/assign", rig.JSON{"assignee": crews[l].Username})
+		return o
+	}
+	old := map[*linked]order{}
+	for _, l := range []*linked{recipient, delegator} {
+		crews[l] = l.vendor.Colleague("crew")
+		old[l] = hand(l)
+	}
+	vendor, office := recipient.vendor, delegator.office
+	reworded := hand(recipient)
+	recipient.released(crews[recipient], reworded.above, reworded.below, 9)
+	backup, err := own.BackUp(filepath.Join(t.TempDir(), "backup"))
+	require.NoError(t, err)
 
-	newNumber, newAbove, fresh := l.assigned()
-	vendor.Want(200, "POST", "/work-orders/"+fresh+"/assign", rig.JSON{"assignee": crew.Username})
-	l.released(crew, oldAbove, old, 1, 2)
-	l.released(crew, newAbove, fresh, 3)
+	fresh := hand(recipient)
+	recipient.released(crews[recipient], old[recipient].above, old[recipient].below, 1, 2)
+	recipient.released(crews[recipient], fresh.above, fresh.below, 3)
+	delegator.released(crews[delegator], old[delegator].above, old[delegator].below, 4, 5)
 	members := []string{"sha256", "taken_at", "received_at", "evidence_type", "notes", "uploaded_by", "source", "certification"}
-	beforeOld, beforeNew := proof(vendor, old, members...), proof(vendor, fresh, members...)
-	thereOld, thereNew := proof(office, oldAbove, "sha256"), proof(office, newAbove, "sha256")
-
-	restore()
-	shown := l.resync()
-	require.Equal(t, old, at(vendor, oldNumber).Text("id"))
-	require.Equal(t, beforeOld, proof(vendor, old, members...), "its own items with their bytes")
-	fresh = at(vendor, newNumber).Text("id")
-	require.Equal(t, beforeNew, proof(vendor, fresh, members...), "on an order that it had lost, too")
-	require.Equal(t, 3.0, shown.Get("mended", "items_back"))
-	for id := range beforeNew {
-		r := vendor.Want(200, "GET", "/photos/"+photoID(vendor, fresh, id)+"/original", nil)
-		require.NotEmpty(t, r.Body)
+	above := []string{"sha256", "taken_at", "first_received_at"}
+	beforeOld, beforeNew := proof(vendor, old[recipient].below, members...), proof(vendor, fresh.below, members...)
+	thereOld, thereNew := proof(recipient.office, old[recipient].above, "sha256"), proof(recipient.office, fresh.above, "sha256")
+	for id := range proof(vendor, reworded.below) {
+		vendor.Want(200, "PATCH", "/photos/"+photoID(vendor, reworded.below, id), rig.JSON{"notes": "Said since.", "evidence_type": "during"})
 	}
-	l.resync()
-	require.Equal(t, thereOld, proof(office, oldAbove, "sha256"), "the delegator has each once, as before")
-	require.Equal(t, thereNew, proof(office, newAbove, "sha256"))
-	require.NotEqual(t, "assigned", office.Want(200, "GET", "/work-orders/"+newAbove, nil).Text("state"), "no status went backwards")
-}
+	words := func(u *rig.User, order string) map[string][]any { return proof(u, order, "notes", "evidence_type") }
+	said := words(vendor, reworded.below)
+	recipient.office.Await("the new words", func() bool { return fmt.Sprint(words(recipient.office, reworded.above)) == fmt.Sprint(said) })
+	for id := range said { // the delegator's own words are no matter of the vendor's
+		recipient.office.Want(200, "PATCH", "/photos/"+photoID(recipient.office, reworded.above, id), rig.JSON{"notes": "Ours."})
+	}
+	came := proof(office, old[delegator].above, above...)
 
-func TestADelegatorThatIsRestoredFromABackupIsWholeAgain(t *testing.T) {
-	t.Parallel()
-	here := shape(t, shapeNames()[0])
-	own := ownInstallation(t)
-	office, vendor := rig.SignUp(t, own.URL), rig.SignUp(t, here.URL)
-	l := link(t, office, vendor, "ACME", own.URL)
-	crew := vendor.Colleague("crew")
-	_, above, below := l.assigned()
-	vendor.Want(200, "POST", "/work-orders/"+below+"/assign", rig.JSON{"assignee": crew.Username})
-	restore := backUp(t, own)
-	l.released(crew, above, below, 1, 2)
-	before := proof(office, above, "sha256", "taken_at", "first_received_at")
-	restore()
-	require.Empty(t, proof(office, above))
-	shown := l.resync()
-	require.Equal(t, 2.0, shown.Get("mended", "items_sent"))
-	office.AwaitFor(60*time.Second, "its photos", func() bool { return len(proof(office, above)) == 2 })
-	require.Equal(t, before, proof(office, above, "sha256", "taken_at", "first_received_at"))
-	office.AwaitState(above, "completed")
+	require.NoError(t, backup.Restore(as))
+	require.Empty(t, proof(office, old[delegator].above))
+	shown := recipient.resync()
+	require.Equal(t, old[recipient].below, at(vendor, old[recipient].number).Text("id"))
+	require.Equal(t, beforeOld, proof(vendor, old[recipient].below, members...), "its own items with their bytes")
+	lost := at(vendor, fresh.number).Text("id")
+	require.Equal(t, beforeNew, proof(vendor, lost, members...), "on an order that it had lost, too")
+	require.Equal(t, said, words(vendor, reworded.below), "in the words that were said since")
+	require.Equal(t, 4.0, shown.Get("mended", "items_back"))
+	for id := range beforeNew {
+		require.NotEmpty(t, vendor.Want(200, "GET", "/photos/"+photoID(vendor, lost, id)+"/original", nil).Body)
+	}
+	recipient.resync()
+	require.Equal(t, thereOld, proof(recipient.office, old[recipient].above, "sha256"), "the delegator has each once, as before")
+	require.Equal(t, thereNew, proof(recipient.office, fresh.above, "sha256"))
+	require.NotEqual(t, "assigned", recipient.office.Want(200, "GET", "/work-orders/"+fresh.above, nil).Text("state"), "no status went backwards")
+
+	require.Equal(t, 2.0, delegator.resync().Get("mended", "items_sent"))
+	office.Await("its photos", func() bool { return len(proof(office, old[delegator].above)) == 2 })
+	require.Equal(t, came, proof(office, old[delegator].above, above...))
+	office.AwaitState(old[delegator].above, "completed")
+
+	// What changes from now on goes both ways as before.
+	for _, l := range []*linked{recipient, delegator} {
+		o := hand(l)
+		do(crews[l], o.below, "complete")
+		l.office.AwaitState(o.above, "completed")
+	}
 }

@@ -117,3 +117,49 @@ func TestWhatLostItsRunIsSetGoingAgain(t *testing.T) {
 		require.Empty(t, log.String(), "one question is for many")
 	})
 }
+
+func TestALinkThatLostItsRunGoesOnAndNothingGoesBesideIt(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
+		l := link(t, office, vendor, "ACME", "")
+		crew := vendor.Colleague("crew")
+		vendor.Want(200, "PATCH", "/integrations/"+l.integration, rig.JSON{"qa_policy": "auto_relay", "default_assignee": crew.Username})
+		_, above, below := l.assigned()
+		vendor.AwaitState(below, "assigned")
+		s, ctx := sweeperOf(t, in), models.AcrossAccounts(context.Background())
+		before := models.At(time.Now().Add(-2 * time.Minute))
+
+		// What waits for a link that is held waits, however long it was due.
+		vendor.Want(200, "POST", "/share-links/"+l.in+"/pause", nil)
+		crew.Upload(below, rig.JPEG(64, 48, 1))
+		vendor.Await("the photo to wait", func() bool {
+			return vendor.Want(200, "GET", "/share-links/"+l.in, nil).Get("waiting", "items") == 1.0
+		})
+		require.NoError(t, s.Store.Write(ctx, func(tx *models.Tx) error {
+			return tx.Model(&models.ClientMessage{}).Where("destination_id = ?", l.in).Updates(map[string]any{"state": models.DeliveryRetrying, "next_attempt_at": before}).Error
+		}))
+		require.NoError(t, s.OpenWork(ctx))
+		var bells int64
+		require.NoError(t, s.Store.Read(ctx).Model(&models.Bell{}).Where("subject = ?", models.ClientSubject(l.in, below)).Count(&bells).Error)
+		require.Zero(t, bells)
+		_, err := s.Temporal.DescribeWorkflowExecution(ctx, protocol.ClientID(models.ClientSubject(l.in, below)), "")
+		require.Error(t, err, "it is told by the link, or not at all")
+		require.Empty(t, photosOf(office, above))
+		vendor.Want(200, "POST", "/share-links/"+l.in+"/resume", nil)
+		office.Await("the photo", func() bool { return len(photosOf(office, above)) == 1 })
+
+		for _, lost := range []string{l.in, l.out} {
+			run := protocol.ShareID(lost)
+			office.Await("the run of "+run, func() bool { return s.Temporal.TerminateWorkflow(ctx, run, "", "lost") == nil })
+			require.NoError(t, s.Store.Write(ctx, func(tx *models.Tx) error {
+				return tx.Model(&models.ShareLink{}).Where("id = ?", lost).Updates(map[string]any{"due_at": before, "updated_at": before}).Error
+			}))
+			require.Eventually(t, func() bool { // Temporal's list follows late
+				require.NoError(t, s.OpenWork(ctx))
+				d, err := s.Temporal.DescribeWorkflowExecution(ctx, run, "")
+				return err == nil && d.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
+			}, 20*time.Second, 100*time.Millisecond, run)
+		}
+		l.assigned() // and is there
+	})
+}

@@ -157,7 +157,7 @@ func pictures(o ItemOut) string {
 	if o.Share != nil {
 		return strconv.FormatInt(o.Share.Pictures, 10)
 	}
-	return strconv.Itoa(len(o.Proof.Photos()))
+	return strconv.FormatInt(o.Proof.PhotoCount(), 10)
 }
 
 func itemUUID(o ItemOut) string { return o.Item.UUID }

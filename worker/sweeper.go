@@ -64,11 +64,11 @@ func (s *Sweeper) report(what string, err error) {
 // workflowIDs name the workflow that a bell rings for.
 var workflowIDs = map[models.BellKind]func(subject string) string{
 	models.PublicationBell: protocol.PublicationID, models.WebhookBell: protocol.WebhookID, models.ClientBell: protocol.ClientID,
-	models.ImportBell: protocol.ImportID, models.IntegrationBell: protocol.IntegrationID, models.BulkBell: protocol.BulkID,
+	models.ImportBell: protocol.ImportID, models.IntegrationBell: protocol.IntegrationID, models.BulkBell: protocol.BulkID, models.ShareBell: protocol.ShareID,
 }
 
-// OpenWork rings for publications that have not ended and for endpoints with messages that are due: after a restore
-// from backups or a lost run their workflows may not know.
+// OpenWork rings for publications that have not ended, for endpoints with messages that are due and for Share links that are:
+// after a restore from backups or a lost run their workflows may not know.
 func (s *Sweeper) OpenWork(ctx context.Context) error {
 	ctx = models.AcrossAccounts(ctx)
 	waited := models.At(time.Now().Add(-time.Minute))
@@ -83,8 +83,9 @@ func (s *Sweeper) OpenWork(ctx context.Context) error {
 		return err
 	}
 	var queues []models.ClientMessage
+	links := s.Store.Read(ctx).Model(&models.ShareLink{}).Select("id") // what waits for one goes when it goes, and not beside it
 	err = s.Store.Read(ctx).Model(&models.ClientMessage{}).Distinct("destination_id", "work_order_id").
-		Where("state IN ('pending', 'retrying') AND next_attempt_at < ?", waited).Limit(1000).Find(&queues).Error
+		Where("state IN ('pending', 'retrying') AND next_attempt_at < ? AND destination_id NOT IN (?)", waited, links).Limit(1000).Find(&queues).Error
 	if err != nil {
 		return err
 	}
@@ -96,6 +97,8 @@ func (s *Sweeper) OpenWork(ctx context.Context) error {
 		models.ImportBell:      s.Store.Read(ctx).Model(&models.Import{}).Where("ended_at IS NULL AND created_at < ?", waited),
 		models.BulkBell:        s.Store.Read(ctx).Model(&models.Bulk{}).Where("ended_at IS NULL AND created_at < ?", waited),
 		models.IntegrationBell: s.Store.Read(ctx).Model(&models.Integration{}).Where("(asked <> '' OR fetching <> '') AND deleted_at IS NULL AND updated_at < ?", waited),
+		models.ShareBell: s.Store.Read(ctx).Model(&models.ShareLink{}).Where("condition <> ? AND paused_at IS NULL AND updated_at < ? AND (probe_at IS NULL OR probe_at < ?)", models.LinkInvited, waited, waited).
+			Where("due_at < ? OR (due_at IS NULL AND ended_at IS NULL)", waited),
 	} {
 		var ids []string
 		if err := open.Order("id").Limit(1000).Pluck("id", &ids).Error; err != nil {

@@ -10,7 +10,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -54,7 +53,7 @@ func (c *Clients) SendToClient(ctx context.Context, subject string) (protocol.We
 	var pass protocol.WebhookResult
 	destinationID, orderID, _ := strings.Cut(subject, "/")
 	d, err := models.One[models.Destination](c.Store.Read(models.AcrossAccounts(ctx)).Where("id = ?", destinationID), "destination")
-	if models.KindOf(err) == models.NotFound {
+	if models.KindOf(err) == models.NotFound || (err == nil && d.Kind == models.ShareDestination) { // a link tells its own
 		return pass, nil
 	}
 	if err != nil {
@@ -210,15 +209,14 @@ func (c *Clients) tell(ctx context.Context, p *peers.Peer, m *models.ClientMessa
 		said, _, err = p.Tell(ctx, "status", nil, wire.StatusMember(o, number, status, nil))
 		return said, "", explain(err)
 	}
-	proof, err := models.ProofOf(db, m.WorkOrderID, nil, models.ForClient)
+	proof, err := models.ProofWith(db, m.WorkOrderID, m.ItemID)
 	if err != nil {
 		return "", "", database(err)
 	}
-	at := slices.IndexFunc(proof.Items, func(i *models.Item) bool { return i.ID == m.ItemID })
-	if at < 0 {
+	if len(proof.Items) == 0 {
 		return "", "", attempts.Final(errors.New("the item was deleted or rejected before it could be sent"))
 	}
-	return c.item(ctx, p, proof, proof.Items[at], m, kind)
+	return c.item(ctx, p, proof, proof.Items[0], m, kind)
 }
 
 // database marks what our own database fails at.

@@ -18,6 +18,7 @@ import (
 	"fieldproof/models"
 	"fieldproof/tests/house"
 	"fieldproof/tests/rig"
+	"fieldproof/wire"
 )
 
 // client is an account whose order is published to one client's system.
@@ -215,4 +216,43 @@ func TestASystemThatIsDownRestsBehindOneProbeThatChanges(t *testing.T) {
 	down = false
 	c.pass()
 	require.Equal(t, "item delivered, item delivered, item delivered, item delivered, item delivered, status delivered", states(c.messages()))
+}
+
+// TestOneItemNeedsNoOtherAndIsToldTheSame has an order say of each item what it says of it with all the others.
+func TestOneItemNeedsNoOtherAndIsToldTheSame(t *testing.T) {
+	c := newClient(t)
+	tasks, err := models.TasksOf(c.Store.Read(c.Ctx), c.Order.ID)
+	require.NoError(t, err)
+	task := tasks[c.Order.ID][0]
+	for n := range 3 {
+		i := c.Photo(c.Order, n+1)
+		c.Write(func(tx *models.Tx) error {
+			return tx.Model(&models.Item{}).Where("id = ?", i.ID).Updates(map[string]any{"task_id": task.ID, "notes": "as published"}).Error
+		})
+	}
+	gone := c.Photo(c.Order, 4)
+	c.Publish(c.Order)
+	c.Photo(c.Order, 5) // not published yet
+	c.Write(func(tx *models.Tx) error {
+		if err := tx.Model(&models.Item{}).Where("notes = ?", "as published").Update("notes", "edited since").Error; err != nil {
+			return err
+		}
+		return tx.Model(&models.Item{}).Where("id = ?", gone.ID).Update("review", models.ReviewRejected).Error
+	})
+	db := c.Store.Read(c.Ctx)
+	whole, err := models.ProofOf(db, c.Order.ID, nil, models.ForClient)
+	require.NoError(t, err)
+	require.Len(t, whole.Items, 4)
+	members := func(p *models.Proof, i *models.Item) []wire.Member {
+		return wire.ItemMembers(wire.ItemOut{Proof: p, Item: i, Number: "W-1", FileName: i.UUID})
+	}
+	for _, i := range whole.Items {
+		alone, err := models.ProofWith(db, c.Order.ID, i.ID)
+		require.NoError(t, err)
+		require.Len(t, alone.Items, 1)
+		require.Equal(t, members(whole, i), members(alone, alone.Items[0]))
+	}
+	alone, err := models.ProofWith(db, c.Order.ID, gone.ID)
+	require.NoError(t, err)
+	require.Empty(t, alone.Items)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"time"
 
@@ -266,7 +267,7 @@ func (m *mending) status(ctx context.Context, row *models.ReceivedOrder, mine, t
 func (m *mending) items(ctx context.Context, row *models.ReceivedOrder, mine, their *peers.Told) error {
 	has, held := byUUID(mine), byUUID(their)
 	withdrawnThere := keys(their.Withdrawn)
-	var again, lost []string
+	var again, lost, behind []string
 	for key, i := range has {
 		switch there, known := held[key]; {
 		case i.Waits() || withdrawnThere[key]:
@@ -277,9 +278,7 @@ func (m *mending) items(ctx context.Context, row *models.ReceivedOrder, mine, th
 		case i.Revision > there.Revision:
 			again = append(again, key)
 		case i.Revision < there.Revision:
-			if err := m.countOn(ctx, row.WorkOrderID, key, there.Revision); err != nil {
-				return attempts.Ours(err)
-			}
+			behind = append(behind, key)
 		}
 	}
 	withdrawnHere := keys(mine.Withdrawn)
@@ -301,6 +300,9 @@ func (m *mending) items(ctx context.Context, row *models.ReceivedOrder, mine, th
 			return attempts.Ours(err)
 		}
 	}
+	if err := m.catchUp(ctx, row.WorkOrderID, behind, held); err != nil {
+		return err
+	}
 	slices.Sort(lost)
 	return m.fetchBack(ctx, row.WorkOrderID, lost, held)
 }
@@ -321,8 +323,38 @@ func byUUID(t *peers.Told) map[string]peers.ToldItem {
 	return all
 }
 
-// countOn has an item that was restored counted on from the revision that the delegator has, or what is said of it next would
-// come behind that.
+// catchUp takes back what was said of items after the backup from which the account was restored. Where the delegator does not
+// tell it they count on from there at least, or what is said of them next would come behind that.
+func (m *mending) catchUp(ctx context.Context, orderID string, behind []string, held map[string]peers.ToldItem) error {
+	for _, key := range behind {
+		if m.late() {
+			return nil
+		}
+		err := m.peer.Item(ctx, held[key].UUID, m.fetch.Account.Location(), func(r peers.Returned) error {
+			taken, err := m.Intake.TakeWords(ctx, intake.ComesBack{Link: m.link, Task: r.Task, Revision: r.Revision,
+				NewItem: intake.NewItem{OrderID: orderID, UUID: r.UUID, EvidenceType: r.EvidenceType, Notes: r.Notes}})
+			if taken {
+				m.mended.ItemsBack++
+			}
+			if err != nil && models.KindOf(err) == "" {
+				return attempts.Ours(err)
+			}
+			return err
+		})
+		var refused *peers.Refused
+		switch {
+		case errors.As(err, &refused) && refused.Status < http.StatusInternalServerError, models.KindOf(err) != "":
+			if err := m.countOn(ctx, orderID, key, held[key].Revision); err != nil {
+				return attempts.Ours(err)
+			}
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// countOn has an item counted on from a revision.
 func (m *mending) countOn(ctx context.Context, orderID, key string, revision int64) error {
 	return m.Store.Write(ctx, func(tx *models.Tx) error {
 		i, err := models.One[models.Item](tx.Locked().Where("uuid_key = ? AND work_order_id = ?", key, orderID), "item")
@@ -358,7 +390,7 @@ func (m *mending) fetchBack(ctx context.Context, orderID string, lost []string, 
 			err := m.peer.Item(ctx, held[key].UUID, m.fetch.Account.Location(), func(r peers.Returned) error { return m.takeBack(ctx, orderID, r) })
 			var refused *peers.Refused
 			switch {
-			case errors.As(err, &refused) && refused.Status < 500, models.KindOf(err) != "":
+			case errors.As(err, &refused) && refused.Status < http.StatusInternalServerError, models.KindOf(err) != "":
 				m.mended.Unfetchable++
 			case err != nil:
 				return err

@@ -440,3 +440,56 @@ func TestWhoGaveNoPushKeyIsNotHeardOfByABell(t *testing.T) {
 	require.Nil(t, l.LastContactAt, "its silence would never be noticed")
 	require.Greater(t, time.Until(l.DueAt.Time), 50*time.Minute)
 }
+
+// TestThreeDaysOfSilenceAreToldOnceAtBothEnds moves the last word of the other side three days back.
+func TestThreeDaysOfSilenceAreToldOnceAtBothEnds(t *testing.T) {
+	r := newRecipient(t, loopback)
+	r.turn()
+	in, out := r.link, ""
+	r.Write(func(tx *models.Tx) error {
+		u := &models.User{ID: models.NewID(), AccountID: r.Account.ID, Username: "lone-star", Name: "Lone Star", Role: models.Subcontractor, Active: true}
+		if err := tx.NewUser(u); err != nil {
+			return err
+		}
+		l, err := tx.MakeLinkOut(u)
+		if err != nil {
+			return err
+		}
+		out = l.ID
+		if err := tx.KeepPeerPushKey(u.AccountID, u.ID, "http://127.0.0.1:1/"); err != nil { // where nobody answers
+			return err
+		}
+		_, err = tx.EditLink(out, func(l *models.ShareLink) error { l.Works(); return nil })
+		return err
+	})
+	r.fall(true)
+	silent := func(link string, since time.Duration) {
+		r.Write(func(tx *models.Tx) error {
+			return tx.Model(&models.ShareLink{}).Where("id = ?", link).Updates(map[string]any{"last_contact_at": models.At(time.Now().Add(-since)), "due_at": models.Now(), "probe_at": nil}).Error
+		})
+		_, err := r.share.Turn(r.Ctx, protocol.ShareInput{LinkID: link})
+		require.NoError(t, err)
+	}
+	told := func() (said []string) {
+		var alerts []models.Alert
+		require.NoError(t, r.Store.Read(r.Ctx).Order("title").Find(&alerts).Error)
+		for _, a := range alerts {
+			require.Contains(t, []string{in, out}, a.Subject)
+			said = append(said, a.Title)
+		}
+		return said
+	}
+	for _, link := range []string{in, out} {
+		silent(link, 3*24*time.Hour-time.Minute)
+	}
+	require.Empty(t, told())
+	for range 2 {
+		for _, link := range []string{in, out} {
+			silent(link, 3*24*time.Hour)
+		}
+		require.Equal(t, []string{"Nothing was heard of Acme for three days", "Nothing was heard of Lone Star for three days"}, told())
+	}
+	r.fall(false)
+	silent(in, 3*24*time.Hour)
+	require.Nil(t, r.shown().SilenceToldAt, "the next silence is told again")
+}

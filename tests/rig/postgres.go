@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -22,7 +23,7 @@ type Postgres struct {
 	dir  string
 	cmd  *exec.Cmd
 	run  func(name string, args ...string) *exec.Cmd
-	next int
+	next atomic.Int64
 	// ended is closed when cmd has.
 	ended chan struct{}
 }
@@ -130,18 +131,42 @@ func (p *Postgres) Copy(address string) (string, error) {
 	return p.database("-T", strings.Trim(u.Path, "/"))
 }
 
-func (p *Postgres) database(options ...string) (string, error) {
-	bin, err := postgresBinaries()
+// PutBack has a database hold what a [Postgres.Copy] holds, whoever is connected to it.
+func (p *Postgres) PutBack(address, kept string) error {
+	to, err := url.Parse(address)
 	if err != nil {
+		return err
+	}
+	from, err := url.Parse(kept)
+	if err != nil {
+		return err
+	}
+	name := strings.Trim(to.Path, "/")
+	if err := p.tool("dropdb", "--force", name); err != nil {
+		return err
+	}
+	return p.tool("createdb", "-T", strings.Trim(from.Path, "/"), name)
+}
+
+func (p *Postgres) database(options ...string) (string, error) {
+	name := fmt.Sprintf("test%d", p.next.Add(1))
+	if err := p.tool("createdb", append(options, name)...); err != nil {
 		return "", err
 	}
-	p.next++
-	name := fmt.Sprintf("test%d", p.next)
-	out, err := exec.Command(filepath.Join(bin, "createdb"), append(options, "-h", "127.0.0.1", "-p", strconv.Itoa(p.port), "-U", "fieldproof", name)...).CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("createdb: %w: %s", err, out)
-	}
 	return fmt.Sprintf("postgres://fieldproof@127.0.0.1:%d/%s?sslmode=disable", p.port, name), nil
+}
+
+// tool runs a client program of PostgreSQL's.
+func (p *Postgres) tool(name string, args ...string) error {
+	bin, err := postgresBinaries()
+	if err != nil {
+		return err
+	}
+	out, err := exec.Command(filepath.Join(bin, name), append([]string{"-h", "127.0.0.1", "-p", strconv.Itoa(p.port), "-U", "fieldproof"}, args...)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", name, err, out)
+	}
+	return nil
 }
 
 // Freeze stops every process of the cluster where it stands, as a machine does that sleeps; Thaw lets them go on.

@@ -107,6 +107,7 @@ type Installation struct {
 	start       func() error
 	startPart   map[Role]func() (*Process, error)
 	extra       []string // of the environment
+	cluster     *Postgres
 }
 
 // Role is one process of the production shape.
@@ -184,6 +185,7 @@ func (i *Installation) Stop() {
 	i.parts = nil
 	if i.outside != nil {
 		_ = i.outside.Stop()
+		i.outside = nil
 	}
 }
 
@@ -196,7 +198,12 @@ func (i *Installation) KillAll() {
 }
 
 // Restart starts what was stopped or killed, on the same data.
-func (i *Installation) Restart() error {
+func (i *Installation) Restart() (err error) {
+	if again, outside := i.startPart[Temporal]; outside && i.outside == nil {
+		if i.outside, err = again(); err != nil {
+			return err
+		}
+	}
 	if err := i.start(); err != nil {
 		return err
 	}
@@ -250,7 +257,7 @@ func production(binary, dir string, pg *Postgres, withWorker bool, extra ...stri
 	}
 	port, temporalPort := FreePort(), FreePort()
 	i := &Installation{Name: "postgres", URL: fmt.Sprintf("http://127.0.0.1:%d", port), TemporalURL: fmt.Sprintf("127.0.0.1:%d", temporalPort),
-		DatabaseURL: database, Folders: filepath.Join(dir, "folders"), Blobs: filepath.Join(dir, "blobs"), Dir: dir, extra: extra}
+		DatabaseURL: database, Folders: filepath.Join(dir, "folders"), Blobs: filepath.Join(dir, "blobs"), Dir: dir, extra: extra, cluster: pg}
 	env := i.Environment()
 	args := []string{"--db", filepath.Join(dir, "temporal.db"), "--addr", i.TemporalURL, "--ui-addr", "", "--synchronous", "NORMAL"}
 	for name, kind := range protocol.SearchAttributes {
