@@ -426,7 +426,7 @@ func (s *Server) sharedPhoto(c *call, l *models.Link) error {
 		if err := s.Store.Looked(ctx, l, "original", c.ClientIP(), c.Request.UserAgent()); err != nil {
 			return err
 		}
-		c.serveBytes(item, reader, item.ContentType, item.SHA256, item.UUID+item.Extension())
+		c.serveBytes(item, reader, item.ContentType, item.SHA256, item.UUID+item.Extension(), true)
 		return nil
 	case (name == "display" || name == "thumbnail") && item.Kind == models.Photo:
 		r := models.Display
@@ -438,7 +438,7 @@ func (s *Server) sharedPhoto(c *call, l *models.Link) error {
 			return err
 		}
 		defer reader.Close()
-		c.serveBytes(item, reader, "image/jpeg", item.SHA256+"-"+r.Name, item.UUID+"-"+r.Name+".jpg")
+		c.serveRendition(item, r, reader)
 		return nil
 	}
 	return models.Errorf(models.NotFound, "This link shows no such file.")

@@ -173,6 +173,11 @@ func (d *documentation) operation(r *route) *huma.Operation {
 	if r.ranges {
 		ranged(o)
 	}
+	if r.tag {
+		o.Parameters = append(o.Parameters, header("If-None-Match", "An ETag: 304 when it is still the same.", text()))
+		tell(o.Responses["200"], []string{"ETag"})
+		o.Responses["304"] = &huma.Response{Description: "Still the same"}
+	}
 	o.Responses["default"] = &huma.Response{Ref: "#/components/responses/Problem"}
 	return o
 }
@@ -220,6 +225,7 @@ var parameters = map[string]parameter{
 	"part":          {"Which part of a long report: " + PartsHeader + " says how many there are.", whole},
 	"from":          {"The first entry.", whole},
 	"to":            {"The last entry.", whole},
+	"rotation":      {"By which the photo is turned, as it is known: the answer may then be kept for good.", huma.Schema{Type: huma.TypeInteger, Enum: []any{0, 90, 180, 270}}},
 	"last_event_id": {"As the header Last-Event-ID, for who can't send one.", whole},
 	"template":      {"Folder levels, such as Date/City.", huma.Schema{Type: huma.TypeString}},
 

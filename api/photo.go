@@ -2,6 +2,9 @@ package api
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +13,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -28,6 +32,18 @@ type PhotoFields struct {
 	Notes        string        `json:"notes"`
 	Review       models.Review `json:"review"`
 	Reason       string        `json:"reason"`
+	Rotation     int64         `json:"rotation"` // clockwise, in degrees: 0, 90, 180 or 270
+	Flagged      bool          `json:"flagged"`
+}
+
+// PhotoReviews are what the office thinks of some photos.
+type PhotoReviews struct {
+	Reviews []models.PhotoReview `json:"reviews" required:"true"` // at most 200
+}
+
+// PhotoReviewed says what became of each, in the order of the request.
+type PhotoReviewed struct {
+	Results []models.ReviewedPhoto `json:"results"`
 }
 
 func (s *Server) photoRoutes() []route {
@@ -37,6 +53,12 @@ func (s *Server) photoRoutes() []route {
 	return []route{
 		get("/work-orders/:id/photos", anyMember, "The photos of a work order, newest first", s.listPhotos, "deleted"),
 		upload,
+		stream(http.MethodGet, "/work-orders/:id/photo-index", anyMember, "All photos of a work order at once, in columns; If-None-Match spares it when nothing changed", "", s.photoIndex).
+			gives(reflect.TypeFor[models.PhotoIndex]()).tagged(),
+		define(http.MethodPost, "/photos/reviews", with(models.ReviewOrders), http.StatusOK, "Review some photos at once: one event an order", func(c *call, in PhotoReviews) (PhotoReviewed, error) {
+			results, err := s.Intake.ReviewPhotos(c.ctx(), c.member, in.Reviews)
+			return PhotoReviewed{results}, err
+		}).named("reviewPhotos"),
 		get("/photos/:id", anyMember, "A photo", func(c *call) (models.PhotoView, error) {
 			item, err := c.photo()
 			if err != nil {
@@ -66,8 +88,8 @@ func (s *Server) photoRoutes() []route {
 			return c.showPhoto(item)
 		}),
 		stream(http.MethodGet, "/photos/:id/original", anyMember, "The photo as it was taken", "image/*", s.original).ranged(),
-		stream(http.MethodGet, "/photos/:id/display", anyMember, "The photo upright, its longest side at most 1280 pixels", "image/jpeg", func(c *call) (any, error) { return c.rendition(models.Display) }).ranged().draws(),
-		stream(http.MethodGet, "/photos/:id/thumbnail", anyMember, "The photo upright, its longest side at most 320 pixels", "image/jpeg", func(c *call) (any, error) { return c.rendition(models.Thumbnail) }).ranged().draws(),
+		stream(http.MethodGet, "/photos/:id/display", anyMember, "The photo upright, its longest side at most 1280 pixels", "image/jpeg", func(c *call) (any, error) { return c.rendition(models.Display) }, "rotation").ranged().draws(),
+		stream(http.MethodGet, "/photos/:id/thumbnail", anyMember, "The photo upright, its longest side at most 320 pixels", "image/jpeg", func(c *call) (any, error) { return c.rendition(models.Thumbnail) }, "rotation").ranged().draws(),
 	}
 }
 
@@ -93,8 +115,8 @@ func (c *call) showPhoto(item *models.Item) (models.PhotoView, error) {
 	if err := models.ShowStatements(c.server.Store.Read(c.ctx()), item); err != nil {
 		return models.PhotoView{}, err
 	}
-	users, err := uploaders(c.server.Store.Read(c.ctx()), []*models.Item{item})
-	return item.View(users[item.UploadedBy]), err
+	users, err := models.UsersOf(c.server.Store.Read(c.ctx()), item)
+	return item.View(users), err
 }
 
 // itemsOfOrder begins a query on the items of the address's order that the member may see: all of them with the order,
@@ -110,7 +132,7 @@ func (c *call) itemsOfOrder(kind models.ItemKind) (items func() ([]*models.Item,
 	if o.Lifecycle.Hidden {
 		return nil, 0, at, models.Errorf(models.NotFound, "There is no such work order.")
 	}
-	q := c.member.ItemsSeen(c.server.Store.Read(c.ctx()).Where("work_order_id = ? AND kind = ?", o.ID, kind)).Order("id DESC").Limit(limit + 1)
+	q := c.member.ItemsSeenOf(c.server.Store.Read(c.ctx()).Where("kind = ?", kind), o).Order("id DESC").Limit(limit + 1)
 	if at.After != "" {
 		q = q.Where("id < ?", at.After)
 	}
@@ -121,7 +143,7 @@ func (c *call) itemsOfOrder(kind models.ItemKind) (items func() ([]*models.Item,
 }
 
 // listItems lists the items of one kind of the address's order.
-func listItems[View any](c *call, kind models.ItemKind, view func(i *models.Item, uploadedBy string) View) (list[View], error) {
+func listItems[View any](c *call, kind models.ItemKind, view func(i *models.Item, users map[string]string) View) (list[View], error) {
 	empty := list[View]{Items: []View{}}
 	find, limit, at, err := c.itemsOfOrder(kind)
 	if err != nil {
@@ -134,8 +156,8 @@ func listItems[View any](c *call, kind models.ItemKind, view func(i *models.Item
 	if err != nil {
 		return empty, err
 	}
-	users, err := uploaders(c.server.Store.Read(c.ctx()), items)
-	return pageByID(items, limit, at, func(i *models.Item) string { return i.ID }, func(i *models.Item) View { return view(i, users[i.UploadedBy]) }), err
+	users, err := models.UsersOf(c.server.Store.Read(c.ctx()), items...)
+	return pageByID(items, limit, at, func(i *models.Item) string { return i.ID }, func(i *models.Item) View { return view(i, users) }), err
 }
 
 func (s *Server) listPhotos(c *call) (list[models.PhotoView], error) {
@@ -196,6 +218,7 @@ func (s *Server) takePhoto(c *call, body *patientReader) (any, error) {
 			if stored != nil {
 				return nil, models.InvalidField("file", "Send one file an upload.")
 			}
+			n.FileName = part.FileName()
 			if stored, err = s.Intake.StoreBytes(ctx, part); err != nil {
 				return nil, brokenOff(err)
 			}
@@ -350,8 +373,49 @@ func (s *Server) original(c *call) (any, error) {
 		return nil, fmt.Errorf("the bytes of item %s: %w", item.ID, err)
 	}
 	defer reader.Close()
-	c.serveBytes(item, reader, item.ContentType, item.SHA256, item.UUID+item.Extension())
+	c.serveBytes(item, reader, item.ContentType, item.SHA256, item.UUID+item.Extension(), true)
 	return nil, nil
+}
+
+// photoIndex answers with the index in one piece; its ETag is that of what it says.
+func (s *Server) photoIndex(c *call) (any, error) {
+	o, err := s.Intake.MayUpload(c.ctx(), c.Param("id"), c.member)
+	if err != nil {
+		return nil, err
+	}
+	if o.Lifecycle.Hidden {
+		return nil, models.Errorf(models.NotFound, "There is no such work order.")
+	}
+	index, err := models.PhotoIndexOf(s.Store.Read(c.ctx()), o, c.member)
+	if err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(index)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(body)
+	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
+	c.written = true
+	c.Header("ETag", tag)
+	c.Header("Cache-Control", "private, no-cache")
+	if c.has(tag) {
+		c.Status(http.StatusNotModified)
+		c.Writer.WriteHeaderNow()
+		return nil, nil
+	}
+	c.Data(http.StatusOK, "application/json; charset=utf-8", body)
+	return nil, nil
+}
+
+// has tells whether the asker has what bears an ETag (RFC 9110, 13.1.2).
+func (c *call) has(tag string) bool {
+	for _, one := range strings.Split(c.GetHeader("If-None-Match"), ",") {
+		if one = strings.TrimSpace(one); one == "*" || strings.TrimPrefix(one, "W/") == tag {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *call) rendition(r models.Rendition) (any, error) {
@@ -364,15 +428,29 @@ func (c *call) rendition(r models.Rendition) (any, error) {
 		return nil, err
 	}
 	defer reader.Close()
-	c.serveBytes(item, reader, "image/jpeg", item.SHA256+"-"+r.Name, item.UUID+"-"+r.Name+".jpg")
+	c.serveRendition(item, r, reader)
 	return nil, nil
 }
 
-func (c *call) serveBytes(item *models.Item, content io.ReadSeeker, contentType, tag, name string) {
+// serveRendition answers with a rendition. It changes when the office turns the photo: who asks for the rotation that they
+// know may keep it for good, others ask whether theirs is still the same.
+func (c *call) serveRendition(item *models.Item, r models.Rendition, reader io.ReadSeeker) {
+	tag := item.SHA256 + "-" + r.Name
+	if item.Rotation != 0 {
+		tag = fmt.Sprintf("%s-%d", tag, item.Rotation)
+	}
+	c.serveBytes(item, reader, "image/jpeg", tag, item.UUID+"-"+r.Name+".jpg", c.Query("rotation") == strconv.FormatInt(item.Rotation, 10))
+}
+
+func (c *call) serveBytes(item *models.Item, content io.ReadSeeker, contentType, tag, name string, forever bool) {
 	c.written = true
 	c.Header("Content-Type", contentType)
 	c.Header("ETag", `"`+tag+`"`)
-	c.Header("Cache-Control", "private, max-age=31536000, immutable")
+	if forever {
+		c.Header("Cache-Control", "private, max-age=31536000, immutable")
+	} else {
+		c.Header("Cache-Control", "private, max-age=0, must-revalidate")
+	}
 	c.Header("Content-Disposition", `inline; filename="`+models.SafeName(strings.TrimSuffix(name, item.Extension()))+item.Extension()+`"`)
 	c.Header("Content-Security-Policy", "default-src 'none'; sandbox")
 	http.ServeContent(c.Writer, c.Request, "", item.ReceivedAt.Time, content)

@@ -145,6 +145,6 @@ func (s *Server) publishedContent(c *call) (any, error) {
 		return nil, err
 	}
 	defer reader.Close()
-	c.serveBytes(item, reader, item.ContentType, item.SHA256, item.UUID+item.Extension())
+	c.serveBytes(item, reader, item.ContentType, item.SHA256, item.UUID+item.Extension(), true)
 	return nil, nil
 }

@@ -46,6 +46,7 @@ type route struct {
 	holds   [2]string // what a json.RawMessage holds, in and out: see [shapes.raw]
 	repeats bool      // answers 200 when what comes is there already
 	ranges  bool      // answers with bytes that have an ETag: 206, 304 and 416
+	tag     bool      // answers with an ETag: 304
 	ifMatch bool      // If-Match is read
 	ends    bool      // what the body names may be over: 410
 	tells   []string  // headers of the answer
@@ -66,6 +67,9 @@ func (r route) over() route { r.ends = true; return r }
 
 // ranged tells that the answer is served by [http.ServeContent] with an ETag.
 func (r route) ranged() route { r.ranges = true; return r }
+
+// tagged tells that the answer has an ETag: 304 when it is still the same.
+func (r route) tagged() route { r.tag = true; return r }
 
 // draws tells that the answer is a picture made of a file that somebody sent.
 func (r route) draws() route { r.drawn = true; return r }

@@ -189,7 +189,11 @@ func (s *shapes) of(t reflect.Type, u use) *huma.Schema {
 		if u == inPatch {
 			u = inRequest // a list is replaced as a whole
 		}
-		return &huma.Schema{Type: huma.TypeArray, Items: s.of(t.Elem(), u)}
+		items := s.of(t.Elem(), u)
+		if one := t.Elem(); one.Kind() == reflect.Pointer && (one.Elem().Kind() != reflect.Struct || one.Elem() == reflect.TypeFor[models.Time]()) {
+			items = nullable(items)
+		}
+		return &huma.Schema{Type: huma.TypeArray, Items: items}
 	case reflect.Map:
 		if t.Elem().Kind() == reflect.Interface {
 			return anything()

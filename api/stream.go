@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -33,7 +34,7 @@ const (
 
 // live writes events until the client goes, the session ends or the server stops.
 func (s *Server) live(c *call) (any, error) {
-	last, err := s.resumeFrom(c)
+	last, reset, err := s.resumeFrom(c)
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +45,11 @@ func (s *Server) live(c *call) (any, error) {
 	c.Header("X-Accel-Buffering", "no")
 	control := http.NewResponseController(c.Writer)
 	fmt.Fprintf(c.Writer, "retry: 2000\n\n")
+	if reset {
+		if err := tellStream(c.Writer, last, StreamEvent{Type: models.FeedReset}); err != nil {
+			return nil, nil
+		}
+	}
 	beat, recheck := time.NewTicker(beatsEvery), time.NewTicker(rechecks)
 	defer beat.Stop()
 	defer recheck.Stop()
@@ -71,19 +77,33 @@ func (s *Server) live(c *call) (any, error) {
 	}
 }
 
-func (s *Server) resumeFrom(c *call) (int64, error) {
+// tellStream writes one event.
+func tellStream(w io.Writer, id int64, e StreamEvent) error {
+	data, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "id: %d\ndata: %s\n\n", id, data)
+	return err
+}
+
+// resumeFrom is after which entry a stream begins. reset: what was asked for is no longer kept, so it begins with the newest.
+func (s *Server) resumeFrom(c *call) (last int64, reset bool, err error) {
 	text := c.GetHeader("Last-Event-ID")
 	if text == "" {
 		text = c.Query("last_event_id")
 	}
-	if text == "" {
-		return s.Store.NewestFeedID(c.ctx())
+	if text != "" {
+		if last, err = strconv.ParseInt(text, 10, 64); err != nil || last < 0 {
+			return 0, false, badParameter("Last-Event-ID", "Give the id of the last event that you got.")
+		}
+		kept, err := s.Store.FeedKept(c.ctx(), last)
+		if err != nil || kept {
+			return last, false, err
+		}
 	}
-	last, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || last < 0 {
-		return 0, badParameter("Last-Event-ID", "Give the id of the last event that you got.")
-	}
-	return last, nil
+	last, err = s.Store.NewestFeedID(c.ctx())
+	return last, text != "", err
 }
 
 // watcher remembers what a stream has shown.
@@ -121,11 +141,7 @@ func (w *watcher) forward(ctx context.Context) error {
 			if !w.visible(e) {
 				continue
 			}
-			data, err := json.Marshal(StreamEvent{Type: e.Type, ID: e.Subject, WorkOrderID: e.WorkOrderID})
-			if err != nil {
-				return err
-			}
-			if _, err := fmt.Fprintf(w.c.Writer, "id: %d\ndata: %s\n\n", e.ID, data); err != nil {
+			if err := tellStream(w.c.Writer, e.ID, StreamEvent{Type: e.Type, ID: e.Subject, WorkOrderID: e.WorkOrderID}); err != nil {
 				return err
 			}
 		}

@@ -198,6 +198,6 @@ func (s *Server) verifiedOriginal(c *call) error {
 		return err
 	}
 	defer reader.Close()
-	c.serveBytes(item, reader, item.ContentType, item.SHA256, item.UUID+item.Extension())
+	c.serveBytes(item, reader, item.ContentType, item.SHA256, item.UUID+item.Extension(), true)
 	return nil
 }

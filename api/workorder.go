@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"gorm.io/gorm"
-
 	"fieldproof/intake"
 	"fieldproof/models"
 )
@@ -393,13 +391,4 @@ func splitPatch(patch mergePatch) (rest map[string]json.RawMessage, tasks []json
 		delete(rest, "tasks")
 	}
 	return rest, tasks, nil
-}
-
-// uploaders maps those of items to their usernames.
-func uploaders(db *gorm.DB, items []*models.Item) (map[string]string, error) {
-	ids := make([]string, len(items))
-	for i, item := range items {
-		ids[i] = item.UploadedBy
-	}
-	return models.Usernames(db, ids)
 }

@@ -198,7 +198,7 @@ func picturesAndPapers(dir string, photo []byte, n int) (time.Duration, error) {
 	}
 	return atOnceDo(n, lifecycleAtOnce, func(int) error {
 		for range 3 {
-			if _, _, err := media.Renditions(bytes.NewReader(photo), "image/jpeg"); err != nil {
+			if _, err := media.Renditions(bytes.NewReader(photo), "image/jpeg", 0); err != nil {
 				return err
 			}
 		}
@@ -225,11 +225,11 @@ func proofInMemory(dir string, photos int, photo func(i int) []byte) (*reports.C
 		item := &models.Item{ID: fmt.Sprint(i), UUID: fmt.Sprint(i), Kind: models.Photo, TaskID: &task.ID, EvidenceType: []string{"before", "after"}[i%2], ReceivedAt: models.Now(),
 			UploadedBy: "u", BlobKey: fmt.Sprintf("p%d", i), Renditions: models.RenditionsMade}
 		proof.Items = append(proof.Items, item)
-		display, thumbnail, err := media.Renditions(bytes.NewReader(photo(i)), "image/jpeg")
+		drawn, err := media.Renditions(bytes.NewReader(photo(i)), "image/jpeg", 0)
 		if err != nil {
 			return nil, nil, err
 		}
-		for rendition, b := range map[models.Rendition]*bytes.Buffer{models.Display: display, models.Thumbnail: thumbnail} {
+		for rendition, b := range map[models.Rendition]*bytes.Buffer{models.Display: drawn.Display, models.Thumbnail: drawn.Thumbnail} {
 			if err := blobs.Put(ctx, item.RenditionKey(rendition), "image/jpeg", b); err != nil {
 				return nil, nil, err
 			}

@@ -22,14 +22,14 @@ func renderFile(from, to string) error {
 		return err
 	}
 	defer f.Close()
-	display, thumbnail, err := media.Renditions(f, "image/jpeg")
+	drawn, err := media.Renditions(f, "image/jpeg", 0)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(to, "display.jpg"), display.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(to, "display.jpg"), drawn.Display.Bytes(), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(to, "thumbnail.jpg"), thumbnail.Bytes(), 0o644)
+	return os.WriteFile(filepath.Join(to, "thumbnail.jpg"), drawn.Thumbnail.Bytes(), 0o644)
 }
 
 // scene is a picture with soft and hard edges and some noise, as a camera sees a house.

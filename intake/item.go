@@ -20,10 +20,12 @@ type ItemFields struct {
 	Notes        string
 	Review       models.Review
 	Reason       string
+	Rotation     int64
+	Flagged      bool
 }
 
 func fieldsOf(i *models.Item) ItemFields {
-	return ItemFields{i.WorkOrderID, i.TaskID, i.EvidenceType, i.Notes, i.Review, i.ReviewReason}
+	return ItemFields{i.WorkOrderID, i.TaskID, i.EvidenceType, i.Notes, i.Review, i.ReviewReason, i.Rotation, i.Flagged}
 }
 
 func same(a, b *string) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
@@ -52,6 +54,9 @@ func (f *ItemFields) check() error {
 	}
 	if len(f.Reason) > 10_000 {
 		problems.Add("reason", "At most 10000 characters.")
+	}
+	if f.Rotation%90 != 0 || f.Rotation < 0 || f.Rotation > 270 {
+		problems.Add("rotation", "Choose 0, 90, 180 or 270 degrees.")
 	}
 	checkLabels(&problems, f.EvidenceType, f.Notes)
 	return problems.Err()
@@ -87,7 +92,8 @@ type held struct {
 	by       *models.Member
 	item     *models.Item
 	from, to *models.WorkOrder
-	fields   ItemFields // as the edit wants them
+	was      models.Review // before it was edited
+	fields   ItemFields    // as the edit wants them
 }
 
 // withItem locks an item that by sees, and the orders that a change of it touches: those first, in one order, as whoever
@@ -139,6 +145,7 @@ func hold(tx *models.Tx, id string, by *models.Member, change Change[ItemFields]
 	if h.item, h.fields, err = look(tx.Locked()); err != nil {
 		return nil, err
 	}
+	h.was = h.item.Review
 	if h.item.WorkOrderID != before.WorkOrderID || h.fields.WorkOrderID != wanted.WorkOrderID {
 		return nil, errItemMoved
 	}
@@ -152,7 +159,13 @@ func hold(tx *models.Tx, id string, by *models.Member, change Change[ItemFields]
 func (h *held) tell(o *models.WorkOrder, reason string) error {
 	e := handOf(h.by).event(models.TypeUpdated)
 	e.Reason, e.Details = reason, models.EventDetails{Fields: []string{"photos"}, ItemIDs: []string{h.item.ID}}
+	if h.was != h.item.Review {
+		e.Details.Reviews = map[string]models.Review{h.item.ID: h.item.Review}
+	}
 	if err := h.tx.Record(o, e); err != nil {
+		return err
+	}
+	if err := h.tx.AnnounceItems(models.FeedItemChanged, h.item); err != nil {
 		return err
 	}
 	if err := h.tx.Retell(o, h.item); err != nil {
@@ -161,27 +174,36 @@ func (h *held) tell(o *models.WorkOrder, reason string) error {
 	return h.tx.SaveOrder(o)
 }
 
-// EditItem re-labels, moves or reviews an item, as it stands under its lock: who may what is asked of what differs. Errors:
-// [models.NotFound] for whom does not see it, [models.Forbidden], [models.Invalid].
+// EditItem re-labels, moves, turns, reviews or flags an item, as it stands under its lock: who may what is asked of what
+// differs. A flag is the office's own mark, of which no history tells. Errors: [models.NotFound] for whom does not see it,
+// [models.Forbidden], [models.Invalid].
 func (in *Intake) EditItem(ctx context.Context, id string, by *models.Member, change Change[ItemFields]) (item *models.Item, err error) {
 	err = in.withItem(ctx, id, by, change, func(h *held) error {
 		item = h.item
 		before := fieldsOf(h.item)
 		relabelled, reviewed := h.fields.relabelled(&before), h.fields.reviewed(&before)
-		if relabelled || !reviewed {
+		turned, flagged := h.fields.Rotation != before.Rotation, h.fields.Flagged != before.Flagged
+		if relabelled || turned || (!reviewed && !flagged) {
 			if err := mayEdit(h.item, by); err != nil {
 				return err
 			}
 		}
-		if reviewed {
+		if reviewed || flagged {
 			if err := by.Need(models.ReviewOrders); err != nil {
 				return err
 			}
 		}
-		if !relabelled && !reviewed {
-			return nil
+		switch {
+		case relabelled || reviewed || turned:
+			return h.save(relabelled)
+		case flagged:
+			h.item.Flagged = h.fields.Flagged
+			if err := h.tx.Select("flagged").Updates(h.item).Error; err != nil {
+				return err
+			}
+			return h.tx.AnnounceItems(models.FeedItemChanged, h.item)
 		}
-		return h.save(relabelled)
+		return nil
 	})
 	return item, err
 }
@@ -205,9 +227,10 @@ func (h *held) save(relabelled bool) error {
 	}
 	item := h.item
 	gone, was := item.Gone(), item.Review
-	if h.fields.Review != item.Review {
-		item.ApprovedWith = ""
+	if h.fields.Review != item.Review || h.fields.Reason != item.ReviewReason {
+		judged(item, h.by)
 	}
+	item.Rotation, item.Flagged = h.fields.Rotation, h.fields.Flagged
 	item.WorkOrderID, item.TaskID, item.EvidenceType, item.Notes = h.to.ID, h.fields.TaskID, h.fields.EvidenceType, h.fields.Notes
 	item.Review, item.ReviewReason = h.fields.Review, h.fields.Reason
 	if relabelled {
@@ -217,16 +240,12 @@ func (h *held) save(relabelled bool) error {
 		}
 	}
 	if item.Gone() != gone && !relabelled {
-		// Where it was told along a Share link that is news.
-		told, err := h.tx.Told(h.from, item)
-		if err != nil {
+		if err := newsBelow(h.tx, h.from, item); err != nil {
 			return err
 		}
-		if told {
-			item.Revision++
-		}
 	}
-	err := h.tx.Select("work_order_id", "task_id", "evidence_type", "notes", "review", "review_reason", "approved_with", "revision").Updates(item).Error
+	err := h.tx.Select("work_order_id", "task_id", "evidence_type", "notes", "review", "review_reason", "approved_with", "reviewed_by", "reviewed_at", "rotation", "flagged", "revision").
+		Updates(item).Error
 	if err != nil {
 		return err
 	}
@@ -239,6 +258,21 @@ func (h *held) save(relabelled bool) error {
 		return err
 	}
 	return h.tx.ReleaseLate(h.to, item)
+}
+
+// judged notes who judged an item, for itself.
+func judged(item *models.Item, by *models.Member) {
+	now := models.Now()
+	item.ApprovedWith, item.ReviewedBy, item.ReviewedAt = "", by.ID, &now
+}
+
+// newsBelow counts a revision of an item that is gone, or is back: where it was told along a Share link that is news.
+func newsBelow(tx *models.Tx, o *models.WorkOrder, item *models.Item) error {
+	told, err := tx.Told(o, item)
+	if told {
+		item.Revision++
+	}
+	return err
 }
 
 // hasTask refuses a task that the order lacks.

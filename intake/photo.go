@@ -106,6 +106,7 @@ type NewItem struct {
 	Origin       models.Origin // as that peer tells it
 	Notes        string
 	Device       string
+	FileName     string // what its file was called
 	SurveyID     string // of a survey response
 	Answers      string // of a survey response: JSON
 	By           *models.Member
@@ -240,7 +241,7 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 				return err
 			}
 		}
-		if err := tx.Announce(account.ID, "item.received", item.ID, order.ID); err != nil {
+		if err := tx.Announce(account.ID, models.FeedItemReceived, item.ID, order.ID); err != nil {
 			return err
 		}
 		made = true
@@ -316,7 +317,7 @@ func newItem(n NewItem, b *Bytes, account *models.Account, property *models.Prop
 	now := models.Now()
 	item := &models.Item{ID: models.NewID(), AccountID: account.ID, WorkOrderID: n.OrderID, Kind: n.Kind, UUID: n.UUID, Revision: 1,
 		EvidenceType: n.EvidenceType, TakenAt: n.TakenAt, ReceivedAt: now, Position: n.Position, Source: n.Source, Review: models.ReviewPending,
-		UploadedBy: n.By.ID, ByOffice: n.By.Office(), Notes: n.Notes, Device: n.Device, Claims: n.Claims, Origin: n.Origin.Bounded(),
+		UploadedBy: n.By.ID, ByOffice: n.By.Office(), Notes: n.Notes, Device: n.Device, FileName: fileName(n.FileName), Claims: n.Claims, Origin: n.Origin.Bounded(),
 		Certification: models.Certify(n.Source, n.TakenAt, now, n.Position, property, account.CertificationRadius)}
 	if n.TaskID != "" {
 		item.TaskID = &n.TaskID
@@ -339,6 +340,16 @@ func newItem(n NewItem, b *Bytes, account *models.Account, property *models.Prop
 		b.says.claim(item, account.Location()) // what is certified was judged without it
 	}
 	return item
+}
+
+// fileName is what is kept of a file's name: its last part, as far as it is text.
+func fileName(name string) string {
+	name = name[strings.LastIndexAny(name, `/\`)+1:]
+	name = strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", ""), "")
+	if letters := []rune(name); len(letters) > 200 {
+		name = string(letters[len(letters)-200:]) // what tells it from others stands at its end
+	}
+	return name
 }
 
 func sumOf(text string) string {

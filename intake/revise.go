@@ -66,12 +66,12 @@ func (in *Intake) revise(tx *models.Tx, item *models.Item, n NewItem, account *m
 		item.Revision++
 	}
 	if words && item.Review == models.ReviewApproved {
-		item.Review, item.ApprovedWith = models.ReviewPending, "" // the office has not seen it so
+		item.Review, item.ApprovedWith, item.ReviewedBy, item.ReviewedAt = models.ReviewPending, "", "", nil // the office has not seen it so
 	}
 	if err := tx.Save(item).Error; err != nil || reason == "" {
 		return err
 	}
-	h := &held{tx: tx, by: n.By, item: item, from: from, to: to}
+	h := &held{tx: tx, by: n.By, item: item, was: before.Review, from: from, to: to}
 	if from.ID != to.ID {
 		if err := h.tell(from, "moved away"); err != nil {
 			return err

@@ -65,7 +65,7 @@ func (in *Intake) TakeBack(ctx context.Context, c ComesBack, b *Bytes) (made boo
 		if err := tx.HeldThere(c.Link.ID, item); err != nil {
 			return err
 		}
-		if err := tx.Announce(account.ID, "item.received", item.ID, order.ID); err != nil {
+		if err := tx.Announce(account.ID, models.FeedItemReceived, item.ID, order.ID); err != nil {
 			return err
 		}
 		made = true

@@ -254,7 +254,7 @@ func (t *taking) reject(o *models.WorkOrder, r *models.ShareRejection, state mod
 	if t.src.DryRun {
 		return nil, nil
 	}
-	if err := t.tx.RejectItems(o, false, p); err != nil {
+	if err := t.tx.RejectItems(o, "", p); err != nil {
 		return nil, err
 	}
 	return nil, t.tx.RejectBelow(o, r.ID, reason, ids)

@@ -46,9 +46,9 @@ func TestPhotosOfWideColoursShowAsTheyWere(t *testing.T) {
 		return color.RGBAModel.Convert(img.At((img.Bounds().Min.X+img.Bounds().Max.X)/2, (img.Bounds().Min.Y+img.Bounds().Max.Y)/2)).(color.RGBA)
 	}
 	shown := func(photo []byte, contentType string) color.RGBA {
-		display, _, err := Renditions(bytes.NewReader(photo), contentType)
+		drawn, err := Renditions(bytes.NewReader(photo), contentType, 0)
 		require.NoError(t, err)
-		img, err := jpeg.Decode(display)
+		img, err := jpeg.Decode(drawn.Display)
 		require.NoError(t, err)
 		return centre(img)
 	}

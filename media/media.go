@@ -71,19 +71,23 @@ func (m *Media) MakeRenditions(ctx context.Context, orderID string) error {
 func (m *Media) Render(ctx context.Context, item *models.Item) error {
 	state, reason := models.RenditionsMade, ""
 	var undecodable *decodeError
-	if err := m.make(ctx, item); errors.As(err, &undecodable) {
+	drawn, err := m.make(ctx, item)
+	if errors.As(err, &undecodable) {
 		state, reason = models.RenditionsFailed, err.Error()
 		m.Log.Warn("a photo can't be decoded", "item", item.ID, "error", err)
 	} else if err != nil {
 		return err
 	}
 	item.Renditions, item.RenditionError = state, reason
+	values := map[string]any{"renditions": state, "rendition_error": reason}
+	if drawn != nil {
+		values["placeholder"], values["turned"] = drawn.Placeholder, (drawn.Width < drawn.Height) != (item.Width < item.Height) && drawn.Width != drawn.Height
+	}
 	return m.Store.Write(models.InAccount(ctx, item.AccountID), func(tx *models.Tx) error {
-		err := tx.Model(&models.Item{}).Where("id = ?", item.ID).Updates(map[string]any{"renditions": state, "rendition_error": reason}).Error
-		if err != nil {
+		if err := tx.Model(&models.Item{}).Where("id = ?", item.ID).Updates(values).Error; err != nil {
 			return err
 		}
-		return tx.Announce(item.AccountID, "item.rendered", item.ID, item.WorkOrderID)
+		return tx.Announce(item.AccountID, models.FeedItemChanged, item.ID, item.WorkOrderID)
 	})
 }
 
@@ -93,34 +97,34 @@ type decodeError struct{ cause error }
 func (e *decodeError) Error() string { return fmt.Sprintf("the photo can't be decoded: %v", e.cause) }
 func (e *decodeError) Unwrap() error { return e.cause }
 
-func (m *Media) make(ctx context.Context, item *models.Item) error {
+func (m *Media) make(ctx context.Context, item *models.Item) (*Drawn, error) {
 	cost := m.cost(item)
 	if cost > m.budget {
-		return &decodeError{fmt.Errorf("it has %d million pixels, more than can be made smaller here", item.Width*item.Height/1_000_000)}
+		return nil, &decodeError{fmt.Errorf("it has %d million pixels, more than can be made smaller here", item.Width*item.Height/1_000_000)}
 	}
 	release, err := models.TakeMemory(ctx, cost)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer release()
 	original, err := m.Blobs.Get(ctx, item.BlobKey)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer original.Close()
-	display, thumbnail, err := Renditions(original, item.ContentType)
+	drawn, err := Renditions(original, item.ContentType, item.Rotation)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, r := range []struct {
 		rendition models.Rendition
 		bytes     io.Reader
-	}{{models.Display, display}, {models.Thumbnail, thumbnail}} {
+	}{{models.Display, drawn.Display}, {models.Thumbnail, drawn.Thumbnail}} {
 		if err := m.Blobs.Put(ctx, item.RenditionKey(r.rendition), "image/jpeg", r.bytes); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return drawn, nil
 }
 
 // making keeps two requests from rendering one photo at once in this process.

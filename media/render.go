@@ -19,8 +19,24 @@ import (
 // quality of the renditions: clear enough for a report, a tenth of the original's size.
 const quality = 82
 
-// Renditions decodes a photo once and makes both renditions of it, as upright JPEGs without metadata.
-func Renditions(photo io.ReadSeeker, contentType string) (display, thumbnail *bytes.Buffer, err error) {
+// Drawn is what is made of a photo: both renditions, as upright JPEGs without metadata, turned clockwise by the degrees that
+// the office said; and what holds however it was turned.
+type Drawn struct {
+	Display, Thumbnail *bytes.Buffer
+
+	Placeholder string // see [placeholderOf]
+	Width       int    // of the display rendition before it was rotated
+	Height      int
+}
+
+// forPlaceholder is the side of the picture from which a placeholder is made.
+const forPlaceholder = 64
+
+// turnsOf are the rotations that a photo may have, clockwise, as the turns that make them.
+var turnsOf = map[int64]turn{0: 1, 90: 6, 180: 3, 270: 8}
+
+// Renditions decodes a photo once and draws it.
+func Renditions(photo io.ReadSeeker, contentType string, rotation int64) (d *Drawn, err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
 			err = &decodeError{fmt.Errorf("%v", panicked)} // decoders meet bytes from anywhere
@@ -29,18 +45,22 @@ func Renditions(photo io.ReadSeeker, contentType string) (display, thumbnail *by
 	turn, colours := orientation(photo, contentType), toSRGB(photo, contentType)
 	img, err := decode(photo, contentType)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	large := pictureOf(img).fit(models.Display.LongestSide).convert(colours)
 	small := large.fit(models.Thumbnail.LongestSide)
-	display, thumbnail = &bytes.Buffer{}, &bytes.Buffer{}
-	if err := jpeg.Encode(display, large.upright(turn), &jpeg.Options{Quality: quality}); err != nil {
-		return nil, nil, err
+	tiny := small.fit(forPlaceholder).upright(turn)
+	d = &Drawn{Display: &bytes.Buffer{}, Thumbnail: &bytes.Buffer{}, Placeholder: placeholderOf(tiny), Width: large.luma.w, Height: large.luma.h}
+	if turn >= 5 {
+		d.Width, d.Height = d.Height, d.Width
 	}
-	if err := jpeg.Encode(thumbnail, small.upright(turn), &jpeg.Options{Quality: quality}); err != nil {
-		return nil, nil, err
+	if err := jpeg.Encode(d.Display, large.upright(turn, turnsOf[rotation]), &jpeg.Options{Quality: quality}); err != nil {
+		return nil, err
 	}
-	return display, thumbnail, nil
+	if err := jpeg.Encode(d.Thumbnail, small.upright(turn, turnsOf[rotation]), &jpeg.Options{Quality: quality}); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // decode decodes a photo, a large JPEG no larger than its display rendition needs it.

@@ -120,11 +120,12 @@ func TestRenditionsStandUpright(t *testing.T) {
 		for orientation := 1; orientation <= 8; orientation++ {
 			name := fmt.Sprintf("orientation %d of %v", orientation, size)
 			photo := exif(t, stored(upright(size[0], size[1]), orientation), orientation)
-			display, thumbnail, err := Renditions(bytes.NewReader(photo), "image/jpeg")
+			drawn, err := Renditions(bytes.NewReader(photo), "image/jpeg", 0)
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				continue
 			}
+			display, thumbnail := drawn.Display, drawn.Thumbnail
 			checkCorners(t, name+", display", display.Bytes(), dw, dh)
 			checkCorners(t, name+", thumbnail", thumbnail.Bytes(), 320, (size[1]*320+size[0]/2)/size[0])
 		}
@@ -139,10 +140,11 @@ func TestRenditionsOfOtherKinds(t *testing.T) {
 	if err := png.Encode(&small, upright(1600, 1000)); err != nil {
 		t.Fatal(err)
 	}
-	display, thumbnail, err := Renditions(bytes.NewReader(small.Bytes()), "image/png")
+	drawn, err := Renditions(bytes.NewReader(small.Bytes()), "image/png", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
+	display, thumbnail := drawn.Display, drawn.Thumbnail
 	checkCorners(t, "a PNG's display", display.Bytes(), 1280, 800)
 	checkCorners(t, "a PNG's thumbnail", thumbnail.Bytes(), 320, 200)
 
@@ -150,10 +152,10 @@ func TestRenditionsOfOtherKinds(t *testing.T) {
 	if err := png.Encode(&clear, image.NewNRGBA(image.Rect(0, 0, 40, 30))); err != nil {
 		t.Fatal(err)
 	}
-	if display, _, err = Renditions(bytes.NewReader(clear.Bytes()), "image/png"); err != nil {
+	if drawn, err = Renditions(bytes.NewReader(clear.Bytes()), "image/png", 0); err != nil {
 		t.Fatal(err)
 	}
-	img, err := jpeg.Decode(display)
+	img, err := jpeg.Decode(drawn.Display)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,11 +176,12 @@ func TestRenditionsOfOtherKinds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		display, _, err := Renditions(bytes.NewReader(data), "image/heic")
+		drawn, err := Renditions(bytes.NewReader(data), "image/heic", 0)
 		if err != nil {
 			t.Errorf("%s: %v", filepath.Base(file), err)
 			continue
 		}
+		display := drawn.Display
 		if c, err := jpeg.DecodeConfig(display); err != nil || max(c.Width, c.Height) > 1280 {
 			t.Errorf("%s becomes %d × %d, %v", filepath.Base(file), c.Width, c.Height, err)
 		}
@@ -190,9 +193,66 @@ func TestRenditionsOfDamagedPhotosFailForGood(t *testing.T) {
 	for name, photo := range map[string][]byte{"cut": whole[:len(whole)/2], "text": []byte("not a photo at all"), "empty": nil} {
 		for _, kind := range []string{"image/jpeg", "image/png", "image/heic"} {
 			var final *decodeError
-			if _, _, err := Renditions(bytes.NewReader(photo), kind); !errors.As(err, &final) {
+			if _, err := Renditions(bytes.NewReader(photo), kind, 0); !errors.As(err, &final) {
 				t.Errorf("%s as %s: %v", name, kind, err)
 			}
+		}
+	}
+}
+
+func TestAPhotoIsTurnedAsTheOfficeSays(t *testing.T) {
+	var photo bytes.Buffer
+	if err := jpeg.Encode(&photo, upright(1600, 1000), &jpeg.Options{Quality: 92}); err != nil {
+		t.Fatal(err)
+	}
+	first := ""
+	for rotation, size := range map[int64][2]int{0: {1280, 800}, 90: {800, 1280}, 180: {1280, 800}, 270: {800, 1280}} {
+		drawn, err := Renditions(bytes.NewReader(photo.Bytes()), "image/jpeg", rotation)
+		if err != nil {
+			t.Fatal(err)
+		}
+		img, err := jpeg.Decode(drawn.Display)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := img.Bounds().Size(); got.X != size[0] || got.Y != size[1] {
+			t.Errorf("turned by %d: %v", rotation, got)
+		}
+		// Clockwise, the upper left corner goes to the upper right one, and so on.
+		for i, at := range [4][2]int{{1, 1}, {3, 1}, {3, 3}, {1, 3}} {
+			want := corners[(i-int(rotation)/90+4)%4]
+			r, g, b, _ := img.At(size[0]*at[0]/4, size[1]*at[1]/4).RGBA()
+			if near := func(have uint32, want uint8) bool { return max(have>>8, uint32(want))-min(have>>8, uint32(want)) < 12 }; !near(r, want.R) || !near(g, want.G) || !near(b, want.B) {
+				t.Errorf("turned by %d: corner %d is %d %d %d, want %v", rotation, i, r>>8, g>>8, b>>8, want)
+			}
+		}
+		if first == "" {
+			first = drawn.Placeholder
+		}
+		if drawn.Placeholder != first || drawn.Width != 1280 || drawn.Height != 800 {
+			t.Errorf("turned by %d: the placeholder and the box are of the photo before it", rotation)
+		}
+	}
+}
+
+func TestAPlaceholderIsAThumbHash(t *testing.T) {
+	for name, c := range map[string]struct {
+		w, h int
+		want string // as evanw's own thumbhash 0.1.1 for JavaScript makes it
+	}{
+		"landscape": {64, 40, "IHgSNIZwd3d2eHiHh3ePiFj4eAAAAAAAAA=="},
+		"portrait":  {40, 64, "m1gKJAqAN4iIiIeIeIh/eWf3eAAAAAAAAA=="},
+		"square":    {64, 64, "I1gSNwpwd3d1eHiHh3eHd3h394iIdo8HAA=="},
+	} {
+		img := image.NewYCbCr(image.Rect(0, 0, c.w, c.h), image.YCbCrSubsampleRatio444)
+		for y := range c.h {
+			for x := range c.w {
+				i := img.YOffset(x, y)
+				img.Y[i], img.Cb[i], img.Cr[i] = uint8(40+2*x+y), uint8(100+x), uint8(170-2*y/3)
+			}
+		}
+		if got := placeholderOf(img); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
 }

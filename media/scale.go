@@ -76,9 +76,12 @@ func (p picture) fit(side int) picture {
 	return picture{p.luma.scale(w, h), p.blue.scale(cw, ch), p.red.scale(cw, ch)}
 }
 
-// upright turns a picture that fit has made.
-func (p picture) upright(t turn) *image.YCbCr {
-	y, cb, cr := t.apply(p.luma), t.apply(p.blue), t.apply(p.red)
+// upright turns a picture that fit has made, by one turn after the other.
+func (p picture) upright(turns ...turn) *image.YCbCr {
+	y, cb, cr := p.luma, p.blue, p.red
+	for _, t := range turns {
+		y, cb, cr = t.apply(y), t.apply(cb), t.apply(cr)
+	}
 	return &image.YCbCr{Y: y.pix, Cb: cb.pix, Cr: cr.pix, YStride: y.stride, CStride: cb.stride,
 		SubsampleRatio: image.YCbCrSubsampleRatio420, Rect: image.Rect(0, 0, y.w, y.h)}
 }

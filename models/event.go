@@ -28,11 +28,13 @@ func (HistoryEvent) TableName() string { return "events" }
 
 // EventDetails says more about some types of event.
 type EventDetails struct {
-	Fields        []string `json:"fields,omitempty"`         // what an update changed
-	ItemIDs       []string `json:"item_ids,omitempty"`       // what a rejection is about
-	Assignee      string   `json:"assignee,omitempty"`       // who was assigned
-	PublicationID string   `json:"publication_id,omitempty"` // what was published
-	Missing       []string `json:"missing,omitempty"`        // evidence that a peer's completion lacked
+	Fields  []string `json:"fields,omitempty"`   // what an update changed
+	ItemIDs []string `json:"item_ids,omitempty"` // what a rejection is about
+	// Reviews says what the office thinks of items since, by their ids.
+	Reviews       map[string]Review `json:"reviews,omitempty"`
+	Assignee      string            `json:"assignee,omitempty"`       // who was assigned
+	PublicationID string            `json:"publication_id,omitempty"` // what was published
+	Missing       []string          `json:"missing,omitempty"`        // evidence that a peer's completion lacked
 }
 
 // EventView is an event as the outside sees it.

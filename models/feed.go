@@ -24,13 +24,37 @@ type FeedEntry struct {
 // TableName names the table.
 func (FeedEntry) TableName() string { return "feed" }
 
+// The types of feed entries that name an item.
+const (
+	FeedItemReceived = "item.received"
+	FeedItemChanged  = "item.changed"
+)
+
+// FeedReset is told to who asks for entries that are no longer kept: what is on their screen is to be read anew.
+const FeedReset = "reset"
+
 // feedChannel is the PostgreSQL notification channel; a notification carries nothing but the account's id.
 const feedChannel = "fieldproof_feed"
 
 // Announce writes a feed entry and wakes those who watch the account, on every replica, once it is durable.
 func (tx *Tx) Announce(accountID, kind, subject, orderID string) error {
-	e := &FeedEntry{AccountID: accountID, Type: kind, Subject: subject, WorkOrderID: orderID, At: Now()}
-	if err := tx.Create(e).Error; err != nil {
+	return tx.announce(accountID, &FeedEntry{AccountID: accountID, Type: kind, Subject: subject, WorkOrderID: orderID, At: Now()})
+}
+
+// AnnounceItems tells of changes of some items of an account.
+func (tx *Tx) AnnounceItems(kind string, items ...*Item) error {
+	if len(items) == 0 {
+		return nil
+	}
+	entries := make([]*FeedEntry, len(items))
+	for n, i := range items {
+		entries[n] = &FeedEntry{AccountID: i.AccountID, Type: kind, Subject: i.ID, WorkOrderID: i.WorkOrderID, At: Now()}
+	}
+	return tx.announce(items[0].AccountID, &entries)
+}
+
+func (tx *Tx) announce(accountID string, entries any) error {
+	if err := tx.Create(entries).Error; err != nil {
 		return err
 	}
 	tx.AfterCommit(func() { tx.store.feed.tell(accountID) })
@@ -194,6 +218,16 @@ func (s *Store) FeedSince(ctx context.Context, after int64, limit int) ([]FeedEn
 	var entries []FeedEntry
 	err := s.Read(ctx).Where("id > ?", after).Order("id").Limit(limit).Find(&entries).Error
 	return entries, err
+}
+
+// FeedKept tells whether everything after an id is still kept. An id that was never given, as after a restore, is not known.
+func (s *Store) FeedKept(ctx context.Context, after int64) (bool, error) {
+	var kept struct{ First, Last *int64 }
+	err := s.Read(AcrossAccounts(ctx)).Model(&FeedEntry{}).Select("MIN(id) AS first, MAX(id) AS last").Scan(&kept).Error
+	if err != nil || kept.First == nil {
+		return after == 0, err
+	}
+	return after >= *kept.First-1 && after <= *kept.Last, nil
 }
 
 // NewestFeedID returns the id of the account's newest entry, 0 when there is none.

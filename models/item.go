@@ -1,6 +1,7 @@
 package models
 
 import (
+	"fmt"
 	"math"
 	"net/url"
 	"regexp"
@@ -120,11 +121,16 @@ type Item struct {
 	Origin         Origin        `gorm:"embedded"`
 	Review         Review
 	ReviewReason   string
+	ReviewedBy     string // the user who judged it last; "" for nobody
+	ReviewedAt     *Time
+	Flagged        bool   // the office put it aside
+	Rotation       int64  // by how many degrees the office turned it clockwise: in all that is drawn of it, never in the original
 	ApprovedWith   string // the approval of the whole order that approved it; "" when the office looked at it alone
 	UploadedBy     string // user id
 	ByOffice       bool   // the uploader was an office user then
 	Notes          string
 	Device         string
+	FileName       string // what its file was called by who sent it; "" where that is not known
 	Noticed        bool   // the order's workflow has seen it
 	SHA256         string `gorm:"column:sha256"` // of the bytes as taken, lower-case hex
 	Size           int64
@@ -135,6 +141,8 @@ type Item struct {
 	Height         int64
 	Renditions     string
 	RenditionError string
+	Placeholder    string     // a tiny picture of it before it was rotated, base64; "" until its renditions are made
+	Turned         bool       // upright it is as wide as its file is high
 	SurveyID       string     // of a survey response: the template that it answers
 	Answers        string     // of a survey response: JSON
 	ShareLinkID    string     // the Share link by which it came; "" for none
@@ -269,6 +277,12 @@ type PhotoView struct {
 	BroughtTask   *string        `json:"brought_task"` // the name of a task that the order lacks, as it was brought
 	Review        Review         `json:"review"`
 	ReviewReason  string         `json:"review_reason"`
+	ReviewedBy    *string        `json:"reviewed_by"` // a username; null for nobody
+	ReviewedAt    *Time          `json:"reviewed_at"`
+	Rotation      int64          `json:"rotation"` // clockwise: 0, 90, 180 or 270
+	Flagged       bool           `json:"flagged"`
+	Viewable      bool           `json:"viewable"` // false where no picture can be made of it: its original alone is there
+	FileName      *string        `json:"file_name"`
 	UploadedBy    string         `json:"uploaded_by"`
 	ClaimedBy     *string        `json:"claimed_by"`        // who made it, as the peer that brought it says
 	ParentUUID    *string        `json:"parent_uuid"`       // as the peer says
@@ -278,8 +292,11 @@ type PhotoView struct {
 	Deleted       bool           `json:"deleted"`
 }
 
-// View makes the view of a photo whose uploader is named uploadedBy.
-func (i *Item) View(uploadedBy string) PhotoView {
+// Viewable tells whether a picture can be made of a photo, or may be: none has failed yet.
+func (i *Item) Viewable() bool { return i.Renditions != RenditionsFailed }
+
+// View makes the view of a photo, with the names of users by their ids.
+func (i *Item) View(users map[string]string) PhotoView {
 	task := ""
 	if i.TaskID == nil && i.Brought != nil {
 		task = i.Brought.Task
@@ -287,7 +304,8 @@ func (i *Item) View(uploadedBy string) PhotoView {
 	return PhotoView{Statement: i.Said, Withdrawn: i.WithdrawnAt != nil, BroughtTask: orNil(task), ID: i.ID, WorkOrderID: i.WorkOrderID, UUID: i.UUID, SHA256: i.SHA256, Size: i.Size, ContentType: i.ContentType,
 		Width: i.Width, Height: i.Height, TaskID: i.TaskID, EvidenceType: i.EvidenceType, TakenAt: i.TakenAt, ReceivedAt: i.ReceivedAt,
 		Position: i.Position, Source: i.Source, Certification: i.Certification, Claims: i.Claims.View(), Review: i.Review, ReviewReason: i.ReviewReason,
-		UploadedBy: uploadedBy, ClaimedBy: orNil(i.Origin.Author), ParentUUID: orNil(i.Origin.ParentUUID), FirstReceived: i.Origin.FirstReceivedAt,
+		ReviewedBy: orNil(users[i.ReviewedBy]), ReviewedAt: i.ReviewedAt, Rotation: i.Rotation, Flagged: i.Flagged, Viewable: i.Viewable(), FileName: orNil(i.FileName),
+		UploadedBy: users[i.UploadedBy], ClaimedBy: orNil(i.Origin.Author), ParentUUID: orNil(i.Origin.ParentUUID), FirstReceived: i.Origin.FirstReceivedAt,
 		Notes: i.Notes, Device: i.Device, Deleted: i.DeletedAt != nil}
 }
 
@@ -303,10 +321,10 @@ type CheckInView struct {
 	UploadedBy    string        `json:"uploaded_by"`
 }
 
-// CheckInView makes the view of a check-in whose author is named uploadedBy.
-func (i *Item) CheckInView(uploadedBy string) CheckInView {
+// CheckInView makes the view of a check-in, with the names of users by their ids.
+func (i *Item) CheckInView(users map[string]string) CheckInView {
 	return CheckInView{ID: i.ID, WorkOrderID: i.WorkOrderID, UUID: i.UUID, At: i.TakenAt, ReceivedAt: i.ReceivedAt,
-		Position: i.Position, Certification: i.Certification, UploadedBy: uploadedBy}
+		Position: i.Position, Certification: i.Certification, UploadedBy: users[i.UploadedBy]}
 }
 
 // Rendition is a smaller, upright copy of a photo.
@@ -323,4 +341,9 @@ var (
 )
 
 // RenditionKey is where a rendition of the photo lies in the blob store.
-func (i *Item) RenditionKey(r Rendition) string { return i.BlobKey + "." + r.Name + ".jpg" }
+func (i *Item) RenditionKey(r Rendition) string {
+	if i.Rotation != 0 {
+		return fmt.Sprintf("%s.%s.%d.jpg", i.BlobKey, r.Name, i.Rotation)
+	}
+	return i.BlobKey + "." + r.Name + ".jpg"
+}

@@ -299,11 +299,7 @@ func (tx *Tx) queueItems(o *WorkOrder, e *HistoryEvent, told *WebhookPublication
 				return err
 			}
 			order = &views[0]
-			var uploaders []string
-			for _, item := range r.items {
-				uploaders = append(uploaders, item.UploadedBy)
-			}
-			if names, err = Usernames(tx.DB, uploaders); err != nil {
+			if names, err = UsersOf(tx.DB, r.items...); err != nil {
 				return err
 			}
 		}
@@ -315,7 +311,7 @@ func (tx *Tx) queueItems(o *WorkOrder, e *HistoryEvent, told *WebhookPublication
 			if err := ShowStatements(tx.DB, item); err != nil {
 				return err
 			}
-			view := item.View(names[item.UploadedBy])
+			view := item.View(names)
 			data, err := json.Marshal(WebhookData{WorkOrder: *order, Event: e.View(), Item: &view, Publication: told, Proof: told.Proof})
 			if err != nil {
 				return err

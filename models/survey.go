@@ -747,12 +747,12 @@ type SurveyResponseView struct {
 	UploadedBy  string          `json:"uploaded_by"`
 }
 
-// ResponseView makes the view of a survey response whose author is named uploadedBy.
-func (i *Item) ResponseView(uploadedBy string) SurveyResponseView {
+// ResponseView makes the view of a survey response, with the names of users by their ids.
+func (i *Item) ResponseView(users map[string]string) SurveyResponseView {
 	answers := json.RawMessage(i.Answers)
 	if len(answers) == 0 {
 		answers = json.RawMessage("[]")
 	}
 	return SurveyResponseView{ID: i.ID, WorkOrderID: i.WorkOrderID, UUID: i.UUID, TaskID: i.TaskID, SurveyID: i.SurveyID, Answers: answers, SHA256: i.SHA256,
-		TakenAt: i.TakenAt, ReceivedAt: i.ReceivedAt, Review: i.Review, Source: i.Source, UploadedBy: uploadedBy}
+		TakenAt: i.TakenAt, ReceivedAt: i.ReceivedAt, Review: i.Review, Source: i.Source, UploadedBy: users[i.UploadedBy]}
 }

@@ -149,14 +149,14 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 		}
 		o.Priority, o.FieldStatus = PriorityRework, FieldUpdated
 		e.Details.ItemIDs = a.Parameters.ItemIDs
-		if err := tx.RejectItems(o, a.ActorID != "", a.Parameters); err != nil {
+		if err := tx.RejectItems(o, a.ActorID, a.Parameters); err != nil {
 			return err
 		}
 		return tx.RejectBelow(o, a.ID, a.Parameters.Reason, a.Parameters.ItemIDs)
 	case Approve:
 		o.HasNewItems, o.AwaitsPeer = false, ""
 		return tx.Model(&Item{}).Where("work_order_id = ? AND deleted_at IS NULL AND review = ?", o.ID, ReviewPending).
-			Updates(map[string]any{"review": ReviewApproved, "approved_with": a.ID}).Error
+			Updates(map[string]any{"review": ReviewApproved, "approved_with": a.ID, "reviewed_by": a.ActorID, "reviewed_at": Now()}).Error
 	case Unapprove:
 		return tx.unapproveItems(o)
 	}
@@ -173,7 +173,7 @@ func (tx *Tx) unapproveItems(o *WorkOrder) error {
 		return err // no action of anybody, as after a restore: it approved no items
 	}
 	return tx.Model(&Item{}).Where("work_order_id = ? AND review = ? AND approved_with = ?", o.ID, ReviewApproved, *approvals[0].MessageID).
-		Updates(map[string]any{"review": ReviewPending, "approved_with": ""}).Error
+		Updates(map[string]any{"review": ReviewPending, "approved_with": "", "reviewed_by": "", "reviewed_at": nil}).Error
 }
 
 func (tx *Tx) assign(o *WorkOrder, assignee string, e *HistoryEvent) error {
@@ -219,19 +219,19 @@ func (tx *Tx) endAssignments(o *WorkOrder) error {
 	return tx.Model(&Assignment{}).Where("work_order_id = ? AND ended_at IS NULL", o.ID).Update("ended_at", Now()).Error
 }
 
-// RejectItems marks the items that a rejection names. Those that a peer names may have gone meanwhile. What the office itself
+// RejectItems marks the items that a rejection names, by a user or, "", by a peer. Those that a peer names may have gone meanwhile. What the office itself
 // rejects, and had told along a Share link, is told as withdrawn there; what was rejected there is known.
-func (tx *Tx) RejectItems(o *WorkOrder, byUser bool, p ActionParameters) error {
+func (tx *Tx) RejectItems(o *WorkOrder, userID string, p ActionParameters) error {
 	for i, id := range p.ItemIDs {
 		done := tx.Model(&Item{}).Where("id = ? AND work_order_id = ? AND deleted_at IS NULL", id, o.ID).
-			Updates(map[string]any{"review": ReviewRejected, "review_reason": p.Reason})
+			Updates(map[string]any{"review": ReviewRejected, "review_reason": p.Reason, "reviewed_by": userID, "reviewed_at": Now()})
 		if done.Error != nil {
 			return done.Error
 		}
 		if done.RowsAffected == 0 && !p.FromPeer {
 			return InvalidField(fmt.Sprintf("item_ids[%d]", i), "The order has no item %s.", id).Coded(CodeNoSuch)
 		}
-		if !byUser {
+		if userID == "" {
 			continue
 		}
 		item, err := One[Item](tx.Where("id = ?", id), "item")

@@ -338,6 +338,15 @@ func (tx *Tx) UserByName(username string) (*User, error) {
 	return One[User](tx.Where("username_key = ? AND deleted_at IS NULL AND active", UsernameKey(username)), "user")
 }
 
+// UsersOf maps whoever sent or judged some items to their usernames.
+func UsersOf(db *gorm.DB, items ...*Item) (map[string]string, error) {
+	ids := make([]string, 0, 2*len(items))
+	for _, i := range items {
+		ids = append(ids, i.UploadedBy, i.ReviewedBy)
+	}
+	return Usernames(db, ids)
+}
+
 // Usernames maps the ids of users of ctx's account to their usernames. Deleted users keep theirs.
 func Usernames(db *gorm.DB, ids []string) (map[string]string, error) {
 	names := map[string]string{}

@@ -118,6 +118,11 @@ func TestWhoMaySeeIsOneQuestion(t *testing.T) {
 				require.ElementsMatch(t, sees, ids(m, &models.WorkOrder{}, "work_orders.id", m.OrdersSeen))
 				require.ElementsMatch(t, adds, ids(m, &models.WorkOrder{}, "work_orders.id", m.OrdersAddable))
 				require.ElementsMatch(t, seesItems, ids(m, &models.Item{}, "items.work_order_id", m.ItemsSeen))
+				var seesOfEach []string
+				for _, o := range orders {
+					seesOfEach = append(seesOfEach, ids(m, &models.Item{}, "items.work_order_id", func(q *gorm.DB) *gorm.DB { return m.ItemsSeenOf(q, o) })...)
+				}
+				require.ElementsMatch(t, seesItems, seesOfEach)
 				listed, err := models.ListOrders(store.Read(models.InAccount(ctx, m.AccountID)), models.OrderFilter{Limit: 100}, m)
 				require.NoError(t, err)
 				var list []string

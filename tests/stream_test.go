@@ -14,7 +14,7 @@ import (
 	"fieldproof/tests/rig"
 )
 
-type liveEvent struct{ lastID, kind, order string }
+type liveEvent struct{ lastID, kind, order, id string }
 
 // listen opens the stream; ok tells whether it was let in.
 func listen(t *testing.T, u *rig.User, lastID string) (events chan liveEvent, ok bool) {
@@ -44,7 +44,7 @@ func listen(t *testing.T, u *rig.User, lastID string) (events chan liveEvent, ok
 			if data, is := strings.CutPrefix(lines.Text(), "data: "); is {
 				var v map[string]string
 				_ = json.Unmarshal([]byte(data), &v)
-				e.kind, e.order = v["type"], v["work_order_id"]
+				e.kind, e.order, e.id = v["type"], v["work_order_id"], v["id"]
 				events <- e
 			}
 		}
