@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/models"
+	"fieldproof/peers"
 )
 
 func documented(t *testing.T) map[string]any {
@@ -218,4 +219,35 @@ func TestTheDocumentationIsShownByAPinnedRapiDoc(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, string(licence), "MIT", name)
 	}
+}
+
+// TestEveryServiceOfPeersIsDocumented: also those for a Fieldproof alone, and what it may say and hears beside others.
+func TestEveryServiceOfPeersIsDocumented(t *testing.T) {
+	document := documented(t)
+	for _, name := range peers.ServiceNames() {
+		operation := at(t, document, "paths", "/integration/v2/"+name, "post")
+		asks := at(t, operation, "requestBody", "content", "application/json", "schema", "properties").(map[string]any)
+		hears := at(t, operation, "responses", "200", "content", "application/json", "schema", "properties").(map[string]any)
+		for _, member := range []string{"fieldproof", "username", "token"} {
+			require.Contains(t, asks, member, name)
+		}
+		require.Contains(t, hears, "fieldproof", name)
+		for _, members := range []struct {
+			names map[string][]string
+			in    map[string]any
+		}{{map[string][]string{"validate": {"account", "accountName", "keys", "pushkey"}, "getWorkOrders": {"cursor", "timestamp", "orders"}, "status": {"workOrders"},
+			"uploadPictures": {"orderId", "revision", "withdrawn", "receivedAt", "statement", "statementSignature", "statementKey"}, "lacks": {"items"}, "compare": {"digests", "mended"}, "item": {"uuid"},
+			"invitation": {"invitation", "account", "accountName", "keys", "pushkey"}}, asks},
+			{map[string][]string{"validate": {"account", "accountName", "keys", "linkState"}, "getWorkOrders": {"cursor"}, "uploadPictures": {"revision", "code"}, "status": {"number", "code"},
+				"lacks": {"lacks"}, "compare": {"differs"}, "invitation": {"token", "username", "account", "accountName", "keys", "expiresAt"}}, hears}} {
+			for _, member := range members.names[name] {
+				require.Contains(t, members.in, member, name)
+			}
+		}
+	}
+	order := at(t, document, "paths", "/integration/v2/getWorkOrders", "post", "responses", "200", "content", "application/json", "schema", "properties", "workOrders", "items", "properties")
+	for _, member := range []string{"orderId", "orderVersion", "path", "rejection"} {
+		require.Contains(t, order, member)
+	}
+	at(t, document, "paths", "/integration/v2/item", "post", "responses", "200", "content", "multipart/form-data")
 }

@@ -75,6 +75,14 @@ func ServiceOf(address string) (*Service, error) {
 	return nil, noService()
 }
 
+// ServiceNames are the services that there are for anybody.
+func ServiceNames() (names []string) {
+	for _, s := range services {
+		names = append(names, s.name)
+	}
+	return names
+}
+
 // ErrNoService tells that there is no such service, for this caller at least.
 type ErrNoService struct{ error }
 
