@@ -45,6 +45,7 @@ test-quick: ## what needs no server: some seconds after the first time
 test-one: bin/temporal-dev ## one test of the product by name: make test-one T=TestASecureLink; SHAPES=sqlite spares PostgreSQL
 	FIELDPROOF_TEST_SHAPES=$(SHAPES) $(GO) test ./tests -count=1 -run '$(T)'
 
+# One of them builds the product with another clock: the first time that is every package, which takes minutes more.
 soak: bin/temporal-dev ## attacks and faults that make test has no time for, some minutes
 	$(TOOL) gotestsum --format testname -- -tags soak -timeout 20m -count=1 -v -run '^TestSoak$$' ./tests
 	$(TOOL) gotestsum --format testname -- -tags soak -timeout 20m -count=1 -parallel 8 -run 'Sleeps|IsAway|IsFrozen|AKilled|RestoredFrom|AnHourApart' ./tests  # for a minute each
