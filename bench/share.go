@@ -374,7 +374,8 @@ func closedOrder(tx *models.Tx, account, number string, assignee *string) (*mode
 	if err != nil {
 		return nil, err
 	}
-	o := &models.WorkOrder{ID: models.NewID(), AccountID: account, CreatedAt: models.Now(), UpdatedAt: models.Now(), PropertyID: property.ID, Lifecycle: models.Lifecycle{State: models.Closed}}
+	yesterday := models.At(time.Now().AddDate(0, 0, -1)) // what changed a moment ago is told again, and none of these did
+	o := &models.WorkOrder{ID: models.NewID(), AccountID: account, CreatedAt: yesterday, UpdatedAt: yesterday, PropertyID: property.ID, Lifecycle: models.Lifecycle{State: models.Closed}}
 	o.WorkOrderNumber, o.Address, o.AssigneeID = number, address, assignee
 	o.Normalise()
 	lawn := models.TaskFields{Name: "Lawn"}
