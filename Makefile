@@ -4,7 +4,10 @@ GOFLAGS ?= -buildvcs=false
 export GOFLAGS
 
 VERSION := $(shell git describe --tags --always 2>/dev/null || echo development)
-SOURCES := $(shell find . -name '*.go' -not -path './cmd/temporal-dev/*' -not -path './node_modules/*') $(wildcard models/migrations/*.sql) go.mod
+SOURCES := $(shell find . -name '*.go' -not -path './cmd/temporal-dev/*' -not -path '*/node_modules/*') $(wildcard models/migrations/*.sql) go.mod
+# What the browser apps are made of, and what tells that they are built.
+WEB     := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/built/*' -not -path 'web/kit/words/*' -not -path 'web/client/*' -not -name '*.go')
+PORTAL  := web/built/portal/index.html
 
 # What make release builds; the embedded Temporal is built where it runs.
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
@@ -13,7 +16,7 @@ TOOL := $(GO) tool -modfile=lint.mod
 # Everything that needs no installation of Fieldproof.
 QUICK = $(shell $(GO) list ./... | grep -v -e '/tests$$' -e '/bench$$')
 
-.PHONY: help run test test-quick test-one soak bench lint release docs clean
+.PHONY: help run test test-quick test-one soak bench lint web-check release docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -21,8 +24,15 @@ help: ## this list
 run: bin/fieldproof bin/temporal-dev ## the whole product at http://127.0.0.1:8080; Ctrl-C stops it
 	@exec bin/fieldproof dev
 
-bin/fieldproof: $(SOURCES)
+bin/fieldproof: $(SOURCES) $(PORTAL)
 	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $@ ./cmd/fieldproof
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(PORTAL): web/node_modules/.package-lock.json $(WEB)
+	cd web && npm run -s build -- --logLevel warn
 
 # A whole Temporal server: the first build takes some minutes, later ones seconds.
 bin/temporal-dev: $(wildcard cmd/temporal-dev/*.go) cmd/temporal-dev/go.mod
@@ -59,6 +69,11 @@ lint: ## formatting, vet, static analysis, determinism of the workflows
 	cd cmd/temporal-dev && $(GO) vet ./...
 	$(TOOL) golangci-lint run ./...
 	$(TOOL) workflowcheck ./workflows/...
+	$(MAKE) web-check
+
+web-check: web/node_modules/.package-lock.json ## types of the browser apps against the API, and what Svelte warns of
+	$(GO) run ./cmd/fieldproof openapi > web/client/openapi.json
+	cd web && npm run -s types && npm run -s check
 
 # The product, the downloader in it, for every system, with checksums: sha256sum -c SHA256SUMS.
 release: ## the product for every system, with checksums, in dist/
@@ -76,4 +91,4 @@ docs: ## the parts of docs/ that the code writes
 	$(GO) test ./models -run 'Document$$' -args -write
 
 clean: ## removes what was built
-	rm -rf bin dist
+	rm -rf bin dist web/built/portal web/kit/words

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -43,6 +44,8 @@ type Server struct {
 	Tests    Tests
 	Links    *peers.Links
 	Log      *slog.Logger
+	// Apps are the browser apps as they were built, below built/; nil serves none.
+	Apps fs.FS
 
 	// PublicURL is what links begin with, such as https://fieldproof.example.com.
 	PublicURL string
@@ -60,6 +63,7 @@ type Server struct {
 	pushing *throttle
 	bounds  *bounds
 	host    *peers.Host
+	portal  *app
 }
 
 // Tests try what an account has set up, as the work itself will: a message to a web-hook, which answers a status, a client's
@@ -98,7 +102,8 @@ func (s *Server) Handler(ctx context.Context) (http.Handler, error) {
 	}
 	s.bounds = newBounds()
 	g.Use(s.recovered, s.counted(), headers, s.bounded, s.plainAddress)
-	g.NoRoute(s.refuse(models.NotFound, "There is nothing at this address; the routes are listed in /api/docs."))
+	s.portal = appIn(s.Apps, "built/portal")
+	g.NoRoute(s.elsewhere)
 	g.NoMethod(func(g *gin.Context) {
 		(&call{Context: g, server: s}).problem(http.StatusMethodNotAllowed, "This address does not take "+g.Request.Method+"; the routes are listed in /api/docs.")
 	})
@@ -106,7 +111,6 @@ func (s *Server) Handler(ctx context.Context) (http.Handler, error) {
 		r := &s.routes[i]
 		g.Handle(r.method, "/api/v1"+r.path, s.serve(r))
 	}
-	g.GET("/", func(g *gin.Context) { g.Redirect(http.StatusFound, "/api/docs") })
 	s.pushing, s.host = newThrottle(), peers.NewHost(s.Store, s.Intake, s.Sealer)
 	for _, o := range s.outers() {
 		if o.handle != nil {

@@ -27,6 +27,7 @@ type commands struct {
 	User     userCommand     `cmd:"" help:"Users."`
 	Download downloadCommand `cmd:"" help:"Mirror what an account has published into a folder of this machine."`
 	Verify   verifyCommand   `cmd:"" help:"Check an archive offline: every byte, every signature, the chain."`
+	OpenAPI  openAPICommand  `cmd:"" name:"openapi" help:"Print the OpenAPI document of the API."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 

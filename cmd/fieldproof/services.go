@@ -37,6 +37,7 @@ import (
 	"fieldproof/remotes"
 	"fieldproof/reports"
 	"fieldproof/storage"
+	"fieldproof/web"
 	"fieldproof/worker"
 )
 
@@ -186,7 +187,7 @@ func (s *services) serve(ctx context.Context, l net.Listener) error {
 	server := &api.Server{
 		Store: s.store, Blobs: s.blobs, Sealer: s.config.sealer, Temporal: s.temporal, Intake: s.intake,
 		Actions: s.actions(),
-		Media:   s.media, Reports: s.reports, Archives: s.archives, Links: s.links, Clouds: s.clouds, Log: s.log,
+		Media:   s.media, Reports: s.reports, Archives: s.archives, Links: s.links, Clouds: s.clouds, Log: s.log, Apps: web.Built,
 		Tests:     api.Tests{Webhook: s.webhooks.Test, Client: s.clients.Test, Place: s.deliveries.Test, Integration: s.integrations.Test},
 		PublicURL: s.config.PublicURL, SignUp: s.config.SignUp == "open", TrustedProxies: s.config.proxies, Metrics: s.metrics,
 	}

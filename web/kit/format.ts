@@ -1,0 +1,89 @@
+// One formatter for dates, counts, sizes and distances: the reader's language, the account's zone (look.md, 9).
+import { getLocale } from './words/runtime';
+import { m } from './words/messages';
+
+let zone = 'UTC';
+let imperial = false;
+const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+export function setFormat(f: { zone?: string; imperial?: boolean }): void {
+  zone = f.zone ?? zone;
+  imperial = f.imperial ?? imperial;
+}
+
+const kept = new Map<string, Intl.DateTimeFormat>();
+function dated(options: Intl.DateTimeFormatOptions, at = zone): Intl.DateTimeFormat {
+  const key = getLocale() + at + JSON.stringify(options);
+  let f = kept.get(key);
+  if (!f) kept.set(key, (f = new Intl.DateTimeFormat(getLocale(), { timeZone: at, ...options })));
+  return f;
+}
+
+/** The day of a moment in the account's zone, as 2026-11-26. */
+export function dayOf(moment: Date, at = zone): string {
+  return new Intl.DateTimeFormat('en-CA', { timeZone: at, year: 'numeric', month: '2-digit', day: '2-digit' }).format(moment);
+}
+
+/** Whole days from today to a day written as 2026-11-26; negative when it is over. */
+export function daysTo(day: string): number {
+  return Math.round((Date.parse(day) - Date.parse(dayOf(new Date()))) / 86_400_000);
+}
+
+/** A day as people say it: Today, Tomorrow, Fri 27 Nov; the year only when it is another. */
+export function day(text: string): string {
+  const days = daysTo(text);
+  if (days === 0) return m.today();
+  if (days === 1) return m.tomorrow();
+  if (days === -1) return m.yesterday();
+  const sameYear = text.slice(0, 4) === dayOf(new Date()).slice(0, 4);
+  return dated({ weekday: 'short', day: 'numeric', month: 'short', ...(sameYear ? {} : { year: 'numeric' }) }, 'UTC').format(new Date(text + 'T00:00:00Z'));
+}
+
+/** A clock time of a moment: 17:00. */
+export function clock(moment: string | Date): string {
+  return dated({ hour: '2-digit', minute: '2-digit' }).format(new Date(moment));
+}
+
+/** A moment: Today 17:00. */
+export function moment(text: string | null | undefined): string {
+  if (!text) return '–';
+  const at = new Date(text);
+  return day(dayOf(at)) + ' ' + clock(at);
+}
+
+/** A moment with its zone, and the reader's own time beside it where that differs. */
+export function momentInFull(text: string | null | undefined): string {
+  if (!text) return '–';
+  const at = new Date(text);
+  const options: Intl.DateTimeFormatOptions = { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short' };
+  const there = dated(options).format(at);
+  const here = clockIn(at, own);
+  return here === clockIn(at, zone) ? there : there + ' · ' + m.for_you({ time: here });
+}
+
+function clockIn(at: Date, where: string): string {
+  return dated({ hour: '2-digit', minute: '2-digit' }, where).format(at);
+}
+
+export function count(n: number): string {
+  return new Intl.NumberFormat(getLocale()).format(n);
+}
+
+export function size(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let i = 0;
+  for (; bytes >= 1000 && i < units.length - 1; i++) bytes /= 1000;
+  return new Intl.NumberFormat(getLocale(), { maximumFractionDigits: i === 0 ? 0 : 1 }).format(bytes) + ' ' + units[i];
+}
+
+export function distance(metres: number): string {
+  const f = new Intl.NumberFormat(getLocale(), { maximumFractionDigits: metres < 1000 ? 0 : 1 });
+  if (imperial) return metres < 305 ? f.format(metres * 3.28084) + ' ft' : f.format(metres / 1609.344) + ' mi';
+  return metres < 1000 ? f.format(metres) + ' m' : f.format(metres / 1000) + ' km';
+}
+
+/** Two letters by which a person is known at a glance. */
+export function initials(name: string): string {
+  const words = name.trim().split(/[\s._-]+/);
+  return ((words[0]?.[0] ?? '?') + (words.length > 1 ? (words.at(-1)?.[0] ?? '') : (words[0]?.[1] ?? ''))).toUpperCase();
+}
