@@ -70,6 +70,9 @@ type User struct {
 	ID       string
 }
 
+// Password is that of everybody whom the rig makes.
+const Password = "correct horse"
+
 // Client keeps connections open.
 var Client = &http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
@@ -78,7 +81,7 @@ func SignUp(t testing.TB, url string) *User {
 	t.Helper()
 	anonymous := &User{T: t, URL: url}
 	name := "admin-" + uuid.NewString()[:12]
-	a := anonymous.Want(201, "POST", "/accounts", JSON{"name": "Account of " + name, "username": name, "password": "correct horse"})
+	a := anonymous.Want(201, "POST", "/accounts", JSON{"name": "Account of " + name, "username": name, "password": Password})
 	return &User{T: t, URL: url, Token: a.Text("token"), Username: name, Account: a.Text("account", "id"), ID: a.Text("user", "id")}
 }
 
@@ -93,7 +96,7 @@ func SignIn(t testing.TB, url, username, password string) *User {
 func (u *User) Colleague(role string) *User {
 	u.T.Helper()
 	name := role + "-" + uuid.NewString()[:12]
-	u.Want(201, "POST", "/users", JSON{"username": name, "password": "correct horse", "role": role})
+	u.Want(201, "POST", "/users", JSON{"username": name, "password": Password, "role": role})
 	return SignIn(u.T, u.URL, name, "correct horse")
 }
 

@@ -17,6 +17,7 @@ export default defineConfig({
     assetsInlineLimit: 0, // the content security policy takes no data: address
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   server: { proxy: { '/api': 'http://127.0.0.1:8080' } },
 });

@@ -2,7 +2,7 @@
 import { setFormat } from '$kit/format';
 import { api, ok, onSessionEnd, Refusal, type Schemas } from './api';
 
-export type User = Schemas['UserView'];
+export type User = Schemas['User'];
 export type Account = Schemas['Account'];
 
 class Session {

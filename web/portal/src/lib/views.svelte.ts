@@ -3,7 +3,7 @@ import { api, ok, type Schemas } from './api';
 import { session } from './session.svelte';
 import { onEvent } from './stream';
 
-export type View = Schemas['SavedViewView'];
+export type View = Schemas['SavedView'];
 
 class Views {
   all = $state<View[]>([]);
