@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-
-	"github.com/gin-gonic/gin"
+	"slices"
 
 	"fieldproof/intake"
 	"fieldproof/models"
@@ -89,12 +88,9 @@ func (s *Server) startBulk(c *call, in NewBulk) (models.BulkView, error) {
 		if err != nil {
 			return models.BulkView{}, err
 		}
-		filter, none, err := c.listing(asked)
+		filter, err := c.listing(asked)
 		if err != nil {
 			return models.BulkView{}, inBody(err)
-		}
-		if none {
-			filter.AssigneeID = new(string) // nobody has this id
 		}
 		n.Asked, n.Filter = asked, &filter
 	}
@@ -169,27 +165,18 @@ func queryOf(filter map[string]any) (url.Values, error) {
 }
 
 // listing reads a filter of work orders that stands elsewhere than in the address, as the list itself reads it.
-func (c *call) listing(query url.Values) (f models.OrderFilter, none bool, err error) {
-	at := &call{Context: &gin.Context{Request: (&http.Request{URL: &url.URL{Path: c.Request.URL.Path, RawQuery: query.Encode()}}).WithContext(c.Request.Context())}, server: c.server, member: c.member}
-	for i := range c.server.routes {
-		if r := &c.server.routes[i]; r.method == http.MethodGet && r.path == "/work-orders" {
-			at.route = r
-		}
-	}
+func (c *call) listing(query url.Values) (f models.OrderFilter, err error) {
 	for name, values := range query {
 		for _, v := range values {
 			if !plainText(v) || !plainText(name) {
-				return f, false, badParameter(name, "Give plain UTF-8 text.")
+				return f, badParameter(name, "Give plain UTF-8 text.")
 			}
 		}
-		if name == "limit" || name == "cursor" {
-			return f, false, badParameter(name, "A filter says which work orders, not which page of them.")
+		if !slices.Contains(models.OrderFilterNames, name) {
+			return f, badParameter(name, "There is no such filter: a filter says which work orders, not which page of them or in which order.")
 		}
 	}
-	if err := at.knownQuery(); err != nil {
-		return f, false, err
-	}
-	return at.filter()
+	return models.ReadOrderFilter(c.server.Store.Read(c.ctx()), c.member, query)
 }
 
 // inBody makes a refusal of the address one of a field of the body.

@@ -361,7 +361,7 @@ func (s *Server) listImportRows(c *call) (list[models.ImportRowView], error) {
 
 // withResult narrows rows to those with a result, or one of some.
 func (c *call) withResult(q *gorm.DB, results []string) (*gorm.DB, error) {
-	asked := splitList(c.QueryArray("result"))
+	asked := models.ListOf(c.QueryArray("result"))
 	for _, r := range asked {
 		if !slices.Contains(results, r) {
 			return nil, badParameter("result", fmt.Sprintf("%q is no result; choose from %v.", r, results))

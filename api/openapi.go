@@ -214,23 +214,35 @@ var (
 // parameters are the query parameters by name, or by path and name where a name means something else. What is not here
 // is a text.
 var parameters = map[string]parameter{
-	"limit":         {"How many at most.", huma.Schema{Type: huma.TypeInteger, Minimum: ptr(1.0), Maximum: ptr(float64(maxLimit)), Default: defaultLimit}},
-	"cursor":        {"next_cursor of the page before.", huma.Schema{Type: huma.TypeString}},
-	"state":         {"In one of these states.", huma.Schema{Type: huma.TypeArray, Items: reference("State")}},
-	"priority":      {"", *reference("Priority")},
-	"assignee":      {"A username, ~all~, or nothing: of nobody.", huma.Schema{Type: huma.TypeString}},
-	"q":             {"Words of number, address, instructions and the like.", huma.Schema{Type: huma.TypeString}},
-	"due_from":      {"Due on this day or later.", day},
-	"due_to":        {"Due on this day or earlier.", day},
-	"deleted":       {"Deleted ones too.", truth},
-	"dismissed":     {"Dismissed ones too.", truth},
-	"layout":        {"How many photos a page holds; 0 is the account's own.", huma.Schema{Type: huma.TypeInteger, Enum: []any{0, 2, 4, 6, 12}}},
-	"part":          {"Which part of a long report: " + PartsHeader + " says how many there are.", whole},
-	"from":          {"The first entry.", whole},
-	"to":            {"The last entry.", whole},
-	"rotation":      {"By which the photo is turned, as it is known: the answer may then be kept for good.", huma.Schema{Type: huma.TypeInteger, Enum: []any{0, 90, 180, 270}}},
-	"last_event_id": {"As the header Last-Event-ID, for who can't send one.", whole},
-	"template":      {"Folder levels, such as Date/City.", huma.Schema{Type: huma.TypeString}},
+	"limit":    {"How many at most.", huma.Schema{Type: huma.TypeInteger, Minimum: ptr(1.0), Maximum: ptr(float64(maxLimit)), Default: defaultLimit}},
+	"cursor":   {"next_cursor of the page before.", huma.Schema{Type: huma.TypeString}},
+	"state":    {"In one of these states.", huma.Schema{Type: huma.TypeArray, Items: reference("State")}},
+	"priority": {"", *reference("Priority")},
+	"assignee": {"A username, ~all~, or nothing: of nobody.", huma.Schema{Type: huma.TypeString}},
+	"q":        {"Words of number, address, instructions and the like.", huma.Schema{Type: huma.TypeString}},
+	"sort": {"What the list is sorted by, after a minus the highest first; newest first without. The words behind completed sort at most 50,000 orders.",
+		huma.Schema{Type: huma.TypeString, Enum: anyOf(models.OrderSorts)}},
+	"place":          {"The page begins there, from 0: instead of a cursor.", whole},
+	"ids":            {"Those of these work orders, at most 200, that pass the other filters.", huma.Schema{Type: huma.TypeArray, Items: text()}},
+	"by":             {"What they are counted by; those that have none of it stand under an empty name.", huma.Schema{Type: huma.TypeString, Enum: anyOf(models.OrderGroups)}},
+	"completed_from": {"Completed on this day of the account's zone, or at this time, or later.", *text("2026-05-04")},
+	"completed_to":   {"Completed on this day of the account's zone, or at this time, or earlier.", *text("2026-05-04")},
+	"published_from": {"Published on this day of the account's zone, or at this time, or later.", *text("2026-05-04")},
+	"published_to":   {"Published on this day of the account's zone, or at this time, or earlier.", *text("2026-05-04")},
+	"invoiced":       {"Whether they bear the mark.", truth},
+	"awaited":        {"Whether items of them are awaited.", truth},
+	"worked_on":      {"On which you have worked, whoever has them now: of those that you do not see any more there is the number, and how many items of them are yours.", *enumOf([]string{"me"})},
+	"due_from":       {"Due on this day or later.", day},
+	"due_to":         {"Due on this day or earlier.", day},
+	"deleted":        {"Deleted ones too.", truth},
+	"dismissed":      {"Dismissed ones too.", truth},
+	"layout":         {"How many photos a page holds; 0 is the account's own.", huma.Schema{Type: huma.TypeInteger, Enum: []any{0, 2, 4, 6, 12}}},
+	"part":           {"Which part of a long report: " + PartsHeader + " says how many there are.", whole},
+	"from":           {"The first entry.", whole},
+	"to":             {"The last entry.", whole},
+	"rotation":       {"By which the photo is turned, as it is known: the answer may then be kept for good.", huma.Schema{Type: huma.TypeInteger, Enum: []any{0, 90, 180, 270}}},
+	"last_event_id":  {"As the header Last-Event-ID, for who can't send one.", whole},
+	"template":       {"Folder levels, such as Date/City.", huma.Schema{Type: huma.TypeString}},
 
 	"/imports/:id/rows result":         {"With one of these results.", huma.Schema{Type: huma.TypeArray, Items: reference("Result")}},
 	"/bulk/:id/rows result":            {"With one of these results.", huma.Schema{Type: huma.TypeArray, Items: reference("BulkResult")}},
@@ -238,6 +250,14 @@ var parameters = map[string]parameter{
 	"/published limit":                 {"How many at most.", huma.Schema{Type: huma.TypeInteger, Minimum: ptr(1.0), Maximum: ptr(200.0), Default: 200}},
 	"/published after":                 {"position of an answer before; nothing to begin.", huma.Schema{Type: huma.TypeString}},
 	"/push/:key/imports/:id after":     {"next_after of the page before.", whole},
+}
+
+func anyOf(words []string) []any {
+	all := make([]any, len(words))
+	for i, w := range words {
+		all[i] = w
+	}
+	return all
 }
 
 func (d *documentation) query(o *huma.Operation, path string, names []string) {

@@ -24,9 +24,11 @@ const (
 
 // cursor says where the next page begins, and of which list: it does not fit another.
 type cursor struct {
-	List   string `json:"l"`
-	After  string `json:"a,omitempty"`
-	Before int64  `json:"b,omitempty"`
+	List   string       `json:"l"`
+	After  string       `json:"a,omitempty"`
+	Before int64        `json:"b,omitempty"`
+	At     *models.Time `json:"t,omitempty"`
+	Back   bool         `json:"r,omitempty"` // the page before, not the one behind
 }
 
 // page reads limit and cursor.
@@ -52,11 +54,11 @@ func (c *call) page() (limit int, at cursor, err error) {
 	return limit, at, nil
 }
 
-// listName is the same for every page of one list: its path and filters.
+// listName is the same for every page of one list: its path, filters and sort.
 func (c *call) listName() string {
 	q := url.Values{}
 	for key, values := range c.Request.URL.Query() {
-		if key != "cursor" && key != "limit" {
+		if key != "cursor" && key != "limit" && key != "place" {
 			q[key] = values
 		}
 	}

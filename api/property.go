@@ -105,12 +105,16 @@ func (c *call) visits(limit int, before int64) (*models.Property, []*models.Proo
 		return nil, nil, err
 	}
 	db := c.server.Store.Read(c.ctx())
-	orders, err := models.ListOrders(db, models.OrderFilter{PropertyID: p.ID, Limit: limit, Before: before}, c.member)
+	ask := models.OrderQuery{OrderFilter: models.OrderFilter{PropertyID: p.ID}, Sort: models.OrderSort{Down: true}, Limit: limit}
+	if before > 0 {
+		ask.From = &models.OrderPosition{Seq: before}
+	}
+	page, err := models.ListOrders(db, ask, c.member)
 	if err != nil {
 		return nil, nil, err
 	}
-	proofs := make([]*models.Proof, len(orders))
-	for i, o := range orders {
+	proofs := make([]*models.Proof, len(page.Orders))
+	for i, o := range page.Orders {
 		if proofs[i], err = models.ProofOf(db, o.ID, nil, c.member.Audience()); err != nil {
 			return nil, nil, err
 		}

@@ -223,7 +223,7 @@ func (s *Server) table() []route {
 	var all []route
 	for _, some := range [][]route{
 		s.sessionRoutes(), s.accountRoutes(), s.orderRoutes(), s.transitionRoutes(), s.photoRoutes(), s.checkInRoutes(), s.resultRoutes(), s.publishedRoutes(), s.linkRoutes(), s.proofRoutes(),
-		s.destinationRoutes(), s.propertyRoutes(), s.workTypeRoutes(), s.surveyRoutes(), s.surveyResponseRoutes(), s.integrationRoutes(), s.shareLinkRoutes(), s.importRoutes(), s.bulkRoutes(), s.exportRoutes(), s.roleRoutes(), s.userRoutes(), s.tokenRoutes(), s.alertRoutes(), s.streamRoutes(),
+		s.destinationRoutes(), s.propertyRoutes(), s.workTypeRoutes(), s.surveyRoutes(), s.surveyResponseRoutes(), s.integrationRoutes(), s.shareLinkRoutes(), s.importRoutes(), s.bulkRoutes(), s.exportRoutes(), s.viewRoutes(), s.roleRoutes(), s.userRoutes(), s.tokenRoutes(), s.alertRoutes(), s.streamRoutes(),
 	} {
 		all = append(all, some...)
 	}

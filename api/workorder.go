@@ -3,8 +3,8 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -35,13 +35,17 @@ type TaskPatch struct {
 // WorkOrderPatch is what may be changed of a work order.
 type WorkOrderPatch struct {
 	models.WorkOrderFields
-	Tasks []TaskPatch `json:"tasks" merged:"true"`
+	Invoiced bool        `json:"invoiced"` // a mark of its own: of closed orders too
+	Tasks    []TaskPatch `json:"tasks" merged:"true"`
 }
 
 func (s *Server) orderRoutes() []route {
 	return []route{
-		get("/work-orders", anyMember, "The work orders that you may see, newest first", s.listOrders,
-			"state", "assignee", "client_code", "priority", "due_from", "due_to", "property_id", "q"),
+		get("/work-orders", anyMember, "The work orders that you may see, newest first unless said", s.listOrders,
+			append([]string{"limit", "cursor", "place", "sort"}, models.OrderFilterNames...)...).named("listWorkOrders"),
+		get("/work-orders/counts", anyMember, "How many work orders there are, by the same filters", s.countOrders, append([]string{"by"}, models.OrderFilterNames...)...).named("countWorkOrders"),
+		stream(http.MethodGet, "/work-orders/counts.csv", anyMember, "How many work orders there are, by the same filters, as CSV", "text/csv", s.exportCounts,
+			append([]string{"by"}, models.OrderFilterNames...)...).named("countWorkOrdersAsCSV"),
 		define(http.MethodPost, "/work-orders", with(models.CreateOrders), http.StatusCreated, "Make a work order", s.createOrder),
 		get("/work-orders/:id", anyMember, "A work order", func(c *call) (Order, error) {
 			o, err := c.order()
@@ -92,94 +96,111 @@ func (c *call) reread(id string) (Order, error) {
 	return c.show(o)
 }
 
-func (s *Server) listOrders(c *call) (list[models.WorkOrderView], error) {
-	page := list[models.WorkOrderView]{Items: []models.WorkOrderView{}}
-	if err := c.knownQuery(); err != nil {
-		return page, err
-	}
-	limit, at, err := c.page()
+// WorkOrderList is a page of work orders, from which the list goes on both ways.
+type WorkOrderList struct {
+	Items      []models.WorkOrderView `json:"items"`
+	NextCursor *string                `json:"next_cursor"`
+	PrevCursor *string                `json:"prev_cursor"`
+}
+
+func (s *Server) listOrders(c *call) (WorkOrderList, error) {
+	page := WorkOrderList{Items: []models.WorkOrderView{}}
+	ask, at, err := c.orderQuery()
 	if err != nil {
 		return page, err
 	}
-	filter, none, err := c.filter()
-	if err != nil || none {
-		return page, err
-	}
-	filter.Limit, filter.Before = limit+1, at.Before
 	db := s.Store.Read(c.ctx())
-	orders, err := models.ListOrders(db, filter, c.member)
+	found, err := models.ListOrders(db, ask, c.member)
 	if err != nil {
 		return page, err
 	}
-	if len(orders) > limit {
-		orders = orders[:limit]
-		at.Before = orders[limit-1].Seq
-		page.NextCursor = at.text()
+	if ask.IDs == nil {
+		page.NextCursor, page.PrevCursor = at.around(ask, found)
 	}
-	views, err := models.ViewOrders(db, orders...)
-	for _, v := range views {
-		page.Items = append(page.Items, v.For(c.member.Audience()))
-	}
+	views, err := models.ViewOrdersFor(db, c.member, found.Orders...)
+	page.Items = append(page.Items, views...)
 	return page, err
 }
 
-// filter reads the filters of a list of orders. none: they can't select anything.
-func (c *call) filter() (f models.OrderFilter, none bool, err error) {
-	var problems models.Problems
-	for _, text := range splitList(c.QueryArray("state")) {
-		if !slices.Contains(models.States, models.State(text)) {
-			problems.Add("state", "%q is no state; choose from %v.", text, models.States)
+// around are the cursors by which a list goes on behind a page, and before it.
+func (at cursor) around(ask models.OrderQuery, page *models.OrderPage) (next, prev *string) {
+	end := func(p models.OrderPosition, back bool) *string {
+		at := cursor{List: at.List, After: p.Word, Before: p.Seq, Back: back}
+		if !p.At.IsZero() {
+			at.At = &p.At
 		}
-		f.States = append(f.States, models.State(text))
+		return at.text()
 	}
-	if code, ok := c.GetQuery("client_code"); ok {
-		f.ClientCode = &code
-	}
-	if f.Priority = c.Query("priority"); f.Priority != "" && !slices.Contains(models.Priorities, f.Priority) {
-		problems.Add("priority", "Choose normal, rush or rework.")
-	}
-	f.Query, f.PropertyID = c.Query("q"), c.Query("property_id")
-	for name, to := range map[string]**models.Date{"due_from": &f.DueFrom, "due_to": &f.DueTo} {
-		if text := c.Query(name); text != "" {
-			d, err := models.ParseDate(text)
-			if err != nil {
-				problems.Add(name, "%v", err)
-			}
-			*to = &d
+	empty := page.First.Seq == 0
+	switch {
+	case empty && (ask.Back || (ask.From == nil && ask.Place == 0)): // nothing there at all, or nothing before
+	case empty:
+		prev = cursor{List: at.List, Back: true}.text() // from the end
+	case ask.Back:
+		next = end(page.Last, false)
+		if page.More {
+			prev = end(page.First, true)
 		}
-	}
-	if len(problems) > 0 {
-		return f, false, &models.Error{Kind: models.Malformed, Message: "A filter can't be taken.", Fields: problems}
-	}
-	switch name, asked := c.GetQuery("assignee"); {
-	case !asked:
-	case name == "":
-		f.Unassigned = true
-	case name == models.AssignToAll:
-		f.ToAll = true
 	default:
-		user, err := models.One[models.User](c.server.Store.Read(c.ctx()).Where("username_key = ?", models.UsernameKey(name)), "user")
-		if models.KindOf(err) == models.NotFound {
-			return f, true, nil
+		if page.More {
+			next = end(page.Last, false)
 		}
-		if err != nil {
-			return f, false, err
+		if ask.From != nil || ask.Place > 0 {
+			prev = end(page.First, true)
 		}
-		f.AssigneeID = &user.ID
 	}
-	return f, false, nil
+	return next, prev
 }
 
-func splitList(values []string) []string {
-	var parts []string
-	for _, v := range values {
-		for _, p := range strings.Split(v, ",") {
-			if p = strings.TrimSpace(p); p != "" {
-				parts = append(parts, p)
-			}
+// orderQuery reads what a list of orders is asked for.
+func (c *call) orderQuery() (ask models.OrderQuery, at cursor, err error) {
+	if err := c.knownQuery(); err != nil {
+		return ask, at, err
+	}
+	if ask.Limit, at, err = c.page(); err != nil {
+		return ask, at, err
+	}
+	if ask.OrderFilter, err = c.filter(); err != nil {
+		return ask, at, err
+	}
+	if ask.IDs != nil && c.Query("limit") == "" {
+		ask.Limit = maxLimit
+	}
+	if ask.Sort, err = models.ReadOrderSort(c.Query("sort")); err != nil {
+		return ask, at, err
+	}
+	if ask.Place, err = c.number("place", 0); err != nil {
+		return ask, at, err
+	}
+	if ask.Place > math.MaxInt32 {
+		return ask, at, badParameter("place", "No list is that long.")
+	}
+	if ask.Back = at.Back; at.Before > 0 {
+		ask.From = &models.OrderPosition{Seq: at.Before, Word: at.After}
+		if at.At != nil {
+			ask.From.At = *at.At
 		}
 	}
-	return parts
+	if c.Query("cursor") != "" && c.Query("place") != "" {
+		return ask, at, badParameter("place", "Give a place or a cursor, not both.")
+	}
+	return ask, at, nil
+}
+
+// filter reads the filters of a list of orders.
+func (c *call) filter() (models.OrderFilter, error) {
+	return models.ReadOrderFilter(c.server.Store.Read(c.ctx()), c.member, c.Request.URL.Query())
+}
+
+func (s *Server) countOrders(c *call) (*models.OrderCounts, error) {
+	if err := c.knownQuery(); err != nil {
+		return nil, err
+	}
+	filter, err := c.filter()
+	if err != nil {
+		return nil, err
+	}
+	return models.CountOrders(s.Store.Read(c.ctx()), filter, c.Query("by"), c.member)
 }
 
 func (s *Server) createOrder(c *call, in NewWorkOrder) (Order, error) {
@@ -319,6 +340,13 @@ func (s *Server) patchOrder(c *call, patch mergePatch) (Order, error) {
 	rest, tasks, err := splitPatch(patch)
 	if err != nil {
 		return Order{}, err
+	}
+	if raw, there := rest["invoiced"]; there {
+		edit.Invoiced = new(bool) // null takes the mark away
+		if json.Unmarshal(raw, edit.Invoiced) != nil {
+			return Order{}, models.InvalidField("invoiced", "Want true or false.").Coded(models.CodeWrongType)
+		}
+		delete(rest, "invoiced")
 	}
 	if len(rest) > 0 {
 		text, err := json.Marshal(rest)

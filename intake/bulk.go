@@ -305,7 +305,8 @@ func (b *Bulks) do(ctx context.Context, bulk *models.Bulk, row *models.BulkRow) 
 	case models.BulkUpdate:
 		_, err = b.EditOrder(ctx, OrderEdit{ID: row.WorkOrderID, By: by, Fields: patched(bulk.Parameters.Patch), Also: keep})
 	case models.BulkInvoiced:
-		err = b.SetInvoiced(ctx, by, row.WorkOrderID, bulk.Parameters.Invoiced == nil || *bulk.Parameters.Invoiced, keep)
+		invoiced := bulk.Parameters.Invoiced == nil || *bulk.Parameters.Invoiced
+		_, err = b.EditOrder(ctx, OrderEdit{ID: row.WorkOrderID, By: by, Invoiced: &invoiced, Also: keep})
 	default:
 		return false, b.act(ctx, by, bulk, row)
 	}
@@ -353,30 +354,4 @@ func patched(patch json.RawMessage) Change[models.WorkOrderFields] {
 		*f = fields
 		return nil
 	}
-}
-
-// SetInvoiced sets the mark that an order was invoiced, or takes it away; in whichever state the order is, and no news to
-// whoever is assigned. also is called in the transaction of the change; nil for nothing. Errors: [models.NotFound],
-// [models.Forbidden].
-func (in *Intake) SetInvoiced(ctx context.Context, by *models.Member, id string, invoiced bool, also func(*models.Tx) error) error {
-	err := in.write(ctx, by, func(tx *models.Tx) error {
-		o, err := orderSeen(tx, id, by)
-		if err != nil {
-			return err
-		}
-		if err := by.Need(models.EditOrders); err != nil || o.Invoiced == invoiced {
-			return err
-		}
-		made := edited{before: *o, by: handOf(by), changed: []string{"invoiced"}}
-		made.by.news = false
-		o.Invoiced = invoiced
-		if err := made.save(tx, o); err != nil || also == nil {
-			return err
-		}
-		return also(tx)
-	})
-	if err == nil {
-		in.Bells.Poke()
-	}
-	return err
 }

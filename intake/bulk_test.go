@@ -185,7 +185,9 @@ func TestWhatAFieldWasIsKeptForTheOffice(t *testing.T) {
 	said.Say(models.FieldNamed("work_order_info"), "Lockbox 9876")
 	_, err := in.Receive(h.Ctx, intake.Source{Account: h.Account, By: by, File: true}, []models.Incoming{said}, nil)
 	require.NoError(t, err)
-	require.NoError(t, in.SetInvoiced(h.Ctx, by, o.ID, true, nil))
+	invoiced := true
+	_, err = in.EditOrder(h.Ctx, intake.OrderEdit{ID: o.ID, By: by, Invoiced: &invoiced})
+	require.NoError(t, err)
 	edit(nil, intake.TaskEdit{Change: func(f *models.TaskFields) error { f.Name = "Gate"; return nil }})
 	tasks, err := models.TasksOf(h.Store.Read(h.Ctx), o.ID)
 	require.NoError(t, err)

@@ -17,6 +17,8 @@ type OrderEdit struct {
 	Version *int64                         // for which it was made; nil for whichever stands
 	Fields  Change[models.WorkOrderFields] // nil leaves them
 	Tasks   []TaskEdit
+	// Invoiced sets the mark, which changes no state and is set in every one; nil leaves it.
+	Invoiced *bool
 	// Also is called in the transaction of a change, once it is written; nil for nothing.
 	Also func(*models.Tx) error
 }
@@ -30,7 +32,7 @@ type TaskEdit struct {
 
 // may tells who may do it: those who may only add tasks do no more than that.
 func (e *OrderEdit) may() error {
-	onlyAdds := e.Fields == nil && !slices.ContainsFunc(e.Tasks, func(t TaskEdit) bool { return t.ID != "" })
+	onlyAdds := e.Fields == nil && e.Invoiced == nil && !slices.ContainsFunc(e.Tasks, func(t TaskEdit) bool { return t.ID != "" })
 	if onlyAdds && e.By.May(models.AddTasks) {
 		return nil
 	}
@@ -51,15 +53,23 @@ func (in *Intake) EditOrder(ctx context.Context, e OrderEdit) (order *models.Wor
 		if e.Version != nil && *e.Version != order.Version {
 			return models.Errorf(models.Stale, "The work order has changed since you read it: it is at version %d. Read it again and repeat.", order.Version)
 		}
-		if order.Lifecycle.State == models.Closed {
+		if order.Lifecycle.State == models.Closed && (e.Fields != nil || len(e.Tasks) > 0 || e.Invoiced == nil) {
 			return &models.Error{Kind: models.Conflict, Code: models.CodeClosed, Message: "A closed work order is not edited: reopen it first.", State: order.Lifecycle.State, Allowed: order.Lifecycle.Allowed(models.Facts{})}
 		}
 		made := edited{before: *order, by: handOf(e.By)}
 		if made.changed, err = changeFields(order, e.Fields); err != nil {
 			return err
 		}
-		if err := made.changeTasks(tx, order, e.Tasks); err != nil || len(made.changed) == 0 {
+		if err := made.changeTasks(tx, order, e.Tasks); err != nil {
 			return err
+		}
+		made.by.news = made.by.news && len(made.changed) > 0 // the mark is none to whoever is assigned
+		if e.Invoiced != nil && *e.Invoiced != order.Invoiced {
+			order.Invoiced = *e.Invoiced
+			made.changed = append(made.changed, "invoiced")
+		}
+		if len(made.changed) == 0 {
+			return nil
 		}
 		if err := made.save(tx, order); err != nil || e.Also == nil {
 			return err

@@ -90,6 +90,6 @@ func TestWhatAnAudienceMayNotSeeIsNotThere(t *testing.T) {
 	require.NotEmpty(t, view.Tasks[0].Instructions, "the view itself stays as it was")
 	// What is new beside the fields stands here, and above unless a client may see it.
 	beside := models.WorkOrderView{WorkOrderFields: view.WorkOrderFields}
-	require.ElementsMatch(t, []string{"AssignedName", "AssignedToAll", "Assignee", "CreatedAt", "FieldStatus", "HasNewItems", "ID", "IntegrationID", "Invoiced", "ItemCounts", "PropertyID", "Share", "State",
+	require.ElementsMatch(t, []string{"AssignedName", "AssignedToAll", "Assignee", "CompletedAt", "CreatedAt", "FieldStatus", "HasNewItems", "ID", "IntegrationID", "Invoiced", "ItemCounts", "PropertyID", "PublishedAt", "Share", "State",
 		"Tasks", "UpdatedAt", "Version", "WorkType"}, cleared(reflect.ValueOf(beside)))
 }

@@ -186,33 +186,14 @@ func (b *Bulk) row(n int, orderID, number string) *BulkRow {
 
 // FixFound fixes the rows of a bulk: the orders that pass a filter and that by sees, newest first.
 func (tx *Tx) FixFound(b *Bulk, by *Member, f OrderFilter) error {
-	if f.Query != "" {
-		return tx.fixSearched(b, by, f)
+	if f.nothing {
+		return nil
 	}
-	found := by.OrdersSeen(f.apply(tx.DB)).Select("work_orders.seq", "work_orders.id", "work_orders.number")
+	found := f.matching(tx.DB, by).Select("work_orders.seq, work_orders.id, work_orders.number")
 	done := tx.Exec("INSERT INTO bulk_rows (bulk_id, position, account_id, work_order_id, number, result, code, message, tries) "+
 		"SELECT ?, ROW_NUMBER() OVER (ORDER BY found.seq DESC), ?, found.id, found.number, ?, '', '', 0 FROM (?) AS found", b.ID, b.AccountID, RowWaiting, found)
 	b.Total = done.RowsAffected
 	return done.Error
-}
-
-// fixSearched is FixFound by words: what the index finds comes page by page.
-func (tx *Tx) fixSearched(b *Bulk, by *Member, f OrderFilter) error {
-	for f.Limit = fixedAtOnce; ; {
-		orders, err := ListOrders(tx.DB, f, by)
-		if err != nil || len(orders) == 0 {
-			return err
-		}
-		rows := make([]*BulkRow, len(orders))
-		for i, o := range orders {
-			rows[i] = b.row(int(b.Total)+i, o.ID, o.WorkOrderNumber)
-		}
-		if err := tx.Create(&rows).Error; err != nil {
-			return err
-		}
-		b.Total += int64(len(orders))
-		f.Before = orders[len(orders)-1].Seq
-	}
 }
 
 // FixRefused fixes the rows of a bulk: those orders that another one refused.

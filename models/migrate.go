@@ -77,7 +77,7 @@ func (s *Store) Migrate(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("models: migrate: %w", err)
 	}
-	return len(results), errors.Join(s.claimUsedFolders(ctx), s.linkIntegrations(ctx))
+	return len(results), errors.Join(s.claimUsedFolders(ctx), s.linkIntegrations(ctx), s.keyNumbers(ctx))
 }
 
 // Migrations lists every version with whether it is applied.

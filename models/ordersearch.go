@@ -1,7 +1,6 @@
 package models
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -29,87 +28,43 @@ func (o *WorkOrder) refreshSearchText() {
 	}
 	slices.Sort(words)
 	o.SearchText = strings.Join(slices.Compact(words), " ")
+	o.refreshKeys()
 }
 
-// OrderFilter selects orders for a list.
-type OrderFilter struct {
-	States     []State
-	AssigneeID *string
-	Unassigned bool
-	ToAll      bool // assigned to everybody
-	ClientCode *string
-	Priority   string
-	DueFrom    *Date
-	DueTo      *Date
-	PropertyID string
-	Query      string // words that begin words of number, client code, address or source number
-	// Before pages: only orders that arrived before this one, newest first. 0 is the first page.
-	Before int64
-	Limit  int
-}
-
-// ListOrders reads the orders that viewer may see, newest first, at most Limit of them.
-func ListOrders(db *gorm.DB, f OrderFilter, viewer *Member) ([]*WorkOrder, error) {
-	list := func(narrow func(*gorm.DB) *gorm.DB) ([]*WorkOrder, error) {
-		return f.find(db, viewer.AccountID, narrow)
-	}
-	both := map[int64]*WorkOrder{}
-	for _, scan := range viewer.scans() {
-		found, err := list(scan)
-		if err != nil {
-			return nil, err
-		}
-		if viewer.Office() {
-			return found, nil
-		}
-		for _, o := range found {
-			both[o.Seq] = o
-		}
-	}
-	seqs := slices.Sorted(maps.Keys(both))
-	slices.Reverse(seqs)
-	var orders []*WorkOrder
-	for _, seq := range seqs[:min(len(seqs), f.Limit)] {
-		orders = append(orders, both[seq])
-	}
-	return orders, nil
-}
-
-// find reads the orders that pass the filter and narrow.
-func (f OrderFilter) find(db *gorm.DB, accountID string, narrow func(*gorm.DB) *gorm.DB) ([]*WorkOrder, error) {
-	matching := narrow(f.apply(db))
+// terms are the words that the filter looks for, as far as the index knows them.
+func (f *OrderFilter) terms() []string {
 	terms := searchTerms(f.Query)
 	terms = terms[:min(len(terms), 10)]
 	for i, t := range terms {
 		runes := []rune(t)
 		terms[i] = string(runes[:min(len(runes), longestTerm)])
 	}
-	switch {
-	case len(terms) == 0:
-		var orders []*WorkOrder
-		err := matching.Order("work_orders.seq DESC").Limit(f.Limit).Find(&orders).Error
-		return orders, err
-	case db.Name() == "postgres":
-		return f.searchPostgres(db, matching, accountID, terms)
-	}
-	return f.searchSQLite(matching, accountID, terms)
+	return terms
 }
 
-// searchSQLite joins the full-text table, whose rows come newest first and stop at the limit: CROSS JOIN keeps it
-// outermost.
-func (f OrderFilter) searchSQLite(matching *gorm.DB, accountID string, terms []string) ([]*WorkOrder, error) {
+// hits is the query of the orders that the words and the filter find, in the order of their arrival: of those that scan, a way
+// in which the viewer sees orders, lets through. It ends at the limit, if there is one.
+func (a *OrderQuery) hits(db *gorm.DB, accountID string, scan func(*gorm.DB) *gorm.DB, limit int) *gorm.DB {
+	matching := scan(a.apply(db.Model(&WorkOrder{})))
+	if db.Name() == "postgres" {
+		return a.searchPostgres(db, matching, accountID, limit)
+	}
+	return a.searchSQLite(matching, accountID, limit)
+}
+
+// searchSQLite joins the full-text table, whose rows come in their order and stop at the limit: CROSS JOIN keeps it outermost.
+func (a *OrderQuery) searchSQLite(matching *gorm.DB, accountID string, limit int) *gorm.DB {
 	words := []string{"\"\uE000" + accountID + "\""}
-	for _, t := range terms {
+	for _, t := range a.terms() {
 		words = append(words, `"`+t+`"*`)
 	}
-	q := matching.Table("work_order_search CROSS JOIN work_orders").Select("work_orders.*").
+	q := matching.Table("work_order_search CROSS JOIN work_orders").Select("work_orders.seq AS seq").
 		Where("work_orders.seq = work_order_search.rowid AND work_order_search MATCH ?", strings.Join(words, " AND "))
-	if f.Before > 0 {
-		q = q.Where("work_order_search.rowid < ?", f.Before)
+	q = a.after(q, "work_order_search.rowid").Order("work_order_search.rowid" + a.direction())
+	if limit > 0 {
+		q = q.Limit(limit)
 	}
-	var orders []*WorkOrder
-	err := q.Order("work_order_search.rowid DESC").Limit(f.Limit).Find(&orders).Error
-	return orders, err
+	return q
 }
 
 // The function order_terms of PostgreSQL's schema indexes beginnings of words up to longestTerm characters, in buckets of
@@ -119,66 +74,34 @@ const (
 	longestTerm      = 16
 )
 
-// searchPostgres looks into the account's buckets one after another, the newest first, and ends where it has enough: the
-// index knows which orders match, but not which of them are new.
-func (f OrderFilter) searchPostgres(db, matching *gorm.DB, accountID string, terms []string) ([]*WorkOrder, error) {
+// searchPostgres looks into the account's buckets one after another and ends where it has enough: the index knows which
+// orders match, but not which of them are new.
+func (a *OrderQuery) searchPostgres(db, matching *gorm.DB, accountID string, limit int) *gorm.DB {
 	var span struct{ Oldest, Newest int64 }
-	if err := db.Model(&WorkOrder{}).Where("NOT hidden").Select("COALESCE(min(seq), 0) AS oldest, COALESCE(max(seq), 0) AS newest").Scan(&span).Error; err != nil {
-		return nil, err
+	err := db.Model(&WorkOrder{}).Where("NOT hidden").Select("COALESCE(min(seq), 0) AS oldest, COALESCE(max(seq), 0) AS newest").Scan(&span).Error
+	if a.From != nil && a.direction() == "" {
+		span.Oldest = a.From.Seq + 1
+	} else if a.From != nil {
+		span.Newest = a.From.Seq - 1
 	}
-	if f.Before > 0 {
-		span.Newest = f.Before - 1
-	}
-	bucketTerms := make([]string, len(terms))
+	terms := a.terms()
 	for i, t := range terms {
-		bucketTerms[i] = "'%1$s@" + accountID[len(accountID)-8:] + " " + t + "'"
+		terms[i] = "'%1$s@" + accountID[len(accountID)-8:] + " " + t + "'"
 	}
 	// The account stands in the bucket's own query too, or its limit would count the orders of others.
-	bucket := matching.Session(&gorm.Session{}).Where("work_orders.account_id = ?", accountID).
-		Where("order_terms(work_orders.account_id, work_orders.seq, work_orders.search_text) @@ format(?::text, bucket.n)::tsquery", strings.Join(bucketTerms, " & ")).
-		Order("work_orders.seq DESC").Limit(f.Limit)
-	// A limited LATERAL can only be a nested loop in the order of the series, so the limit outside ends it early.
-	found := db.Raw("SELECT hit.* FROM generate_series(?::bigint, ?::bigint, -1) AS bucket(n) CROSS JOIN LATERAL (?) AS hit LIMIT ?",
-		span.Newest>>searchBucketBits, span.Oldest>>searchBucketBits, bucket, f.Limit)
-	var orders []*WorkOrder
-	err := db.Table("(?) AS work_orders", found).Order("work_orders.seq DESC").Find(&orders).Error
-	return orders, err
-}
-
-// apply is the filter without its words.
-func (f OrderFilter) apply(db *gorm.DB) *gorm.DB {
-	q := db.Model(&WorkOrder{}).Where("NOT work_orders.hidden")
-	if len(f.States) == 1 {
-		q = q.Where("work_orders.state = ?", f.States[0])
-	} else if len(f.States) > 1 {
-		q = q.Where("work_orders.state IN ?", f.States)
+	bucket := a.after(matching.Session(&gorm.Session{}), "work_orders.seq").Where("work_orders.account_id = ?", accountID).Select("work_orders.seq AS seq").
+		Where("order_terms(work_orders.account_id, work_orders.seq, work_orders.search_text) @@ format(?::text, bucket.n)::tsquery", strings.Join(terms, " & "))
+	first, last, step := span.Oldest>>searchBucketBits, span.Newest>>searchBucketBits, 1
+	if a.direction() != "" {
+		first, last, step = last, first, -1
 	}
-	if f.AssigneeID != nil {
-		q = q.Where("work_orders.assignee_id = ?", *f.AssigneeID)
+	series := "SELECT hit.seq FROM generate_series(?::bigint, ?::bigint, ?) AS bucket(n) CROSS JOIN LATERAL (?) AS hit"
+	found := db.Raw(series, first, last, step, bucket)
+	if limit > 0 {
+		// A limited LATERAL can only be a nested loop in the order of the series, so the limit outside ends it early.
+		found = db.Raw(series+" LIMIT ?", first, last, step, bucket.Order("work_orders.seq"+a.direction()).Limit(limit), limit)
 	}
-	if f.Unassigned {
-		q = q.Where("work_orders.assignee_id IS NULL AND NOT work_orders.assigned_to_all")
-	}
-	if f.ToAll {
-		q = q.Where("work_orders.assigned_to_all")
-	}
-	if f.ClientCode != nil {
-		q = q.Where("work_orders.client_code = ?", *f.ClientCode)
-	}
-	if f.Priority != "" {
-		q = q.Where("work_orders.priority = ?", f.Priority)
-	}
-	if f.DueFrom != nil {
-		q = q.Where("work_orders.due_date >= ?", *f.DueFrom)
-	}
-	if f.DueTo != nil {
-		q = q.Where("work_orders.due_date <= ?", *f.DueTo)
-	}
-	if f.PropertyID != "" {
-		q = q.Where("work_orders.property_id = ?", f.PropertyID)
-	}
-	if f.Before > 0 {
-		q = q.Where("work_orders.seq < ?", f.Before)
-	}
+	q := db.Table("(?) AS found", found).Select("found.seq AS seq").Order("found.seq" + a.direction())
+	_ = q.AddError(err)
 	return q
 }

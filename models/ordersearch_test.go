@@ -67,14 +67,17 @@ func TestSearchFindsWhatGoingThroughAllFinds(t *testing.T) {
 				}
 				got, pages := []string{}, 0
 				for before := int64(0); ; pages++ {
-					filter := models.OrderFilter{Query: query, Before: before, Limit: 7}
-					list, err := models.ListOrders(store.Read(models.InAccount(ctx, member.AccountID)), filter, member)
+					ask := models.OrderQuery{OrderFilter: models.OrderFilter{Query: query}, Sort: models.OrderSort{Down: true}, Limit: 7}
+					if before > 0 {
+						ask.From = &models.OrderPosition{Seq: before}
+					}
+					list, err := models.ListOrders(store.Read(models.InAccount(ctx, member.AccountID)), ask, member)
 					require.NoError(t, err, query)
-					for _, o := range list {
+					for _, o := range list.Orders {
 						require.Equal(t, member.AccountID, o.AccountID)
 						got, before = append(got, o.WorkOrderNumber), o.Seq
 					}
-					if len(list) < 7 {
+					if !list.More {
 						break
 					}
 				}

@@ -55,6 +55,9 @@ func (tx *Tx) Apply(o *WorkOrder, a *Action) error {
 		return err
 	}
 	o.Lifecycle, event.ToState = next, next.State
+	if event.At = Now(); a.Event != Reopen && a.Event != Restore { // which lead back to what was
+		o.date(event.At)
+	}
 	o.sayBelow(a.Event)
 	if err := tx.effect(o, a, event, terms); err != nil {
 		return err
@@ -352,6 +355,7 @@ func (tx *Tx) Reconcile(o *WorkOrder, known Lifecycle) (bool, error) {
 	e := &HistoryEvent{Type: TypeUpdated, FromState: o.Lifecycle.State, ToState: known.State, Actor: SystemActor,
 		Reason: "The database stood behind the workflow, as after a restore from a backup, and was set to its state."}
 	o.Lifecycle = known
+	o.date(Now())
 	if err := tx.Record(o, e); err != nil {
 		return false, err
 	}

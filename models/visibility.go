@@ -82,3 +82,29 @@ func (m *Member) OrdersAddable(q *gorm.DB) *gorm.DB {
 	}
 	return q.Where("work_orders.id IN (?)", ever)
 }
+
+// WorkedOn tells whether the member may find an order among those on which they have worked: own says that an item of it is
+// theirs. Whose it is now does not matter, but who does not see it any more is told little of it: see [ViewOrdersFor].
+func (m *Member) WorkedOn(o *WorkOrder, own bool) bool {
+	return o.AccountID == m.AccountID && !o.Lifecycle.Hidden && own
+}
+
+// OrdersWorkedOn is the twin of [Member.WorkedOn], for queries on work_orders.
+func (m *Member) OrdersWorkedOn(q *gorm.DB) *gorm.DB {
+	own := q.Session(&gorm.Session{NewDB: true, Context: q.Statement.Context}).Model(&Item{}).Select("work_order_id").Where("uploaded_by = ? AND deleted_at IS NULL", m.ID)
+	return q.Where("work_orders.account_id = ? AND NOT work_orders.hidden AND work_orders.id IN (?)", m.AccountID, own)
+}
+
+// SeesView tells whether the member may see a saved view: their own, and in the office those that others share.
+func (m *Member) SeesView(v *SavedView) bool {
+	return v.AccountID == m.AccountID && (v.UserID == m.ID || (v.Shared && m.Office()))
+}
+
+// ViewsSeen is the twin of [Member.SeesView], for queries on saved_views.
+func (m *Member) ViewsSeen(q *gorm.DB) *gorm.DB {
+	q = q.Where("saved_views.account_id = ?", m.AccountID)
+	if m.Office() {
+		return q.Where("saved_views.user_id = ? OR saved_views.shared", m.ID)
+	}
+	return q.Where("saved_views.user_id = ?", m.ID)
+}

@@ -101,8 +101,12 @@ func TestWhoMaySeeIsOneQuestion(t *testing.T) {
 				return found
 			}
 			for _, m := range members {
-				var sees, adds, seesItems []string
+				var sees, adds, seesItems, worked []string
 				for _, o := range orders {
+					own := slices.ContainsFunc(items, func(i *models.Item) bool { return i.WorkOrderID == o.ID && i.UploadedBy == m.ID && i.DeletedAt == nil })
+					if m.WorkedOn(o, own) {
+						worked = append(worked, o.ID)
+					}
 					if m.Sees(o) {
 						sees = append(sees, o.ID)
 					}
@@ -117,16 +121,17 @@ func TestWhoMaySeeIsOneQuestion(t *testing.T) {
 				}
 				require.ElementsMatch(t, sees, ids(m, &models.WorkOrder{}, "work_orders.id", m.OrdersSeen))
 				require.ElementsMatch(t, adds, ids(m, &models.WorkOrder{}, "work_orders.id", m.OrdersAddable))
+				require.ElementsMatch(t, worked, ids(m, &models.WorkOrder{}, "work_orders.id", m.OrdersWorkedOn))
 				require.ElementsMatch(t, seesItems, ids(m, &models.Item{}, "items.work_order_id", m.ItemsSeen))
 				var seesOfEach []string
 				for _, o := range orders {
 					seesOfEach = append(seesOfEach, ids(m, &models.Item{}, "items.work_order_id", func(q *gorm.DB) *gorm.DB { return m.ItemsSeenOf(q, o) })...)
 				}
 				require.ElementsMatch(t, seesItems, seesOfEach)
-				listed, err := models.ListOrders(store.Read(models.InAccount(ctx, m.AccountID)), models.OrderFilter{Limit: 100}, m)
+				listed, err := models.ListOrders(store.Read(models.InAccount(ctx, m.AccountID)), models.OrderQuery{Limit: 100}, m)
 				require.NoError(t, err)
 				var list []string
-				for _, o := range listed {
+				for _, o := range listed.Orders {
 					if slices.Contains(all, o.ID) {
 						list = append(list, o.ID)
 					}

@@ -94,6 +94,10 @@ type WorkOrder struct {
 	AwaitsPeer       string   // the user of the peer that completed it: what they still send is awaited, not late
 	CreatedBy        string
 	SearchText       string
+	NumberKey        string // the number in natural order, see [NaturalKey]
+	DueKey           string // when it is due, as it sorts
+	CompletedAt      Time   // the zero time is never, so that lists sort by it
+	PublishedAt      Time   // so too
 	CreatedAt        Time
 	UpdatedAt        Time
 }
@@ -495,6 +499,8 @@ type WorkOrderView struct {
 	ItemCounts    ItemCounts `json:"item_counts"`
 	HasNewItems   bool       `json:"has_new_items"`
 	Share         *ShareView `json:"share,omitempty"` // office only
+	CompletedAt   *Time      `json:"completed_at"`    // since when it is completed; null while it is work
+	PublishedAt   *Time      `json:"published_at"`    // and published
 	CreatedAt     Time       `json:"created_at"`
 	UpdatedAt     Time       `json:"updated_at"`
 }
@@ -536,6 +542,12 @@ func ViewOrders(db *gorm.DB, orders ...*WorkOrder) ([]WorkOrderView, error) {
 		if v.Tasks == nil {
 			v.Tasks = []Task{}
 		}
+		if !o.CompletedAt.IsZero() {
+			v.CompletedAt = &o.CompletedAt
+		}
+		if !o.PublishedAt.IsZero() {
+			v.PublishedAt = &o.PublishedAt
+		}
 		if o.AssigneeID != nil {
 			name := names[*o.AssigneeID]
 			v.Assignee = &name
@@ -545,6 +557,40 @@ func ViewOrders(db *gorm.DB, orders ...*WorkOrder) ([]WorkOrderView, error) {
 			v.Assignee = &name
 		}
 		views[i] = v
+	}
+	return views, nil
+}
+
+// ViewOrdersFor makes the views of listed orders as a member may see them. Of one on which they once worked, and which they do
+// not see any more, that is its number, where it stands and how many of its items are theirs.
+func ViewOrdersFor(db *gorm.DB, viewer *Member, orders ...*WorkOrder) ([]WorkOrderView, error) {
+	var seen []*WorkOrder
+	var past []string
+	for _, o := range orders {
+		if viewer.Sees(o) {
+			seen = append(seen, o)
+		} else {
+			past = append(past, o.ID)
+		}
+	}
+	whole, err := ViewOrders(db, seen...)
+	if err != nil {
+		return nil, err
+	}
+	own := map[string]ItemCounts{}
+	if len(past) > 0 {
+		if own, err = countItems(db.Where("uploaded_by = ?", viewer.ID), past); err != nil {
+			return nil, err
+		}
+	}
+	views := make([]WorkOrderView, len(orders))
+	for i, o := range orders {
+		if viewer.Sees(o) {
+			views[i], whole = whole[0].For(viewer.Audience()), whole[1:]
+			continue
+		}
+		views[i] = WorkOrderView{ID: o.ID, Version: o.Version, State: o.Lifecycle.State, FieldStatus: o.FieldStatus, Tasks: []Task{}, ItemCounts: own[o.ID], CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
+			WorkOrderFields: WorkOrderFields{WorkOrderNumber: o.WorkOrderNumber, ClientCode: o.ClientCode, Priority: o.Priority, Options: map[string]any{}, Attributes: map[string]string{}}}
 	}
 	return views, nil
 }

@@ -152,6 +152,13 @@ var matrix = map[string]string{
 	"POST /bulk/{id}/cancel":                  "..333341",
 	"POST /bulk/{id}/repeat":                  "..333341",
 	"GET /work-orders.csv":                    ".......1",
+	"GET /work-orders/counts":                 ".......1",
+	"GET /work-orders/counts.csv":             ".......1",
+	"GET /views":                              ".......1",
+	"POST /views":                             ".......1",
+	"GET /views/{id}":                         ".4444441", // the admin's own
+	"PATCH /views/{id}":                       ".4444441",
+	"DELETE /views/{id}":                      ".4444441",
 	"GET /work-orders.xlsx":                   ".......1",
 	"GET /roles":                              "..3333.1",
 	"POST /roles":                             ".33333.1",
@@ -314,6 +321,7 @@ func fixture(t *testing.T, in *rig.Installation, admin, foreigner *rig.User, col
 	admin.Want(201, "POST", "/roles", rig.JSON{"name": role, "privileges": []string{"upload_items"}})
 	ids["roles"] = role
 	ids["tokens"] = admin.Want(201, "POST", "/tokens", rig.JSON{"name": "script"}).Text("id")
+	ids["views"] = admin.Want(201, "POST", "/views", rig.JSON{"name": "Late", "query": "state=created"}).Text("id")
 	ids["users"] = admin.Colleague("admin").ID
 	done := admin.Order(rig.JSON{"assignee": assignee.Username}).Text("id")
 	ids["published"] = admin.Upload(done, rig.JPEG(60, 40, 3)).Text("id")
