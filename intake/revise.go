@@ -11,7 +11,7 @@ import (
 func (in *Intake) revise(tx *models.Tx, item *models.Item, n NewItem, account *models.Account) error {
 	link := n.Brought.Link.ID
 	byLogin := item.ShareLinkID == "" && item.Source == models.FromPeer && item.UploadedBy == n.By.ID // before there was the link
-	if item.ShareLinkID != link && !byLogin {
+	if item.ShareLinkID != link && !byLogin || n.Brought.Link.Before(item.ReceivedAt) {
 		return nil // it came otherwise: the same item
 	}
 	if err := tx.Stands(n.By); err != nil {

@@ -21,7 +21,7 @@ func (in *Intake) editShareLink(ctx context.Context, by *models.Member, id strin
 		if _, err := models.One[models.ShareLink](tx.Where(livingLink, id), "share link"); err != nil {
 			return err
 		}
-		if l, err = tx.EditLink(id, change); err != nil {
+		if l, err = tx.EditLink(id, whileLiving(change)); err != nil {
 			return err
 		}
 		return tx.Ring(models.ShareBell, l.ID)
@@ -30,6 +30,16 @@ func (in *Intake) editShareLink(ctx context.Context, by *models.Member, id strin
 		in.Bells.Poke()
 	}
 	return l, err
+}
+
+// whileLiving refuses a change of a link that ended while its lock was waited for.
+func whileLiving(change Change[models.ShareLink]) Change[models.ShareLink] {
+	return func(l *models.ShareLink) error {
+		if l.EndedAt != nil {
+			return models.Errorf(models.NotFound, "There is no such share link.")
+		}
+		return change(l)
+	}
 }
 
 // PauseLink holds a link: what is to be told waits.
@@ -56,10 +66,10 @@ func (in *Intake) ResumeLink(ctx context.Context, by *models.Member, id string) 
 		if _, err := models.One[models.ShareLink](tx.Where(livingLink, id), "share link"); err != nil {
 			return err
 		}
-		if l, err = tx.EditLink(id, func(l *models.ShareLink) error {
+		if l, err = tx.EditLink(id, whileLiving(func(l *models.ShareLink) error {
 			l.PausedAt, l.ProbeAt, l.DueAt = nil, nil, &now
 			return nil
-		}); err != nil {
+		})); err != nil {
 			return err
 		}
 		if err := tx.Model(&models.ClientMessage{}).Where("destination_id = ? AND state = 'retrying'", id).Update("next_attempt_at", now).Error; err != nil {

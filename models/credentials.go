@@ -30,7 +30,7 @@ func (tx *Tx) EndTokens(where string, args ...any) (int64, error) {
 		return 0, err
 	}
 	for _, t := range tokens {
-		if t.Kind != APIToken {
+		if t.Kind != APIToken && t.Kind != LinkToken {
 			continue
 		}
 		ended := &EndedToken{TokenHash: t.TokenHash, AccountID: t.AccountID, UserID: t.UserID, EndedAt: Now()}
@@ -62,7 +62,7 @@ func (s *Store) PeerByToken(ctx context.Context, username, token string) (*User,
 		return nil, nil
 	}
 	db := s.Read(AcrossAccounts(ctx))
-	t, err := One[Token](db.Where("token_hash = ? AND kind = ?", hashToken(token), APIToken), "token")
+	t, err := One[Token](db.Where("token_hash = ? AND kind IN ?", hashToken(token), []TokenKind{APIToken, LinkToken}), "token")
 	over := false
 	if KindOf(err) == NotFound {
 		var ended *EndedToken

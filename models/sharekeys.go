@@ -10,8 +10,12 @@ import (
 	"gorm.io/gorm"
 )
 
-// mostShareKeys is how many keys of another account are kept.
-const mostShareKeys = 200
+const (
+	// mostShareKeys is how many keys of another account are kept.
+	mostShareKeys = 200
+	// longestShareKey is how long the entry of one is: more than any that is made.
+	longestShareKey = 4 << 10
+)
 
 // ShareKeysOf are the keys of an account as it introduces itself by them, oldest first. Its chain begins when it has none.
 func (tx *Tx) ShareKeysOf(accountID string) ([]ShareKey, error) {
@@ -79,6 +83,9 @@ func ReadShareKeys(text []byte) ([]ShareKey, error) {
 		return nil, InvalidField("keys", "These are no key entries of a chain.")
 	}
 	for i := range keys {
+		if len(keys[i].Header)+len(keys[i].Manifest)+len(keys[i].Signature) > longestShareKey {
+			return nil, InvalidField("keys", "A key's entry is longer than %d bytes.", longestShareKey)
+		}
 		if err := keys[i].read(); err != nil {
 			return nil, InvalidField("keys", "%s.", err)
 		}
@@ -87,7 +94,8 @@ func ReadShareKeys(text []byte) ([]ShareKey, error) {
 }
 
 // FollowKeys takes the keys that the other account of the link introduces: all when the link knows none, else those that a
-// pinned one introduced, over any number of rotations. What nobody introduced waits for an admin.
+// pinned one introduced, over any number of rotations. What nobody introduced waits for an admin, and so does what is more than
+// is kept: whoever makes keys without end has none of them followed.
 func (l *ShareLink) FollowKeys(keys []ShareKey) {
 	if len(l.PeerKeys) == 0 {
 		l.PeerKeys = keys
@@ -98,7 +106,7 @@ func (l *ShareLink) FollowKeys(keys []ShareKey) {
 		if l.KnowsKey(k.ID) {
 			continue
 		}
-		if slices.ContainsFunc(l.PeerKeys, func(by ShareKey) bool { return k.introducedBy(&by) }) {
+		if len(l.PeerKeys) < mostShareKeys && slices.ContainsFunc(l.PeerKeys, func(by ShareKey) bool { return k.introducedBy(&by) }) {
 			l.PeerKeys = append(l.PeerKeys, k)
 			continue
 		}

@@ -270,6 +270,11 @@ func (l *ShareLink) Rests() {
 	l.ProbeAt = &probe
 }
 
+// Before tells whether something came while another account was linked: that is no word of the one that is now.
+func (l *ShareLink) Before(at Time) bool {
+	return l.PeerSince != nil && at.Before(l.PeerSince.Time)
+}
+
 // Live tells whether anything flows.
 func (l *ShareLink) Live() bool {
 	return l.EndedAt == nil && l.PausedAt == nil && l.Condition != LinkInvited

@@ -231,6 +231,7 @@ const (
 	SessionToken TokenKind = "session" // from signing in
 	APIToken     TokenKind = "api"     // made by hand, for scripts
 	InviteToken  TokenKind = "invite"  // sets a password, once
+	LinkToken    TokenKind = "link"    // of a Share link: good for the services of the wire, and for nothing else
 )
 
 // Token is a secret that stands for a user. Only its hash is kept.

@@ -325,7 +325,7 @@ func (p *Peer) ask(ctx context.Context, service string, answer any, members ...w
 		return "", nil, fmt.Errorf("the peer's answer broke off: %w", err)
 	}
 	body = bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xEF\xBB\xBF"))
-	if json.Unmarshal(body, answer) != nil {
+	if bytes.Contains(body, []byte(`\u0000`)) || json.Unmarshal(body, answer) != nil { // NUL can't be kept
 		return response.Status, body, &Refused{Status: response.StatusCode, Message: fmt.Sprintf("The peer answered %s, which is no answer to %s: %s", response.Status, service, said(body))}
 	}
 	return response.Status, body, nil
@@ -445,8 +445,15 @@ func errorText(raw json.RawMessage) string {
 		return ""
 	}
 	var s string
-	if json.Unmarshal(raw, &s) == nil {
-		return s
+	if json.Unmarshal(raw, &s) != nil {
+		s = string(raw)
 	}
-	return string(raw)
+	s = strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "�")
+	if text := []rune(s); len(text) > longestError {
+		s = string(text[:longestError]) + "…"
+	}
+	return s
 }
+
+// longestError is how much of a peer's words is kept, in characters.
+const longestError = 2000

@@ -417,7 +417,7 @@ const (
 // compare answers what the caller's end of its link has otherwise than ours.
 func (h *Host) compare(ctx context.Context, c *Call) (Answer, error) {
 	var asked Digests
-	if text := wire.Text(c.payload, "digests"); text != "" && json.Unmarshal([]byte(text), &asked) != nil {
+	if text := wire.Text(c.payload, "digests"); text != "" && wire.Inner(text, &asked) != nil {
 		return nil, models.Errorf(models.Malformed, "This request is not properly formatted: digests is no JSON of buckets, of orders of some buckets, or of lines.")
 	}
 	if len(asked.Lines) > mostAsked {
@@ -461,7 +461,7 @@ func (h *Host) noteCompared(ctx context.Context, c *Call) (told bool, err error)
 	var mended *models.ShareMended
 	if text := wire.Text(c.payload, "mended"); text != "" {
 		mended = &models.ShareMended{}
-		if json.Unmarshal([]byte(text), mended) != nil {
+		if wire.Inner(text, mended) != nil {
 			return false, models.Errorf(models.Malformed, "This request is not properly formatted: mended is no JSON of counts.")
 		}
 	}
@@ -515,7 +515,7 @@ func tellLines(ctx context.Context, e End, ids []string, into *Differs) error {
 // those that were taken from it what became of them.
 func (h *Host) eachAsked(ctx context.Context, c *Call, asked string, each func(any) error) error {
 	var ids []string
-	if json.Unmarshal([]byte(asked), &ids) != nil || len(ids) > mostAsked {
+	if wire.Inner(asked, &ids) != nil || len(ids) > mostAsked {
 		return models.Errorf(models.Malformed, "This request is not properly formatted: orders is no list of the ids of at most %d orders.", mostAsked)
 	}
 	for some := range slices.Chunk(ids, ordersAtOnce) {
@@ -551,7 +551,7 @@ func (h *Host) item(ctx context.Context, c *Call) (Answer, error) {
 	uuid := wire.Text(c.payload, "uuid")
 	db := h.Store.Read(ctx)
 	i, err := models.One[models.Item](models.OfUUID(db.Where("uploaded_by = ?", c.by.ID), uuid), "item")
-	if models.KindOf(err) == models.NotFound || (err == nil && c.link != nil && c.link.PeerSince != nil && i.ReceivedAt.Before(c.link.PeerSince.Time)) {
+	if models.KindOf(err) == models.NotFound || (err == nil && c.link != nil && c.link.Before(i.ReceivedAt)) {
 		return nil, models.Errorf(models.NotFound, "No item %q came from you.", uuid)
 	}
 	if err != nil {
@@ -611,6 +611,9 @@ func (h *Host) returned(ctx context.Context, c *Call, i *models.Item) (wire.Item
 	}
 	as := *i
 	as.Certification = models.Certification(i.Claims)
+	if i.Brought != nil { // what the office says of it since is nobody else's
+		as.EvidenceType, as.Notes = i.Brought.EvidenceType, i.Brought.Notes
+	}
 	proof := &models.Proof{Audience: models.ForClient, Account: c.account, Order: o.For(models.ForClient), View: views[0].For(models.ForClient), Items: []*models.Item{&as},
 		Users: map[string]string{i.UploadedBy: i.Origin.Author}}
 	if w := i.Brought; w != nil { // in their own words, whatever ours say of it
@@ -658,7 +661,7 @@ func (p *Peer) Compare(ctx context.Context, digests Digests, mended *models.Shar
 	if text := errorText(answer.Error); text != "" {
 		return differs, &Refused{Status: response.StatusCode, Message: "The peer said: " + text}
 	}
-	if json.Unmarshal([]byte(answer.Differs), &differs) != nil {
+	if wire.Inner(answer.Differs, &differs) != nil {
 		return differs, &Refused{Status: response.StatusCode, Message: "What the peer says that differs can't be read: " + said(body)}
 	}
 	return differs, nil

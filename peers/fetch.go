@@ -14,6 +14,9 @@ import (
 // fetchedAgain is how far before the last fetch changes are asked for again: rows commit late.
 const fetchedAgain = 5 * time.Minute
 
+// longestCursor is how long the cursor of a peer may be: without one it is asked by time.
+const longestCursor = 1000
+
 // Fetch is orders on their way from a peer into an account.
 type Fetch struct {
 	Intake      *intake.Intake
@@ -84,6 +87,10 @@ func (f Fetch) From(ctx context.Context, p *Peer) (Fetched, error) {
 		return Fetched{}, err
 	}
 	err = flush(true)
-	return Fetched{Until: until, Cursor: wire.Text(rest, "cursor"), Fieldproof: speaks(wire.Text(rest, "fieldproof")),
+	cursor := wire.Text(rest, "cursor")
+	if len(cursor) > longestCursor {
+		cursor = ""
+	}
+	return Fetched{Until: until, Cursor: cursor, Fieldproof: speaks(wire.Text(rest, "fieldproof")),
 		Changed: tally.Counts.Created + tally.Counts.Updated, Rejected: tally.Counts.Rejected}, err
 }

@@ -65,7 +65,7 @@ func (v *hosting) ask(address string, file io.Reader, members map[string]any) st
 	var out bytes.Buffer
 	var answer peers.Answer
 	if err == nil {
-		c.File, c.Out = file, &out
+		c.File, c.Out, c.As = file, &out, func(string) {}
 		answer, err = v.host.Answer(v.Ctx, c)
 	}
 	if err != nil {

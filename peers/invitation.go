@@ -103,7 +103,7 @@ func (h *Host) makeLogin(tx *models.Tx, l *models.ShareLink, redeemer string) er
 	if err := tx.NewUser(user); err != nil {
 		return err
 	}
-	_, token, err := tx.NewToken(user, models.APIToken, "Share link", nil)
+	_, token, err := tx.NewToken(user, models.LinkToken, "Share link", nil)
 	if err != nil {
 		return err
 	}

@@ -199,7 +199,9 @@ func (h *Host) lacks(ctx context.Context, c *Call) (Answer, error) {
 			return nil, err
 		}
 		for _, i := range items {
-			held[i.UUIDKey] = i
+			if c.link == nil || !c.link.Before(i.ReceivedAt) {
+				held[i.UUIDKey] = i
+			}
 		}
 	}
 	lacking := []string{}

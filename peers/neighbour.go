@@ -227,7 +227,7 @@ func (h *Host) recognise(ctx context.Context, c *Call) (err error) {
 		return models.Barred(models.LinkPaused, "%s has paused this link. What waits is kept, and goes on by itself when they resume it.", c.account.Name)
 	case l.Locked() && (!validates || !c.named):
 		return models.Barred(models.LinkWaiting, "An admin of %s has not let you in yet.", c.account.Name)
-	case c.named && called != "" && l.PeerAccount != "" && called != l.PeerAccount && (!validates || c.ends()):
+	case c.named && (called != "" || c.ends()) && l.PeerAccount != "" && called != l.PeerAccount && (!validates || c.ends()):
 		return c.other(l, called)
 	case l.Locked():
 		return nil
@@ -256,6 +256,6 @@ func sinceCursor(c *Call, since *models.Time) (*models.Time, string, error) {
 	if err != nil {
 		return nil, "", models.Errorf(models.Malformed, "This request is not properly formatted: the cursor %q is none of ours. Ask for all without it.", text)
 	}
-	before := models.At(time.UnixMilli(at).Add(-overlap))
+	before := models.At(time.UnixMilli(min(max(at, 0), time.Now().UnixMilli())).Add(-overlap)) // whoever made it up asks for all, or for what changes from now on
 	return &before, next, nil
 }

@@ -144,6 +144,8 @@ func TestAnInvitationIsTakenOnce(t *testing.T) {
 			a := knock(t, in.URL, service, who)
 			require.Contains(t, a.Text("error"), "has not let you in yet", service)
 		}
+		curious := &rig.User{T: t, URL: in.URL, Token: first.Text("token")}
+		require.Equal(t, 401, curious.Do("GET", "/work-orders", nil).Status, "nobody signs in by it")
 		require.Equal(t, true, knock(t, in.URL, "validate", who).Get("validated"))
 		require.Equal(t, "waiting", knock(t, in.URL, "validate", who).Get("linkState"))
 		bare := rig.JSON{"username": first.Text("username"), "token": first.Text("token")}

@@ -212,6 +212,14 @@ func DecodeHeld(m map[string]json.RawMessage) ([]HeldItem, error) {
 	return items, nil
 }
 
+// Inner reads the JSON that a text holds into v. What no database can keep is none.
+func Inner(text string, v any) error {
+	if strings.Contains(text, `\u0000`) {
+		return errors.New("it holds NUL")
+	}
+	return json.Unmarshal([]byte(text), v)
+}
+
 // Texts reads a list of texts, whether it stands there or as a text that holds it.
 func Texts(raw json.RawMessage) ([]string, error) {
 	if len(raw) > 0 && raw[0] == '"' {

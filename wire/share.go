@@ -71,9 +71,13 @@ func decodeShare(in *models.Incoming, fields map[string]json.RawMessage) *models
 			in.Warnings.Add("rejection", "Want {id, reason, uuids}: it is left out.")
 			return s
 		}
+		rejection.ID = clean(rejection.ID)
 		reason := []rune(clean(rejection.Reason))
 		rejection.Reason = string(reason[:min(len(reason), longestReason)])
 		rejection.UUIDs = rejection.UUIDs[:min(len(rejection.UUIDs), mostRejected)]
+		for n, uuid := range rejection.UUIDs {
+			rejection.UUIDs[n] = clean(uuid)
+		}
 		s.Rejection = &rejection
 	}
 	return s
