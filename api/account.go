@@ -41,6 +41,13 @@ type AccountFields struct {
 	ReportLayout        int               `json:"report_layout"`
 	Branding            map[string]string `json:"branding"`
 	Defaults            map[string]string `json:"defaults"`
+	ReviewReasons       []string          `json:"review_reasons"` // at most 30
+	PhotoSize           int64             `json:"photo_size"`
+	Colour              string            `json:"colour" example:"#1a4f7a"`
+	Address             string            `json:"address"`
+	Phone               string            `json:"phone"`
+	Language            string            `json:"language" required:"true" words:"language"`
+	Region              string            `json:"region" required:"true" example:"US"`
 }
 
 const (
@@ -137,13 +144,16 @@ func (s *Server) signUp(c *call, in SignUp) (*SignedUp, error) {
 
 func (s *Server) patchAccount(c *call, patch mergePatch) (*models.Account, error) {
 	return s.Intake.EditAccount(c.ctx(), c.member, func(account *models.Account) error {
-		fields := AccountFields{account.Name, account.Zone, account.QAPolicy, account.CertificationRadius, account.RetentionDays, account.AlertEmail, account.ReportLayout, account.Branding, account.Defaults}
+		fields := AccountFields{account.Name, account.Zone, account.QAPolicy, account.CertificationRadius, account.RetentionDays, account.AlertEmail, account.ReportLayout, account.Branding, account.Defaults,
+			account.ReviewReasons, account.PhotoSize, account.Colour, account.Address, account.Phone, account.Language, account.Region}
 		if err := merge(&fields, patch); err != nil {
 			return err
 		}
 		account.Name, account.Zone, account.QAPolicy = fields.Name, fields.Zone, fields.QAPolicy
 		account.CertificationRadius, account.RetentionDays, account.Branding, account.Defaults = fields.CertificationRadius, fields.RetentionDays, orEmpty(fields.Branding), orEmpty(fields.Defaults)
 		account.AlertEmail, account.ReportLayout = fields.AlertEmail, fields.ReportLayout
+		account.ReviewReasons, account.PhotoSize, account.Colour, account.Address, account.Phone = fields.ReviewReasons, fields.PhotoSize, fields.Colour, fields.Address, fields.Phone
+		account.Language, account.Region = fields.Language, fields.Region
 		return nil
 	})
 }

@@ -59,6 +59,14 @@ func (s *Server) photoRoutes() []route {
 			results, err := s.Intake.ReviewPhotos(c.ctx(), c.member, in.Reviews)
 			return PhotoReviewed{results}, err
 		}).named("reviewPhotos"),
+		get("/photos", anyMember, "Photos of the whole account, newest first: by uuid, name of the file, time, or who sent them", s.findPhotos, "uuid", "name", "taken_from", "taken_to", "user"),
+		get("/photos/:id/life", anyMember, "All that happened to a photo, oldest first", func(c *call) (*models.PhotoLife, error) {
+			item, err := c.photo()
+			if err != nil {
+				return nil, err
+			}
+			return models.LifeOf(s.Store.Read(c.ctx()), item, c.member)
+		}),
 		get("/photos/:id", anyMember, "A photo", func(c *call) (models.PhotoView, error) {
 			item, err := c.photo()
 			if err != nil {
@@ -162,6 +170,66 @@ func listItems[View any](c *call, kind models.ItemKind, view func(i *models.Item
 
 func (s *Server) listPhotos(c *call) (list[models.PhotoView], error) {
 	return listItems(c, models.Photo, (*models.Item).View)
+}
+
+// findPhotos answers where a photo is.
+func (s *Server) findPhotos(c *call) (list[models.PhotoView], error) {
+	page := list[models.PhotoView]{Items: []models.PhotoView{}}
+	if err := c.knownQuery(); err != nil {
+		return page, err
+	}
+	limit, at, err := c.page()
+	if err != nil {
+		return page, err
+	}
+	db := s.Store.Read(c.ctx())
+	f := models.PhotoFilter{UUID: c.Query("uuid"), Name: c.Query("name"), After: at.After, Limit: limit + 1}
+	if f.From, err = c.moment("taken_from", 0); err != nil {
+		return page, err
+	}
+	if f.To, err = c.moment("taken_to", 1); err != nil {
+		return page, err
+	}
+	if name := c.Query("user"); name != "" {
+		user, err := models.One[models.User](db.Where("username_key = ?", models.UsernameKey(name)), "user")
+		if models.KindOf(err) == models.NotFound {
+			return page, nil
+		}
+		if err != nil {
+			return page, err
+		}
+		f.UserID = user.ID
+	}
+	photos, err := models.FindPhotos(db, f, c.member)
+	if err == nil {
+		err = models.ShowStatements(db, photos...)
+	}
+	if err != nil {
+		return page, err
+	}
+	users, err := models.UsersOf(db, photos...)
+	return pageByID(photos, limit, at, func(i *models.Item) string { return i.ID }, func(i *models.Item) models.PhotoView { return i.View(users) }), err
+}
+
+// moment is a time among the parameters of the address, nil for none: of a day, in the account's zone, its beginning. days 1
+// is what comes behind that day, or behind that time.
+func (c *call) moment(name string, days int) (*models.Time, error) {
+	text := c.Query(name)
+	if text == "" {
+		return nil, nil
+	}
+	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return ptr(models.At(at.Add(time.Duration(days) * time.Microsecond))), nil
+	}
+	if _, err := models.ParseDate(text); err != nil {
+		return nil, badParameter(name, "Give a day such as 2026-05-04, or a time such as 2026-05-04T13:30:00Z.")
+	}
+	account, err := c.server.Store.AccountByID(c.ctx(), c.member.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	at, err := time.ParseInLocation(time.DateOnly, text, account.Location())
+	return ptr(models.At(at.AddDate(0, 0, days))), err
 }
 
 const (

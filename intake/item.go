@@ -159,6 +159,9 @@ func hold(tx *models.Tx, id string, by *models.Member, change Change[ItemFields]
 func (h *held) tell(o *models.WorkOrder, reason string) error {
 	e := handOf(h.by).event(models.TypeUpdated)
 	e.Reason, e.Details = reason, models.EventDetails{Fields: []string{"photos"}, ItemIDs: []string{h.item.ID}}
+	if o.ID == h.to.ID && o.ID != h.from.ID {
+		e.Details.FromOrder = h.from.ID
+	}
 	if h.was != h.item.Review {
 		e.Details.Reviews = map[string]models.Review{h.item.ID: h.item.Review}
 	}

@@ -2,9 +2,13 @@ package models
 
 import (
 	"context"
+	"fmt"
 	"net/mail"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // QAPolicy decides who publishes a completed order.
@@ -39,9 +43,18 @@ type Account struct {
 	ReportLayout int               `json:"report_layout"`
 	LogoKey      string            `json:"-"` // where the logo of reports and links lies, an opaque PNG; "" without one
 	Branding     map[string]string `gorm:"serializer:json" json:"branding"`
-	Defaults     map[string]string `gorm:"serializer:json" json:"defaults"`
-	CreatedAt    Time              `json:"created_at"`
-	UpdatedAt    Time              `json:"updated_at"`
+	// ReviewReasons are why photos are sent back, in the account's own words: a key each.
+	ReviewReasons []string `gorm:"serializer:json" json:"review_reasons"`
+	// PhotoSize is the longest side, in pixels, of the photos that its phones take; 0 is what the camera gives.
+	PhotoSize int64             `json:"photo_size"`
+	Colour    string            `json:"colour"` // of its documents and pages, such as #1a4f7a; "" is ours
+	Address   string            `json:"address"`
+	Phone     string            `json:"phone"`
+	Language  string            `json:"language" words:"language"` // of its documents
+	Region    string            `json:"region"`                    // a country's two letters (ISO 3166), by which its documents write dates and numbers
+	Defaults  map[string]string `gorm:"serializer:json" json:"defaults"`
+	CreatedAt Time              `json:"created_at"`
+	UpdatedAt Time              `json:"updated_at"`
 }
 
 // Location returns the account's time zone, UTC when it has none.
@@ -78,10 +91,56 @@ func (a *Account) Check() error {
 	if !slices.Contains(ReportLayouts, a.ReportLayout) {
 		p.Add("report_layout", "Choose 2, 4, 6 or 12 photos a page.")
 	}
+	a.checkWords(&p)
 	checkObject(&p, "branding", a.Branding)
 	checkObject(&p, "defaults", a.Defaults)
 	return p.Err()
 }
+
+// mostReasons is how many reasons of its own an account may have.
+const mostReasons = 30
+
+var (
+	colourPattern = regexp.MustCompile(`^#[0-9a-f]{6}$`)
+	regionPattern = regexp.MustCompile(`^[A-Z]{2}$`)
+)
+
+func (a *Account) checkWords(p *Problems) {
+	if a.ReviewReasons == nil {
+		a.ReviewReasons = []string{}
+	}
+	if len(a.ReviewReasons) > mostReasons {
+		p.Add("review_reasons", "At most %d reasons.", mostReasons)
+	}
+	for i, reason := range a.ReviewReasons {
+		if n := utf8.RuneCountInString(reason); strings.TrimSpace(reason) == "" || n > 200 {
+			p.Add(fmt.Sprintf("review_reasons[%d]", i), "A reason has 1 to 200 characters: the crew reads it.")
+		} else if slices.Contains(a.ReviewReasons[:i], reason) {
+			p.Add(fmt.Sprintf("review_reasons[%d]", i), "The reason is there twice.").Code = CodeTaken
+		}
+	}
+	if a.PhotoSize != 0 && (a.PhotoSize < 640 || a.PhotoSize > 20_000) {
+		p.Add("photo_size", "Give the longest side in pixels, from 640 to 20000, or 0 for what the camera gives.")
+	}
+	if a.Colour = strings.ToLower(a.Colour); a.Colour != "" && !colourPattern.MatchString(a.Colour) {
+		p.Add("colour", "%q is no colour; write one such as #1a4f7a.", a.Colour)
+	}
+	if utf8.RuneCountInString(a.Address) > 500 {
+		p.Add("address", "At most 500 characters.")
+	}
+	if utf8.RuneCountInString(a.Phone) > 50 {
+		p.Add("phone", "At most 50 characters.")
+	}
+	if !slices.Contains(Languages, a.Language) {
+		p.Add("language", "Choose %s.", strings.Join(Languages, " or "))
+	}
+	if !regionPattern.MatchString(a.Region) {
+		p.Add("region", "Give a country's two letters, such as US.")
+	}
+}
+
+// Languages are those in which documents, mails and screens are written.
+var Languages = []string{"en", "es"}
 
 // ReportLayouts are how many photos a page of a report may hold.
 var ReportLayouts = []int{2, 4, 6, 12}
@@ -89,7 +148,7 @@ var ReportLayouts = []int{2, 4, 6, 12}
 // NewAccount inserts an account with its built-in roles.
 func (tx *Tx) NewAccount(id, name string) (*Account, error) {
 	now := Now()
-	a := &Account{ID: id, Name: name, Zone: "UTC", QAPolicy: OfficeReview, CertificationRadius: 250, ReportLayout: 6,
+	a := &Account{ID: id, Name: name, Zone: "UTC", QAPolicy: OfficeReview, CertificationRadius: 250, ReportLayout: 6, ReviewReasons: []string{}, Language: "en", Region: "US",
 		Branding: map[string]string{}, Defaults: map[string]string{}, CreatedAt: now, UpdatedAt: now}
 	if err := a.Check(); err != nil {
 		return nil, err

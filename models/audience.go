@@ -53,11 +53,12 @@ func (o *WorkOrder) For(a Audience) *WorkOrder {
 	return &seen
 }
 
-// For is the account as an audience may see it: where the office is told of trouble is its own matter.
+// For is the account as an audience may see it: where the office is told of trouble is its own matter, and so is with which
+// words it sends photos back.
 func (a *Account) For(audience Audience) *Account {
 	seen := *a
 	if audience != ForOffice {
-		seen.AlertEmail = ""
+		seen.AlertEmail, seen.ReviewReasons = "", []string{}
 	}
 	return &seen
 }

@@ -33,6 +33,7 @@ type EventDetails struct {
 	// Reviews says what the office thinks of items since, by their ids.
 	Reviews       map[string]Review `json:"reviews,omitempty"`
 	Assignee      string            `json:"assignee,omitempty"`       // who was assigned
+	FromOrder     string            `json:"from_order,omitempty"`     // from which order an item came
 	PublicationID string            `json:"publication_id,omitempty"` // what was published
 	Missing       []string          `json:"missing,omitempty"`        // evidence that a peer's completion lacked
 }

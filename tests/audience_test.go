@@ -56,28 +56,31 @@ var words = map[string]struct {
 	"address.address2":         {"Waddress", "office field client"},
 
 	// What is no field of the order itself.
-	"item.notes":          {"Wcaption", "office field client"},
-	"item.evidence_type":  {"Wpicture", "office field client"},
-	"item.device":         {"Wdevice", "office field client"},
-	"item.file_name":      {"Wfilename", "office field"},
-	"item.review_reason":  {"Wblurred", "office field"},
-	"event.reason":        {"Wsentback", "office field"},
-	"survey.name":         {"Wsurvey", "office field client"},
-	"survey.question":     {"Wquestion", "office field client"},
-	"survey.hint":         {"Whint", "office field"},
-	"survey.answer":       {"Wanswer", "office field client"},
-	"comment.text":        {"Wcomment", "office client"},
-	"comment.author":      {"Wauthor", "office client"},
-	"account.name":        {"Waccount", "office field client"},
-	"account.alert_email": {"walertmail", "office"},
-	"account.branding":    {"Wbranding", "office field client"},
-	"user.username":       {"wcrew", "office field client"},
-	"user.name":           {"Wusername", "office field"},
-	"user.email":          {"wusermail", "office field"},
-	"destination.name":    {"Wdestination", "office"},
-	"destination.to":      {"wresults", "office client"},
-	"destination.subject": {"Wsubject", "office client"},
-	"destination.message": {"Wmessage", "office client"},
+	"item.notes":             {"Wcaption", "office field client"},
+	"item.evidence_type":     {"Wpicture", "office field client"},
+	"item.device":            {"Wdevice", "office field client"},
+	"item.file_name":         {"Wfilename", "office field"},
+	"item.review_reason":     {"Wblurred", "office field"},
+	"event.reason":           {"Wsentback", "office field"},
+	"survey.name":            {"Wsurvey", "office field client"},
+	"survey.question":        {"Wquestion", "office field client"},
+	"survey.hint":            {"Whint", "office field"},
+	"survey.answer":          {"Wanswer", "office field client"},
+	"comment.text":           {"Wcomment", "office client"},
+	"comment.author":         {"Wauthor", "office client"},
+	"account.name":           {"Waccount", "office field client"},
+	"account.alert_email":    {"walertmail", "office"},
+	"account.branding":       {"Wbranding", "office field client"},
+	"account.address":        {"Wletterhead", "office field client"},
+	"account.phone":          {"Wtelephone", "office field client"},
+	"account.review_reasons": {"Wtoodark", "office"},
+	"user.username":          {"wcrew", "office field client"},
+	"user.name":              {"Wusername", "office field"},
+	"user.email":             {"wusermail", "office field"},
+	"destination.name":       {"Wdestination", "office"},
+	"destination.to":         {"wresults", "office client"},
+	"destination.subject":    {"Wsubject", "office client"},
+	"destination.message":    {"Wmessage", "office client"},
 }
 
 // aside are the words that are no fields of an order: its answer does not hold them.
@@ -95,7 +98,7 @@ var modelTexts = map[string]map[string]string{
 	"TaskFields": {"Name": "tasks.name", "Instructions": "tasks.instructions", "Options": "tasks.options.note", "SourceService": "tasks.source_service",
 		"SourceServiceID": "tasks.source_service_id", "RequiredPhotos": "item.evidence_type", "Kind": "", "SurveyID": "", "Survey": "survey.name", "SurveyNamed": "survey.name"},
 	"Comment": {"Author": "comment.author", "Text": "comment.text", "ID": "", "AccountID": "", "WorkOrderID": "", "LinkID": "", "ItemID": ""},
-	"Account": {"Name": "account.name", "AlertEmail": "account.alert_email", "Branding": "account.branding", "ID": "", "Zone": "", "QAPolicy": "", "LogoKey": "", "Defaults": ""},
+	"Account": {"Name": "account.name", "AlertEmail": "account.alert_email", "Branding": "account.branding", "ReviewReasons": "account.review_reasons", "Colour": "", "Address": "account.address", "Phone": "account.phone", "Language": "", "Region": "", "ID": "", "Zone": "", "QAPolicy": "", "LogoKey": "", "Defaults": ""},
 	"User": {"Username": "user.username", "Name": "user.name", "Email": "user.email", "ID": "", "AccountID": "", "UsernameKey": "user.username", "Role": "", "PasswordHash": "",
 		"WireHash": ""},
 	"HistoryEvent": {"Reason": "event.reason", "AccountID": "", "WorkOrderID": "", "Type": "", "FromState": "", "ToState": "", "ActorID": "", "Actor": "user.username", "MessageID": ""},
@@ -316,7 +319,8 @@ func TestEachWordReachesItsAudienceAlone(t *testing.T) {
 		peer.On("status", func(w http.ResponseWriter, _ rig.JSON) { rig.Say(w, `{"status":true,"error":null}`) })
 		office := rig.SignUp(t, in.URL)
 		tag := uuid.NewString()[:8]
-		office.Want(200, "PATCH", "/account", rig.JSON{"name": "Waccount " + tag, "alert_email": "walertmail-" + tag + "@example.com", "branding": rig.JSON{"note": "Wbranding"}})
+		office.Want(200, "PATCH", "/account", rig.JSON{"name": "Waccount " + tag, "alert_email": "walertmail-" + tag + "@example.com", "branding": rig.JSON{"note": "Wbranding"},
+			"address": "Wletterhead", "phone": "Wtelephone", "review_reasons": []string{"Wtoodark"}})
 		crew, vendor := colleagueNamed(office, "wcrew-"+tag, "crew"), office.Colleague("subcontractor")
 		office.Want(200, "PATCH", "/users/"+crew.ID, rig.JSON{"name": "Wusername", "email": "wusermail@example.com"})
 		streams := map[string]func() []byte{"office": overhear(t, office), "field": overhear(t, crew)}
@@ -468,7 +472,7 @@ func TestEachWordReachesItsAudienceAlone(t *testing.T) {
 				mute := []string{"client item.review_reason"}
 				if audience == "client" {
 					// Nothing that goes to clients shows these today: they may, no more.
-					mute = append(mute, "client account.branding", "client client_instructions", "client client_status")
+					mute = append(mute, "client account.branding", "client account.address", "client account.phone", "client client_instructions", "client client_status")
 				}
 				if audience == "field" {
 					mute = append(mute, "field user.name", "field user.email")

@@ -52,6 +52,8 @@ var matrix = map[string]string{
 	"POST /work-orders/{id}/photos":           ".....441",
 	"GET /work-orders/{id}/photo-index":       ".....441",
 	"POST /photos/reviews":                    "..3333.1",
+	"GET /photos":                             ".......1",
+	"GET /photos/{id}/life":                   ".....441",
 	"GET /photos/{id}":                        ".....441",
 	"PATCH /photos/{id}":                      "..333441",
 	"DELETE /photos/{id}":                     "..333441",

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"image"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -215,4 +217,87 @@ func TestWhatIsNoLongerKeptOfTheFeedIsKnown(t *testing.T) {
 	require.True(t, kept(first), "all that came after it is there")
 	require.False(t, kept(0))
 	require.False(t, kept(first+5))
+}
+
+func TestWhereIsMyPhoto(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office, crew, order := crewWithOrder(t, in, nil)
+		id, other := order.Text("id"), office.Order(nil).Text("id")
+		bytes := rig.JPEG(60, 40, 4)
+		one := uuid.NewString()
+		photo := crew.Want(201, "POST", "/work-orders/"+id+"/photos", &rig.Form{Parts: []rig.Part{{Name: "uuid", Value: one}, {Name: "taken_at", Value: "2026-02-28T23:30:00Z"},
+			{Name: "file", File: bytes, FileName: "IMG_2041.JPG"}}}).Text("id")
+		office.Upload(other, bytes)
+		found := func(u *rig.User, query string) (ids []any) {
+			for _, p := range u.Want(200, "GET", "/photos?"+query, nil).List("items") {
+				ids = append(ids, p.(map[string]any)["id"])
+			}
+			return ids
+		}
+		for _, query := range []string{"uuid=" + strings.ToUpper(one), "name=img_2041.jpg", "name=20260228-233000_" + one + ".jpg", "taken_from=2026-02-28&taken_to=2026-02-28",
+			"taken_from=2026-02-28T23:30:00Z", "user=" + crew.Username} {
+			require.Equal(t, []any{photo}, found(office, query), query)
+			require.Equal(t, []any{photo}, found(crew, query), query)
+			require.Empty(t, found(office.Colleague("crew"), query), query)
+			require.Empty(t, found(rig.SignUp(t, in.URL), query), query)
+		}
+		require.Len(t, found(office, ""), 2)
+		require.Empty(t, found(office, "taken_to=2026-02-27"))
+		office.Want(400, "GET", "/photos?taken_from=soon", nil)
+		office.Want(400, "GET", "/photos?colour=red", nil)
+
+		second := office.Order(rig.JSON{"assignee": office.Colleague("crew").Username}).Text("id")
+		office.Want(200, "PATCH", "/photos/"+photo, rig.JSON{"work_order_id": second})
+		office.Want(200, "POST", "/photos/reviews", rig.JSON{"reviews": []rig.JSON{{"id": photo, "review": "rejected", "reason": "too dark"}}})
+		office.Want(204, "DELETE", "/photos/"+photo, nil)
+		office.Want(200, "POST", "/photos/"+photo+"/restore", nil)
+		office.Want(200, "PATCH", "/photos/"+photo, rig.JSON{"review": "pending"})
+		folder := office.Want(201, "POST", "/destinations", rig.JSON{"name": "Results", "kind": "folder", "settings": rig.JSON{"path": "life-" + uuid.NewString()[:8]}}).Text("id")
+		for _, step := range []string{"complete", "approve", "publish"} {
+			office.Want(200, "POST", "/work-orders/"+second+"/"+step, nil)
+		}
+		link := office.Want(201, "POST", "/work-orders/"+second+"/links", rig.JSON{}).Text("url")
+		(&rig.User{T: t, URL: in.URL}).Want(200, "GET", link, nil)
+		var a rig.Answer
+		happened := func(u *rig.User) (words []any) {
+			a = u.Want(200, "GET", "/photos/"+photo+"/life", nil)
+			for n := range a.List("items") {
+				word := a.Get("items", n, "what")
+				if word == "judged" {
+					word = a.Text("items", n, "review")
+				}
+				words = append(words, word)
+			}
+			return words
+		}
+		office.Await("the delivery", func() bool { return slices.Contains(happened(office), any("delivered")) })
+		require.Subset(t, happened(office), []any{"opened"})
+		require.Equal(t, []any{"taken", "received", "moved", "rejected", "deleted", "restored", "pending", "approved", "published"}, happened(office)[:9])
+		require.Equal(t, office.Username, a.Text("items", 3, "by"))
+		require.Equal(t, []any{other}, []any{a.Text("elsewhere", 0, "work_order_id")})
+		for n, word := range happened(office) {
+			if word == "delivered" {
+				require.Equal(t, folder, a.Text("items", n, "destination", "id"))
+			}
+		}
+		require.Equal(t, []any{"taken", "received"}, happened(crew), "of orders that they don't see they hear nothing")
+		require.Empty(t, a.List("elsewhere"))
+	})
+}
+
+func TestTheAccountSaysHowItPresentsItself(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		a := office.Want(200, "GET", "/account", nil)
+		require.Equal(t, []any{[]any{}, 0.0, "", "en", "US"}, []any{a.List("review_reasons"), a.Get("photo_size"), a.Text("colour"), a.Text("language"), a.Text("region")})
+		said := rig.JSON{"review_reasons": []string{"Too dark", "Wrong side"}, "photo_size": 2048, "colour": "#1A4F7A", "address": "1 Main Street", "phone": "+1 512 555 0100", "language": "es", "region": "MX"}
+		a = office.Want(200, "PATCH", "/account", said)
+		require.Equal(t, []any{[]any{"Too dark", "Wrong side"}, 2048.0, "#1a4f7a", "1 Main Street", "+1 512 555 0100", "es", "MX"},
+			[]any{a.List("review_reasons"), a.Get("photo_size"), a.Text("colour"), a.Text("address"), a.Text("phone"), a.Text("language"), a.Text("region")})
+		for field, wrong := range map[string]any{"review_reasons[1]": []string{"a", "a"}, "photo_size": 5, "colour": "red", "language": "xx", "region": "Mexico", "phone": strings.Repeat("1", 60)} {
+			name, _, _ := strings.Cut(field, "[")
+			office.WantField(422, field, "PATCH", "/account", rig.JSON{name: wrong})
+		}
+		require.Empty(t, office.Colleague("crew").Want(200, "GET", "/account", nil).List("review_reasons"), "the office's own words")
+	})
 }
