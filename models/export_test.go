@@ -37,3 +37,9 @@ func (tx *Tx) ReleaseWithList(o *WorkOrder, items []*Item) error {
 	}
 	return nil
 }
+
+// BeginChain is the chain of an account, begun where there is none.
+func (tx *Tx) BeginChain(accountID string) (*Chain, error) {
+	c, _, err := tx.chain(accountID)
+	return c, err
+}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
 
@@ -495,4 +496,29 @@ func TestWatchersOfOtherReplicasAreWoken(t *testing.T) {
 	case <-time.After(rig.Patience):
 		require.Fail(t, "the other replica hears nothing")
 	}
+}
+
+func TestFirstPublicationsAtOnceBeginOneChain(t *testing.T) {
+	both(t, func(t *testing.T, store *models.Store) {
+		var err error
+		store.Sealer, err = models.NewSealer(models.NewSecretKey())
+		require.NoError(t, err)
+		for n := range 5 {
+			a, _ := account(t, store, fmt.Sprintf("owner-%d", n))
+			in := models.InAccount(ctx, a.ID)
+			var all errgroup.Group
+			for range 8 {
+				all.Go(func() error {
+					return store.Write(in, func(tx *models.Tx) error {
+						_, err := tx.BeginChain(a.ID)
+						return err
+					})
+				})
+			}
+			require.NoError(t, all.Wait())
+			var entries int64
+			require.NoError(t, store.Read(in).Model(&models.ChainEntry{}).Count(&entries).Error)
+			require.EqualValues(t, 1, entries, "the one that introduces the key")
+		}
+	})
 }

@@ -328,3 +328,29 @@ func TestAnEndpointRestsAndEnds(t *testing.T) {
 	require.Equal(t, 2, passes, "a bell cuts the rest short")
 	require.Less(t, e.Now().Sub(start), 2*time.Hour)
 }
+
+func TestABulkGoesOnTurnByTurn(t *testing.T) {
+	var suite testsuite.WorkflowTestSuite
+	e := suite.NewTestWorkflowEnvironment()
+	e.RegisterActivityWithOptions(func(protocol.BulkInput) (protocol.BulkResult, error) { return protocol.BulkResult{}, nil }, activity.RegisterOptions{Name: protocol.RunBulk})
+	turns := 0
+	e.OnActivity(protocol.RunBulk, mock.Anything).Return(func(protocol.BulkInput) (protocol.BulkResult, error) {
+		turns++
+		switch turns {
+		case 1:
+			return protocol.BulkResult{Rows: 9, Waiting: 4}, nil
+		case 2:
+			return protocol.BulkResult{Rows: 9, Waiting: 4, PauseSeconds: 3600}, nil
+		}
+		return protocol.BulkResult{Rows: 9, State: models.BulkCancelled, Over: true}, nil
+	})
+	e.RegisterDelayedCallback(func() {
+		require.Equal(t, 2, turns, "it rests")
+		e.SignalWorkflow(protocol.Bell, nil) // somebody cancels it
+	}, time.Minute)
+	start := e.Now()
+	e.ExecuteWorkflow(workflows.Bulk, protocol.BulkInput{BulkID: "b"})
+	require.NoError(t, e.GetWorkflowError())
+	require.Equal(t, 3, turns)
+	require.Less(t, e.Now().Sub(start), time.Hour, "a bell cuts the rest short")
+}
