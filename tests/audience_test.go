@@ -385,7 +385,7 @@ func TestEachWordReachesItsAudienceAlone(t *testing.T) {
 		link := made.Text("url")
 		nobody := &rig.User{T: t, URL: in.URL}
 		require.Equal(t, 303, rig.SendForm(t, link+"/comments", url.Values{"author": {"Wauthor"}, "text": {"Wcomment"}}).Status)
-		ofNoOrder := []string{"imports", "integrations", "share-links", "tokens", "stream", "oauth"}
+		ofNoOrder := []string{"imports", "views", "integrations", "share-links", "tokens", "stream", "oauth"}
 		ids["bulk"] = office.Want(202, "POST", "/bulk", rig.JSON{"action": "update", "ids": []string{id},
 			"parameters": rig.JSON{"reference": w("reference") + " again", "work_order_info": w("work_order_info") + " again"}}).Text("id")
 		overBulk(office, ids["bulk"])
