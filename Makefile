@@ -76,7 +76,7 @@ web-check: web/node_modules/.package-lock.json ## types of the browser apps agai
 	cd web && npm run -s types && npm run -s check
 
 # The product, the downloader in it, for every system, with checksums: sha256sum -c SHA256SUMS.
-release: ## the product for every system, with checksums, in dist/
+release: $(PORTAL) ## the product for every system, with checksums, in dist/
 	@rm -rf dist && mkdir -p dist
 	@for platform in $(PLATFORMS); do \
 		system=$${platform%/*} machine=$${platform#*/}; \
