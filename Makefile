@@ -39,15 +39,11 @@ bin/temporal-dev: $(wildcard cmd/temporal-dev/*.go) cmd/temporal-dev/go.mod
 	@echo "Building the embedded Temporal; the first time this takes several minutes."
 	cd cmd/temporal-dev && $(GO) build -trimpath -ldflags "-s -w" -o ../../$@ .
 
-# The detector watches what runs in the process of the tests, and needs few rounds for it. It would spend the budgets, so
-# everything is run again without it; ./tests drives programs of their own, which it does not see.
+# RERUN=1, as CI has it: a test that failed is run once more, alone, and the summary says that it was; more than three are not.
+RERUNS = $(if $(RERUN),--rerun-fails=1 --rerun-fails-max-failures=3 --rerun-fails-abort-on-data-race)
+
 test: bin/fieldproof bin/temporal-dev ## every test, on SQLite and PostgreSQL, with the race detector where it pays
-	$(TOOL) gotestsum --format pkgname --hide-summary skipped --raw-command -- sh -c '\
-		failed=0; \
-		$(GO) test -json -race -short -timeout 40m $(QUICK) || failed=1; \
-		$(GO) test -json -timeout 40m $(QUICK) || failed=1; \
-		$(GO) test -json -timeout 40m -parallel 4 ./tests ./bench || failed=1; \
-		exit $$failed'
+	GO=$(GO) $(TOOL) gotestsum --format pkgname --hide-summary skipped $(RERUNS) --raw-command -- sh .ci/stages
 
 test-quick: ## what needs no server: some seconds after the first time
 	$(TOOL) gotestsum --format pkgname --hide-summary skipped -- $(QUICK)
@@ -57,8 +53,8 @@ test-one: bin/temporal-dev ## one test of the product by name: make test-one T=T
 
 # One of them builds the product with another clock: the first time that is every package, which takes minutes more.
 soak: bin/temporal-dev ## attacks and faults that make test has no time for, some minutes
-	$(TOOL) gotestsum --format testname -- -tags soak -timeout 20m -count=1 -v -run '^TestSoak$$' ./tests
-	$(TOOL) gotestsum --format testname -- -tags soak -timeout 20m -count=1 -parallel 8 -run 'Sleeps|IsAway|IsFrozen|AKilled|RestoredFrom|AnHourApart' ./tests  # for a minute each
+	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 20m -count=1 -v -run '^TestSoak$$'
+	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 20m -count=1 -parallel 8 -run 'Sleeps|IsAway|IsFrozen|AKilled|RestoredFrom|AnHourApart'  # for a minute each
 
 bench: bin/fieldproof bin/temporal-dev ## the benchmarks, each beside its yardstick
 	$(GO) run ./bench
