@@ -3,7 +3,7 @@ import { api, ok, type Schemas } from './api';
 import { session } from './session.svelte';
 import { onEvent } from './stream';
 
-export type View = Schemas['SavedView'];
+export type View = Schemas['Saved'];
 
 class Views {
   all = $state<View[]>([]);

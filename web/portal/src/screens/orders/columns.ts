@@ -1,0 +1,58 @@
+// What a row may show: the columns, how wide they are, and by what each is sorted. Choice, sequence and width belong to the view.
+import { m } from '$kit/words/messages';
+
+export type Column = { name: string; word: () => string; width: number; sort?: string; right?: boolean };
+
+export const columns: Column[] = [
+  { name: 'state', word: m.orders_col_state, width: 8, sort: 'state' },
+  { name: 'number', word: m.orders_col_number, width: 9, sort: 'number' },
+  { name: 'address', word: m.orders_col_address, width: 16, sort: 'city' },
+  { name: 'client', word: m.orders_col_client, width: 7, sort: 'client_code' },
+  { name: 'assignee', word: m.orders_col_assignee, width: 10, sort: 'assignee' },
+  { name: 'due', word: m.orders_col_due, width: 11, sort: 'due' },
+  { name: 'tasks', word: m.orders_col_tasks, width: 4.5, right: true },
+  { name: 'photos', word: m.orders_col_photos, width: 10 },
+  { name: 'published', word: m.orders_col_published, width: 9 },
+  { name: 'priority', word: m.orders_col_priority, width: 7, sort: 'priority' },
+  { name: 'type', word: m.orders_col_type, width: 9 },
+  { name: 'reference', word: m.orders_col_reference, width: 9 },
+  { name: 'completed', word: m.orders_col_completed, width: 9, sort: 'completed' },
+  { name: 'invoiced', word: m.orders_col_invoiced, width: 6 },
+  { name: 'arrived', word: m.orders_col_arrived, width: 9, sort: 'arrived' },
+  { name: 'updated', word: m.orders_col_updated, width: 9, sort: 'updated' },
+];
+const usual = ['state', 'number', 'address', 'client', 'assignee', 'due', 'tasks', 'photos', 'published'];
+const narrow = ['state', 'number', 'address', 'assignee', 'due', 'photos'];
+
+/** A chosen column; without a width of its own the address takes what is left. */
+export type Chosen = Column & { own?: number };
+
+const byName = new Map(columns.map((c) => [c.name, c]));
+
+/** Reads columns as views keep them: a name, and after a colon its width in tenths of the text's size. */
+export function readColumns(kept: string[]): Chosen[] {
+  return kept.flatMap((text) => {
+    const [name = '', width] = text.split(':');
+    const c = byName.get(name);
+    return c ? [{ ...c, ...(Number(width) > 0 ? { own: Number(width) / 10 } : {}) }] : [];
+  });
+}
+
+export const writeColumns = (chosen: Chosen[]): string[] => chosen.map((c) => c.name + (c.own ? ':' + Math.round(c.own * 10) : ''));
+
+export const usualColumns = (isNarrow: boolean): Chosen[] => readColumns(isNarrow ? narrow : usual);
+
+export const widthOf = (c: Chosen): number => c.own ?? c.width;
+
+/** The grid's template: the check, then the columns. */
+export function template(chosen: Chosen[], checks: boolean): string {
+  const grows = chosen.some((c) => c.name === 'address' && !c.own) ? 'address' : chosen.at(-1)?.name;
+  return (checks ? '3rem ' : '') + chosen.map((c) => (c.name === grows ? `minmax(${widthOf(c)}rem, 1fr)` : `${widthOf(c)}rem`)).join(' ');
+}
+
+const stored = 'fieldproof-columns';
+export const keptColumns = (): Chosen[] => readColumns(JSON.parse(localStorage.getItem(stored) ?? '[]') as string[]);
+export function keepColumns(chosen: Chosen[] | null): void {
+  if (chosen) localStorage.setItem(stored, JSON.stringify(writeColumns(chosen)));
+  else localStorage.removeItem(stored);
+}
