@@ -79,20 +79,22 @@ func (i *Import) Count(results []Received) {
 
 // ImportView is an import as the API shows it (contract: import).
 type ImportView struct {
-	ID        string   `json:"id"`
-	State     string   `json:"state" words:"import_state"`
-	FileName  string   `json:"file_name"`
-	Columns   []string `json:"columns"` // the headers of the file, once they are read
-	DryRun    bool     `json:"dry_run"`
-	Rows      int64    `json:"rows"`
-	Processed int64    `json:"processed"`
-	Created   int64    `json:"created"`
-	Updated   int64    `json:"updated"`
-	Unchanged int64    `json:"unchanged"`
-	Rejected  int64    `json:"rejected"`
-	Error     string   `json:"error"`
-	CreatedAt Time     `json:"created_at"`
-	EndedAt   *Time    `json:"ended_at"`
+	ID         string            `json:"id"`
+	State      string            `json:"state" words:"import_state"`
+	FileName   string            `json:"file_name"`
+	Columns    []string          `json:"columns"` // the headers of the file, once they are read
+	Mapping    map[string]string `json:"mapping"` // column header → field
+	ClientCode string            `json:"client_code"`
+	DryRun     bool              `json:"dry_run"`
+	Rows       int64             `json:"rows"`
+	Processed  int64             `json:"processed"`
+	Created    int64             `json:"created"`
+	Updated    int64             `json:"updated"`
+	Unchanged  int64             `json:"unchanged"`
+	Rejected   int64             `json:"rejected"`
+	Error      string            `json:"error"`
+	CreatedAt  Time              `json:"created_at"`
+	EndedAt    *Time             `json:"ended_at"`
 }
 
 // View makes the import's view.
@@ -101,8 +103,12 @@ func (i *Import) View() ImportView {
 	if columns == nil {
 		columns = []string{}
 	}
-	return ImportView{Columns: columns, ID: i.ID, State: i.State, FileName: i.FileName, DryRun: i.DryRun, Rows: max(i.Total, i.Processed), Processed: i.Processed, Created: i.Created,
-		Updated: i.Updated, Unchanged: i.Unchanged, Rejected: i.Rejected, Error: i.Error, CreatedAt: i.CreatedAt, EndedAt: i.EndedAt}
+	mapping := i.Mapping
+	if mapping == nil {
+		mapping = map[string]string{}
+	}
+	return ImportView{Columns: columns, Mapping: mapping, ClientCode: i.ClientCode, ID: i.ID, State: i.State, FileName: i.FileName, DryRun: i.DryRun,
+		Rows: max(i.Total, i.Processed), Processed: i.Processed, Created: i.Created, Updated: i.Updated, Unchanged: i.Unchanged, Rejected: i.Rejected, Error: i.Error, CreatedAt: i.CreatedAt, EndedAt: i.EndedAt}
 }
 
 // Over tells whether the import has ended.
