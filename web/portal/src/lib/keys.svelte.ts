@@ -17,7 +17,10 @@ type Own = Record<string, string>; // name → key; "" is off
 const stored = 'fieldproof-keys';
 
 class Keys {
-  #groups = $state<{ title: string; keys: Key[] }[]>([]);
+  // No state of its own: a screen that leaves would read what stood before the next one came (Svelte gives old values to
+  // whoever tidies up), and take that one's keys away with its own.
+  #groups: { title: string; keys: Key[] }[] = [];
+  #changes = $state(0);
   own = $state<Own>(JSON.parse(localStorage.getItem(stored) ?? '{}') as Own);
   #first = '';
   #firstAt = 0;
@@ -30,10 +33,15 @@ class Keys {
   use(title: () => string, keys: Key[]): void {
     const group = { get title() { return title(); }, keys };
     this.#groups = [...this.#groups, group];
-    onDestroy(() => (this.#groups = this.#groups.filter((g) => g !== group && g.keys !== keys)));
+    this.#changes++;
+    onDestroy(() => {
+      this.#groups = this.#groups.filter((g) => g !== group);
+      this.#changes++;
+    });
   }
 
   get groups(): { title: string; keys: Key[] }[] {
+    void this.#changes;
     return this.#groups;
   }
 

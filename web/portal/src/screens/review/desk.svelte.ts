@@ -1,0 +1,351 @@
+// One order on the review desk: its photos by task and evidence, where the eye is, and what is done with them.
+import Camera from '@lucide/svelte/icons/camera';
+import CameraOff from '@lucide/svelte/icons/camera-off';
+import Clock from '@lucide/svelte/icons/clock';
+import Copy from '@lucide/svelte/icons/copy';
+import Flag from '@lucide/svelte/icons/flag';
+import ImageOff from '@lucide/svelte/icons/image-off';
+import MapPin from '@lucide/svelte/icons/map-pin';
+import X from '@lucide/svelte/icons/x';
+import type { Tone } from '$kit/mark';
+import { clock, dayOf, day } from '$kit/format';
+import { m } from '$kit/words/messages';
+import { api, ok, wordsOf, type Schemas } from '$lib/api';
+import { toast } from '$lib/toast';
+import { undo } from '$lib/undo.svelte';
+import type { Component } from 'svelte';
+import { sender, wordOf, type Review } from './sender.svelte';
+
+export type Order = Schemas['WorkOrder'];
+export type Task = Schemas['Task'];
+type Index = Schemas['PhotoIndex'];
+type Certification = { item?: boolean | null; time?: boolean | null; location?: boolean | null } | null;
+export type Fields = { task_id?: string | null; evidence_type?: string; rotation?: number; flagged?: boolean; notes?: string };
+
+/** One photo, as the index tells it and as the office has it by now. */
+export class Shot {
+  readonly id: string;
+  user = '';
+  taken: string | null = null;
+  size = 0;
+  width = 0;
+  height = 0;
+  task = $state<string | null>(null);
+  evidence = $state('');
+  review = $state<Review>('pending');
+  reason = $state('');
+  reviewer = $state<string | null>(null);
+  rotation = $state(0);
+  flagged = $state(false);
+  viewable = $state(true);
+  elsewhere = $state(false);
+  placeholder = $state('');
+  certification = $state.raw<Certification>(null);
+  /** The server's words why the last verdict was not taken. */
+  failed = $state('');
+  gone = $state(false);
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  /** Takes over what the index says at a place; a verdict that is still on its way stays. */
+  tell(x: Index, n: number): void {
+    const task = x.task?.[n];
+    this.user = x.users?.[x.user?.[n] ?? -1] ?? '';
+    this.taken = x.taken?.[n] ?? null;
+    this.size = x.size?.[n] ?? 0;
+    this.width = x.width?.[n] ?? 0;
+    this.height = x.height?.[n] ?? 0;
+    this.task = task == null ? null : (x.tasks?.[task] ?? null);
+    this.evidence = x.evidence_types?.[x.evidence?.[n] ?? -1] ?? '';
+    if (!sender.holds(this.id)) {
+      this.review = (x.review?.[n] ?? 'pending') as Review;
+      const by = x.reviewer?.[n];
+      this.reviewer = by == null ? null : (x.users?.[by] ?? null);
+    }
+    this.rotation = x.rotation?.[n] ?? 0;
+    this.flagged = x.flagged?.[n] ?? false;
+    this.viewable = x.viewable?.[n] ?? true;
+    this.elsewhere = x.elsewhere?.[n] ?? false;
+    this.placeholder = x.placeholder?.[n] ?? '';
+    this.certification = (x.certification?.[n] ?? null) as Certification;
+    this.gone = false;
+  }
+
+  /** The box of the photo as the office turned it. */
+  get box(): [number, number] {
+    return this.rotation % 180 ? [this.height, this.width] : [this.width, this.height];
+  }
+
+  picture(rendition: 'thumbnail' | 'display'): string {
+    return `/api/v1/photos/${this.id}/${rendition}?rotation=${this.rotation}`;
+  }
+
+  get when(): string {
+    if (!this.taken) return '';
+    const on = dayOf(new Date(this.taken));
+    return on === dayOf(new Date()) ? clock(this.taken) : day(on) + ' ' + clock(this.taken);
+  }
+
+  get called(): string {
+    return [evidenceWord(this.evidence), this.when, wordOf(this.review), ...noticed.filter((k) => k.is(this)).map((k) => k.word())].filter(Boolean).join(', ');
+  }
+}
+
+export function evidenceWord(type: string): string {
+  const words: Record<string, () => string> = { before: m.review_before, during: m.review_during, after: m.review_after };
+  return words[type]?.() ?? (type || m.review_no_type());
+}
+
+export type Notice = { name: string; tone: Tone; icon: Component; word: () => string; short: () => string; is: (s: Shot) => boolean };
+
+/** What the machine noticed of a photo, the gravest first. */
+export const noticed: Notice[] = [
+  { name: 'elsewhere', tone: 'bad', icon: Copy, word: m.review_elsewhere, short: m.review_elsewhere, is: (s) => s.elsewhere },
+  { name: 'unviewable', tone: 'bad', icon: ImageOff, word: m.review_unviewable, short: m.review_unviewable, is: (s) => !s.viewable },
+  { name: 'time', tone: 'warn', icon: Clock, word: m.review_no_time, short: m.review_time_short, is: (s) => s.certification?.time === false },
+  { name: 'location', tone: 'warn', icon: MapPin, word: m.review_no_location, short: m.review_location_short, is: (s) => s.certification?.location === false },
+  { name: 'item', tone: 'warn', icon: Camera, word: m.review_no_camera, short: m.review_camera_short, is: (s) => s.certification?.item === false },
+];
+/** What people marked: filters beside those of the machine. */
+export const marked: Notice[] = [
+  { name: 'flagged', tone: 'moving', icon: Flag, word: m.review_flagged, short: m.review_flagged, is: (s) => s.flagged },
+  { name: 'rejected', tone: 'bad', icon: X, word: m.photo_rejected, short: m.photo_rejected, is: (s) => s.review === 'rejected' },
+];
+export const missing = { name: 'missing', tone: 'warn' as Tone, icon: CameraOff, word: m.review_missing };
+
+export type Part = { type: string; shots: Shot[]; lacks: number };
+export type Group = { key: string; task: Task | null; parts: Map<string, Part>; shots: Shot[]; approved: number; left: number; lacks: number };
+
+export class Desk {
+  readonly id: string;
+  order = $state.raw<Order>();
+  shots = $state.raw<Shot[]>([]);
+  /** New ones that wait until they are asked for: nothing moves under a hand. */
+  fresh = $state.raw<Shot[]>([]);
+  failed = $state('');
+  loaded = $state(false);
+  filter = $state('');
+  at = $state('');
+  picked = $state.raw<ReadonlySet<string>>(new Set());
+  viewing = $state(false);
+  /** 0 is the whole photo, else pixels of the photo a pixel of the screen; it stays while moving on, as the place does. */
+  zoom = $state(0);
+  place = { x: 0.5, y: 0.5 };
+  said = $state('');
+  /** Counts up when a photo was changed here, so that its facts are read again. */
+  edits = $state(0);
+  #byID = new Map<string, Shot>();
+  #edit = Promise.resolve();
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  async load(): Promise<void> {
+    try {
+      const of = { params: { path: { id: this.id } } };
+      const [order, index] = await Promise.all([ok(api.GET('/work-orders/{id}', of)), ok(api.GET('/work-orders/{id}/photo-index', of as never))]);
+      this.order = order;
+      this.#take(index as Index);
+      this.failed = '';
+    } catch (e) {
+      this.failed = wordsOf(e);
+    }
+    this.loaded = true;
+  }
+
+  #take(x: Index): void {
+    const before = this.loaded;
+    const fresh: Shot[] = [];
+    const there = new Set(x.id ?? []);
+    (x.id ?? []).forEach((id, n) => {
+      let s = this.#byID.get(id);
+      if (!s) {
+        this.#byID.set(id, (s = new Shot(id)));
+        fresh.push(s);
+      }
+      s.tell(x, n);
+    });
+    for (const s of this.#byID.values()) if (!there.has(s.id)) s.gone = true;
+    if (before) this.fresh = [...this.fresh.filter((s) => !s.gone), ...fresh];
+    else {
+      this.shots = fresh;
+      this.at ||= this.flat[0]?.id ?? '';
+    }
+  }
+
+  showFresh(): void {
+    const first = this.fresh[0];
+    this.shots = [...this.shots.filter((s) => !s.gone), ...this.fresh];
+    this.fresh = [];
+    if (first) this.at = first.id;
+  }
+
+  groups = $derived.by<Group[]>(() => {
+    const tasks = new Map((this.order?.tasks ?? []).map((t) => [t.id, t]));
+    const groups = new Map<string, Group>();
+    const of = (task: Task | null) => {
+      const key = task?.id ?? '';
+      let g = groups.get(key);
+      if (!g) groups.set(key, (g = { key, task, parts: new Map(), shots: [], approved: 0, left: 0, lacks: 0 }));
+      return g;
+    };
+    const partOf = (g: Group, type: string) => {
+      let p = g.parts.get(type);
+      if (!p) g.parts.set(type, (p = { type, shots: [], lacks: 0 }));
+      return p;
+    };
+    for (const t of tasks.values()) if (t.kind !== 'survey') of(t);
+    const sorted = [...this.shots].sort((a, b) => (a.taken ?? a.id).localeCompare(b.taken ?? b.id) || a.id.localeCompare(b.id));
+    const rule = [...noticed, ...marked].find((k) => k.name === this.filter);
+    for (const s of sorted) {
+      const g = of((s.task && tasks.get(s.task)) || null);
+      const p = partOf(g, s.evidence);
+      if (s.review !== 'rejected' && !s.gone) p.lacks--;
+      if (rule && !rule.is(s)) continue;
+      p.shots.push(s);
+      if (s.review === 'approved') g.approved++;
+      else if (s.review === 'pending') g.left++;
+    }
+    for (const g of groups.values()) {
+      const wanted = (g.task?.required_photos ?? {}) as Record<string, number>;
+      for (const type of Object.keys(wanted)) partOf(g, type);
+      for (const p of g.parts.values()) {
+        p.lacks = Math.max(0, p.lacks + (wanted[p.type] ?? 0));
+        g.lacks += p.lacks;
+        if (rule && !p.shots.length) g.parts.delete(p.type);
+      }
+      for (const type of ordered(g)) g.shots.push(...(g.parts.get(type)?.shots ?? []));
+    }
+    return [...groups.values()].filter((g) => (rule ? g.shots.length : this.filter !== 'missing' || g.lacks));
+  });
+  flat = $derived(this.groups.flatMap((g) => g.shots));
+  #places = $derived(new Map(this.flat.map((s, n) => [s.id, n])));
+  here = $derived(this.flat[this.#places.get(this.at) ?? -1]);
+  position = $derived(this.#places.get(this.at) ?? -1);
+  groupHere = $derived(this.groups.find((g) => this.here && g.shots.includes(this.here)));
+  judged = $derived(this.shots.reduce((n, s) => n + (s.review === 'pending' ? 0 : 1), 0));
+  rejected = $derived(this.shots.filter((s) => s.review === 'rejected' && !s.gone));
+  counts = $derived(Object.fromEntries([...noticed, ...marked].map((k) => [k.name, this.shots.reduce((n, s) => n + (k.is(s) ? 1 : 0), 0)])));
+  lacks = $derived.by(() => {
+    let lacks = 0;
+    for (const t of this.order?.tasks ?? [])
+      for (const [type, wanted] of Object.entries((t.required_photos ?? {}) as Record<string, number>))
+        lacks += Math.max(0, wanted - this.shots.filter((s) => s.task === t.id && s.evidence === type && s.review !== 'rejected' && !s.gone).length);
+    return lacks;
+  });
+  /** What a key acts on: the chosen ones, else the one here. */
+  get aim(): Shot[] {
+    if (this.picked.size) return this.flat.filter((s) => this.picked.has(s.id));
+    return this.here ? [this.here] : [];
+  }
+
+  move(by: number): void {
+    const next = this.flat[Math.min(this.flat.length - 1, Math.max(0, this.position + by))];
+    if (next) this.at = next.id;
+  }
+
+  /** Goes to the next photo that is so, round the end; says so when there is none. */
+  seek(is: (s: Shot) => boolean, by: 1 | -1, none: string): void {
+    const n = this.flat.length;
+    for (let i = 1; i <= n; i++) {
+      const s = this.flat[(((this.position + by * i) % n) + n) % n];
+      if (s && is(s)) return void (this.at = s.id);
+    }
+    toast.say(none);
+  }
+
+  pick(id: string, to?: boolean): void {
+    const picked = new Set(this.picked);
+    if (to ?? !picked.has(id)) picked.add(id);
+    else picked.delete(id);
+    this.picked = picked;
+  }
+
+  /** Chooses all from the last chosen one up to this one. */
+  pickTo(id: string): void {
+    const end = this.#places.get(id) ?? 0;
+    const begin = this.flat.findLastIndex((s, n) => n <= end && this.picked.has(s.id));
+    const from = begin < 0 ? this.position : begin;
+    this.picked = new Set([...this.picked, ...this.flat.slice(Math.min(from, end), Math.max(from, end) + 1).map((s) => s.id)]);
+  }
+
+  /** Judges photos and goes on; the step can be taken back. */
+  judge(shots: Shot[], review: Review, reason = '', goOn = true): void {
+    const before = shots.map((s) => ({ s, review: s.review, reason: s.reason }));
+    if (!before.length) return;
+    const act = () => before.forEach(({ s }) => sender.judge(s, review, reason));
+    act();
+    const one = before[0];
+    const label = before.length === 1 ? m.review_judged_one({ what: wordOf(review) }) : m.review_judged_many({ count: before.length, what: wordOf(review) });
+    undo.push({
+      label,
+      undo: async () => {
+        before.forEach((b) => sender.judge(b.s, b.review, b.reason));
+        if (one && this.#places.has(one.s.id)) this.at = one.s.id;
+      },
+      redo: async () => act(),
+    }, before.length === 1);
+    if (goOn && before.length === 1 && one?.s === this.here) this.move(1);
+    this.picked = new Set();
+    this.said = label + '. ' + (this.here ? m.review_photo_of({ n: this.position + 1, total: this.flat.length }) + ', ' + this.here.called : '');
+  }
+
+  approveLeft(g: Group | undefined): void {
+    const left = g?.shots.filter((s) => s.review === 'pending') ?? [];
+    if (left.length) this.judge(left, 'approved', '', false);
+    else toast.say(m.review_none_left());
+  }
+
+  /** Changes photos at once on the screen, then on the server, one edit after the other; what is refused goes back. */
+  edit(shots: Shot[], fields: Fields | ((s: Shot) => Fields), label: string): void {
+    const steps = shots.map((s) => {
+      const to = typeof fields === 'function' ? fields(s) : fields;
+      const from: Fields = {};
+      if ('task_id' in to) from.task_id = s.task;
+      if ('evidence_type' in to) from.evidence_type = s.evidence;
+      if ('rotation' in to) from.rotation = s.rotation;
+      if ('flagged' in to) from.flagged = s.flagged;
+      return { s, to, from };
+    });
+    if (!steps.length) return;
+    const turn = (to: 'to' | 'from') => {
+      for (const step of steps) show(step.s, step[to]);
+      const sent = this.#edit.then(async () => {
+        for (const step of steps) await ok(api.PATCH('/photos/{id}', { params: { path: { id: step.s.id } }, body: step[to] as never }));
+        this.edits++;
+      });
+      this.#edit = sent.catch(() => undefined);
+      return sent.catch((e: unknown) => {
+        for (const step of steps) show(step.s, step[to === 'to' ? 'from' : 'to']);
+        throw e;
+      });
+    };
+    turn('to').catch((e: unknown) => toast.failed(wordsOf(e)));
+    undo.push({ label, undo: () => turn('from'), redo: () => turn('to') }, true);
+    this.said = label;
+  }
+}
+
+function show(s: Shot, f: Fields): void {
+  if (f.task_id !== undefined) s.task = f.task_id;
+  if (f.evidence_type !== undefined) s.evidence = f.evidence_type;
+  if (f.rotation !== undefined) s.rotation = f.rotation;
+  if (f.flagged !== undefined) s.flagged = f.flagged;
+}
+
+/** The evidence types of a group: before, after, and the others behind them. */
+export function ordered(g: Group): string[] {
+  return ['before', 'after', ...[...g.parts.keys()].filter((t) => t !== 'before' && t !== 'after').sort()];
+}
+
+/** The order that waits for review next, before or after this one, the oldest first; undefined at the end. */
+export async function neighbour(o: Order, by: 1 | -1): Promise<string | undefined> {
+  const { items } = await ok(api.GET('/work-orders', { params: { query: { state: 'completed', sort: 'completed', limit: 200 } as never } }));
+  const list = (items ?? []).filter((w) => w.id !== o.id);
+  const key = (w: Order) => (w.completed_at ?? '') + w.id;
+  const at = (o.completed_at ? key(o) : '');
+  return (by === 1 ? (list.find((w) => key(w) > at) ?? list[0]) : list.findLast((w) => key(w) < at))?.id;
+}
