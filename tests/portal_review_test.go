@@ -26,7 +26,9 @@ func toReview(t *testing.T, in *rig.Installation) (office, crew *rig.User, order
 	crew.AwaitState(order, "in_progress")
 	crew.Want(200, "POST", "/work-orders/"+order+"/complete", nil)
 	office.Want(200, "PATCH", "/work-orders/"+order, rig.JSON{"tasks": []rig.JSON{{"id": o.Text("tasks", 0, "id")}, {"id": o.Text("tasks", 1, "id"), "required_photos": rig.JSON{"after": 2}}}})
-	office.Await("the renditions", func() bool { return office.Want(200, "GET", "/work-orders/"+order+"/photo-index", nil).Text("placeholder", 5) != "" })
+	office.Await("the renditions", func() bool {
+		return office.Want(200, "GET", "/work-orders/"+order+"/photo-index", nil).Text("placeholder", 5) != ""
+	})
 	return office, crew, order, photos
 }
 
@@ -56,7 +58,9 @@ func TestPortalReviewsAnOrderByKeys(t *testing.T) {
 	// A and a digit judge and go on; the verdicts are on the server, and U takes the last back.
 	run(chromedp.Focus(`.Tile.at`), press("a"), press("1"))
 	until(t, ctx, "both are judged on the screen", `document.querySelectorAll(".verdict.ok").length === 1 && document.querySelectorAll(".verdict.no").length === 1`)
-	office.Await("and on the server", func() bool { return verdict(office, photos[0]) == "approved" && verdict(office, photos[2]) == "rejected" })
+	office.Await("and on the server", func() bool {
+		return verdict(office, photos[0]) == "approved" && verdict(office, photos[2]) == "rejected"
+	})
 	require.Equal(t, "Blurred or too dark", office.Want(200, "GET", "/photos/"+photos[2], nil).Text("review_reason"))
 	run(press("u"))
 	office.Await("the step is taken back", func() bool { return verdict(office, photos[2]) == "pending" })
@@ -85,12 +89,16 @@ func TestPortalReviewsAnOrderByKeys(t *testing.T) {
 	run(press("r"), chromedp.WaitVisible(`.Sheet textarea`))
 	accessible(t, ctx, "words for a rejection")
 	run(chromedp.SendKeys(`.Sheet textarea`, "The gate stands open"), chromedp.Click(`.Sheet .foot .primary`), chromedp.WaitNotPresent(`.Sheet`))
-	office.Await("the words arrive", func() bool { return office.Want(200, "GET", "/photos/"+photos[1], nil).Text("review_reason") == "The gate stands open" })
+	office.Await("the words arrive", func() bool {
+		return office.Want(200, "GET", "/photos/"+photos[1], nil).Text("review_reason") == "The gate stands open"
+	})
 	run(press(kb.Escape), chromedp.WaitNotPresent(`.Viewer`))
 
 	// All that is left of the task, then what was rejected goes back as one rework.
 	run(press("A"))
-	office.Await("the rest of the task", func() bool { return verdict(office, photos[2]) == "approved" && verdict(office, photos[3]) == "approved" })
+	office.Await("the rest of the task", func() bool {
+		return verdict(office, photos[2]) == "approved" && verdict(office, photos[3]) == "approved"
+	})
 	run(press("R"), chromedp.WaitVisible(`.r-back li`))
 	until(t, ctx, "it says what goes to whom", `document.querySelector(".Sheet").innerText.includes("`+crew.Username+`") && document.querySelectorAll(".r-back li").length === 1`)
 	accessible(t, ctx, "the rework")
@@ -146,7 +154,7 @@ func TestPortalFindsAPhotoAndTellsItsLife(t *testing.T) {
 	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`.r-story .Button`), chromedp.WaitVisible(`.Viewer .r-fit img`)))
 	accessible(t, ctx, "the viewer on a phone")
 	shots(t, ctx, "review-viewer-phone")
-	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`.v-top .Button`)))
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`.v-top > .Button`)))
 	until(t, ctx, "back to the grid", `!document.querySelector(".Viewer") && document.querySelector(".Tile.at")`)
 	until(t, ctx, "the grid is no wider either", `document.documentElement.scrollWidth <= 390`)
 	accessible(t, ctx, "the grid on a phone")
