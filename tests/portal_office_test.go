@@ -144,6 +144,21 @@ func TestThePortalImportsASpreadsheet(t *testing.T) {
 	accessible(t, ctx, "before the import, on a phone")
 	shots(t, ctx, "import-check-phone")
 	require.NoError(t, chromedp.Run(ctx, emulation.ClearDeviceMetricsOverride()))
+	over(t, ctx, `.Mend [aria-invalid=true]`, "6/2/2030")
+	require.NoError(t, chromedp.Run(ctx, ctrlEnter()))
+	until(t, ctx, "it is imported", `location.pathname.match(/^\/imports\/(?!new)/) && document.querySelector(".Outcome")?.innerText.replace(/\s+/g, " ").includes("2 new 0 change 0 same 1 rejected")`)
+	until(t, ctx, "what was mended before came along", `[...document.querySelectorAll(".Mend input")].some(i => i.value === "6/2/2030")`)
+	accessible(t, ctx, "what became of it")
+	shots(t, ctx, "import-done")
+	first, err := pathOf(ctx)
+	require.NoError(t, err)
+	require.NoError(t, chromedp.Run(ctx, ctrlEnter()))
+	until(t, ctx, "the mended row comes in", fmt.Sprintf(`location.pathname !== %q && document.querySelector(".calm")?.innerText.startsWith("Every row is in.")`, first))
+	require.Equal(t, "2030-06-02", byNumber(office, run+"-2").Text("due_date"))
+	require.NoError(t, chromedp.Run(ctx, press(kb.Escape)))
+	until(t, ctx, "both stand in the list", `document.querySelectorAll(".Imports tbody tr").length === 2`)
+	accessible(t, ctx, "the imports")
+	shots(t, ctx, "imports")
 }
 
 func TestThePortalSignsUpAndTakesAnInvitation(t *testing.T) {
@@ -181,4 +196,9 @@ func holds(t *testing.T, ctx context.Context, expression string) (is bool) {
 	t.Helper()
 	require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate("Boolean("+expression+")", &is)))
 	return is
+}
+
+func pathOf(ctx context.Context) (path string, err error) {
+	err = chromedp.Run(ctx, chromedp.Evaluate(`location.pathname`, &path))
+	return path, err
 }
