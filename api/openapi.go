@@ -80,10 +80,10 @@ func (s *Server) operatorRoutes() []outer {
 
 var pathPart = regexp.MustCompile(`:(\w+)`)
 
-// document writes the OpenAPI 3.1 document from the tables of routes and the Go types of bodies, so they can't differ.
 // Document is the OpenAPI document of the API, as /api/openapi.json shows it.
 func Document() ([]byte, error) { return (&Server{}).document() }
 
+// document writes the OpenAPI 3.1 document from the tables of routes and the Go types of bodies, so they can't differ.
 func (s *Server) document() ([]byte, error) {
 	d := &documentation{shapes: newShapes(), paths: map[string]*huma.PathItem{}, ids: map[string]string{}}
 	problem := d.of(reflect.TypeFor[Problem](), inAnswer)

@@ -41,7 +41,7 @@ var template = sync.OnceValues(func() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	path := filepath.Join(dir, "a.db")
 	store, err := models.Open(context.Background(), "sqlite://"+path)
 	if err != nil {
