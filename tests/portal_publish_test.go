@@ -44,16 +44,4 @@ func TestPortalPublishesAndShowsWhatArrives(t *testing.T) {
 	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`.Rail a[href="/properties"]`), chromedp.WaitVisible(`.prop-body .set-table a`)))
 	accessible(t, ctx, "the properties")
 	shots(t, ctx, "properties")
-	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`.prop-body .set-table a`), chromedp.WaitVisible(`.prop-visits button`), chromedp.Click(`.prop-visits button`), chromedp.WaitVisible(`.prop-photos img`)))
-	accessible(t, ctx, "a property")
-	shots(t, ctx, "property")
-
-	phone := signedIn(t, in, office, true)
-	for _, at := range []string{"/settings/users", "/orders/" + order + "/publish", "/properties"} {
-		require.NoError(t, chromedp.Run(phone, chromedp.Navigate(in.URL+at), chromedp.WaitVisible(`h1`)))
-		until(t, phone, at+" is here", `!document.querySelector(".set-wait") && document.querySelector(".set-table, .dest")`)
-		until(t, phone, "nothing is wider than the phone", `document.documentElement.scrollWidth <= 390`)
-		accessible(t, phone, at+" on a phone")
-		shots(t, phone, "phone"+map[string]string{"/settings/users": "-users", "/properties": "-properties"}[at])
-	}
 }
