@@ -1,0 +1,106 @@
+package tests
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+
+	"fieldproof/tests/rig"
+)
+
+func TestPortalSettingsBringPeopleIn(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office := rig.SignUp(t, in.URL)
+	ctx := signedIn(t, in, office, false)
+	button := func(text string) string { return `//button[contains(normalize-space(.), "` + text + `")]` }
+
+	require.NoError(t, chromedp.Run(ctx, press("g"), press("s"), chromedp.WaitVisible(button("New user"), chromedp.BySearch)))
+	until(t, ctx, "the users stand there", `document.querySelector(".set-table tbody tr")`)
+	accessible(t, ctx, "the users")
+	shots(t, ctx, "settings-users")
+
+	// A name that is taken is refused beside its field, and nothing typed is lost.
+
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(button("New user"), chromedp.BySearch), chromedp.WaitVisible(`.Sheet form`),
+		chromedp.SendKeys(`.Sheet form .Field:nth-child(1) input`, "Dana <b>Okafor</b>"), chromedp.SendKeys(`.Sheet form .Field:nth-child(2) input`, office.Username+kb.Enter),
+		chromedp.WaitVisible(`.Sheet .Field:nth-child(2) .wrong`)))
+	accessible(t, ctx, "a username that is taken")
+	shots(t, ctx, "settings-user-refused")
+	require.NoError(t, chromedp.Run(ctx, chromedp.SendKeys(`.Sheet form .Field:nth-child(2) input`, "-crew"+kb.Enter),
+		chromedp.WaitVisible(`.Sheet .Secret code`), chromedp.WaitVisible(`.Sheet svg.QR`)))
+	until(t, ctx, "the invitation is shown", `document.querySelector(".Sheet .Secret code").textContent.includes("/invitation#")`)
+	accessible(t, ctx, "an invitation")
+	shots(t, ctx, "settings-invitation")
+	require.NoError(t, chromedp.Run(ctx, press(kb.Escape), chromedp.WaitNotPresent(`.Sheet`)))
+	until(t, ctx, "who was invited stands in the list", `document.querySelector(".set-table").textContent.includes("Dana <b>Okafor</b>")`)
+
+	// What a role may do changes by a tick, and U takes it back.
+	box := `input[aria-label="Crew: Assign orders"]`
+	may := func() bool {
+		for _, p := range office.Want(200, "GET", "/roles/crew", nil).List("privileges") {
+			if p == "assign_orders" {
+				return true
+			}
+		}
+		return false
+	}
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`a[href="/settings/roles"]`), chromedp.WaitVisible(box)))
+	accessible(t, ctx, "the roles")
+	shots(t, ctx, "settings-roles")
+	require.NoError(t, chromedp.Run(ctx, chromedp.Focus(box), press(" ")))
+	office.Await("the crew may assign", may)
+	until(t, ctx, "it is said, with Undo", `document.querySelector("[data-sonner-toast]")?.textContent.includes("Undo")`)
+	require.NoError(t, chromedp.Run(ctx, press("u")))
+	office.Await("and no longer", func() bool { return !may() })
+
+	for _, section := range []string{"account", "policy", "work-types", "surveys", "reasons", "integrations", "share", "destinations", "tokens"} {
+		require.NoError(t, chromedp.Run(ctx, chromedp.Click(`a[href="/settings/`+section+`"]`), chromedp.WaitVisible(`a[href="/settings/`+section+`"][aria-current]`), chromedp.WaitVisible(`.set-main h2`)))
+		until(t, ctx, section+" is here", `!document.querySelector(".set-wait")`)
+		accessible(t, ctx, section)
+		shots(t, ctx, "settings-"+section)
+	}
+}
+
+func TestPortalSettingsOfWhatIsOutside(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office := rig.SignUp(t, in.URL)
+	receiver := rig.NewReceiver()
+	t.Cleanup(receiver.Close)
+	ctx := signedIn(t, in, office, false)
+
+	// A push integration: its address is shown once, and another one on demand.
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(in.URL+"/settings/integrations"), chromedp.WaitVisible(`.set-title .Button.primary`), chromedp.Click(`.set-title .Button.primary`),
+		chromedp.WaitVisible(`.Sheet form`), chromedp.SendKeys(`.Sheet form .Field:nth-child(2) input`, "MSV"), chromedp.SendKeys(`.Sheet form .Field:nth-child(3) input`, "Meridian"+kb.Enter),
+		chromedp.WaitVisible(`.Secret code`)))
+	var first, second string
+	require.NoError(t, chromedp.Run(ctx, chromedp.Text(`.Secret code`, &first)))
+	accessible(t, ctx, "an integration")
+	shots(t, ctx, "settings-integration")
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`//button[normalize-space(.)="New push key"]`, chromedp.BySearch), chromedp.WaitVisible(`[role=alertdialog]`)))
+	accessible(t, ctx, "the question before a new key")
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`[role=alertdialog] .Button.danger`), chromedp.WaitNotPresent(`[role=alertdialog]`)))
+	require.NoError(t, chromedp.Run(ctx, chromedp.Text(`.Secret code`, &second)))
+	require.NotEqual(t, first, second)
+
+	// A web-hook: its secret, its test, and what was sent, sent again.
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`a[href="/settings/destinations"]`), chromedp.WaitVisible(`a[href="/settings/destinations"][aria-current]`),
+		chromedp.Click(`.set-title .Button.primary`), chromedp.WaitVisible(`.Sheet form`),
+		chromedp.SendKeys(`.Sheet form .Field:nth-child(2) input`, "Results"), chromedp.SendKeys(`.Sheet form .Field:nth-child(3) input`, receiver.URL+kb.Enter), chromedp.WaitVisible(`.Secret code`)))
+	until(t, ctx, "the secret is shown", `document.querySelector(".Secret code").textContent.startsWith("whsec_")`)
+	accessible(t, ctx, "a destination")
+	shots(t, ctx, "settings-destination")
+	office.Order(nil)
+	office.Await("the order is told", func() bool { return len(receiver.Events()) > 0 })
+	require.NoError(t, chromedp.Run(ctx, chromedp.Reload(), chromedp.WaitVisible(`table.Log tbody button`)))
+	until(t, ctx, "the secret is not shown again", `!document.querySelector(".Secret")`)
+	before := len(receiver.Events())
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`table.Log tbody button`)))
+	office.Await("it is sent again", func() bool { return len(receiver.Events()) > before })
+	until(t, ctx, "the toast stands still", `[...document.querySelectorAll("[data-sonner-toast]")].every(e => getComputedStyle(e).opacity === "1")`)
+	accessible(t, ctx, "what was sent")
+	shots(t, ctx, "settings-sent")
+}
