@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -245,7 +246,13 @@ const (
 func (s *Server) uploadPhoto(c *call) (any, error) {
 	body := &patientReader{r: c.Request.Body, control: http.NewResponseController(c.Writer)}
 	// Parts are parsed in pieces of 4 KB; the connection is read in larger ones.
-	c.Request.Body = &bufferedBody{bufio.NewReaderSize(body, 128<<10), body}
+	buffer := uploadBuffers.Get().(*bufio.Reader)
+	buffer.Reset(body)
+	defer func() {
+		buffer.Reset(nil)
+		uploadBuffers.Put(buffer)
+	}()
+	c.Request.Body = &bufferedBody{buffer, body}
 	view, err := s.takePhoto(c, body)
 	if err != nil {
 		_, _ = io.CopyN(io.Discard, c.Request.Body, drains)
@@ -319,11 +326,12 @@ func (s *Server) takePhoto(c *call, body *patientReader) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.Header("Location", "/api/v1/photos/"+item.ID)
 	if !made {
 		c.status = http.StatusOK
+		return c.showPhoto(item)
 	}
-	c.Header("Location", "/api/v1/photos/"+item.ID)
-	return c.showPhoto(item)
+	return item.View(map[string]string{c.member.ID: c.member.Username}), nil // nobody but its sender knows of it yet
 }
 
 // brokenOff tells an upload that ended early from a failure of ours.
@@ -384,6 +392,9 @@ var photoParts = []part[intake.NewItem]{
 	textPart("notes", func(n *intake.NewItem) *string { return &n.Notes }),
 	textPart("device", func(n *intake.NewItem) *string { return &n.Device }),
 }
+
+// uploadBuffers are lent to uploads under way.
+var uploadBuffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 128<<10) }}
 
 type bufferedBody struct {
 	*bufio.Reader

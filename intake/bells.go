@@ -27,8 +27,9 @@ type Bells struct {
 	// least from one delivery to the next: a burst of uploads wakes its order a few times, not once a photo.
 	Gather, Rest time.Duration
 
-	poke chan struct{}
-	once sync.Once
+	poke  chan struct{}
+	once  sync.Once
+	woken map[string]time.Time // orders that were lately woken for an item
 }
 
 func (b *Bells) init() { b.once.Do(func() { b.poke = make(chan struct{}, 1) }) }
@@ -73,12 +74,16 @@ func (b *Bells) Run(ctx context.Context) {
 	}
 }
 
-// atOnce is how many bells ring side by side.
-const atOnce = 16
+// atOnce is how many bells ring side by side, of bellsAtOnce that are read.
+const (
+	atOnce      = 16
+	bellsAtOnce = 128
+)
 
 func (b *Bells) sweep(ctx context.Context) error {
 	for {
-		bells, err := b.Store.DueBells(ctx, 128)
+		most := bellsAtOnce + models.ItemBells*len(b.woken) // those that rest keep no other waiting
+		bells, err := b.Store.DueBells(ctx, most)
 		if err != nil || len(bells) == 0 {
 			return err
 		}
@@ -88,14 +93,15 @@ func (b *Bells) sweep(ctx context.Context) error {
 			rung  []models.Bell
 			slots = make(chan struct{}, atOnce)
 		)
-		for _, bell := range bells {
+		for _, same := range b.rested(bySubject(bells)) {
 			slots <- struct{}{}
 			wg.Go(func() {
 				defer func() { <-slots }()
+				bell := same[0]
 				err := b.ring(ctx, bell)
 				if err == nil {
 					mu.Lock()
-					rung = append(rung, bell)
+					rung = append(rung, same...)
 					mu.Unlock()
 					return
 				}
@@ -104,8 +110,10 @@ func (b *Bells) sweep(ctx context.Context) error {
 				}
 				b.Log.Warn("a bell could not be rung", "bell", bell.Bell, "attempts", bell.Attempts, "error", err)
 				wait := min(time.Minute, time.Second<<min(bell.Attempts, 6))
-				if err := b.Store.PostponeBell(ctx, bell, wait, err); err != nil {
-					b.Log.Warn("a bell could not be postponed", "bell", bell.Bell, "error", err)
+				for _, bell := range same {
+					if err := b.Store.PostponeBell(ctx, bell, wait, err); err != nil {
+						b.Log.Warn("a bell could not be postponed", "bell", bell.Bell, "error", err)
+					}
 				}
 			})
 		}
@@ -118,10 +126,57 @@ func (b *Bells) sweep(ctx context.Context) error {
 				return err
 			}
 		}
-		if len(rung) == 0 {
-			return nil
+		if len(rung) == 0 || (len(bells) < most && !bells[0].Bulk) {
+			return nil // what was put there meanwhile has poked, and rings after the rest
 		}
 	}
+}
+
+// itemsRest is how long an order is left in peace between two bells of new items: nobody waits for what these tell it.
+const itemsRest = 250 * time.Millisecond
+
+// rested leaves out the orders that were woken a moment ago, if nothing but new items calls; their bells stay, and ring
+// when the time is over.
+func (b *Bells) rested(gathered [][]models.Bell) (ring [][]models.Bell) {
+	now := time.Now()
+	for order, at := range b.woken {
+		if now.Sub(at) >= itemsRest {
+			delete(b.woken, order)
+		}
+	}
+	if b.woken == nil {
+		b.woken = map[string]time.Time{}
+	}
+	for _, same := range gathered {
+		items := true
+		for _, bell := range same {
+			items = items && bell.ForItem()
+		}
+		if items {
+			if at, lately := b.woken[same[0].Subject]; lately {
+				time.AfterFunc(itemsRest-now.Sub(at), b.Poke)
+				continue
+			}
+			b.woken[same[0].Subject] = now
+		}
+		ring = append(ring, same)
+	}
+	return ring
+}
+
+// bySubject gathers the bells of one workflow: it is woken once for all of them.
+func bySubject(bells []models.Bell) (gathered [][]models.Bell) {
+	at := map[[2]string]int{}
+	for _, bell := range bells {
+		of := [2]string{string(bell.Kind), bell.Subject}
+		n, known := at[of]
+		if !known {
+			n, at[of] = len(gathered), len(gathered)
+			gathered = append(gathered, nil)
+		}
+		gathered[n] = append(gathered[n], bell)
+	}
+	return gathered
 }
 
 // settles is how long an order of a bulk is waited for.

@@ -187,13 +187,17 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 	}
 
 	ring := false
+	// A photo from a phone is nearly always new: whether it is, its row's key tells.
+	likelyNew := b != nil && n.Brought == nil
 	accept := func(tx *models.Tx, alone bool) error {
-		item, err = sameItem(tx, n, b)
-		if err == nil && item != nil && n.Brought != nil {
-			err = in.revise(tx, item, n, account)
-		}
-		if err != nil || item != nil {
-			return err
+		if !likelyNew {
+			item, err = sameItem(tx, n, b)
+			if err == nil && item != nil && n.Brought != nil {
+				err = in.revise(tx, item, n, account)
+			}
+			if err != nil || item != nil {
+				return err
+			}
 		}
 		if b == nil && (n.Kind == models.Photo || n.Kind == models.File) {
 			return errNoBytes
@@ -261,10 +265,13 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 			break
 		}
 	}
-	if models.IsUnique(err) {
-		// Two uploads of one uuid at once: the other was first.
+	if models.IsUnique(err) || (likelyNew && models.KindOf(err) != "") {
+		// Another upload of the uuid was first, now or long ago: then whatever else stands in the way now is no matter.
+		refused := err
 		err = in.Store.Write(models.InAccount(ctx, account.ID), func(tx *models.Tx) error {
-			item, err = sameItem(tx, n, b)
+			if item, err = sameItem(tx, n, b); err == nil && item == nil {
+				err = refused
+			}
 			return err
 		})
 		made = false

@@ -126,25 +126,29 @@ func (h *feedHub) tellReplicas() {
 		ctx, cancel := context.WithTimeout(AcrossAccounts(h.ctx), 10*time.Second)
 		err := h.store.write.WithContext(ctx).Exec("SELECT pg_notify(?, account) FROM unnest(string_to_array(?, ' ')) AS account", feedChannel, strings.Join(accounts, " ")).Error
 		cancel()
-		if err == nil {
-			continue
+		rest := toldEvery
+		if err != nil {
+			rest = time.Second
+			h.mu.Lock()
+			for _, id := range accounts {
+				h.untold[id] = struct{}{}
+			}
+			h.mu.Unlock()
+			select {
+			case h.news <- struct{}{}:
+			default:
+			}
 		}
-		h.mu.Lock()
-		for _, id := range accounts {
-			h.untold[id] = struct{}{}
-		}
-		h.mu.Unlock()
 		select {
 		case <-h.ctx.Done():
 			return
-		case <-time.After(time.Second):
-		}
-		select {
-		case h.news <- struct{}{}:
-		default:
+		case <-time.After(rest):
 		}
 	}
 }
+
+// toldEvery is how long it is at least from one notification to the next: each is a commit of its own.
+const toldEvery = 30 * time.Millisecond
 
 func (h *feedHub) wakeAll() {
 	h.mu.Lock()

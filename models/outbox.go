@@ -50,13 +50,18 @@ func (tx *Tx) Ring(kind BellKind, subject string) error { return tx.ring(kind, s
 // RingInBulk is [Tx.Ring] for one of thousands: it waits behind the bells for which somebody waits.
 func (tx *Tx) RingInBulk(kind BellKind, subject string) error { return tx.ring(kind, subject, true) }
 
-// itemBells is how many bells of one order may be rung by items at once.
-const itemBells = 8
+// ItemBells is how many bells of one order may be rung by items at once.
+const ItemBells = 8
 
 // RingForItem is [Tx.Ring] of an order for one of the items that come side by side: each has one of a few bells, or it would
 // wait for the commit of the one before.
 func (tx *Tx) RingForItem(orderID string) error {
-	return tx.ringAs(string(OrderBell)+"/"+orderID+"/"+strconv.Itoa(rand.IntN(itemBells)), OrderBell, orderID, false)
+	return tx.ringAs(string(OrderBell)+"/"+orderID+"/"+strconv.Itoa(rand.IntN(ItemBells)), OrderBell, orderID, false)
+}
+
+// ForItem tells whether the bell is one of [Tx.RingForItem].
+func (b Bell) ForItem() bool {
+	return b.Kind == OrderBell && b.Bell != string(OrderBell)+"/"+b.Subject
 }
 
 func (tx *Tx) ring(kind BellKind, subject string, bulk bool) error {

@@ -7,11 +7,13 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/mail"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/alexedwards/argon2id"
 	"golang.org/x/sync/semaphore"
@@ -264,26 +266,59 @@ func (tx *Tx) NewToken(u *User, kind TokenKind, name string, expires *Time) (*To
 	return t, secret, tx.Create(t).Error
 }
 
+// signedIn is a token with its user, and what their role allows.
+type signedIn struct {
+	Token      Token       `gorm:"embedded;embeddedPrefix:token_"`
+	User       User        `gorm:"embedded;embeddedPrefix:user_"`
+	Privileges []Privilege `gorm:"serializer:json"` // none where there is no such role any more
+}
+
+// signedInColumns are the columns of a signedIn, by the names that it has for them.
+var signedInColumns = func() func(db *gorm.DB) []string {
+	var once sync.Once
+	var columns []string
+	return func(db *gorm.DB) []string {
+		once.Do(func() {
+			for _, of := range []struct {
+				row           any
+				table, prefix string
+			}{{&Token{}, "tokens", "token_"}, {&User{}, "users", "user_"}} {
+				parsed := gorm.Statement{DB: db}
+				if err := parsed.Parse(of.row); err != nil {
+					panic(err) // no row of ours
+				}
+				for _, name := range parsed.Schema.DBNames {
+					columns = append(columns, of.table+"."+name+" AS "+of.prefix+name)
+				}
+			}
+			columns = append(columns, "roles.privileges AS privileges")
+		})
+		return columns
+	}
+}()
+
 // MemberByToken returns who a secret stands for. User, role and token are read anew each time, so that revoking any of
 // them acts at once on every replica. An [Unauthorized] error when the token is unknown, expired or dead.
 func (s *Store) MemberByToken(ctx context.Context, secret string, kinds ...TokenKind) (*Member, *Token, error) {
 	dead := Errorf(Unauthorized, "The session is not valid any more: sign in again.")
-	db := s.Read(AcrossAccounts(ctx))
-	token, err := One[Token](db.Where("token_hash = ?", hashToken(secret)), "token")
-	if KindOf(err) == NotFound {
+	var found signedIn
+	// Each request asks this, an upload twice: it is one question.
+	err := s.Read(AcrossAccounts(ctx)).Table("tokens").Select(signedInColumns(s.read)).
+		Joins("JOIN users ON users.id = tokens.user_id AND users.deleted_at IS NULL").
+		Joins("LEFT JOIN roles ON roles.account_id = users.account_id AND roles.name = users.role").
+		Where("tokens.token_hash = ?", hashToken(secret)).Take(&found).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return nil, nil, dead
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("models: read a token: %w", err)
 	}
-	if !slices.Contains(kinds, token.Kind) || (token.ExpiresAt != nil && token.ExpiresAt.Before(Now().Time)) {
+	token, member := &found.Token, &Member{User: found.User, Privileges: found.Privileges}
+	if !slices.Contains(kinds, token.Kind) || (token.ExpiresAt != nil && token.ExpiresAt.Before(Now().Time)) ||
+		member.CredentialVersion != token.CredentialVersion || !member.Active {
 		return nil, nil, dead
 	}
-	member, err := s.MemberByID(ctx, token.UserID)
-	if KindOf(err) == NotFound || (err == nil && (member.CredentialVersion != token.CredentialVersion || !member.Active)) {
-		return nil, nil, dead
-	}
-	return member, token, err
+	return member, token, nil
 }
 
 // Stands refuses what a member asked for before they were switched off, deleted or given other credentials: an

@@ -124,9 +124,14 @@ func (s *Store) put(ctx context.Context, cancel func(), key, contentType string,
 	return s.sync(key)
 }
 
+// pieces are lent to those who copy: made anew for each photo they would be most of what is thrown away.
+var pieces = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}
+
 // copyWhole copies in pieces of one size, however small those are in which r comes: each write has its price.
 func copyWhole(w io.Writer, r io.Reader) error {
-	piece := make([]byte, 256<<10)
+	lent := pieces.Get().(*[]byte)
+	defer pieces.Put(lent)
+	piece := *lent
 	for {
 		n, err := 0, error(nil)
 		for n < len(piece) && err == nil {

@@ -1,0 +1,34 @@
+package intake
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"fieldproof/models"
+)
+
+func itemBell(order, n string) models.Bell {
+	return models.Bell{Bell: string(models.OrderBell) + "/" + order + "/" + n, Kind: models.OrderBell, Subject: order}
+}
+
+func orderBell(order string) models.Bell {
+	return models.Bell{Bell: string(models.OrderBell) + "/" + order, Kind: models.OrderBell, Subject: order}
+}
+
+// TestABurstOfPhotosWakesItsOrderOnceInAWhile holds that the bells of side by side uploads are one ring, that more photos a
+// moment later wait, and that nothing else of the order waits with them.
+func TestABurstOfPhotosWakesItsOrderOnceInAWhile(t *testing.T) {
+	b := &Bells{}
+	first := b.rested(bySubject([]models.Bell{itemBell("a", "0"), itemBell("a", "5"), itemBell("b", "1"), itemBell("a", "7")}))
+	require.Equal(t, [][]models.Bell{{itemBell("a", "0"), itemBell("a", "5"), itemBell("a", "7")}, {itemBell("b", "1")}}, first)
+	require.Empty(t, b.rested(bySubject([]models.Bell{itemBell("a", "2")})), "woken a moment ago")
+	decision := []models.Bell{itemBell("a", "2"), orderBell("a")}
+	require.Equal(t, [][]models.Bell{decision}, b.rested(bySubject(decision)), "what is no photo waits for nothing")
+	b.woken["a"] = time.Now().Add(-itemsRest)
+	require.Len(t, b.rested(bySubject([]models.Bell{itemBell("a", "2")})), 1)
+	b.woken["a"] = time.Now().Add(-itemsRest)
+	require.Empty(t, b.rested(nil))
+	require.NotContains(t, b.woken, "a", "nothing is kept of orders that rest")
+}
