@@ -18,10 +18,11 @@ import (
 	"fieldproof/reports"
 )
 
-// CommentFields are what the office may write of a comment.
+// CommentFields are what a member may write of a comment.
 type CommentFields struct {
 	ItemID string `json:"item_id,omitempty"`
 	Text   string `json:"text" required:"true"`
+	Inside bool   `json:"inside,omitempty"` // for the account alone
 }
 
 func (s *Server) linkRoutes() []route {
@@ -39,7 +40,8 @@ func (s *Server) linkRoutes() []route {
 		remove("/links/:id", share, "Revoke a secure web link", s.revokeLink),
 		get("/links/:id/views", view, "Who looked at a secure web link, newest first", s.listLinkViews),
 		get("/work-orders/:id/comments", view, "Comments on a work order, newest first", s.listComments),
-		define(http.MethodPost, "/work-orders/:id/comments", view, http.StatusCreated, "Answer a comment; links that allow comments show it", s.createComment),
+		define(http.MethodPost, "/work-orders/:id/comments", with(models.UploadItems), http.StatusCreated,
+			"Say something of an order: links that allow comments show what the office says, unless it is inside; what the field says stays inside", s.createComment),
 	}
 }
 
@@ -131,11 +133,17 @@ func (s *Server) listComments(c *call) (list[models.Comment], error) {
 }
 
 func (s *Server) createComment(c *call, in CommentFields) (models.Comment, error) {
-	o, err := c.order()
+	// A note may come from a phone that was offline while the order was given to somebody else.
+	o, err := s.Intake.MayUpload(c.ctx(), c.Param("id"), c.member)
 	if err != nil {
 		return models.Comment{}, err
 	}
-	comment := models.Comment{ID: c.newID("comment"), AccountID: o.AccountID, WorkOrderID: o.ID, ItemID: in.ItemID, Author: c.member.Username, Text: in.Text, At: models.Now()}
+	id := models.NewID()
+	if c.repeatable != "" {
+		id = models.DerivedID(c.repeatable, "comment")
+	}
+	comment := models.Comment{ID: id, AccountID: o.AccountID, WorkOrderID: o.ID, ItemID: in.ItemID, Author: c.member.Username, Text: in.Text,
+		Inside: in.Inside || c.may(models.ViewPublications) != nil, At: models.Now()}
 	return comment, s.Intake.KeepComment(c.ctx(), &comment)
 }
 

@@ -26,7 +26,8 @@ func (in *Intake) RevokeLink(ctx context.Context, by *models.Member, id string) 
 	})
 }
 
-// KeepComment keeps what a member or the holder of a link says of an order, or of one of its items.
+// KeepComment keeps what a member or the holder of a link says of an order, or of one of its items. The same id again is the
+// same comment.
 func (in *Intake) KeepComment(ctx context.Context, comment *models.Comment) error {
 	if err := comment.Check(); err != nil {
 		return err
@@ -36,6 +37,14 @@ func (in *Intake) KeepComment(ctx context.Context, comment *models.Comment) erro
 			if _, err := models.One[models.Item](tx.Where("id = ? AND work_order_id = ?", comment.ItemID, comment.WorkOrderID), "item"); err != nil {
 				return models.InvalidField("item_id", "The order has no item %s.", comment.ItemID).Coded(models.CodeNoSuch)
 			}
+		}
+		have, err := models.One[models.Comment](tx.Where("id = ?", comment.ID), "comment")
+		if err == nil {
+			*comment = *have // the same request again, weeks later
+			return nil
+		}
+		if models.KindOf(err) != models.NotFound {
+			return err
 		}
 		if err := tx.Create(comment).Error; err != nil {
 			return err

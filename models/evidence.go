@@ -20,6 +20,9 @@ const (
 	OptionSurvey = "survey_required"
 )
 
+// SignatureEvidence is the evidence type of a signature that was drawn in answer to a survey.
+const SignatureEvidence = "signature"
+
 // evidenceOf reads required photos of options: required_photos, or before_min and the like.
 func evidenceOf(options map[string]any) map[string]int {
 	wanted := map[string]int{}
@@ -173,7 +176,10 @@ func (t *Task) missingPhotos(missing *Problems, field string, options map[string
 		}
 	}
 	counted, all := 0, 0
-	for _, bySource := range have {
+	for evidence, bySource := range have {
+		if evidence == SignatureEvidence {
+			continue // it is drawn, whatever the sources of photos
+		}
 		c, a := count(bySource)
 		counted, all = counted+c, all+a
 	}

@@ -94,6 +94,7 @@ type Comment struct {
 	ItemID      string `json:"item_id,omitempty"`
 	Author      string `json:"author"`
 	Text        string `json:"text"`
+	Inside      bool   `json:"inside"` // for the account alone, as notes from the field are: no link shows it
 	At          Time   `json:"at"`
 }
 
@@ -269,7 +270,7 @@ func (l *Link) Comments(db *gorm.DB, shown *Proof) ([]Comment, error) {
 	var comments []Comment
 	for after := ""; ; {
 		var some []Comment
-		err := db.Where("work_order_id = ? AND (link_id = ? OR link_id = '') AND id > ?", l.WorkOrderID, l.ID, after).Order("id").Limit(commentsShown).Find(&some).Error
+		err := db.Where("work_order_id = ? AND (link_id = ? OR link_id = '') AND NOT inside AND id > ?", l.WorkOrderID, l.ID, after).Order("id").Limit(commentsShown).Find(&some).Error
 		if err != nil {
 			return nil, err
 		}

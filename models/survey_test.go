@@ -2,6 +2,9 @@ package models_test
 
 import (
 	"encoding/json"
+	"maps"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,5 +64,35 @@ func TestAnswersWithTriggersInAChain(t *testing.T) {
 			continue
 		}
 		require.ErrorContains(t, err, field, answers)
+	}
+}
+
+// TestThePhoneJudgesAnswersAsTheServerDoes holds one half; web/kit/survey.test.ts reads the same cases.
+func TestThePhoneJudgesAnswersAsTheServerDoes(t *testing.T) {
+	text, err := os.ReadFile("testdata/answers.json")
+	require.NoError(t, err)
+	var alike struct {
+		Template json.RawMessage
+		Cases    []struct {
+			Name    string
+			Answers json.RawMessage
+			Wrong   []string
+		}
+	}
+	require.NoError(t, json.Unmarshal(text, &alike))
+	s, err := models.ParseSurvey(alike.Template)
+	require.NoError(t, err)
+	for _, c := range alike.Cases {
+		given, err := models.ParseAnswers(c.Answers)
+		require.NoError(t, err, c.Name)
+		wrong := map[string]bool{}
+		var refusal *models.Error
+		if err := s.CheckAnswers(given); err != nil {
+			require.ErrorAs(t, err, &refusal, c.Name)
+			for _, f := range refusal.Fields {
+				wrong[strings.TrimPrefix(f.Field, "answers.")] = true
+			}
+		}
+		require.ElementsMatch(t, c.Wrong, slices.Collect(maps.Keys(wrong)), c.Name)
 	}
 }

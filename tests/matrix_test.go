@@ -87,7 +87,7 @@ var matrix = map[string]string{
 	"DELETE /links/{id}":                      "..333341",
 	"GET /links/{id}/views":                   "..333341",
 	"GET /work-orders/{id}/comments":          "..333341",
-	"POST /work-orders/{id}/comments":         "..333341",
+	"POST /work-orders/{id}/comments":         ".....441",
 	"GET /proof":                              "..3333.1",
 	"GET /proof/chain.jsonl":                  "..3333.1",
 	"POST /proof/rotate-key":                  ".33333.1",

@@ -146,3 +146,15 @@ func TestOptionsDecideWhatCompletes(t *testing.T) {
 		require.Equal(t, "completed", office.Want(200, "GET", "/work-orders/"+id, nil).Text("state"))
 	})
 }
+
+func TestADrawnSignatureIsNoPhotoOfAWrongSource(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office, crew, o := crewWithOrder(t, in, rig.JSON{"options": rig.JSON{"allowed_sources": []string{"mobile_camera"}}, "tasks": []rig.JSON{{"name": "Hand over", "survey": rig.JSON{
+			"meta": rig.JSON{"surveyTemplateId": "handOver", "name": "Hand over"}, "questions": []rig.JSON{{"id": "signed", "answerType": "signature", "required": true, "pictureMin": 1}}}}}})
+		order, task := o.Text("id"), o.Text("tasks", 0, "id")
+		signature := crew.Upload(order, rig.JPEG(1200, 480, 1), "task_id", task, "evidence_type", "signature", "source", "mobile_gallery").Text("uuid")
+		crew.Want(201, "POST", "/work-orders/"+order+"/survey-responses", rig.JSON{"uuid": uuid.NewString(), "task_id": task, "answers": []rig.JSON{answer("signed", "Signed", signature)}})
+		crew.Want(200, "POST", "/work-orders/"+order+"/complete", nil)
+		office.AwaitState(order, "completed")
+	})
+}
