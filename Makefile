@@ -7,7 +7,7 @@ VERSION := $(shell git describe --tags --always 2>/dev/null || echo development)
 SOURCES := $(shell find . -name '*.go' -not -path './cmd/temporal-dev/*' -not -path '*/node_modules/*') $(wildcard models/migrations/*.sql) go.mod
 # What the browser apps are made of, and what tells that they are built.
 WEB     := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/built/*' -not -path 'web/kit/words/*' -not -path 'web/client/*' -not -name '*.go')
-PORTAL  := web/built/portal/index.html
+APPS    := web/built/field/index.html
 
 # What make release builds; the embedded Temporal is built where it runs.
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
@@ -24,15 +24,15 @@ help: ## this list
 run: bin/fieldproof bin/temporal-dev ## the whole product at http://127.0.0.1:8080; Ctrl-C stops it
 	@exec bin/fieldproof dev
 
-bin/fieldproof: $(SOURCES) $(PORTAL)
+bin/fieldproof: $(SOURCES) $(APPS)
 	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $@ ./cmd/fieldproof
 
 web/node_modules/.package-lock.json: web/package-lock.json
 	cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-$(PORTAL): web/node_modules/.package-lock.json $(WEB)
-	cd web && npm run -s build -- --logLevel warn
+$(APPS): web/node_modules/.package-lock.json $(WEB)
+	cd web && npm run -s build
 
 # A whole Temporal server: the first build takes some minutes, later ones seconds.
 bin/temporal-dev: $(wildcard cmd/temporal-dev/*.go) cmd/temporal-dev/go.mod
@@ -73,7 +73,7 @@ web-check: web/node_modules/.package-lock.json ## types of the browser apps agai
 	cd web && npm run -s types && npm run -s check
 
 # The product, the downloader in it, for every system, with checksums: sha256sum -c SHA256SUMS.
-release: $(PORTAL) ## the product for every system, with checksums, in dist/
+release: $(APPS) ## the product for every system, with checksums, in dist/
 	@rm -rf dist && mkdir -p dist
 	@for platform in $(PLATFORMS); do \
 		system=$${platform%/*} machine=$${platform#*/}; \
@@ -88,4 +88,4 @@ docs: ## the parts of docs/ that the code writes
 	$(GO) test ./models -run 'Document$$' -args -write
 
 clean: ## removes what was built
-	rm -rf bin dist web/built/portal web/kit/words
+	rm -rf bin dist web/built/portal web/built/field web/kit/words

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"mime"
 	"net/http"
@@ -21,22 +22,26 @@ const appPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-
 	"trusted-types svelte-trusted-html fieldproof"
 
 // unbuilt is shown where the binary was built without the browser apps.
-const unbuilt = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Fieldproof</title><h1>The portal is not in this build</h1>
+const unbuilt = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Fieldproof</title><h1>The %s is not in this build</h1>
 <p>Build it with <code>make</code>. The API is described at <a href="/api/docs">/api/docs</a>.</p></html>
 `
 
-// app serves a browser app as it was built: its page for every address of its own, and beside it hashed files.
+// app serves a browser app as it was built: its page for every address below its own, and beside it hashed files.
 type app struct {
+	below string // the address below which it lies, ending in /
 	files fs.FS
 	page  []byte
 }
 
+// fieldApp is the address of the field app; the portal has all others.
+const fieldApp = "/field/"
+
 // appIn reads an app from a folder of what was built.
-func appIn(built fs.FS, folder string) *app {
+func appIn(built fs.FS, folder, below, name string) *app {
 	if built == nil {
 		return nil
 	}
-	a := &app{page: []byte(unbuilt)}
+	a := &app{below: below, page: fmt.Appendf(nil, unbuilt, name)}
 	if files, err := fs.Sub(built, folder); err == nil {
 		a.files = files
 		if page, err := fs.ReadFile(files, "index.html"); err == nil {
@@ -51,7 +56,8 @@ func (a *app) serve(g *gin.Context) bool {
 	if a == nil || (g.Request.Method != http.MethodGet && g.Request.Method != http.MethodHead) {
 		return false
 	}
-	name := strings.TrimPrefix(path.Clean(g.Request.URL.Path), "/")
+	name := strings.TrimPrefix(path.Clean(g.Request.URL.Path), strings.TrimSuffix(a.below, "/"))
+	name = strings.TrimPrefix(name, "/")
 	if content, err := fs.ReadFile(a.files, name); err == nil && name != "index.html" && !strings.HasPrefix(path.Base(name), ".") {
 		kept := "no-cache"
 		if strings.HasPrefix(name, "assets/") { // its name bears its hash
@@ -59,10 +65,14 @@ func (a *app) serve(g *gin.Context) bool {
 		}
 		g.Header("Cache-Control", kept)
 		g.Header("Content-Type", typeOf(name))
+		if path.Ext(name) == ".js" { // a worker has the policy of its own file
+			g.Header("Content-Security-Policy", appPolicy)
+		}
 		http.ServeContent(g.Writer, g.Request, name, time.Time{}, bytes.NewReader(content))
 		return true
 	}
-	if strings.HasPrefix(name, "assets/") || !wantsPage(g.Request) {
+	// A service worker asks for the page by its name, and is refused as a whole when it is not there.
+	if strings.HasPrefix(name, "assets/") || (name != "index.html" && !wantsPage(g.Request)) {
 		return false
 	}
 	g.Header("Cache-Control", "no-cache")
@@ -89,7 +99,7 @@ func wantsPage(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-// elsewhere answers whatever no route claims: the portal's page or files, or that there is nothing.
+// elsewhere answers whatever no route claims: a browser app's page or files, or that there is nothing.
 func (s *Server) elsewhere(g *gin.Context) {
 	p := g.Request.URL.Path
 	for _, claimed := range []string{"/api/", "/push/", "/integration/", "/s/", "/verify/", "/V/", "/metrics"} {
@@ -98,7 +108,15 @@ func (s *Server) elsewhere(g *gin.Context) {
 			return
 		}
 	}
-	if !s.portal.serve(g) {
+	if p+"/" == fieldApp && s.field != nil {
+		g.Redirect(http.StatusMovedPermanently, fieldApp)
+		return
+	}
+	a := s.portal
+	if strings.HasPrefix(p, fieldApp) {
+		a = s.field
+	}
+	if !a.serve(g) {
 		s.nothing(g)
 	}
 }

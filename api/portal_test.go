@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -14,14 +15,18 @@ import (
 	"fieldproof/tests/house"
 )
 
-// TestWhatNoRouteClaimsIsThePortalsPage asks as a browser and as a program does.
-func TestWhatNoRouteClaimsIsThePortalsPage(t *testing.T) {
+// TestWhatNoRouteClaimsIsTheAppsPage asks as a browser and as a program does.
+func TestWhatNoRouteClaimsIsTheAppsPage(t *testing.T) {
 	h := house.New(t)
 	apps := fstest.MapFS{
-		"built/portal/index.html":       {Data: []byte("<!doctype html><title>Fieldproof</title>")},
-		"built/portal/assets/a-12ab.js": {Data: []byte("1")},
-		"built/portal/icon.svg":         {Data: []byte("<svg/>")},
-		"built/secret":                  {Data: []byte("no")},
+		"built/portal/index.html":          {Data: []byte("<!doctype html><title>Fieldproof</title>")},
+		"built/portal/assets/a-12ab.js":    {Data: []byte("1")},
+		"built/portal/icon.svg":            {Data: []byte("<svg/>")},
+		"built/secret":                     {Data: []byte("no")},
+		"built/field/index.html":           {Data: []byte("<!doctype html><title>Fieldproof in the field</title>")},
+		"built/field/sw.js":                {Data: []byte("2")},
+		"built/field/manifest.webmanifest": {Data: []byte("{}")},
+		"built/field/assets/b-56ef.js":     {Data: []byte("3")},
 	}
 	handler, err := (&api.Server{Store: h.Store, Blobs: h.Blobs, Sealer: h.Store.Sealer, Log: slog.New(slog.DiscardHandler), Apps: apps}).Handler(context.Background())
 	require.NoError(t, err)
@@ -37,6 +42,16 @@ func TestWhatNoRouteClaimsIsThePortalsPage(t *testing.T) {
 		{"/assets/gone-34cd.js", "text/html", 404, "application/problem+json", "no-store"},
 		{"/icon.svg", "*/*", 200, "image/svg+xml", "no-cache"},
 		{"/../secret", "text/html", 200, "text/html; charset=utf-8", "no-cache"},
+		{"/field/", "text/html", 200, "text/html; charset=utf-8", "no-cache"},
+		{"/field/orders/123?q=x", "text/html", 200, "text/html; charset=utf-8", "no-cache"},
+		{"/field/orders/123", "application/json", 404, "application/problem+json", "no-store"},
+		{"/field/index.html", "*/*", 200, "text/html; charset=utf-8", "no-cache"}, // as its worker asks
+		{"/field/sw.js", "*/*", 200, "text/javascript; charset=utf-8", "no-cache"},
+		{"/field/manifest.webmanifest", "*/*", 200, "application/manifest+json", "no-cache"},
+		{"/field/assets/b-56ef.js", "*/*", 200, "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"},
+		{"/field/assets/a-12ab.js", "*/*", 404, "application/problem+json", "no-store"}, // the portal's
+		{"/field/../secret", "text/html", 200, "text/html; charset=utf-8", "no-cache"},
+		{"/fieldwork", "text/html", 200, "text/html; charset=utf-8", "no-cache"}, // an address of the portal's
 		{"/api/v1/nothing", "text/html", 404, "application/problem+json", "no-store"},
 		{"/push/nothing/more", "text/html", 404, "application/problem+json", "no-store"},
 	} {
@@ -48,6 +63,13 @@ func TestWhatNoRouteClaimsIsThePortalsPage(t *testing.T) {
 		if c.kind == "text/html; charset=utf-8" {
 			require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'", c.path)
 			require.Contains(t, w.Body.String(), "<title>Fieldproof", c.path)
+			require.Equal(t, strings.HasPrefix(c.path, "/field/"), strings.Contains(w.Body.String(), "in the field"), c.path)
+		}
+		if strings.HasPrefix(w.Header().Get("Content-Type"), "text/javascript") { // a worker has the policy of its own file
+			require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'", c.path)
 		}
 	}
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://fieldproof.example/field", nil))
+	require.Equal(t, []any{301, "/field/"}, []any{w.Code, w.Header().Get("Location")})
 }

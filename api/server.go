@@ -64,6 +64,7 @@ type Server struct {
 	bounds  *bounds
 	host    *peers.Host
 	portal  *app
+	field   *app
 }
 
 // Tests try what an account has set up, as the work itself will: a message to a web-hook, which answers a status, a client's
@@ -102,7 +103,7 @@ func (s *Server) Handler(ctx context.Context) (http.Handler, error) {
 	}
 	s.bounds = newBounds()
 	g.Use(s.recovered, s.counted(), headers, s.bounded, s.plainAddress)
-	s.portal = appIn(s.Apps, "built/portal")
+	s.portal, s.field = appIn(s.Apps, "built/portal", "/", "portal"), appIn(s.Apps, "built/field", fieldApp, "field app")
 	g.NoRoute(s.elsewhere)
 	g.NoMethod(func(g *gin.Context) {
 		(&call{Context: g, server: s}).problem(http.StatusMethodNotAllowed, "This address does not take "+g.Request.Method+"; the routes are listed in /api/docs.")

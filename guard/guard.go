@@ -4,6 +4,7 @@ package guard
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -27,6 +28,17 @@ type Network struct {
 	guardian *ssrf.Guardian
 	allowed  []netip.Prefix
 	own      string // host:port of the installation itself
+	roots    *x509.CertPool
+}
+
+// Trust adds an authority to those of the system: that of an installation whose certificate is its own.
+func (n *Network) Trust(authority *x509.Certificate) {
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	roots.AddCert(authority)
+	n.roots = roots
 }
 
 // ParseNetworks reads a comma-separated list of CIDR networks.
@@ -105,7 +117,7 @@ func (n *Network) Client(timeout time.Duration) *http.Client {
 		Timeout: timeout,
 		Transport: &http.Transport{
 			DialContext:           dialer.DialContext,
-			TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+			TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: n.roots},
 			TLSHandshakeTimeout:   10 * time.Second,
 			ResponseHeaderTimeout: timeout,
 			IdleConnTimeout:       90 * time.Second,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -57,6 +58,7 @@ type parsed struct {
 	sealer            *models.Sealer
 	smtp              *url.URL // nil: nothing is mailed
 	apps              map[string]remotes.App
+	authority         *x509.Certificate // of our own certificate, where the system does not know it; nil: it does
 }
 
 // readApps reads the registrations at cloud services.

@@ -27,6 +27,7 @@ type devCommand struct {
 	Addr           string `default:"127.0.0.1:8080" help:"Where the API listens."`
 	TemporalAddr   string `default:"127.0.0.1:7233" help:"Where the embedded Temporal listens."`
 	TemporalUIAddr string `default:"127.0.0.1:8233" name:"temporal-ui-addr" help:"Where Temporal's web UI listens."`
+	TLS            bool   `name:"tls" help:"Serve HTTPS, as phones need it, by a certificate authority of this data directory's own; the next port explains how to trust it."`
 	NoDemo         bool   `help:"Make no demo account."`
 	TemporalBinary string `help:"The temporal-dev binary; by default the one beside this program, or in the PATH."`
 	TemporalSync   string `default:"FULL" enum:"FULL,NORMAL" hidden:"" help:"SQLite's synchronous of the embedded Temporal."`
@@ -64,6 +65,17 @@ func (d devCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	served, trust := l, ""
+	if d.TLS {
+		own, err := secure(dir, d.Addr)
+		if err != nil {
+			return err
+		}
+		c.PublicURL, c.authority = own.address(d.Addr), own.authority.certificate
+		if served, trust, err = own.listenSecurely(ctx, l, d.Addr, c.PublicURL); err != nil {
+			return err
+		}
+	}
 	child, err := d.startTemporal(ctx, dir, log)
 	if err != nil {
 		return err
@@ -91,16 +103,20 @@ func (d devCommand) Run(ctx context.Context) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.work(ctx, protocol.Queues) })
-	group.Go(func() error { return s.serve(ctx, l) })
-	d.greet(c.PublicURL, dir, logins)
+	group.Go(func() error { return s.serve(ctx, served) })
+	d.greet(c.PublicURL, dir, logins, trust)
 	return group.Wait()
 }
 
-func (d devCommand) greet(address, dir, logins string) {
+func (d devCommand) greet(address, dir, logins, trust string) {
 	if logins == "" {
 		logins = "No demo account: sign up with POST " + address + "/api/v1/accounts"
 	}
 	fmt.Printf("Fieldproof   %s  (API: %s/api/docs)\n", address, address)
+	fmt.Printf("Field app    %s/field/\n", address)
+	if trust != "" {
+		fmt.Printf("Phones       trust it first: open %s\n", trust)
+	}
 	fmt.Printf("Logins       %s\n", logins)
 	fmt.Printf("Temporal UI  http://%s\n", d.TemporalUIAddr)
 	fmt.Printf("Data         %s\n", dir)

@@ -121,6 +121,9 @@ func assemble(ctx context.Context, c *parsed, log *slog.Logger) (_ *services, er
 	s.reports = reports.New(s.store, s.blobs, s.media, c.PublicURL, reportMemory)
 	s.archives = &archives.Archives{Store: s.store, Blobs: s.blobs}
 	network := guard.NewNetwork(c.networks, c.PublicURL)
+	if c.authority != nil {
+		network.Trust(c.authority)
+	}
 	s.webhooks = webhooks.New(s.store, s.blobs, c.sealer, network, log)
 	proxy, err := guard.StartProxy(network)
 	if err != nil {

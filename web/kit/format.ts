@@ -24,6 +24,11 @@ export function dayOf(moment: Date, at = zone): string {
   return new Intl.DateTimeFormat('en-CA', { timeZone: at, year: 'numeric', month: '2-digit', day: '2-digit' }).format(moment);
 }
 
+/** The time of day of a moment in the account's zone, as it is written: 17:05. */
+export function timeOf(moment: Date): string {
+  return new Intl.DateTimeFormat('en-GB', { timeZone: zone, hour: '2-digit', minute: '2-digit' }).format(moment);
+}
+
 /** Whole days from today to a day written as 2026-11-26; negative when it is over. */
 export function daysTo(day: string): number {
   return Math.round((Date.parse(day) - Date.parse(dayOf(new Date()))) / 86_400_000);

@@ -1,0 +1,111 @@
+// What the phone keeps, all of it: the only file that names stores. Steps go forwards; a step that was released never changes.
+import type { components } from '$client/schema';
+import { Dexie, type Table } from 'dexie';
+
+export type Schemas = components['schemas'];
+export type User = Schemas['User'];
+export type Account = Schemas['Account'];
+export type Task = Schemas['Task'];
+
+/** Who is signed in on this phone, and where. */
+export type SignedIn = { token: string; user: User; account: Account; host: string; expires_at: string | null };
+
+/** An order as /sync gave it, and what this phone adds to it. */
+export type Order = Schemas['WorkOrder'] & {
+  owner: string;
+  /** Taken away: number and unsent items alone are left of it. */
+  gone?: boolean;
+  /** Made here, and not yet known to the server. */
+  local?: boolean;
+  awaited?: number;
+  policy?: { qa: string; from: string };
+  surveys?: { task_id: string; survey: string; answers: unknown }[];
+  rework?: { reason: string; by: string; at: string; item_ids?: string[] } | null;
+};
+
+export type Survey = { id: string; survey_id: string; template: unknown; owner: string };
+
+/** A photo of mine as the server has it. */
+export type KnownPhoto = {
+  id: string; uuid: string; sha256: string; review: string; reason: string; owner: string;
+  work_order_id?: string; task_id?: string | null; evidence_type?: string; taken_at?: string; notes?: string;
+};
+
+export type ItemState = 'kept' | 'announced' | 'sending' | 'safe' | 'refused' | 'lost';
+export type PositionState = 'good' | 'old' | 'vague' | 'refused' | 'none';
+
+/** One piece of proof that was taken here. Times are of this phone's clock, in milliseconds. */
+export type Item = {
+  uuid: string; owner: string; kind: 'photo'; order_id: string; task_id: string; task_name?: string; evidence_type: string; shot?: string;
+  taken_at: number; zone: string; offset_ms: number | null;
+  latitude?: number; longitude?: number; accuracy?: number; position_at?: number; position_state: PositionState;
+  source: 'mobile_camera' | 'mobile_gallery'; notes: string;
+  sha256: string; size: number; width: number; height: number;
+  state: ItemState; announced_at?: number; upload_url?: string; sent: number; tries: number; next_try?: number;
+  refusal?: { code: string; detail: string }; confirmed_at?: number; server_id?: string; created_at: number;
+};
+
+export type ActionKind = 'view' | 'check_in' | 'note' | 'survey' | 'complete' | 'create_order' | 'add_task' | 'caption' | 'move' | 'delete';
+
+/** Something that a person did, as it is told to the server. */
+export type Action = {
+  seq?: number; key: string; owner: string; order_id: string; kind: ActionKind; body: Record<string, unknown>;
+  done_at: number; offset_ms: number | null; state: 'waiting' | 'done' | 'refused' | 'conflict'; tries: number; next_try?: number; answer?: unknown;
+};
+
+/** The answers of a survey as they stand, saved at every keystroke. */
+export type Draft = { id: string; owner: string; answers: Record<string, unknown>; at: number; revision: number };
+
+/** What is kept once; the keys of [Meta]. */
+export type Meta = {
+  session: SignedIn;
+  ended: boolean;
+  cursor: { owner: string; value: string };
+  synced_at: number;
+  device: string;
+  clock: { offset_ms: number; error_ms: number; measured_at: number };
+  persisted: boolean;
+  paused: boolean;
+  settings: { welcomed?: boolean; tab_waved?: boolean; wifi_only?: boolean; left_hand?: boolean; grid?: boolean };
+  beat: { id: string; at: number };
+  work_types: unknown[];
+};
+
+export class FieldBase extends Dexie {
+  meta!: Table<{ key: string; value: unknown }, string>;
+  orders!: Table<Order, string>;
+  surveys!: Table<Survey, string>;
+  photos!: Table<KnownPhoto, string>;
+  thumbs!: Table<{ uuid: string; data: ArrayBuffer }, string>;
+  items!: Table<Item, string>;
+  bytes!: Table<{ uuid: string; data: ArrayBuffer }, string>;
+  actions!: Table<Action, number>;
+  drafts!: Table<Draft, string>;
+
+  constructor(name = 'fieldproof') {
+    super(name, { chromeTransactionDurability: 'strict' });
+    this.version(1).stores({
+      meta: 'key',
+      orders: 'id, owner',
+      surveys: 'id, owner',
+      photos: 'uuid, owner, work_order_id',
+      thumbs: 'uuid',
+      items: 'uuid, owner, order_id, [owner+state], [owner+order_id], [owner+created_at]',
+      bytes: 'uuid',
+      actions: '++seq, &key, owner, order_id, [owner+state], [owner+order_id]',
+      drafts: 'id, owner',
+    });
+  }
+
+  /** What is kept under a key of [Meta]. */
+  async get<K extends keyof Meta>(key: K): Promise<Meta[K] | undefined> {
+    return (await this.meta.get(key))?.value as Meta[K] | undefined;
+  }
+
+  async set<K extends keyof Meta>(key: K, value: Meta[K] | undefined): Promise<void> {
+    if (value === undefined) await this.meta.delete(key);
+    else await this.meta.put({ key, value });
+  }
+}
+
+export const db = new FieldBase();

@@ -1,0 +1,29 @@
+import { liveQuery } from 'dexie';
+
+/**
+ * What a query of the database gives, always as it is now, whoever changed it: this page, another tab, the service worker.
+ * `make` reads what the query depends on and gives the query: it is made anew when that changes.
+ */
+export function live<T>(make: () => () => T | Promise<T>, initial: T): { readonly value: T; readonly ready: boolean } {
+  let value = $state.raw(initial);
+  let ready = $state(false);
+  $effect(() => {
+    const query = make();
+    const watching = liveQuery(query).subscribe({
+      next: (v) => {
+        value = v;
+        ready = true;
+      },
+      error: (e: unknown) => console.warn('A query of the database failed.', e),
+    });
+    return () => watching.unsubscribe();
+  });
+  return {
+    get value() {
+      return value;
+    },
+    get ready() {
+      return ready;
+    },
+  };
+}

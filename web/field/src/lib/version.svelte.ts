@@ -1,0 +1,54 @@
+// The service worker, and new versions: they wait until neither camera nor survey is open and nothing is written, then ask.
+import { trustedScript } from '$kit/trusted';
+import { busy } from './busy.svelte';
+
+class Version {
+  private waiting = $state.raw<ServiceWorker | null>(null);
+  /** Another tab took the new version, or parts of this one are gone. */
+  private stale = $state(false);
+  private taking = false;
+
+  /** There is a new version, and nothing that it would interrupt. */
+  get ready(): boolean {
+    return (this.waiting !== null || this.stale) && !busy.is;
+  }
+
+  /** Goes over to the new version. */
+  take(): void {
+    this.taking = true;
+    if (this.waiting) this.waiting.postMessage('take over');
+    else location.reload();
+  }
+
+  async start(): Promise<void> {
+    addEventListener('vite:preloadError', (e) => {
+      e.preventDefault();
+      this.stale = true;
+    });
+    if (!('serviceWorker' in navigator) || !import.meta.env.PROD) return;
+    const { serviceWorker } = navigator;
+    let controlled = serviceWorker.controller !== null;
+    serviceWorker.addEventListener('controllerchange', () => {
+      if (this.taking) location.reload();
+      else if (controlled) this.stale = true;
+      controlled = true;
+    });
+    const registration = await serviceWorker.register(trustedScript('/field/sw.js'), { scope: '/field/', updateViaCache: 'none' });
+    const installed = (worker: ServiceWorker | null) => {
+      if (worker?.state === 'installed' && controlled) this.waiting = worker;
+    };
+    installed(registration.waiting);
+    registration.addEventListener('updatefound', () => {
+      const worker = registration.installing;
+      worker?.addEventListener('statechange', () => installed(worker));
+    });
+    let asked = Date.now();
+    document.addEventListener('visibilitychange', () => {
+      if (document.hidden || Date.now() - asked < 30 * 60_000) return;
+      asked = Date.now();
+      void registration.update().catch(() => undefined);
+    });
+  }
+}
+
+export const version = new Version();

@@ -1,0 +1,2 @@
+/** Sends what waits, with the app closed. */
+export async function drain(): Promise<void> {}
