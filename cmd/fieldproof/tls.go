@@ -13,15 +13,14 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"html/template"
 	"math/big"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -253,39 +252,6 @@ func trustAddr(addr string) (string, error) {
 	return net.JoinHostPort(host, strconv.Itoa(n+1)), nil
 }
 
-// trustPage explains how a phone comes to trust the authority. A warning that is clicked away is not enough: no browser then
-// starts a service worker.
-var trustPage = template.Must(template.New("trust").Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Trust this Fieldproof</title></head>
-<body><main>
-<h1>Trust this Fieldproof</h1>
-<p>This machine serves Fieldproof at <a href="{{.Address}}">{{.Address}}</a> with a certificate of its own. A phone must trust the authority that signed it before the field app can be installed. The authority can vouch for addresses of private networks alone, so trusting it risks nothing else.</p>
-<p><a href="/ca.crt" download>Get the authority's certificate (ca.crt)</a><br>SHA-256 <code>{{.Fingerprint}}</code>: compare it with what the terminal shows.</p>
-<h2>Android</h2>
-<ol><li>Get ca.crt by the link above.</li><li>Settings → Security and privacy → More → Encryption and credentials → Install a certificate → CA certificate.</li><li>Install anyway, and choose ca.crt.</li><li>Open <a href="{{.Field}}">{{.Field}}</a> in Chrome.</li></ol>
-<h2>iPhone and iPad</h2>
-<ol><li>Get ca.crt by the link above, in Safari, and allow it.</li><li>Settings → General → VPN and Device Management → the profile of Fieldproof → Install.</li><li>Settings → General → About → Certificate Trust Settings → switch it on.</li><li>Open <a href="{{.Field}}">{{.Field}}</a> in Safari.</li></ol>
-<h2>To trust it no more</h2>
-<p>Remove the profile, or the credential, in the same place.</p>
-</main></body></html>
-`))
-
-// trustServer hands out the authority's certificate, with the page about it; nothing else.
-func (s *secured) trustServer(address string) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /ca.crt", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/x-x509-ca-cert")
-		w.Header().Set("Content-Disposition", `attachment; filename="ca.crt"`)
-		_, _ = w.Write(s.authority.pem)
-	})
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Content-Security-Policy", "default-src 'none'")
-		_ = trustPage.Execute(w, map[string]string{"Address": address, "Field": address + "/field/", "Fingerprint": s.fingerprint()})
-	})
-	return mux
-}
-
 // address is what links begin with.
 func (s *secured) address(addr string) string {
 	_, port, _ := net.SplitHostPort(addr)
@@ -294,7 +260,12 @@ func (s *secured) address(addr string) string {
 
 func (s *secured) fingerprint() string {
 	sum := sha256.Sum256(s.authority.certificate.Raw)
-	return hex.EncodeToString(sum[:])
+	// As phones show it: pairs of digits with colons.
+	var pairs []string
+	for pair := range slices.Chunk(sum[:], 1) {
+		pairs = append(pairs, strings.ToUpper(hex.EncodeToString(pair)))
+	}
+	return strings.Join(pairs, ":")
 }
 
 // listenSecurely wraps a listener in TLS, and serves the page about trust beside it until ctx ends.

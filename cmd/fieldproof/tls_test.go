@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -125,4 +126,28 @@ func TestBesideHTTPSStandsHowToTrustIt(t *testing.T) {
 	require.Error(t, err)
 	network.Trust(s.authority.certificate)
 	require.Equal(t, "in", read(network.Client(5*time.Second), "https://"+l.Addr().String()))
+}
+
+func TestThePageAboutTrustSpeaksThePhonesLanguage(t *testing.T) {
+	s, err := secure(t.TempDir(), "127.0.0.1:8443")
+	require.NoError(t, err)
+	page := s.trustServer("https://192.168.1.5:8443")
+	get := func(path, language string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r.Header.Set("Accept-Language", language)
+		w := httptest.NewRecorder()
+		page.ServeHTTP(w, r)
+		return w
+	}
+	for language, word := range map[string]string{"en-GB": "Get the certificate", "es-MX,es;q=0.9": "Obtener el certificado", "": "Get the certificate"} {
+		w := get("/", language)
+		require.Equal(t, http.StatusOK, w.Code)
+		for _, held := range []string{word, `href="https://192.168.1.5:8443/field/"`, s.fingerprint(), "<rect"} {
+			require.Contains(t, w.Body.String(), held, language)
+		}
+	}
+	require.Equal(t, "text/css; charset=utf-8", get("/page.css", "").Header().Get("Content-Type"))
+	for _, secret := range []string{"/ca.key", "/server.key", "/trust/page.html", "/../ca.key"} {
+		require.NotEqual(t, http.StatusOK, get(secret, "").Code, secret)
+	}
 }
