@@ -68,9 +68,9 @@ lint: ## formatting, vet, static analysis, determinism of the workflows
 	$(TOOL) workflowcheck ./workflows/...
 	$(MAKE) web-check
 
-web-check: web/node_modules/.package-lock.json ## types of the browser apps against the API, and what Svelte warns of
+web-check: web/node_modules/.package-lock.json ## types of the browser apps against the API, what Svelte warns of, and the apps' own tests
 	$(GO) run ./cmd/fieldproof openapi > web/client/openapi.json
-	cd web && npm run -s types && npm run -s check
+	cd web && npm run -s types && npm run -s check && npm run -s test
 
 # The product, the downloader in it, for every system, with checksums: sha256sum -c SHA256SUMS.
 release: $(APPS) ## the product for every system, with checksums, in dist/

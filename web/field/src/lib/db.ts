@@ -43,6 +43,12 @@ export type Item = {
   sha256: string; size: number; width: number; height: number;
   state: ItemState; announced_at?: number; upload_url?: string; sent: number; tries: number; next_try?: number;
   refusal?: { code: string; detail: string }; confirmed_at?: number; server_id?: string; created_at: number;
+  /** The question of a survey that it answers. */
+  question?: string;
+  /** Its bytes have left the phone: the server has them. */
+  released?: boolean;
+  /** Of a file that came and that this browser can't show; else it is a JPEG. */
+  extension?: string;
 };
 
 export type ActionKind = 'view' | 'check_in' | 'note' | 'survey' | 'complete' | 'create_order' | 'add_task' | 'caption' | 'move' | 'delete';

@@ -1,2 +1,303 @@
-/** Sends what waits, with the app closed. */
-export async function drain(): Promise<void> {}
+// The one sender of this browser: announcements first, then actions, then bytes. It runs in the page or in the service
+// worker; a lock keeps others quiet, and nothing depends on it: two senders double nothing.
+import { db, type Item } from '../lib/db';
+import { write } from '../lib/store';
+import { sha256 } from '../camera/hash';
+import { perform } from './actions';
+import { announce, unannounced } from './announce';
+import { Away } from '../lib/net';
+import { uuid } from '../lib/uuid';
+import { ask, Ended, session } from './http';
+import { hangs } from './local';
+import { Pieces, rest } from './pieces';
+import { release } from './room';
+import { upload, type Stand } from './upload';
+
+const lock = 'fieldproof-sender';
+const channel = 'fieldproof-queue';
+const beats = 5000;
+/** A holder that shows no life for so long loses the lock. */
+const lifeless = 30_000;
+/** A sync event ends after five minutes: before that, what remains is registered anew. */
+const eventAtMost = 270_000;
+
+/** What may be waited for: something new in the queue, or a line that came back. */
+class Bell {
+  #waiting = new Set<() => void>();
+  #rung = false;
+
+  ring(): void {
+    this.#rung = true;
+    for (const wake of this.#waiting) wake();
+  }
+
+  /** Until it rings, or so many ms have passed. */
+  async wait(ms: number, signal: AbortSignal, other?: Promise<unknown>): Promise<void> {
+    if (this.#rung || signal.aborted) {
+      this.#rung = false;
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(over, Math.min(ms, 2 ** 31 - 1));
+      const bell = this.#waiting;
+      function over() {
+        clearTimeout(timer);
+        bell.delete(over);
+        signal.removeEventListener('abort', over);
+        resolve();
+      }
+      bell.add(over);
+      signal.addEventListener('abort', over);
+      void other?.then(over, over);
+    });
+    this.#rung = false;
+  }
+}
+
+const bell = new Bell();
+let others: BroadcastChannel | null = null;
+
+function listen(): BroadcastChannel | null {
+  if (!others && typeof BroadcastChannel !== 'undefined') {
+    others = new BroadcastChannel(channel);
+    others.onmessage = () => bell.ring();
+    (others as unknown as { unref?: () => void }).unref?.();
+  }
+  return others;
+}
+
+/** Tells the sender, wherever it runs, that there is something to do. */
+export function kick(): void {
+  bell.ring();
+  listen()?.postMessage('kick');
+}
+
+/** How the line did, for what the screen says of the time that is left. */
+export const pieces = new Pieces();
+
+export async function device(): Promise<string> {
+  return write(() =>
+    db.transaction('rw', db.meta, async () => {
+      const kept = await db.get('device');
+      if (kept) return kept;
+      const made = uuid();
+      await db.set('device', made);
+      return made;
+    }),
+  );
+}
+
+/** Whether bytes may go over this line: by Wi-Fi alone, where a person chose so and the browser knows. */
+async function bytesMayGo(): Promise<boolean> {
+  const settings = await db.get('settings');
+  const kind = (navigator as { connection?: { type?: string } }).connection?.type;
+  return !settings?.wifi_only || !kind || kind === 'wifi' || kind === 'ethernet' || kind === 'unknown';
+}
+
+/** What can be sent of a person's now, oldest first, and when the next of the others is due. */
+async function sendable(owner: string, now: number): Promise<{ ready: Item[]; next: number }> {
+  const items = await db.items.where('[owner+state]').anyOf([owner, 'announced'], [owner, 'sending']).toArray();
+  const ready = items.filter((i) => !hangs(i) && (i.next_try ?? 0) <= now).sort((a, b) => a.created_at - b.created_at);
+  const next = Math.min(...items.map((i) => i.next_try ?? 0).filter((t) => t > now), Infinity);
+  return { ready, next };
+}
+
+/**
+ * Works the queue until the signal, or with `once` until nothing can be done any more. Answers whether something waits.
+ */
+export async function work(signal: AbortSignal, once = false): Promise<boolean> {
+  listen();
+  const flights = new Map<string, Promise<void>>();
+  let vain = 0; // tries in a row in which the line carried nothing
+  while (!signal.aborted) {
+    const who = await session();
+    if (!who?.token || (await db.get('ended')) || (await db.get('paused'))) {
+      if (once) return false;
+      await bell.wait(30_000, signal);
+      continue;
+    }
+    const me = who.user.id;
+    let pause = 60_000;
+    try {
+      const phone = await device();
+      const later = await announce(me, phone, signal);
+      if (later > 0) pause = Math.min(pause, later);
+      const again = await perform(me, phone, () => announce(me, phone, signal), signal);
+      if (again > 0) pause = Math.min(pause, again);
+      vain = 0;
+      const { ready, next } = (await bytesMayGo()) ? await sendable(me, Date.now()) : { ready: [], next: Infinity };
+      for (const item of ready) {
+        if (flights.size >= pieces.lanes) break;
+        if (flights.has(item.uuid)) continue;
+        flights.set(item.uuid, fly(item, phone, signal).finally(() => flights.delete(item.uuid)));
+      }
+      if (flights.size > 0) {
+        const lands = Promise.race(flights.values());
+        await bell.wait(15_000, signal, lands);
+        await Promise.race([lands, Promise.resolve()]); // what broke is told
+        continue;
+      }
+      pause = Math.min(pause, next - Date.now());
+      if (!signal.aborted) await release(me);
+    } catch (e) {
+      if (signal.aborted) break;
+      if (e instanceof Ended) continue;
+      if (!(e instanceof Away)) console.warn('the queue rests after', e);
+      await Promise.allSettled(flights.values());
+      pause = rest(vain++);
+      if (once && vain > 1) return true; // the browser says when the line is back
+      await bell.wait(pause, signal);
+      continue;
+    }
+    if (once && (pause > 20_000 || (await waiting(me)) === 0)) break;
+    await bell.wait(Math.max(pause, 50), signal);
+  }
+  await Promise.allSettled(flights.values());
+  const who = await session();
+  return who !== null && (await waiting(who.user.id)) > 0;
+}
+
+/** How much of a person's waits for the line. */
+async function waiting(owner: string): Promise<number> {
+  const items = await db.items.where('[owner+state]').anyOf([owner, 'announced'], [owner, 'sending']).count();
+  const actions = await db.actions.where('owner').equals(owner).filter((a) => a.state === 'waiting').count();
+  return items + actions + (await unannounced(owner)).length;
+}
+
+/** One item on its way. It fails only by the line or the session; its own troubles are written down beside it. */
+async function fly(item: Item, phone: string, signal: AbortSignal): Promise<void> {
+  const change = async (part: Partial<Item>) => {
+    await write(() => db.items.where('uuid').equals(item.uuid).modify((i: Item) => {
+      if (i.state !== 'safe' && i.state !== 'refused') Object.assign(i, part);
+    }));
+  };
+  const keep = (stand: Stand) => change({ ...stand, state: 'sending' } as Partial<Item>);
+  const bytes = await db.bytes.get(item.uuid);
+  if (!bytes) {
+    await write(() => db.items.update(item.uuid, { state: 'lost', refusal: { code: 'bytes_gone', detail: '' } }));
+    return;
+  }
+  const sent = await upload(item, bytes.data, pieces, phone, keep, signal);
+  if (sent.kind === 'safe') {
+    await write(() =>
+      db.transaction('rw', db.items, db.actions, async () => {
+        const now = await db.items.get(item.uuid);
+        if (now) {
+          const { refusal: _, ...sound } = now;
+          await db.items.put({ ...sound, state: 'safe', server_id: sent.id, sent: item.size, confirmed_at: Date.now(), next_try: 0, tries: 0 });
+        } // what was deleted meanwhile is deleted there too
+        else await db.actions.add({ key: uuid(), owner: item.owner, order_id: item.order_id, kind: 'delete', body: { uuid: item.uuid, id: sent.id }, done_at: Date.now(), offset_ms: null, state: 'waiting', tries: 0 });
+      }),
+    );
+    kick(); // what was to be changed of it can be now
+    return;
+  }
+  const tries = (item.tries ?? 0) + 1;
+  if (sent.kind === 'later') {
+    await change({ tries, next_try: Date.now() + (sent.after || rest(tries)) });
+    return;
+  }
+  // Bytes that changed on their way go again; those that changed on this phone don't.
+  if (sent.code.includes('sha256') || sent.code.includes('hash')) {
+    const whole = (await sha256(bytes.data)) === item.sha256;
+    if (whole && tries < 4) {
+      await change({ state: 'announced', upload_url: undefined, sent: 0, tries, next_try: Date.now() + rest(tries) });
+      return;
+    }
+    if (!whole) sent.code = 'damaged';
+  }
+  await write(() => db.items.update(item.uuid, { state: 'refused', upload_url: undefined, sent: 0, refusal: { code: sent.code, detail: sent.detail } }));
+}
+
+/** Holds the lock while the work is done, beating; takes it from a holder that shows no life. */
+export function run(signal: AbortSignal): void {
+  void hold(signal);
+}
+
+async function hold(signal: AbortSignal): Promise<void> {
+  const by = uuid();
+  while (!signal.aborted) {
+    const mine = new AbortController();
+    const stop = () => mine.abort();
+    signal.addEventListener('abort', stop, { once: true });
+    const body = async () => {
+      const beat = () => void write(() => db.set('beat', { id: by, at: Math.random() })).catch(() => {});
+      beat();
+      const timer = setInterval(beat, beats);
+      try {
+        await work(mine.signal);
+      } finally {
+        clearInterval(timer);
+      }
+    };
+    try {
+      if (!navigator.locks) {
+        if (await alive(by, signal)) continue;
+        await body();
+      } else {
+        const got = await navigator.locks.request(lock, { ifAvailable: true }, async (l) => {
+          if (!l) return false;
+          await body();
+          return true;
+        });
+        if (!got && !signal.aborted && !(await alive(by, signal))) await navigator.locks.request(lock, { steal: true }, body);
+      }
+    } catch {
+      mine.abort(); // the lock was taken from us, who showed no life: somebody else sends
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+}
+
+/** Whether another sender shows life: its beat is looked at until it moves, by our own clock, for as long as it may rest. */
+async function alive(by: string, signal: AbortSignal): Promise<boolean> {
+  const look = () => db.get('beat');
+  const was = await look();
+  for (let waited = 0; waited < lifeless && !signal.aborted; waited += beats) {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, beats);
+      signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+    });
+    const now = await look();
+    if (now && now.at !== was?.at && now.id !== by) return true;
+  }
+  return false;
+}
+
+/** The service worker's sync event: whatever can be sent in its time. What remains is asked for anew. */
+export async function drain(): Promise<void> {
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(), eventAtMost);
+  let remains = false;
+  try {
+    if (navigator.locks)
+      await navigator.locks.request(lock, { ifAvailable: true }, async (l) => {
+        if (l) remains = await work(over.signal, true);
+      });
+    else remains = await work(over.signal, true);
+  } finally {
+    clearTimeout(timer);
+  }
+  if (remains) await register();
+}
+
+/** Asks for a sync event, where there is such a thing. */
+export async function register(): Promise<void> {
+  try {
+    const registration = (globalThis as { registration?: ServiceWorkerRegistration }).registration ?? (await navigator.serviceWorker?.getRegistration());
+    await (registration as { sync?: { register(tag: string): Promise<void> } } | undefined)?.sync?.register('send');
+  } catch {
+    // the browser allows none: the queue works whenever the app is open
+  }
+}
+
+/** Ends an upload that nobody wants any more. */
+export async function terminate(item: Item): Promise<void> {
+  if (!item.upload_url) return;
+  try {
+    await ask(item.owner, 'DELETE', item.upload_url, { headers: { 'Tus-Resumable': '1.0.0' } });
+  } catch {
+    // it expires by itself
+  }
+}

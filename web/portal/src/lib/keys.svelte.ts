@@ -26,7 +26,7 @@ class Keys {
   #firstAt = 0;
 
   constructor() {
-    addEventListener('keydown', (e) => this.#pressed(e));
+    window.addEventListener('keydown', (e) => this.#pressed(e));
   }
 
   /** Registers a screen's keys for as long as its component lives; later groups win over earlier ones. */

@@ -1,0 +1,32 @@
+// While something is being sent and the browser sends only under the eyes of its person, the screen stays on where that works.
+import type { Counts } from '.';
+
+type Lock = { release(): Promise<void>; addEventListener(type: 'release', f: () => void): void };
+const lockable = () => (navigator as { wakeLock?: { request(kind: 'screen'): Promise<Lock> } }).wakeLock;
+
+/** Whether the browser sends with the app closed. */
+export function sendsInBackground(): boolean {
+  return typeof ServiceWorkerRegistration !== 'undefined' && 'sync' in ServiceWorkerRegistration.prototype;
+}
+
+let held: Lock | null = null;
+let asking = false;
+
+export function stayAwake(c: Counts, paused: boolean): void {
+  const wanted = !sendsInBackground() && !paused && c.announced + c.sending > 0 && document.visibilityState === 'visible';
+  if (!wanted) {
+    void held?.release().catch(() => undefined);
+    held = null;
+    return;
+  }
+  if (held || asking || !lockable()) return;
+  asking = true;
+  lockable()!
+    .request('screen')
+    .then((l) => {
+      held = l;
+      l.addEventListener('release', () => (held = null));
+    })
+    .catch(() => undefined)
+    .finally(() => (asking = false));
+}

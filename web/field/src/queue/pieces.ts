@@ -1,0 +1,62 @@
+// How long a piece of an upload is, and how many go at once: by what got through, never by what the browser says of the line.
+
+export const least = 16 * 1024;
+export const most = 1024 * 1024; // a server keeps pieces of at most as much
+const first = 64 * 1024;
+
+/** A piece should take about this long: what a break costs, against what asking costs. */
+const quick = 1500;
+const slow = 5000;
+
+/** From this speed on, bytes a second, three go at once. */
+const good = 80_000;
+export const lanesAtMost = 3;
+
+export class Pieces {
+  #size = first;
+  /** Where growing has broken before: beyond it, only step by step. */
+  #ceiling = most;
+  #speed = 0;
+  /** Pieces that went since the last break. */
+  #streak = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Bytes a second of one lane, 0 while nothing was measured. */
+  get speed(): number {
+    return this.#speed;
+  }
+
+  /** How many uploads go at once: three where the line carries them, one where it is bad or unknown. */
+  get lanes(): number {
+    return this.#streak >= 2 && this.#speed >= good ? lanesAtMost : 1;
+  }
+
+  /** A piece went through. */
+  went(bytes: number, ms: number): void {
+    const speed = (bytes * 1000) / Math.max(ms, 1);
+    this.#speed = this.#speed === 0 ? speed : 0.7 * this.#speed + 0.3 * speed;
+    this.#streak++;
+    if (bytes < this.#size) return; // the end of a file tells nothing of longer ones
+    if (ms > slow) this.#size = Math.max(least, this.#size / 2);
+    else if (ms < quick) this.#size = this.#size * 2 <= this.#ceiling ? this.#size * 2 : Math.min(most, this.#size + least);
+  }
+
+  /** The line broke in a piece, of which so many bytes arrived. */
+  broke(arrived: number): void {
+    this.#streak = 0;
+    this.#ceiling = Math.max(least, this.#size / 2);
+    this.#size = whole(Math.max(least, Math.min(this.#size / 2, arrived || this.#size / 2)));
+  }
+}
+
+function whole(size: number): number {
+  return Math.max(least, Math.floor(size / least) * least);
+}
+
+/** How long to rest after so many tries in vain: growing, at most a minute, and never the same for all phones of a crew. */
+export function rest(tries: number, random: () => number = Math.random): number {
+  return Math.round(Math.min(60_000, 1000 * 2 ** Math.min(tries, 6)) * (0.75 + random() / 2));
+}

@@ -1,0 +1,58 @@
+// Room on the phone: bytes leave it after the server has confirmed them, three days later, or at once when space is short.
+import { db, type Item } from '../lib/db';
+import { write } from '../lib/store';
+import { ask } from './http';
+import { plain } from './announce';
+
+const keepsFor = 3 * 24 * 3_600_000;
+const remembersFor = 30 * 24 * 3_600_000;
+
+/** Lets go of what is safe long enough; of all that is safe when `short`. Answers how many bytes that freed. */
+export async function release(owner: string, short = false): Promise<number> {
+  const safe = await db.items.where('[owner+state]').equals([owner, 'safe']).toArray();
+  let freed = 0;
+  const now = Date.now();
+  for (const i of safe) {
+    // A clock that was set back makes nothing older than it is.
+    const age = Math.max(0, now - (i.confirmed_at ?? now));
+    if (!short && age < keepsFor) continue;
+    if (!i.released && (await confirmed(i, !short))) {
+      await write(() =>
+        db.transaction('rw', db.bytes, db.items, async () => {
+          await db.bytes.delete(i.uuid);
+          await db.items.update(i.uuid, { released: true });
+        }),
+      );
+      freed += i.size;
+    }
+    if (age > remembersFor && i.released)
+      await write(() =>
+        db.transaction('rw', db.items, db.thumbs, async () => {
+          await db.items.delete(i.uuid);
+          await db.thumbs.delete(i.uuid);
+        }),
+      );
+  }
+  return freed;
+}
+
+/** Whether the server has said hash and id of an item. The end of an upload said so; a later look may take it back. */
+async function confirmed(i: Item, mayAsk: boolean): Promise<boolean> {
+  const known = await db.photos.get(i.uuid);
+  if (known?.sha256) return known.sha256.toLowerCase() === i.sha256.toLowerCase();
+  if (!mayAsk) return Boolean(i.confirmed_at);
+  try {
+    const a = await ask(i.owner, 'GET', '/photos?uuid=' + encodeURIComponent(i.uuid));
+    if (a.status !== 200) return false;
+    const there = ((a.body as { items?: { uuid: string; sha256: string; id: string }[] } | null)?.items ?? []).filter((p) => p.id);
+    const mine = there.find((p) => plain(p.uuid) === plain(i.uuid));
+    if (!mine) {
+      // A restored server has lost it: it goes again.
+      await write(() => db.items.update(i.uuid, { state: 'kept', sent: 0, upload_url: undefined, confirmed_at: undefined }));
+      return false;
+    }
+    return mine.sha256.toLowerCase() === i.sha256.toLowerCase();
+  } catch {
+    return false;
+  }
+}
