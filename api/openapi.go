@@ -248,7 +248,9 @@ var parameters = map[string]parameter{
 	"rotation":       {"By which the photo is turned, as it is known: the answer may then be kept for good.", huma.Schema{Type: huma.TypeInteger, Enum: []any{0, 90, 180, 270}}},
 	"last_event_id":  {"As the header Last-Event-ID, for who can't send one.", whole},
 	"template":       {"Folder levels, such as Date/City.", huma.Schema{Type: huma.TypeString}},
+	"item_ids":       {"Of these items alone, at most 200.", huma.Schema{Type: huma.TypeArray, Items: text()}},
 
+	"/properties q":                    {"Words of the address, in any order.", huma.Schema{Type: huma.TypeString}},
 	"/imports/:id/rows result":         {"With one of these results.", huma.Schema{Type: huma.TypeArray, Items: reference("Result")}},
 	"/bulk/:id/rows result":            {"With one of these results.", huma.Schema{Type: huma.TypeArray, Items: reference("BulkResult")}},
 	"/destinations/:id/messages state": {"In this state.", *reference("DeliveryState")},

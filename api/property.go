@@ -18,7 +18,7 @@ type PropertyFields struct {
 func (s *Server) propertyRoutes() []route {
 	view, edit := with(models.ViewProperties), with(models.EditProperties)
 	return []route{
-		get("/properties", view, "The properties of the account, newest first", s.listProperties),
+		get("/properties", view, "The properties of the account, newest first", s.listProperties, "q"),
 		define(http.MethodPost, "/properties", edit, http.StatusCreated, "Make a property", s.createProperty),
 		get("/properties/:id", view, "A property", func(c *call) (*models.Property, error) { return c.property() }),
 		patch[PropertyFields]("/properties/:id", edit, "Change a property", s.patchProperty),
@@ -34,11 +34,14 @@ func (c *call) property() (*models.Property, error) {
 }
 
 func (s *Server) listProperties(c *call) (list[models.Property], error) {
+	if err := c.knownQuery(); err != nil {
+		return list[models.Property]{}, err
+	}
 	limit, at, err := c.page()
 	if err != nil {
 		return list[models.Property]{}, err
 	}
-	q := s.Store.Read(c.ctx()).Order("id DESC").Limit(limit + 1)
+	q := models.SearchProperties(s.Store.Read(c.ctx()).Order("id DESC").Limit(limit+1), c.Query("q"))
 	if at.After != "" {
 		q = q.Where("id < ?", at.After)
 	}

@@ -18,6 +18,7 @@ func (s *Server) resultRoutes() []route {
 		stream(http.MethodGet, "/work-orders/:id/report.pdf", anyMember, "The report as PDF, as the order stands now; long ones come in parts", "application/pdf", s.report, "layout", "part").heads(PartsHeader),
 		stream(http.MethodGet, "/work-orders/:id/archive.zip", anyMember, "Every original in folders, with a manifest", "application/zip", s.archive).ranged(),
 		get("/work-orders/:id/publications", with(models.ViewPublications), "The publications of a work order with their deliveries, newest first", s.listPublications),
+		get("/work-orders/:id/publishable", with(models.PublishOrders), "What a publication would release now, and what each destination lacks of it", s.publishable, "item_ids"),
 		get("/work-orders/:id/messages", with(models.ViewPublications), "What goes and went to the systems of clients, newest first", s.listClientMessages),
 		get("/deliveries/:id", with(models.ViewPublications), "A delivery with its attempts", s.readDelivery),
 		define(http.MethodPost, "/deliveries/:id/retry", with(models.RetryDeliveries), http.StatusAccepted, "Try a delivery again now", s.retryDelivery),
@@ -231,4 +232,31 @@ func (s *Server) listClientMessages(c *call) (list[ClientMessageView], error) {
 		page.Items = append(page.Items, ClientMessageView{m.ID, m.Kind, ref, m.ItemID, m.DeliveryID, m.State, m.Attempts, m.LastError, m.NextAttemptAt, m.DeliveredAt, m.CreatedAt})
 	}
 	return page, nil
+}
+
+// mostChosen is how many items a publication may be asked about by their ids, in an address of some 8 kB.
+const mostChosen = 200
+
+func (s *Server) publishable(c *call) (*models.Publishable, error) {
+	if err := c.knownQuery(); err != nil {
+		return nil, err
+	}
+	chosen := models.ListOf(c.Request.URL.Query()["item_ids"])
+	if len(chosen) > mostChosen {
+		return nil, badParameter("item_ids", fmt.Sprintf("At most %d ids.", mostChosen))
+	}
+	o, err := c.order()
+	if err != nil {
+		return nil, err
+	}
+	account, err := s.Store.AccountByID(c.ctx(), c.member.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	db := s.Store.Read(c.ctx())
+	terms, err := models.TermsOf(db, o, account)
+	if err != nil {
+		return nil, err
+	}
+	return models.ShowPublishable(db, o, terms, chosen)
 }

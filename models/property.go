@@ -44,10 +44,30 @@ func (a Address) Key() string {
 
 // keyAsWritten is the key that properties had before states and zip codes were compared by what they mean.
 func (a Address) keyAsWritten() string {
-	fold := func(s string) string {
-		return strings.Join(strings.FieldsFunc(strings.ToLower(norm.NFC.String(s)), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), " ")
-	}
+	fold := func(s string) string { return strings.Join(addressWords(s), " ") }
 	return strings.Join([]string{fold(a.Address1), fold(a.Address2), fold(a.City), fold(a.State), fold(a.Zip), fold(a.Country)}, "|")
+}
+
+// addressWords are the words of an address as keys hold them.
+func addressWords(s string) []string {
+	return strings.FieldsFunc(strings.ToLower(norm.NFC.String(s)), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+}
+
+// mostAddressWords are how many words of a search count: no address needs more.
+const mostAddressWords = 12
+
+// SearchProperties narrows q to properties whose address holds every word of text, somewhere and in any order. The name of
+// a state of the United States finds its code too, by which keys are written.
+func SearchProperties(q *gorm.DB, text string) *gorm.DB {
+	words := addressWords(text)
+	for _, word := range words[:min(len(words), mostAddressWords)] {
+		if state := usState(word); state != "" && state != word {
+			q = q.Where("(address_key LIKE ? OR address_key LIKE ?)", "%"+word+"%", "%|"+state+"|%")
+			continue
+		}
+		q = q.Where("address_key LIKE ?", "%"+word+"%")
+	}
+	return q
 }
 
 func (a Address) check(p *Problems, prefix string) {

@@ -138,7 +138,7 @@ func (tx *Tx) PublishItems(o *WorkOrder, e *HistoryEvent, terms Terms, itemIDs, 
 	var releases []release
 	released := map[string]*Item{}
 	for _, d := range destinations {
-		lacking, err := tx.lacking(items, "delivery_items", "JOIN deliveries ON deliveries.id = delivery_items.delivery_id AND deliveries.state <> '"+DeliveryFailed+"'", "delivery_items.destination_id = ?", d.ID)
+		lacking, err := tx.lackedBy(d.ID, items)
 		if err != nil {
 			return nil, err
 		}
@@ -367,6 +367,11 @@ func (tx *Tx) publishTargets(o *WorkOrder, publishTo *string, destinationIDs []s
 		}
 	}
 	return chosen, nil
+}
+
+// lackedBy returns the items that a destination has not had in their present revision, nor is getting.
+func (tx *Tx) lackedBy(destinationID string, items []*Item) ([]*Item, error) {
+	return tx.lacking(items, "delivery_items", "JOIN deliveries ON deliveries.id = delivery_items.delivery_id AND deliveries.state <> '"+DeliveryFailed+"'", "delivery_items.destination_id = ?", destinationID)
 }
 
 // lacking returns the items whose present revision is not among the rows of table that the condition selects.

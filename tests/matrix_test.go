@@ -66,6 +66,7 @@ var matrix = map[string]string{
 	"GET /work-orders/{id}/report.pdf":        ".....441",
 	"GET /work-orders/{id}/archive.zip":       ".....441",
 	"GET /work-orders/{id}/publications":      "..333341",
+	"GET /work-orders/{id}/publishable":       "..333341",
 	"GET /work-orders/{id}/messages":          "..333341",
 	"GET /deliveries/{id}":                    "..333341",
 	"POST /deliveries/{id}/retry":             "..333341",

@@ -5,6 +5,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/tests/rig"
@@ -56,7 +57,7 @@ func TestPortalSettingsBringPeopleIn(t *testing.T) {
 	require.NoError(t, chromedp.Run(ctx, press("u")))
 	office.Await("and no longer", func() bool { return !may() })
 
-	for _, section := range []string{"account", "policy", "work-types", "surveys", "reasons", "integrations", "share", "destinations", "tokens"} {
+	for _, section := range []string{"account", "policy", "work-types", "surveys", "reasons", "integrations", "share", "destinations", "downloader", "tokens"} {
 		require.NoError(t, chromedp.Run(ctx, chromedp.Click(`a[href="/settings/`+section+`"]`), chromedp.WaitVisible(`a[href="/settings/`+section+`"][aria-current]`), chromedp.WaitVisible(`.set-main h2`)))
 		until(t, ctx, section+" is here", `!document.querySelector(".set-wait")`)
 		accessible(t, ctx, section)
@@ -89,7 +90,7 @@ func TestPortalSettingsOfWhatIsOutside(t *testing.T) {
 	// A web-hook: its secret, its test, and what was sent, sent again.
 	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`a[href="/settings/destinations"]`), chromedp.WaitVisible(`a[href="/settings/destinations"][aria-current]`),
 		chromedp.Click(`.set-title .Button.primary`), chromedp.WaitVisible(`.Sheet form`),
-		chromedp.SendKeys(`.Sheet form .Field:nth-child(2) input`, "Results"), chromedp.SendKeys(`.Sheet form .Field:nth-child(3) input`, receiver.URL+kb.Enter), chromedp.WaitVisible(`.Secret code`)))
+		chromedp.SendKeys(`.Sheet form .Field:nth-child(2) input`, "Results"), chromedp.SendKeys(`.Sheet form .Field:nth-child(4) input`, receiver.URL+kb.Enter), chromedp.WaitVisible(`.Secret code`)))
 	until(t, ctx, "the secret is shown", `document.querySelector(".Secret code").textContent.startsWith("whsec_")`)
 	accessible(t, ctx, "a destination")
 	shots(t, ctx, "settings-destination")
@@ -103,4 +104,30 @@ func TestPortalSettingsOfWhatIsOutside(t *testing.T) {
 	until(t, ctx, "the toast stands still", `[...document.querySelectorAll("[data-sonner-toast]")].every(e => getComputedStyle(e).opacity === "1")`)
 	accessible(t, ctx, "what was sent")
 	shots(t, ctx, "settings-sent")
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`table.Log summary`), chromedp.WaitVisible(`table.Log details[open] pre`)))
+	accessible(t, ctx, "one message with what it held")
+
+	// A place: for one integration, in two folders, with where a real order's photos will lie.
+	o := office.Order(nil)
+	office.Upload(o.Text("id"), rig.JPEG(640, 480, 3), "task_id", o.Text("tasks", 0, "id"), "evidence_type", "after")
+	integration := office.Want(200, "GET", "/integrations", nil).Text("items", 0, "id")
+	path := "desk-" + uuid.NewString()[:8]
+	place := office.Want(201, "POST", "/destinations", rig.JSON{"kind": "folder", "name": "Results on disk", "settings": rig.JSON{"path": path}}).Text("id")
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(in.URL+"/settings/destinations/"+place), chromedp.WaitVisible(`.set-files li`),
+		chromedp.SetValue(`.set-form select`, integration), chromedp.Evaluate(`document.querySelector(".set-form select").dispatchEvent(new Event("change", {bubbles: true})); 0`, nil),
+		chromedp.Click(`//button[normalize-space(.)="Another folder"]`, chromedp.BySearch), chromedp.WaitVisible(`.Paths input`), chromedp.SendKeys(`.Paths input`, path+"-by-client"), chromedp.SendKeys(`.Paths .Field:nth-child(2) input`, "Client/Project")))
+	accessible(t, ctx, "a place")
+	shots(t, ctx, "settings-place")
+	require.NoError(t, chromedp.Run(ctx, chromedp.Submit(`.set-form`)))
+	says(t, ctx, ".set-files", path+"-by-client/")
+	kept := office.Want(200, "GET", "/destinations/"+place, nil)
+	require.Equal(t, []any{integration, "Client/Project"}, []any{kept.Text("scope", "integration_id"), kept.Text("settings", "more_paths", 0, "template")})
+
+	// The downloader's command bears its token once.
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`a[href="/settings/downloader"]`), chromedp.WaitVisible(`.Secret code`)))
+	says(t, ctx, ".Secret code", "--token TOKEN --to results --watch")
+	require.NoError(t, chromedp.Run(ctx, chromedp.Submit(`.set-form`)))
+	until(t, ctx, "the token stands in the command", `!document.querySelector(".Secret code").textContent.includes("TOKEN")`)
+	accessible(t, ctx, "the downloader")
+	shots(t, ctx, "settings-downloader")
 }

@@ -11,16 +11,29 @@ const atOnce = 3;
 
 class Uploads {
   all = $state<Upload[]>([]);
+  #ends = new Set<() => void>();
 
   of(order: string): Upload[] {
     return this.all.filter((u) => u.order === order);
   }
 
-  add(order: string, files: File[], task: string, evidence: string): void {
-    for (const file of files)
-      this.all.push({ uuid: crypto.randomUUID(), file, order, task, evidence, state: 'waiting', part: 0, why: '', photo: '', tries: 0 });
+  add(order: string, files: File[], task: string, evidence: string): Upload[] {
+    const added = files.map((file): Upload => ({ uuid: crypto.randomUUID(), file, order, task, evidence, state: 'waiting', part: 0, why: '', photo: '', tries: 0 }));
+    this.all.push(...added);
     line.waiting += files.length;
     this.#next();
+    return added;
+  }
+
+  /** Waits until those are here; throws why one of them is refused. */
+  async settled(which: (u: Upload) => boolean): Promise<void> {
+    for (;;) {
+      const mine = this.all.filter(which);
+      const refused = mine.find((u) => u.state === 'failed');
+      if (refused) throw new Error(refused.file.name + ': ' + refused.why);
+      if (mine.every((u) => u.state === 'sent')) return;
+      await new Promise<void>((then) => this.#ends.add(then));
+    }
   }
 
   again(u: Upload): void {
@@ -63,6 +76,8 @@ class Uploads {
     }
     line.heard();
     line.waiting--;
+    for (const then of this.#ends) then();
+    this.#ends.clear();
     this.#next();
   }
 }

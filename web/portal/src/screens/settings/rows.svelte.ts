@@ -8,6 +8,7 @@ export class Rows<T> {
   all = $state<T[]>();
   failed = $state('');
   next = $state<string | null>(null);
+  #asked = 0;
   #read: (cursor: string | undefined) => Promise<Page<T>>;
 
   constructor(read: (cursor: string | undefined) => Promise<Page<T>>) {
@@ -24,13 +25,15 @@ export class Rows<T> {
   }
 
   async #take(cursor: string | undefined, before: T[]): Promise<void> {
+    const mine = ++this.#asked;
     this.failed = '';
     try {
       const page = await this.#read(cursor);
+      if (mine !== this.#asked) return; // something else was asked for meanwhile
       this.all = [...before, ...(page.items ?? [])];
       this.next = page.next_cursor ?? null;
     } catch (e) {
-      this.failed = wordsOf(e);
+      if (mine === this.#asked) this.failed = wordsOf(e);
     }
   }
 }

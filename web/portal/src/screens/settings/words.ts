@@ -42,6 +42,10 @@ const fields: Record<string, () => string> = {
   username: m.username, password: m.password, token: m.settings_f_token, to: m.settings_f_to, subject: m.settings_f_subject, message: m.settings_f_message,
   backend: m.settings_f_backend, every_minutes: m.settings_f_every_minutes, events: m.settings_f_events, host: m.settings_f_host, port: m.settings_f_port,
   user: m.username, pass: m.password, endpoint: m.settings_f_endpoint, region: m.settings_f_region, provider: m.settings_f_provider,
+  save_metadata: m.settings_save_metadata, no_report: m.settings_no_report, archive: m.settings_with_archive, include_file: m.settings_include_file, attach: m.settings_attach,
   access_key_id: m.settings_f_access_key_id, secret_access_key: m.settings_f_secret_access_key,
 };
 export const fieldName = (name: string) => fields[name.replace('options.', '')]?.() ?? name;
+
+/** What a mail brings; a mail that says nothing brings the report. */
+export const attachments: [string, () => string][] = [['', m.settings_attach_report], ['link', m.settings_attach_link], ['both', m.settings_attach_both]];
