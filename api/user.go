@@ -119,6 +119,13 @@ func (s *Server) deleteUser(c *call) error {
 }
 
 func (s *Server) invite(c *call, _ nothing) (Invitation, error) {
-	secret, expires, err := s.Intake.Invite(c.ctx(), c.member, c.Param("id"))
-	return Invitation{URL: s.PublicURL + "/invitation#" + secret, ExpiresAt: expires}, err
+	made, err := s.Intake.Invite(c.ctx(), c.member, c.Param("id"))
+	if err != nil {
+		return Invitation{}, err
+	}
+	app := ""
+	if made.Field {
+		app = "/field"
+	}
+	return Invitation{URL: s.PublicURL + app + "/invitation#" + made.Secret, ExpiresAt: made.Expires}, nil
 }

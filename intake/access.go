@@ -157,10 +157,18 @@ func (in *Intake) DeleteUser(ctx context.Context, by *models.Member, id string) 
 	return err
 }
 
+// Invited is how a user comes in.
+type Invited struct {
+	Secret  string
+	Expires models.Time
+	// Field: they work in the field app, for they add to orders and do not see the whole account.
+	Field bool
+}
+
 // Invite makes a token by which a user sets a password, once; an earlier one ends.
-func (in *Intake) Invite(ctx context.Context, by *models.Member, id string) (secret string, expires models.Time, err error) {
-	expires = models.At(time.Now().Add(invitationLasts))
-	err = in.administer(ctx, by, func(tx *models.Tx) error {
+func (in *Intake) Invite(ctx context.Context, by *models.Member, id string) (*Invited, error) {
+	made := &Invited{Expires: models.At(time.Now().Add(invitationLasts))}
+	err := in.administer(ctx, by, func(tx *models.Tx) error {
 		user, err := models.One[models.User](tx.Locked().Where("id = ? AND deleted_at IS NULL", id), "user")
 		if err != nil {
 			return err
@@ -174,10 +182,15 @@ func (in *Intake) Invite(ctx context.Context, by *models.Member, id string) (sec
 		if err := tx.Where("user_id = ? AND kind = ?", user.ID, models.InviteToken).Delete(&models.Token{}).Error; err != nil {
 			return err
 		}
-		_, secret, err = tx.NewToken(user, models.InviteToken, "invitation", &expires)
+		role, err := models.One[models.Role](tx.Where("name = ?", user.Role), "role")
+		if err != nil {
+			return err
+		}
+		made.Field = slices.Contains(role.Privileges, models.UploadItems) && !slices.Contains(role.Privileges, models.ViewAllOrders)
+		_, made.Secret, err = tx.NewToken(user, models.InviteToken, "invitation", &made.Expires)
 		return err
 	})
-	return secret, expires, err
+	return made, err
 }
 
 // AcceptInvitation sets the password of an invited user and ends the invitation; [models.Gone] when it was used or has

@@ -32,7 +32,7 @@ func TestPortalSettingsBringPeopleIn(t *testing.T) {
 	shots(t, ctx, "settings-user-refused")
 	require.NoError(t, chromedp.Run(ctx, chromedp.SendKeys(`.Sheet form .Field:nth-child(2) input`, "-crew"+kb.Enter),
 		chromedp.WaitVisible(`.Sheet .Secret code`), chromedp.WaitVisible(`.Sheet svg.QR`)))
-	until(t, ctx, "the invitation is shown", `document.querySelector(".Sheet .Secret code").textContent.includes("/invitation#")`)
+	until(t, ctx, "a crew's invitation leads to the field app", `document.querySelector(".Sheet .Secret code").textContent.includes("/field/invitation#")`)
 	accessible(t, ctx, "an invitation")
 	shots(t, ctx, "settings-invitation")
 	require.NoError(t, chromedp.Run(ctx, press(kb.Escape), chromedp.WaitNotPresent(`.Sheet`)))
@@ -118,7 +118,7 @@ func TestPortalSettingsOfWhatIsOutside(t *testing.T) {
 		chromedp.Click(`//button[normalize-space(.)="Another folder"]`, chromedp.BySearch), chromedp.WaitVisible(`.Paths input`), chromedp.SendKeys(`.Paths input`, path+"-by-client"), chromedp.SendKeys(`.Paths .Field:nth-child(2) input`, "Client/Project")))
 	accessible(t, ctx, "a place")
 	shots(t, ctx, "settings-place")
-	require.NoError(t, chromedp.Run(ctx, chromedp.Submit(`.set-form`)))
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`.set-form button[type=submit]`)))
 	says(t, ctx, ".set-files", path+"-by-client/")
 	kept := office.Want(200, "GET", "/destinations/"+place, nil)
 	require.Equal(t, []any{integration, "Client/Project"}, []any{kept.Text("scope", "integration_id"), kept.Text("settings", "more_paths", 0, "template")})
@@ -126,7 +126,7 @@ func TestPortalSettingsOfWhatIsOutside(t *testing.T) {
 	// The downloader's command bears its token once.
 	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`a[href="/settings/downloader"]`), chromedp.WaitVisible(`.Secret code`)))
 	says(t, ctx, ".Secret code", "--token TOKEN --to results --watch")
-	require.NoError(t, chromedp.Run(ctx, chromedp.Submit(`.set-form`)))
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`.set-form button[type=submit]`)))
 	until(t, ctx, "the token stands in the command", `!document.querySelector(".Secret code").textContent.includes("TOKEN")`)
 	accessible(t, ctx, "the downloader")
 	shots(t, ctx, "settings-downloader")
