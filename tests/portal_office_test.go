@@ -175,8 +175,8 @@ func TestThePortalSignsUpAndTakesAnInvitation(t *testing.T) {
 	until(t, ctx, "they are at home, in their own account", `location.pathname === "/" && document.querySelector(".First li.now")`)
 
 	owner := rig.SignIn(t, in.URL, name, rig.Password)
-	guest := "crew-" + uuid.NewString()[:8]
-	id := owner.Want(201, "POST", "/users", rig.JSON{"username": guest, "password": rig.Password, "role": "crew"}).Text("id")
+	guest := "staff-" + uuid.NewString()[:8]
+	id := owner.Want(201, "POST", "/users", rig.JSON{"username": guest, "password": rig.Password, "role": "staff"}).Text("id")
 	url := owner.Want(201, "POST", "/users/"+id+"/invite", nil).Text("url")
 	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate("about:blank"), chromedp.Navigate(url), chromedp.WaitVisible(`input[autocomplete=new-password]`)))
 	accessible(t, ctx, "an invitation")
