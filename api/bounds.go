@@ -34,8 +34,10 @@ const (
 // largest is the most of a body that a route reads. Routes that are in no row take JSON.
 func largest(path string) int64 {
 	switch {
-	case strings.HasSuffix(path, "/photos"):
+	case strings.HasSuffix(path, "/photos"), strings.HasPrefix(path, "/api/v1/uploads/"):
 		return intake.DefaultLimits.MaxBytes + 1<<20
+	case path == "/api/v1/rescues":
+		return intake.MaxRescue + 1<<20
 	case strings.HasPrefix(path, "/integration/v2/"):
 		return intake.DefaultLimits.MaxBytes + maxPayload + 1<<20
 	case strings.HasPrefix(path, "/push/"):

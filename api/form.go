@@ -25,6 +25,12 @@ func (p part[T]) needed(example string) part[T] {
 	return p
 }
 
+// saying describes a part in the documentation.
+func (p part[T]) saying(what string) part[T] {
+	p.holds.Description = what
+	return p
+}
+
 func textPart[T any](name string, of func(*T) *string) part[T] {
 	return part[T]{name: name, holds: huma.Schema{Type: huma.TypeString}, set: func(to *T, text string) string {
 		*of(to) = text

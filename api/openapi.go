@@ -137,7 +137,8 @@ func (d *documentation) add(method, path string, o *huma.Operation) {
 		d.paths[path] = &huma.PathItem{}
 	}
 	item := d.paths[path]
-	*map[string]**huma.Operation{http.MethodGet: &item.Get, http.MethodPost: &item.Post, http.MethodPut: &item.Put, http.MethodPatch: &item.Patch, http.MethodDelete: &item.Delete}[method] = o
+	*map[string]**huma.Operation{http.MethodGet: &item.Get, http.MethodHead: &item.Head, http.MethodPost: &item.Post, http.MethodPut: &item.Put, http.MethodPatch: &item.Patch,
+		http.MethodDelete: &item.Delete, http.MethodOptions: &item.Options}[method] = o
 }
 
 // braced is a path as OpenAPI writes it.
@@ -164,6 +165,10 @@ func (d *documentation) operation(r *route) *huma.Operation {
 	}
 	if r.ifMatch {
 		o.Parameters = append(o.Parameters, header("If-Match", "The ETag of the work order as you read it; 412 when it has changed since.", text(`"7"`)))
+	}
+	for _, name := range r.asks {
+		h := askedHeaders[name]
+		o.Parameters = append(o.Parameters, header(name, h.says, &h.schema))
 	}
 	if r.path == "/stream" {
 		o.Parameters = append(o.Parameters, header("Last-Event-ID", "The id of the last event that you got: what came after it follows.", &huma.Schema{Type: huma.TypeInteger}))
@@ -305,7 +310,7 @@ func (d *documentation) body(o *huma.Operation, r *route) {
 	default:
 		return
 	}
-	required := true
+	required := !r.bare
 	if schema != nil {
 		media[kind] = &huma.MediaType{Schema: schema}
 		if u == inPatch { // both are taken
@@ -356,6 +361,23 @@ var answerHeaders = map[string]parameter{
 	"Retry-After":         {"Seconds to wait.", whole},
 	"Content-Range":       {"Which bytes these are.", huma.Schema{Type: huma.TypeString}},
 	PartsHeader:           {"In how many parts the report comes: ?part=2 is the second.", whole},
+	"Tus-Resumable":       {"The version of tus that is spoken.", *text(tusVersion)},
+	"Tus-Version":         {"The versions of tus that are known.", *text(tusVersion)},
+	"Tus-Extension":       {"The extensions of tus that are known.", *text(tusExtensions)},
+	"Tus-Max-Size":        {"The most bytes of a photo.", whole},
+	"Upload-Offset":       {"How much of the photo is kept: go on from there.", whole},
+	"Upload-Length":       {"How long the photo is.", whole},
+	"Upload-Metadata":     {"As it was sent.", huma.Schema{Type: huma.TypeString}},
+	"Upload-Expires":      {"Until when the upload is kept if nothing more comes.", huma.Schema{Type: huma.TypeString}},
+	"Item-Id":             {"The item, once it is made.", huma.Schema{Type: huma.TypeString}},
+}
+
+// askedHeaders are headers of requests, beside those that every route of a kind has.
+var askedHeaders = map[string]parameter{
+	"Tus-Resumable":   {"The version of tus that you speak: 412 if it is another than ours.", *text(tusVersion)},
+	"Upload-Length":   {"How long the photo is.", whole},
+	"Upload-Metadata": {"Pairs of a name and a base64 text, as tus writes them: the parts of the photo form, and work_order_id. uuid, sha256 and work_order_id are needed.", huma.Schema{Type: huma.TypeString}},
+	"Upload-Offset":   {"From which byte on the body is: 409 if the upload stands at another.", whole},
 }
 
 func tell(r *huma.Response, names []string) {
@@ -384,11 +406,11 @@ func ranged(o *huma.Operation) {
 // refusals are the statuses by which a route may refuse.
 func (r *route) refusals() []int {
 	named := strings.Contains(r.path, ":")
-	writes := r.method != http.MethodGet
+	writes := !slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodOptions}, r.method)
 	body := r.in != nil || r.form != nil || len(r.bodies) > 0
 	var all []int
 	for status, may := range map[int]bool{
-		400: true, 401: !r.access.public || r.path == "/sessions", 403: true, 404: true, 409: writes || named, 410: r.access.public || r.ends, 412: r.ifMatch,
+		400: true, 401: !r.access.public || r.path == "/sessions", 403: true, 404: true, 409: writes || named, 410: r.access.public || r.ends, 412: r.ifMatch || slices.Contains(r.asks, "Tus-Resumable"),
 		413: writes, 415: writes, 422: body || writes || len(r.query) > 0 || r.drawn, 429: true, 503: true, 507: writes || r.media != "",
 	} {
 		if may {

@@ -118,7 +118,7 @@ func TestPatchesRequireNothingAndRequestsOnlyWhatIsNeeded(t *testing.T) {
 		require.NotContains(t, shapes[name], "required", name)
 	}
 	operations(t, document, func(where string, operation map[string]any) {
-		if strings.HasPrefix(where, "PATCH") {
+		if strings.HasPrefix(where, "PATCH") && where != "PATCH /api/v1/uploads/{id}" { // which brings bytes
 			content := at(t, operation, "requestBody", "content")
 			require.Contains(t, content, "application/merge-patch+json", where)
 		}

@@ -3,6 +3,7 @@ package api
 import (
 	"bufio"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -378,8 +379,23 @@ var photoParts = []part[intake.NewItem]{
 	numberPart("latitude", func(n *intake.NewItem) **float64 { return &n.Position.Latitude }),
 	numberPart("longitude", func(n *intake.NewItem) **float64 { return &n.Position.Longitude }),
 	numberPart("accuracy", func(n *intake.NewItem) **float64 { return &n.Position.Accuracy }),
-	{name: "sha256", holds: huma.Schema{Type: huma.TypeString, Description: "Of the file, in hex: what arrives otherwise is refused."}, set: func(n *intake.NewItem, text string) string {
+	{name: "position_at", holds: huma.Schema{Type: huma.TypeInteger, Format: "int64", Description: "When the phone measured the position, in Unix milliseconds."}, set: func(n *intake.NewItem, text string) string {
+		if text == "" {
+			return ""
+		}
+		ms, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || ms < 0 || ms > 253402300799999 {
+			return fmt.Sprintf("%q is no time in Unix milliseconds.", text)
+		}
+		n.PositionAt = ptr(models.At(time.UnixMilli(ms)))
+		return ""
+	}},
+	textPart("zone", func(n *intake.NewItem) *string { return &n.Zone }),
+	{name: "sha256", holds: huma.Schema{Type: huma.TypeString, Description: "Of the file, in hex or base64url: what arrives otherwise is refused."}, set: func(n *intake.NewItem, text string) string {
 		n.SHA256 = strings.ToLower(strings.TrimSpace(text))
+		if raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(strings.TrimSpace(text), "=")); err == nil && len(raw) == sha256.Size {
+			n.SHA256 = hex.EncodeToString(raw)
+		}
 		return ""
 	}},
 	{name: "source", holds: *enumOf(models.UploadSources), set: func(n *intake.NewItem, text string) string {

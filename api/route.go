@@ -50,6 +50,8 @@ type route struct {
 	ifMatch bool      // If-Match is read
 	ends    bool      // what the body names may be over: 410
 	tells   []string  // headers of the answer
+	asks    []string  // headers of the request, see [askedHeaders]
+	bare    bool      // the body may be lacking
 	drawn   bool      // the answer is drawn from a file, which may be no picture: 415, or too large a one: 422
 }
 
@@ -76,6 +78,9 @@ func (r route) draws() route { r.drawn = true; return r }
 
 // heads names headers of the answer.
 func (r route) heads(names ...string) route { r.tells = append(r.tells, names...); return r }
+
+// asked names headers of the request.
+func (r route) asked(names ...string) route { r.asks = append(r.asks, names...); return r }
 
 // fills takes a multipart form.
 func (r route) fills(f form) route { r.form = &f; return r }

@@ -27,6 +27,7 @@ import (
 	"fieldproof/remotes"
 	"fieldproof/reports"
 	"fieldproof/storage"
+	"fieldproof/uploads"
 )
 
 // Server answers HTTP.
@@ -41,6 +42,7 @@ type Server struct {
 	Reports  *reports.Reports
 	Clouds   *remotes.Clouds
 	Archives *archives.Archives
+	Uploads  *uploads.Uploads
 	Tests    Tests
 	Links    *peers.Links
 	Log      *slog.Logger
@@ -223,7 +225,7 @@ func (s *Server) ready(g *gin.Context) {
 func (s *Server) table() []route {
 	var all []route
 	for _, some := range [][]route{
-		s.sessionRoutes(), s.accountRoutes(), s.orderRoutes(), s.transitionRoutes(), s.photoRoutes(), s.checkInRoutes(), s.resultRoutes(), s.publishedRoutes(), s.linkRoutes(), s.proofRoutes(),
+		s.sessionRoutes(), s.accountRoutes(), s.orderRoutes(), s.transitionRoutes(), s.photoRoutes(), s.uploadRoutes(), s.rescueRoutes(), s.checkInRoutes(), s.resultRoutes(), s.publishedRoutes(), s.linkRoutes(), s.proofRoutes(),
 		s.destinationRoutes(), s.propertyRoutes(), s.workTypeRoutes(), s.surveyRoutes(), s.surveyResponseRoutes(), s.integrationRoutes(), s.shareLinkRoutes(), s.importRoutes(), s.bulkRoutes(), s.exportRoutes(), s.viewRoutes(), s.roleRoutes(), s.userRoutes(), s.tokenRoutes(), s.alertRoutes(), s.streamRoutes(),
 	} {
 		all = append(all, some...)

@@ -224,7 +224,7 @@ func (h *held) save(relabelled bool) error {
 		h.fields.TaskID = nil // its task belongs to the order that it leaves
 	}
 	if h.fields.TaskID != nil {
-		if err := hasTask(h.tx, h.to, *h.fields.TaskID); err != nil {
+		if err := hasTask(h.tx.DB, h.to, *h.fields.TaskID); err != nil {
 			return err
 		}
 	}
@@ -279,8 +279,8 @@ func newsBelow(tx *models.Tx, o *models.WorkOrder, item *models.Item) error {
 }
 
 // hasTask refuses a task that the order lacks.
-func hasTask(tx *models.Tx, o *models.WorkOrder, taskID string) error {
-	_, err := models.One[models.Task](tx.Where("id = ? AND work_order_id = ?", taskID, o.ID), "task")
+func hasTask(db *gorm.DB, o *models.WorkOrder, taskID string) error {
+	_, err := models.One[models.Task](db.Where("id = ? AND work_order_id = ?", taskID, o.ID), "task")
 	if models.KindOf(err) == models.NotFound {
 		return models.InvalidField("task_id", "The order has no task %s.", taskID).Coded(models.CodeNoSuch)
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"gorm.io/gorm"
+
 	"fieldproof/models"
 	"fieldproof/storage"
 )
@@ -100,17 +102,20 @@ type NewItem struct {
 	EvidenceType string
 	TakenAt      *models.Time
 	Position     models.Position
-	SHA256       string // as the sender computed it; "" to skip the comparison
+	PositionAt   *models.Time // when the phone measured it
+	Zone         string       // of the phone's clock
+	SHA256       string       // as the sender computed it; "" to skip the comparison
 	Source       models.ItemSource
 	Claims       models.Claims // of the peer that brings it
 	Origin       models.Origin // as that peer tells it
 	Notes        string
 	Device       string
-	FileName     string // what its file was called
-	SurveyID     string // of a survey response
-	Answers      string // of a survey response: JSON
-	By           *models.Member
-	Brought      *Brought // along a Share link
+	FileName     string         // what its file was called
+	SurveyID     string         // of a survey response
+	Answers      string         // of a survey response: JSON
+	By           *models.Member `json:"-"`
+	Brought      *Brought       `json:"-"` // along a Share link
+	Rescued      bool           // out of a rescue file, which anybody may have written: neither camera nor clock is vouched for
 }
 
 // Brought is what another account says of an item that it brings along a Share link.
@@ -139,6 +144,9 @@ func (n *NewItem) check(p *models.Problems) {
 	if len(n.Device) > 300 {
 		p.Add("device", "At most 300 characters.")
 	}
+	if len(n.Zone) > 60 {
+		p.Add("zone", "At most 60 characters, such as America/Chicago.")
+	}
 }
 
 // MayUpload returns the order when by may add items to it: office users to every order of the account, others to those
@@ -160,6 +168,26 @@ func (in *Intake) MayUpload(ctx context.Context, orderID string, by *models.Memb
 		return nil, models.Errorf(models.NotFound, "There is no such work order.")
 	}
 	return order, nil
+}
+
+// Expect says of an item whose bytes are to come what [Intake.AcceptItem] would say, so that nobody sends bytes in vain. It
+// returns the item when it is here already, and nil when it is awaited.
+func (in *Intake) Expect(ctx context.Context, n NewItem) (*models.Item, error) {
+	n.EvidenceType = strings.ToLower(strings.TrimSpace(n.EvidenceType))
+	var problems models.Problems
+	n.check(&problems)
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	order, err := in.MayUpload(ctx, n.OrderID, n.By)
+	if err != nil {
+		return nil, err
+	}
+	db := in.Store.Read(ctx)
+	if have, err := sameItem(db, n, nil); err != nil || have != nil || n.TaskID == "" {
+		return have, err
+	}
+	return nil, hasTask(db, order, n.TaskID)
 }
 
 // AcceptItem makes the row of an item whose bytes, if it has any, are durable. The same uuid with the same bytes is the
@@ -191,7 +219,7 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 	likelyNew := b != nil && n.Brought == nil
 	accept := func(tx *models.Tx, alone bool) error {
 		if !likelyNew {
-			item, err = sameItem(tx, n, b)
+			item, err = sameItem(tx.DB, n, b)
 			if err == nil && item != nil && n.Brought != nil {
 				err = in.revise(tx, item, n, account)
 			}
@@ -219,7 +247,7 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 			return errNotAlone
 		}
 		if n.TaskID != "" {
-			if err := hasTask(tx, order, n.TaskID); err != nil {
+			if err := hasTask(tx.DB, order, n.TaskID); err != nil {
 				return err
 			}
 		}
@@ -269,7 +297,7 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 		// Another upload of the uuid was first, now or long ago: then whatever else stands in the way now is no matter.
 		refused := err
 		err = in.Store.Write(models.InAccount(ctx, account.ID), func(tx *models.Tx) error {
-			if item, err = sameItem(tx, n, b); err == nil && item == nil {
+			if item, err = sameItem(tx.DB, n, b); err == nil && item == nil {
 				err = refused
 			}
 			return err
@@ -292,8 +320,8 @@ var errNotAlone = errors.New("intake: the item must come alone")
 var errNoBytes = models.InvalidField("file", "Send the file in a part named file, as multipart/form-data.").Coded(models.CodeNoBytes)
 
 // sameItem returns the item that already bears n's uuid, nil when there is none.
-func sameItem(tx *models.Tx, n NewItem, b *Bytes) (*models.Item, error) {
-	have, err := models.One[models.Item](models.OfUUID(tx.DB, n.UUID), "item")
+func sameItem(db *gorm.DB, n NewItem, b *Bytes) (*models.Item, error) {
+	have, err := models.One[models.Item](models.OfUUID(db, n.UUID), "item")
 	if models.KindOf(err) == models.NotFound {
 		return nil, nil
 	}
@@ -306,8 +334,8 @@ func sameItem(tx *models.Tx, n NewItem, b *Bytes) (*models.Item, error) {
 		brought = b.SHA256
 	case n.Answers != "":
 		brought = sumOf(n.Answers)
-	case n.Brought != nil:
-		brought = n.SHA256
+	default:
+		brought = n.SHA256 // its bytes are to come
 	}
 	if have.Kind != n.Kind || (brought != "" && !strings.EqualFold(have.SHA256, brought)) {
 		if n.Brought != nil {
@@ -323,11 +351,14 @@ func sameItem(tx *models.Tx, n NewItem, b *Bytes) (*models.Item, error) {
 func newItem(n NewItem, b *Bytes, account *models.Account, property *models.Property) *models.Item {
 	now := models.Now()
 	item := &models.Item{ID: models.NewID(), AccountID: account.ID, WorkOrderID: n.OrderID, Kind: n.Kind, UUID: n.UUID, Revision: 1,
-		EvidenceType: n.EvidenceType, TakenAt: n.TakenAt, ReceivedAt: now, Position: n.Position, Source: n.Source, Review: models.ReviewPending,
+		EvidenceType: n.EvidenceType, TakenAt: n.TakenAt, ReceivedAt: now, Position: n.Position, PositionAt: n.PositionAt, Zone: n.Zone, Source: n.Source, Review: models.ReviewPending,
 		UploadedBy: n.By.ID, ByOffice: n.By.Office(), Notes: n.Notes, Device: n.Device, FileName: fileName(n.FileName), Claims: n.Claims, Origin: n.Origin.Bounded(),
 		Certification: models.Certify(n.Source, n.TakenAt, now, n.Position, property, account.CertificationRadius)}
 	if n.TaskID != "" {
 		item.TaskID = &n.TaskID
+	}
+	if n.Rescued {
+		item.Certification.Item, item.Certification.Time = nil, nil
 	}
 	if s := n.Brought; s != nil {
 		item.ShareLinkID, item.PeerRevision, item.Brought = s.Link.ID, s.Revision, n.words()

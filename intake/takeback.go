@@ -42,7 +42,7 @@ func (in *Intake) TakeBack(ctx context.Context, c ComesBack, b *Bytes) (made boo
 	ring := false
 	err = in.Store.Write(ctx, func(tx *models.Tx) error {
 		made = false
-		have, err := sameItem(tx, c.NewItem, b)
+		have, err := sameItem(tx.DB, c.NewItem, b)
 		if err != nil || have != nil {
 			return err
 		}

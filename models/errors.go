@@ -57,6 +57,7 @@ const (
 	CodeNeeded        = "needed"          // something else stands on it, so it stays
 	CodeSwitchedOff   = "switched_off"    // of what is not enabled
 	CodeLastAdmin     = "last_admin"      // nobody would be left to manage the account
+	CodeElsewhere     = "elsewhere"       // an upload stands at another byte than a piece begins
 	CodeOtherCount    = "other_count"     // another number of orders matches than who asked was shown
 )
 

@@ -115,6 +115,8 @@ type Item struct {
 	TakenAt        *Time
 	ReceivedAt     Time
 	Position       Position `gorm:"embedded"`
+	PositionAt     *Time    // when the phone measured it; nil where it did not say
+	Zone           string   // of the clock by which it was taken; "" where the phone did not say
 	Source         ItemSource
 	Certification  Certification `gorm:"embedded"`
 	Claims         Claims        `gorm:"embedded"`

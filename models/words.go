@@ -97,6 +97,7 @@ var Vocabulary = map[string][]string{
 	"import_state": ImportStates, "result": Results, "integration_status": IntegrationStatuses, "log_kind": LogKinds, "log_outcome": LogOutcomes,
 	"alert_kind": AlertKinds, "link_look": LinkLooks, "mail_attachment": MailAttachments, "client_message_kind": ClientMessageKinds, "webhook_type": WebhookTypes,
 	"bulk_state": BulkStates, "bulk_result": BulkResults, "bulk_action": BulkActions, "review_result": ReviewResults, "language": Languages, "life": LifeWords,
+	"rescue_state": RescueStates, "rescue_result": RescueResults,
 }
 
 func wordsOf[T ~string](values []T) []string {

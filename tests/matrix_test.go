@@ -51,6 +51,13 @@ var matrix = map[string]string{
 	"GET /work-orders/{id}/photos":            ".....441",
 	"POST /work-orders/{id}/photos":           ".....441",
 	"GET /work-orders/{id}/photo-index":       ".....441",
+	"OPTIONS /uploads/":                       "........",
+	"POST /uploads/":                          ".......1",
+	"HEAD /uploads/{id}":                      ".4444441", // the admin's own
+	"PATCH /uploads/{id}":                     ".4444441",
+	"DELETE /uploads/{id}":                    ".4444441",
+	"POST /rescues":                           ".......1",
+	"GET /rescues/{id}":                       "..444441", // brought by the admin
 	"POST /photos/reviews":                    "..3333.1",
 	"GET /photos":                             ".......1",
 	"GET /photos/{id}/life":                   ".....441",
@@ -220,6 +227,9 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 				if strings.HasSuffix(r, "POST /work-orders/{id}/photos") {
 					body = rig.PhotoForm(rig.JPEG(40, 30, 9), uuid.NewString())
 				}
+				if r == "POST /rescues" {
+					body = rig.FileForm("rescue.zip", []byte("PK"))
+				}
 				if r == "GET /stream" {
 					require.Equal(t, matrix[r][n] == '.', streams(t, asks), "%s as %s", r, column)
 					continue
@@ -324,6 +334,8 @@ func fixture(t *testing.T, in *rig.Installation, admin, foreigner *rig.User, col
 	admin.Want(201, "POST", "/roles", rig.JSON{"name": role, "privileges": []string{"upload_items"}})
 	ids["roles"] = role
 	ids["tokens"] = admin.Want(201, "POST", "/tokens", rig.JSON{"name": "script"}).Text("id")
+	ids["uploads"] = tusOf(admin).begin(ids["work-orders"], rig.JPEG(60, 40, 4), nil)
+	ids["rescues"] = admin.Want(202, "POST", "/rescues", rig.FileForm("rescue.zip", rescueFile(t, rig.JSON{"version": 1, "owner": admin.ID}, nil))).Text("id")
 	ids["views"] = admin.Want(201, "POST", "/views", rig.JSON{"name": "Late", "query": "state=created"}).Text("id")
 	ids["users"] = admin.Colleague("admin").ID
 	done := admin.Order(rig.JSON{"assignee": assignee.Username}).Text("id")

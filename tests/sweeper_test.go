@@ -18,6 +18,7 @@ import (
 	"fieldproof/models"
 	"fieldproof/storage"
 	"fieldproof/tests/rig"
+	"fieldproof/uploads"
 	"fieldproof/worker"
 	"fieldproof/workflows/protocol"
 )
@@ -29,7 +30,9 @@ func sweeperOf(t *testing.T, in *rig.Installation) *worker.Sweeper {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = blobs.Close() })
 	store := storeOf(t, in)
-	return &worker.Sweeper{Store: store, Blobs: blobs, Bells: &intake.Bells{Store: store}, Temporal: temporalOf(t, in), Log: slog.New(slog.DiscardHandler)}
+	bells := &intake.Bells{Store: store}
+	parts := &uploads.Uploads{Store: store, Blobs: blobs, Intake: &intake.Intake{Store: store, Blobs: blobs, Bells: bells, Limits: intake.DefaultLimits}}
+	return &worker.Sweeper{Store: store, Blobs: blobs, Bells: bells, Uploads: parts, Temporal: temporalOf(t, in), Log: slog.New(slog.DiscardHandler)}
 }
 
 func TestBytesThatNoItemNamesAreSwept(t *testing.T) {

@@ -20,16 +20,18 @@ import (
 	"fieldproof/intake"
 	"fieldproof/models"
 	"fieldproof/storage"
+	"fieldproof/uploads"
 	"fieldproof/workflows/protocol"
 )
 
 // Sweeper finds what fell between two steps when something was killed, and sets it going again: orders without a run,
-// publications and web-hook endpoints with something left to send, bytes that no row names. It also closes orders whose
-// retention time is over.
+// publications and web-hook endpoints with something left to send, uploads and rescue files that are whole, bytes that no row
+// names. It also closes orders whose retention time is over, and forgets uploads that were abandoned.
 type Sweeper struct {
 	Store    *models.Store
 	Blobs    *storage.Store
 	Bells    *intake.Bells
+	Uploads  *uploads.Uploads
 	Temporal client.Client
 	Log      *slog.Logger
 }
@@ -46,8 +48,14 @@ func (s *Sweeper) Run(ctx context.Context) {
 			return
 		case <-minute.C:
 			s.report("open work", s.OpenWork(ctx))
+			_, err := s.Uploads.FinishWhole(ctx, time.Now())
+			s.report("whole uploads", err)
+			s.report("rescue files", s.Uploads.Intake.GoOnRescuing(ctx, time.Now()))
 		case <-hour.C:
 			s.report("orphaned bytes", s.OrphanedBytes(ctx, time.Now().Add(-orphanAge)))
+			s.report("orphaned pieces", s.Uploads.OrphanedPieces(ctx, time.Now().Add(-orphanedPieceAge)))
+			s.report("old uploads", s.Uploads.Forget(ctx, time.Now()))
+			s.report("old rescue files", s.Uploads.Intake.ForgetRescues(ctx, time.Now()))
 			s.report("old rows", s.Store.ForgetOld(ctx))
 			s.report("lost runs", s.LostRuns(ctx, time.Now()))
 			s.report("retained orders", s.RetainedOrders(ctx, time.Now()))
@@ -233,6 +241,9 @@ func (s *Sweeper) RetainedOrders(ctx context.Context, now time.Time) error {
 // orphanAge is how old bytes without a row must be: after a restore of the database they may be the last copy of a photo
 // that was acknowledged.
 const orphanAge = 30 * 24 * time.Hour
+
+// orphanedPieceAge is how old pieces of uploads without a row must be: their phones have what they hold.
+const orphanedPieceAge = 2 * 24 * time.Hour
 
 // OrphanedBytes deletes photos' bytes that no row names and that are older than before, an hour's folder at a time.
 func (s *Sweeper) OrphanedBytes(ctx context.Context, before time.Time) error {

@@ -37,6 +37,7 @@ import (
 	"fieldproof/remotes"
 	"fieldproof/reports"
 	"fieldproof/storage"
+	"fieldproof/uploads"
 	"fieldproof/web"
 	"fieldproof/worker"
 )
@@ -62,6 +63,7 @@ type services struct {
 	temporal   client.Client
 	bells      *intake.Bells
 	intake     *intake.Intake
+	uploads    *uploads.Uploads
 	media      *media.Media
 	reports    *reports.Reports
 	clouds     *remotes.Clouds
@@ -117,6 +119,7 @@ func assemble(ctx context.Context, c *parsed, log *slog.Logger) (_ *services, er
 	}
 	s.bells = &intake.Bells{Store: s.store, Temporal: s.temporal, Log: log, Gather: 5 * time.Millisecond, Rest: 50 * time.Millisecond}
 	s.intake = &intake.Intake{Store: s.store, Blobs: s.blobs, Bells: s.bells, Limits: intake.DefaultLimits}
+	s.uploads = &uploads.Uploads{Store: s.store, Blobs: s.blobs, Intake: s.intake}
 	s.media = media.New(s.store, s.blobs, log, mediaMemory)
 	s.reports = reports.New(s.store, s.blobs, s.media, c.PublicURL, reportMemory)
 	s.archives = &archives.Archives{Store: s.store, Blobs: s.blobs}
@@ -190,7 +193,7 @@ func (s *services) serve(ctx context.Context, l net.Listener) error {
 	server := &api.Server{
 		Store: s.store, Blobs: s.blobs, Sealer: s.config.sealer, Temporal: s.temporal, Intake: s.intake,
 		Actions: s.actions(),
-		Media:   s.media, Reports: s.reports, Archives: s.archives, Links: s.links, Clouds: s.clouds, Log: s.log, Apps: web.Built,
+		Media:   s.media, Reports: s.reports, Archives: s.archives, Uploads: s.uploads, Links: s.links, Clouds: s.clouds, Log: s.log, Apps: web.Built,
 		Tests:     api.Tests{Webhook: s.webhooks.Test, Client: s.clients.Test, Place: s.deliveries.Test, Integration: s.integrations.Test},
 		PublicURL: s.config.PublicURL, SignUp: s.config.SignUp == "open", TrustedProxies: s.config.proxies, Metrics: s.metrics,
 	}
@@ -267,7 +270,7 @@ func (s *services) work(ctx context.Context, queues []string) error {
 			(&worker.Stamper{Store: s.store, Log: s.log, URL: s.config.TimestampURL, Client: &http.Client{Timeout: time.Minute}}).Run(ctx, stampsEvery)
 		},
 		func() {
-			(&worker.Sweeper{Store: s.store, Blobs: s.blobs, Bells: s.bells, Temporal: s.temporal, Log: s.log}).Run(ctx)
+			(&worker.Sweeper{Store: s.store, Blobs: s.blobs, Bells: s.bells, Uploads: s.uploads, Temporal: s.temporal, Log: s.log}).Run(ctx)
 		},
 	} {
 		loops.Go(func() error { run(); return nil })

@@ -1,6 +1,7 @@
 package rig
 
 import (
+	"bytes"
 	"net"
 	"net/url"
 	"sync"
@@ -18,6 +19,8 @@ type Line struct {
 	away   bool
 	open   map[*wire]bool
 	broken int
+	taps   []*bytes.Buffer
+	tapped bool
 }
 
 // Fault is what befalls one connection.
@@ -100,6 +103,39 @@ func (l *Line) Broken() int {
 	return l.broken
 }
 
+// Tap has the line remember what it carries there from now on.
+func (l *Line) Tap() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tapped = true
+}
+
+// Carried is what each connection since the tap carried there, to the byte at which it broke. It waits for none that is open.
+func (l *Line) Carried() (all [][]byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, tap := range l.taps {
+		all = append(all, bytes.Clone(tap.Bytes()))
+	}
+	return all
+}
+
+// tap is where a connection notes what it carries there, nil when nobody asks.
+func (l *Line) tap() func([]byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.tapped {
+		return func([]byte) {}
+	}
+	tap := &bytes.Buffer{}
+	l.taps = append(l.taps, tap)
+	return func(carried []byte) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		tap.Write(carried)
+	}
+}
+
 func (l *Line) carry(near net.Conn) {
 	w := &wire{near: near}
 	l.mu.Lock()
@@ -120,8 +156,8 @@ func (l *Line) carry(near net.Conn) {
 	l.open[w] = true
 	l.mu.Unlock()
 	var both sync.WaitGroup
-	both.Go(func() { l.copy(w, near, far, f.Up, 0) })
-	both.Go(func() { l.copy(w, far, near, f.Down, f.Delay) })
+	both.Go(func() { l.copy(w, near, far, f.Up, 0, l.tap()) })
+	both.Go(func() { l.copy(w, far, near, f.Down, f.Delay, func([]byte) {}) })
 	both.Wait()
 	l.mu.Lock()
 	delete(l.open, w)
@@ -130,12 +166,13 @@ func (l *Line) carry(near net.Conn) {
 }
 
 // copy carries what comes from one end to the other, up to the byte at which the connection breaks.
-func (l *Line) copy(w *wire, from, to net.Conn, most int64, delay time.Duration) {
+func (l *Line) copy(w *wire, from, to net.Conn, most int64, delay time.Duration, tap func([]byte)) {
 	piece := make([]byte, 16<<10)
 	for carried := int64(0); ; {
 		n, err := from.Read(piece)
 		time.Sleep(delay)
 		if most >= 0 && carried+int64(n) > most {
+			tap(piece[:most-carried])
 			_, _ = to.Write(piece[:most-carried])
 			l.mu.Lock()
 			l.broken++
@@ -145,6 +182,7 @@ func (l *Line) copy(w *wire, from, to net.Conn, most int64, delay time.Duration)
 		}
 		if n > 0 {
 			carried += int64(n)
+			tap(piece[:n])
 			if _, err := to.Write(piece[:n]); err != nil {
 				w.reset()
 				return
