@@ -2,6 +2,7 @@ package tests
 
 import (
 	"context"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +29,9 @@ func signedIn(t *testing.T, in *rig.Installation, u *rig.User, phone bool) conte
 	return ctx
 }
 
+// noNetwork is how Chromium says that a test took the network away.
+var noNetwork = regexp.MustCompile(`^Failed to load resource: net::ERR_(CONNECTION_|INTERNET_DISCONNECTED|NETWORK_CHANGED|EMPTY_RESPONSE|INCOMPLETE_CHUNKED|SOCKET_)`)
+
 // uncomplaining fails the test at its end for whatever the browser complained of.
 func uncomplaining(t *testing.T, ctx context.Context) {
 	var mu sync.Mutex
@@ -39,8 +43,8 @@ func uncomplaining(t *testing.T, ctx context.Context) {
 		case *runtime.EventExceptionThrown:
 			complaints = append(complaints, e.ExceptionDetails.Error())
 		case *log.EventEntryAdded:
-			// An answer that says no is told on the screen; Chromium counts it as an error all the same.
-			if e.Entry.Level == log.LevelError && !strings.HasPrefix(e.Entry.Text, "Failed to load resource: the server responded with a status of 4") {
+			// An answer that says no, or none at all, is told on the screen; Chromium counts it as an error all the same.
+			if e.Entry.Level == log.LevelError && !strings.HasPrefix(e.Entry.Text, "Failed to load resource: the server responded with a status of 4") && !noNetwork.MatchString(e.Entry.Text) {
 				complaints = append(complaints, e.Entry.Text+" "+e.Entry.URL)
 			}
 		}

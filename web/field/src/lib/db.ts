@@ -60,7 +60,10 @@ export type Action = {
 };
 
 /** The answers of a survey as they stand, saved at every keystroke. */
-export type Draft = { id: string; owner: string; answers: Record<string, unknown>; at: number; revision: number };
+export type Draft = { id: string; owner: string; answers: Record<string, unknown>; at: number; revision: number;
+  /** The question at which one was, whether what is missing was asked for, and when the answers were handed in. */
+  place?: string; told?: boolean; handed?: number;
+};
 
 /** What is kept once; the keys of [Meta]. */
 export type Meta = {

@@ -69,7 +69,9 @@ export function tally(order: Order, known: Known): Tally {
   const counted = order as unknown as Counted;
   const there = new Map(known.photos.filter((p) => p.work_order_id === order.id).map((p) => [p.uuid, p]));
   const here = known.items.filter((i) => i.order_id === order.id && !there.has(i.uuid) && i.state !== 'refused' && i.state !== 'lost');
-  const open = known.actions.filter((a) => a.order_id === order.id && (a.state === 'waiting' || a.state === 'done'));
+  // What was done before it was sent back is the server's to count.
+  const back = Date.parse((order as { rework?: { at?: string } | null }).rework?.at ?? '') || 0;
+  const open = known.actions.filter((a) => a.order_id === order.id && (a.state === 'waiting' || (a.state === 'done' && a.done_at + (a.offset_ms ?? 0) >= back)));
   const did = (kind: Action['kind'], task?: string): boolean => open.some((a) => a.kind === kind && (task === undefined || a.body.task_id === task));
   const missing: Missing[] = [];
 
