@@ -135,7 +135,7 @@ func (s *Server) signUp(c *call, in SignUp) (*SignedUp, error) {
 	if err != nil {
 		return nil, err
 	}
-	session, err := c.newSession(user)
+	session, err := c.newSession(user, SignedInBy{})
 	if err != nil {
 		return nil, err
 	}

@@ -118,6 +118,10 @@ func bulkParameters(action string, text json.RawMessage) (p models.BulkParameter
 		}
 		err = decode(text, &given)
 		p.DestinationIDs, p.Reason = given.DestinationIDs, given.Reason
+	case string(models.Approve):
+		var given Approval
+		err = decode(text, &given)
+		p.Reason, p.WithoutAwaited = given.Reason, given.WithoutAwaited
 	case models.BulkInvoiced:
 		var given Invoicing
 		err = decode(text, &given)

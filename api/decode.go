@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,7 +23,19 @@ func readBody(r *http.Request) ([]byte, error) {
 	if t := r.Header.Get("Content-Type"); t != "" && !strings.HasPrefix(t, "application/json") && !strings.HasPrefix(t, "application/merge-patch+json") {
 		return nil, models.Errorf(models.Unsupported, "Send JSON, with the header Content-Type: application/json.")
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	var from io.Reader = r.Body
+	switch packed := r.Header.Get("Content-Encoding"); packed {
+	case "", "identity":
+	case "gzip":
+		unpacked, err := gzip.NewReader(r.Body)
+		if err != nil {
+			return nil, &models.Error{Kind: models.Malformed, Message: "The body is not gzip, as its Content-Encoding says.", Cause: err}
+		}
+		from = unpacked
+	default:
+		return nil, models.Errorf(models.Unsupported, "Send the body as it is, or with Content-Encoding: gzip.")
+	}
+	body, err := io.ReadAll(io.LimitReader(from, maxBody+1))
 	if large := tooLarge(err); large != nil {
 		return nil, large
 	}

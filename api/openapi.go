@@ -255,13 +255,14 @@ var parameters = map[string]parameter{
 	"template":       {"Folder levels, such as Date/City.", huma.Schema{Type: huma.TypeString}},
 	"item_ids":       {"Of these items alone, at most 200.", huma.Schema{Type: huma.TypeArray, Items: text()}},
 
-	"/properties q":                    {"Words of the address, in any order.", huma.Schema{Type: huma.TypeString}},
-	"/imports/:id/rows result":         {"With one of these results.", huma.Schema{Type: huma.TypeArray, Items: reference("Result")}},
-	"/bulk/:id/rows result":            {"With one of these results.", huma.Schema{Type: huma.TypeArray, Items: reference("BulkResult")}},
-	"/destinations/:id/messages state": {"In this state.", *reference("DeliveryState")},
-	"/published limit":                 {"How many at most.", huma.Schema{Type: huma.TypeInteger, Minimum: ptr(1.0), Maximum: ptr(200.0), Default: 200}},
-	"/published after":                 {"position of an answer before; nothing to begin.", huma.Schema{Type: huma.TypeString}},
-	"/push/:key/imports/:id after":     {"next_after of the page before.", whole},
+	"/properties q":                        {"Words of the address, in any order.", huma.Schema{Type: huma.TypeString}},
+	"/imports/:id/rows result":             {"With one of these results.", huma.Schema{Type: huma.TypeArray, Items: reference("Result")}},
+	"/bulk/:id/rows result":                {"With one of these results.", huma.Schema{Type: huma.TypeArray, Items: reference("BulkResult")}},
+	"/destinations/:id/messages state":     {"In this state.", *reference("DeliveryState")},
+	"/published limit":                     {"How many at most.", huma.Schema{Type: huma.TypeInteger, Minimum: ptr(1.0), Maximum: ptr(200.0), Default: 200}},
+	"/published after":                     {"position of an answer before; nothing to begin.", huma.Schema{Type: huma.TypeString}},
+	"/push/:key/imports/:id after":         {"next_after of the page before.", whole},
+	"/work-orders/:id/announcements state": {"In one of these states; announced and lost without.", huma.Schema{Type: huma.TypeArray, Items: reference("AnnouncementState")}},
 }
 
 func anyOf(words []string) []any {

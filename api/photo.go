@@ -61,7 +61,7 @@ func (s *Server) photoRoutes() []route {
 			results, err := s.Intake.ReviewPhotos(c.ctx(), c.member, in.Reviews)
 			return PhotoReviewed{results}, err
 		}).named("reviewPhotos"),
-		get("/photos", anyMember, "Photos of the whole account, newest first: by uuid, name of the file, time, or who sent them", s.findPhotos, "uuid", "name", "taken_from", "taken_to", "user"),
+		get("/photos", anyMember, "Photos of the whole account, newest first, also those that are announced and not here: by uuid, name of the file, time, or who sent them", s.findPhotos, "uuid", "name", "taken_from", "taken_to", "user"),
 		get("/photos/:id/life", anyMember, "All that happened to a photo, oldest first", func(c *call) (*models.PhotoLife, error) {
 			item, err := c.photo()
 			if err != nil {
@@ -175,8 +175,8 @@ func (s *Server) listPhotos(c *call) (list[models.PhotoView], error) {
 }
 
 // findPhotos answers where a photo is.
-func (s *Server) findPhotos(c *call) (list[models.PhotoView], error) {
-	page := list[models.PhotoView]{Items: []models.PhotoView{}}
+func (s *Server) findPhotos(c *call) (list[models.FoundPhoto], error) {
+	page := list[models.FoundPhoto]{Items: []models.FoundPhoto{}}
 	if err := c.knownQuery(); err != nil {
 		return page, err
 	}
@@ -203,14 +203,15 @@ func (s *Server) findPhotos(c *call) (list[models.PhotoView], error) {
 		f.UserID = user.ID
 	}
 	photos, err := models.FindPhotos(db, f, c.member)
-	if err == nil {
-		err = models.ShowStatements(db, photos...)
-	}
 	if err != nil {
 		return page, err
 	}
-	users, err := models.UsersOf(db, photos...)
-	return pageByID(photos, limit, at, func(i *models.Item) string { return i.ID }, func(i *models.Item) models.PhotoView { return i.View(users) }), err
+	announced, err := models.FindAnnounced(db, f, c.member)
+	if err != nil {
+		return page, err
+	}
+	found, err := models.ViewFound(db, photos, announced)
+	return pageByID(found, limit, at, func(p models.FoundPhoto) string { return p.ID }, func(p models.FoundPhoto) models.FoundPhoto { return p }), err
 }
 
 // moment is a time among the parameters of the address, nil for none: of a day, in the account's zone, its beginning. days 1
@@ -254,14 +255,19 @@ func (s *Server) uploadPhoto(c *call) (any, error) {
 		uploadBuffers.Put(buffer)
 	}()
 	c.Request.Body = &bufferedBody{buffer, body}
-	view, err := s.takePhoto(c, body)
+	uuid := ""
+	view, err := s.takePhoto(c, body, &uuid)
 	if err != nil {
+		if noted := s.Intake.RefuseAnnounced(detached(c.ctx()), c.member, uuid, err); noted != nil {
+			s.Log.Warn("why a photo was refused was not noted", "error", noted)
+		}
 		_, _ = io.CopyN(io.Discard, c.Request.Body, drains)
 	}
 	return view, err
 }
 
-func (s *Server) takePhoto(c *call, body *patientReader) (any, error) {
+// takePhoto tells the uuid of what it takes or refuses, as soon as it is known.
+func (s *Server) takePhoto(c *call, body *patientReader, uuid *string) (any, error) {
 	asked := c.within(asksAtMost)
 	o, err := s.Intake.MayUpload(c.ctx(), c.Param("id"), c.member)
 	asked()
@@ -305,6 +311,7 @@ func (s *Server) takePhoto(c *call, body *patientReader) (any, error) {
 			return nil, err
 		}
 		setPart(photoParts, &n, part.FormName(), text, &problems)
+		*uuid = n.UUID
 	}
 	if stored == nil {
 		problems.Add("file", "Send the photo's bytes in a part named file.")
@@ -407,6 +414,8 @@ var photoParts = []part[intake.NewItem]{
 	}},
 	textPart("notes", func(n *intake.NewItem) *string { return &n.Notes }),
 	textPart("device", func(n *intake.NewItem) *string { return &n.Device }),
+	textPart("shot", func(n *intake.NewItem) *string { return &n.Shot }),
+	wholePart("offset_ms", func(n *intake.NewItem) **int64 { return &n.OffsetMS }),
 }
 
 // uploadBuffers are lent to uploads under way.

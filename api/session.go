@@ -36,6 +36,22 @@ type AccountRef struct {
 type Credentials struct {
 	Username string `json:"username" required:"true" example:"ada"`
 	Password string `json:"password" required:"true" example:"correct horse"`
+	SignedInBy
+}
+
+// SignedInBy says what signs in. A phone has the token alone, and the id that its app made.
+type SignedInBy struct {
+	Cookie *bool  `json:"cookie,omitempty"` // false: no cookie is set
+	Device string `json:"device,omitempty"`
+}
+
+func (by *SignedInBy) check() error {
+	if by.Device == "" {
+		return nil
+	}
+	var p models.Problems
+	models.CheckDevice(&p, "device", by.Device)
+	return p.Err()
 }
 
 func (s *Server) sessionRoutes() []route {
@@ -77,6 +93,9 @@ func (s *Server) signIn(c *call, in Credentials) (*Session, error) {
 	if in.Username == "" || in.Password == "" {
 		return nil, models.InvalidField("username", "Give username and password.")
 	}
+	if err := in.check(); err != nil {
+		return nil, err
+	}
 	limits, err := s.Store.PasswordLimits(ctx, "login", name, address)
 	if err != nil {
 		return nil, err
@@ -91,7 +110,7 @@ func (s *Server) signIn(c *call, in Credentials) (*Session, error) {
 	if err := s.Store.Forgive(ctx, limits...); err != nil {
 		return nil, err
 	}
-	return c.newSession(user)
+	return c.newSession(user, in.SignedInBy)
 }
 
 // limited counts a try, and refuses it when a limit is spent, saying when to come back.
@@ -104,14 +123,16 @@ func (c *call) limited(ctx context.Context, limits ...models.Limit) error {
 	return models.TooManyTries(wait)
 }
 
-// newSession makes a token for user and sets it as cookie too.
-func (c *call) newSession(user *models.User) (*Session, error) {
+// newSession makes a token for user, and sets it as cookie too unless it is not to.
+func (c *call) newSession(user *models.User, by SignedInBy) (*Session, error) {
 	ctx := models.InAccount(c.Request.Context(), user.AccountID)
-	secret, expires, err := c.server.Intake.NewSession(ctx, user, c.ClientIP())
+	secret, expires, err := c.server.Intake.NewSession(ctx, user, c.ClientIP(), by.Device)
 	if err != nil {
 		return nil, err
 	}
-	c.setCookie(secret, int(time.Until(expires.Time).Round(time.Second)/time.Second))
+	if by.Cookie == nil || *by.Cookie {
+		c.setCookie(secret, int(time.Until(expires.Time).Round(time.Second)/time.Second))
+	}
 	session, err := c.session(ctx, user, &expires)
 	if err == nil {
 		session.Token = secret
@@ -143,7 +164,9 @@ func (s *Server) currentSession(c *call) (*Session, error) {
 }
 
 func (s *Server) signOut(c *call) error {
-	c.setCookie("", -1)
+	if c.GetHeader("Authorization") == "" { // a phone's session has none, and that of the portal beside it stays
+		c.setCookie("", -1)
+	}
 	return s.Intake.SignOut(c.ctx(), c.member, c.token)
 }
 
@@ -151,10 +174,14 @@ func (s *Server) signOut(c *call) error {
 type NewPassword struct {
 	Token    string `json:"token" required:"true"`
 	Password string `json:"password" required:"true"`
+	SignedInBy
 }
 
 func (s *Server) acceptInvitation(c *call, in NewPassword) (*Session, error) {
 	ctx := c.Request.Context()
+	if err := in.check(); err != nil {
+		return nil, err
+	}
 	limit := models.Limit{Key: "invite/" + models.Network(c.ClientIP()), Most: wrongInvitations, Window: models.PasswordWindow}
 	if err := c.limited(ctx, limit); err != nil {
 		return nil, err
@@ -174,7 +201,7 @@ func (s *Server) acceptInvitation(c *call, in NewPassword) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.newSession(user)
+	return c.newSession(user, in.SignedInBy)
 }
 
 func originOf(address string) string {

@@ -11,6 +11,18 @@ type Assignment struct {
 	Assignee string `json:"assignee" required:"true" example:"~all~"`
 }
 
+// Completion says that the work is done, and when it was if the phone was offline then.
+type Completion struct {
+	Reason string       `json:"reason,omitempty"`
+	DoneAt *models.Time `json:"done_at,omitempty"`
+}
+
+// Approval takes what is there. Photos that are still on phones are waited for unless it says otherwise.
+type Approval struct {
+	Reason         string `json:"reason,omitempty"`
+	WithoutAwaited bool   `json:"without_awaited,omitempty"`
+}
+
 // Reason says why an order moves.
 type Reason struct {
 	Reason string `json:"reason,omitempty"`
@@ -43,8 +55,12 @@ func (s *Server) transitionRoutes() []route {
 			return c.transition(models.Assign, models.ActionParameters{Assignee: in.Assignee})
 		}).matched(),
 		because(models.Unassign, "Take it from its assignee"),
-		because(models.Complete, "Complete it; refused with a list of what is missing"),
-		because(models.Approve, "Approve it with every item that is there"),
+		define(http.MethodPost, "/work-orders/:id/complete", with(models.Complete.Needs()), http.StatusOK, "Complete it; refused with a list of what is missing. Photos that you have announced count", func(c *call, in Completion) (Order, error) {
+			return c.transition(models.Complete, models.ActionParameters{Reason: in.Reason, DoneAt: in.DoneAt})
+		}).matched(),
+		define(http.MethodPost, "/work-orders/:id/approve", with(models.Approve.Needs()), http.StatusOK, "Approve it with every item that is there; refused while photos are awaited", func(c *call, in Approval) (Order, error) {
+			return c.transition(models.Approve, models.ActionParameters{Reason: in.Reason, WithoutAwaited: in.WithoutAwaited})
+		}).matched(),
 		because(models.Unapprove, "Take the approval back, while nothing of it was published"),
 		define(http.MethodPost, "/work-orders/:id/reject", with(models.Reject.Needs()), http.StatusOK, "Send it back for rework", func(c *call, in Rejection) (Order, error) {
 			return c.transition(models.Reject, models.ActionParameters{Reason: in.Reason, ItemIDs: in.ItemIDs})

@@ -224,12 +224,18 @@ func (in *Intake) AcceptInvitation(ctx context.Context, invited *models.Member, 
 	return user, err
 }
 
-// NewSession signs a user in, and remembers from which network.
-func (in *Intake) NewSession(ctx context.Context, user *models.User, address string) (secret string, expires models.Time, err error) {
+// NewSession signs a user in, and remembers from which network, and on which phone if it is one.
+func (in *Intake) NewSession(ctx context.Context, user *models.User, address, device string) (secret string, expires models.Time, err error) {
 	expires = models.At(time.Now().Add(sessionLasts))
 	err = in.Store.Write(models.InAccount(ctx, user.AccountID), func(tx *models.Tx) error {
-		if _, secret, err = tx.NewToken(user, models.SessionToken, "session", &expires); err != nil {
+		var token *models.Token
+		if token, secret, err = tx.NewToken(user, models.SessionToken, "session", &expires); err != nil {
 			return err
+		}
+		if device != "" {
+			if err := tx.Model(&models.Token{}).Where("id = ?", token.ID).Update("device", device).Error; err != nil {
+				return err
+			}
 		}
 		return tx.RememberNetwork(user, address)
 	})

@@ -333,7 +333,7 @@ func (b *Bulks) act(ctx context.Context, by *models.Member, bulk *models.Bulk, r
 	}
 	p := bulk.Parameters
 	return b.Actions.Act(ctx, o, &models.Action{ID: models.DerivedID("bulk", bulk.ID, o.ID), AccountID: o.AccountID, WorkOrderID: o.ID, Event: models.Event(bulk.Action), ActorID: by.ID,
-		Parameters: models.ActionParameters{Assignee: p.Assignee, Reason: p.Reason, DestinationIDs: p.DestinationIDs}})
+		Parameters: models.ActionParameters{Assignee: p.Assignee, Reason: p.Reason, DestinationIDs: p.DestinationIDs, WithoutAwaited: p.WithoutAwaited}})
 }
 
 // patched is the change that a merge patch makes.

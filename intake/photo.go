@@ -116,6 +116,8 @@ type NewItem struct {
 	By           *models.Member `json:"-"`
 	Brought      *Brought       `json:"-"` // along a Share link
 	Rescued      bool           // out of a rescue file, which anybody may have written: neither camera nor clock is vouched for
+	Shot         string         // which of the shots of its task it is
+	OffsetMS     *int64         // by how much our clock was ahead of the phone's, as the phone measured
 }
 
 // Brought is what another account says of an item that it brings along a Share link.
@@ -146,6 +148,9 @@ func (n *NewItem) check(p *models.Problems) {
 	}
 	if len(n.Zone) > 60 {
 		p.Add("zone", "At most 60 characters, such as America/Chicago.")
+	}
+	if len(n.Shot) > 300 {
+		p.Add("shot", "At most 300 characters.")
 	}
 }
 
@@ -217,11 +222,14 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 	ring := false
 	// A photo from a phone is nearly always new: whether it is, its row's key tells.
 	likelyNew := b != nil && n.Brought == nil
-	accept := func(tx *models.Tx, alone bool) error {
+	accept := func(tx *models.Tx, n NewItem, alone bool) error {
 		if !likelyNew {
 			item, err = sameItem(tx.DB, n, b)
 			if err == nil && item != nil && n.Brought != nil {
 				err = in.revise(tx, item, n, account)
+			}
+			if err == nil && item != nil {
+				err = hasArrived(tx, item)
 			}
 			if err != nil || item != nil {
 				return err
@@ -241,7 +249,13 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 		if err != nil {
 			return err
 		}
+		announced, err := n.announced(tx, b)
+		if err != nil {
+			return err
+		}
 		awaited := order.AwaitsPeer == n.By.ID && order.Lifecycle.State == models.Completed
+		expected := announced != nil && announced.Awaited && (order.Lifecycle.State == models.Completed || order.Lifecycle.State == models.Published)
+		awaited = awaited || expected
 		news := !order.HasNewItems && !awaited
 		if !alone && (news || order.Lifecycle.Over()) {
 			return errNotAlone
@@ -255,9 +269,15 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 		if err != nil {
 			return err
 		}
-		item = newItem(n, b, account, property)
+		item = newItem(n, b, account, property, announced)
+		item.Awaited = expected
 		if err := tx.Create(item).Error; err != nil {
 			return fmt.Errorf("intake: insert an item: %w", err)
+		}
+		if announced != nil {
+			if err := tx.Arrive(announced, item); err != nil {
+				return err
+			}
 		}
 		if n.Brought != nil && n.Brought.Statement != nil {
 			if err := tx.KeepStatement(item, n.Brought.Link, *n.Brought.Statement, property, account.CertificationRadius); err != nil {
@@ -288,7 +308,7 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 	}
 	// Most items change nothing of their order's row, and come side by side; the first after a decision does, and comes alone.
 	for _, alone := range []bool{false, true} {
-		err = in.Store.Write(models.InAccount(ctx, account.ID), func(tx *models.Tx) error { return accept(tx, alone) })
+		err = in.Store.Write(models.InAccount(ctx, account.ID), func(tx *models.Tx) error { return accept(tx, n, alone) })
 		if !errors.Is(err, errNotAlone) {
 			break
 		}
@@ -299,6 +319,9 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 		err = in.Store.Write(models.InAccount(ctx, account.ID), func(tx *models.Tx) error {
 			if item, err = sameItem(tx.DB, n, b); err == nil && item == nil {
 				err = refused
+			}
+			if err == nil {
+				err = hasArrived(tx, item)
 			}
 			return err
 		})
@@ -348,12 +371,24 @@ func sameItem(db *gorm.DB, n NewItem, b *Bytes) (*models.Item, error) {
 	return have, nil
 }
 
-func newItem(n NewItem, b *Bytes, account *models.Account, property *models.Property) *models.Item {
+// newItem makes the row of an item. What its phone had announced of it existed by then, and is judged by that time.
+func newItem(n NewItem, b *Bytes, account *models.Account, property *models.Property, announced *models.Announcement) *models.Item {
 	now := models.Now()
+	known := now
+	if announced != nil {
+		known = announced.AnnouncedAt
+	}
 	item := &models.Item{ID: models.NewID(), AccountID: account.ID, WorkOrderID: n.OrderID, Kind: n.Kind, UUID: n.UUID, Revision: 1,
 		EvidenceType: n.EvidenceType, TakenAt: n.TakenAt, ReceivedAt: now, Position: n.Position, PositionAt: n.PositionAt, Zone: n.Zone, Source: n.Source, Review: models.ReviewPending,
 		UploadedBy: n.By.ID, ByOffice: n.By.Office(), Notes: n.Notes, Device: n.Device, FileName: fileName(n.FileName), Claims: n.Claims, Origin: n.Origin.Bounded(),
-		Certification: models.Certify(n.Source, n.TakenAt, now, n.Position, property, account.CertificationRadius)}
+		Certification: models.Certify(n.Source, n.TakenAt, known, n.Position, property, account.CertificationRadius),
+		Shot:          n.Shot, OffsetMS: n.OffsetMS}
+	if announced != nil {
+		item.AnnouncedAt = &announced.AnnouncedAt
+	}
+	if item.Certification.Time != nil && !models.ClocksAgree(n.OffsetMS) {
+		item.Certification.Time = new(bool)
+	}
 	if n.TaskID != "" {
 		item.TaskID = &n.TaskID
 	}

@@ -145,7 +145,7 @@ func (c *ComesBack) item(tx *models.Tx, b *Bytes, account *models.Account, order
 		return nil, err
 	}
 	n.By = by
-	item := newItem(n, b, account, property)
+	item := newItem(n, b, account, property, nil)
 	item.Revision = max(c.Revision, 1)
 	item.Review = models.ReviewApproved // it was released
 	if first := c.Origin.FirstReceivedAt; first != nil {

@@ -14,8 +14,10 @@ type ActionParameters struct {
 	ItemIDs        []string `json:"item_ids,omitempty"`
 	DestinationIDs []string `json:"destination_ids,omitempty"`
 	IfMatch        *int64   `json:"if_match,omitempty"`
-	Actor          string   `json:"actor,omitempty"`     // who acts when it is no user: an integration
-	FromPeer       bool     `json:"from_peer,omitempty"` // a peer's completion counts whatever is missing, and the items of its rejection as far as they are here
+	Actor          string   `json:"actor,omitempty"`           // who acts when it is no user: an integration
+	DoneAt         *Time    `json:"done_at,omitempty"`         // when it was done, as the phone that was offline says
+	WithoutAwaited bool     `json:"without_awaited,omitempty"` // an approval does not wait for what is on phones
+	FromPeer       bool     `json:"from_peer,omitempty"`       // a peer's completion counts whatever is missing, and the items of its rejection as far as they are here
 }
 
 // The outcomes of an action.

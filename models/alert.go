@@ -10,6 +10,8 @@ const (
 	AlertFailedImport   = "failed_import"
 	AlertPeerTrouble    = "peer_in_trouble"
 	AlertStatusIgnored  = "status_not_applied"
+	AlertAwaited        = "photos_awaited" // an order lacks photos that were announced
+	AlertWaiting        = "photos_waiting" // a phone has not sent what it has for long
 )
 
 // Alert tells the office of something that needs a person, with its remedy.

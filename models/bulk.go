@@ -56,6 +56,7 @@ type BulkParameters struct {
 	Assignee       string          `json:"assignee,omitempty"`
 	Reason         string          `json:"reason,omitempty"`
 	DestinationIDs []string        `json:"destination_ids,omitempty"`
+	WithoutAwaited bool            `json:"without_awaited,omitempty"`
 	Invoiced       *bool           `json:"invoiced,omitempty"`
 	Patch          json.RawMessage `json:"patch,omitempty"` // of an update (RFC 7396)
 }

@@ -58,6 +58,9 @@ const (
 	CodeSwitchedOff   = "switched_off"    // of what is not enabled
 	CodeLastAdmin     = "last_admin"      // nobody would be left to manage the account
 	CodeElsewhere     = "elsewhere"       // an upload stands at another byte than a piece begins
+	CodeAwaited       = "awaited"         // photos that are announced and not here
+	CodeTooManyOpen   = "too_many_open"   // more announced than one person may have open
+	CodeAnnounced     = "announced"       // a uuid under which somebody else announced a photo
 	CodeOtherCount    = "other_count"     // another number of orders matches than who asked was shown
 )
 

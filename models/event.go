@@ -36,6 +36,9 @@ type EventDetails struct {
 	FromOrder     string            `json:"from_order,omitempty"`     // from which order an item came
 	PublicationID string            `json:"publication_id,omitempty"` // what was published
 	Missing       []string          `json:"missing,omitempty"`        // evidence that a peer's completion lacked
+	DoneAt        *Time             `json:"done_at,omitempty"`        // when it was done, as the phone that was offline says
+	Awaited       int64             `json:"awaited,omitempty"`        // how many photos were announced and not here
+	Lost          int64             `json:"lost,omitempty"`           // how many of them will not come
 }
 
 // EventView is an event as the outside sees it.

@@ -79,6 +79,33 @@ type gathered struct {
 	checkIns  int
 }
 
+// announced adds the photos that a member has announced and that are not here yet: they count for a completion of theirs.
+func (tx *Tx) announced(g *gathered, o *WorkOrder, userID string) error {
+	var rows []struct {
+		TaskID       string
+		EvidenceType string
+		Source       string
+		N            int
+	}
+	err := openOf(tx.DB, o.ID).Where("user_id = ? AND task_id IS NOT NULL", userID).Select("task_id, evidence_type, source, COUNT(*) AS n").Group("task_id, evidence_type, source").Scan(&rows).Error
+	for _, r := range rows {
+		g.add(r.TaskID, r.EvidenceType, r.Source, r.N)
+	}
+	return err
+}
+
+func (g *gathered) add(taskID, evidenceType, source string, n int) {
+	task := g.photos[taskID]
+	if task == nil {
+		task = map[string]map[string]int{}
+		g.photos[taskID] = task
+	}
+	if task[evidenceType] == nil {
+		task[evidenceType] = map[string]int{}
+	}
+	task[evidenceType][source] += n
+}
+
 func (tx *Tx) gather(o *WorkOrder) (*gathered, error) {
 	g := &gathered{photos: map[string]map[string]map[string]int{}, responses: map[string]*Item{}}
 	var rows []struct {
@@ -103,15 +130,7 @@ func (tx *Tx) gather(o *WorkOrder) (*gathered, error) {
 		case r.Kind == SurveyResponse:
 			surveys = true
 		case r.Kind == Photo && r.TaskID != nil:
-			task := g.photos[*r.TaskID]
-			if task == nil {
-				task = map[string]map[string]int{}
-				g.photos[*r.TaskID] = task
-			}
-			if task[r.EvidenceType] == nil {
-				task[r.EvidenceType] = map[string]int{}
-			}
-			task[r.EvidenceType][r.Source] += r.N
+			g.add(*r.TaskID, r.EvidenceType, r.Source, r.N)
 		}
 	}
 	if !surveys {
@@ -126,13 +145,17 @@ func (tx *Tx) gather(o *WorkOrder) (*gathered, error) {
 	return g, err
 }
 
-// missingProof lists what the order still needs before it can be completed: what counts is the items table now.
-func (tx *Tx) missingProof(o *WorkOrder) ([]FieldError, error) {
+// missingProof lists what the order still needs before a user can complete it: what counts is what is here now, and what that
+// user has announced.
+func (tx *Tx) missingProof(o *WorkOrder, userID string) ([]FieldError, error) {
 	all, err := TasksOf(tx.DB, o.ID)
 	if err != nil {
 		return nil, err
 	}
 	g, err := tx.gather(o)
+	if err == nil && userID != "" {
+		err = tx.announced(g, o, userID)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +166,7 @@ func (tx *Tx) missingProof(o *WorkOrder) ([]FieldError, error) {
 		checkIn = checkIn || optionOn(t.Options, OptionCheckIn)
 		t.missingPhotos(&missing, fmt.Sprintf("tasks[%d]", i), o.Options, g.photos[t.ID])
 		if t.Kind == SurveyTask && t.surveyRequired(o.Options) {
-			if err := tx.missingAnswers(&missing, fmt.Sprintf("tasks[%d].survey", i), t, g.responses[t.ID]); err != nil {
+			if err := tx.missingAnswers(&missing, fmt.Sprintf("tasks[%d].survey", i), t, g.responses[t.ID], userID); err != nil {
 				return nil, err
 			}
 		}
@@ -188,7 +211,7 @@ func (t *Task) missingPhotos(missing *Problems, field string, options map[string
 	}
 }
 
-func (tx *Tx) missingAnswers(missing *Problems, field string, t *Task, response *Item) error {
+func (tx *Tx) missingAnswers(missing *Problems, field string, t *Task, response *Item, userID string) error {
 	if response == nil {
 		missing.Add(field, "The survey of the task %q is not answered.", t.Name).Code = CodeMissingSurvey
 		return nil
@@ -224,7 +247,11 @@ func (tx *Tx) missingAnswers(missing *Problems, field string, t *Task, response 
 		if err := tx.Model(&Item{}).Where("uuid_key IN ? AND kind = ? AND deleted_at IS NULL AND withdrawn_at IS NULL", slices.Collect(maps.Keys(keys)), Photo).Count(&there).Error; err != nil {
 			return err
 		}
-		if n := len(keys) - int(there); n > 0 {
+		var announced int64
+		if err := tx.Model(&Announcement{}).Where("uuid_key IN ? AND user_id = ? AND state = ?", slices.Collect(maps.Keys(keys)), userID, AnnouncementOpen).Count(&announced).Error; err != nil {
+			return err
+		}
+		if n := len(keys) - int(there+announced); n > 0 {
 			missing.Add(field+"."+a.ID, "The survey of the task %q names %d photos that have not arrived.", t.Name, n).Code = CodeMissingPhotos
 		}
 	}

@@ -434,3 +434,63 @@ func TermsOf(db *gorm.DB, o *WorkOrder, account *Account) (Terms, error) {
 	}
 	return t, nil
 }
+
+// Where an order has its policy from.
+const (
+	PolicyOfOrder       = "order"
+	PolicyOfIntegration = "integration"
+	PolicyOfAccount     = "account"
+)
+
+// OrderPolicy is the policy that counts for an order, and what says so.
+type OrderPolicy struct {
+	QA   QAPolicy `json:"qa"`
+	From string   `json:"from" words:"policy_from"`
+}
+
+// policiesOf are the policies that count for orders, see [TermsOf].
+func policiesOf(db *gorm.DB, orders []*WorkOrder) (map[string]*OrderPolicy, error) {
+	var accountIDs, integrationIDs []string
+	for _, o := range orders {
+		if o.QAPolicy != nil {
+			continue
+		}
+		if !slices.Contains(accountIDs, o.AccountID) {
+			accountIDs = append(accountIDs, o.AccountID)
+		}
+		if o.IntegrationID != nil && !slices.Contains(integrationIDs, *o.IntegrationID) {
+			integrationIDs = append(integrationIDs, *o.IntegrationID)
+		}
+	}
+	ofAccount, ofIntegration := map[string]QAPolicy{}, map[string]*QAPolicy{}
+	if len(accountIDs) > 0 {
+		var rows []Account
+		if err := db.Select("id", "qa_policy").Where("id IN ?", accountIDs).Find(&rows).Error; err != nil {
+			return nil, err
+		}
+		for _, a := range rows {
+			ofAccount[a.ID] = a.QAPolicy
+		}
+	}
+	if len(integrationIDs) > 0 {
+		var rows []Integration
+		if err := db.Select("id", "qa_policy").Where("id IN ?", integrationIDs).Find(&rows).Error; err != nil {
+			return nil, err
+		}
+		for _, i := range rows {
+			ofIntegration[i.ID] = i.QAPolicy
+		}
+	}
+	policies := map[string]*OrderPolicy{}
+	for _, o := range orders {
+		p := &OrderPolicy{ofAccount[o.AccountID], PolicyOfAccount}
+		if o.IntegrationID != nil && ofIntegration[*o.IntegrationID] != nil {
+			p = &OrderPolicy{*ofIntegration[*o.IntegrationID], PolicyOfIntegration}
+		}
+		if o.QAPolicy != nil {
+			p = &OrderPolicy{*o.QAPolicy, PolicyOfOrder}
+		}
+		policies[o.ID] = p
+	}
+	return policies, nil
+}

@@ -150,6 +150,10 @@ type Item struct {
 	ShareLinkID    string     // the Share link by which it came; "" for none
 	PeerRevision   int64      // in which revision of the sender's
 	Brought        *ItemWords `gorm:"serializer:json"` // with which words
+	AnnouncedAt    *Time      // when its phone first told of it, where it did before it came
+	Awaited        bool       // the completion of its order counted on it
+	Shot           string     // which of the shots of its task it is, in the words of the app
+	OffsetMS       *int64     `gorm:"column:offset_ms"` // by how much the server's clock was ahead of the phone's, as the phone last measured
 	WithdrawnAt    *Time      // when its sender withdrew it: what came stays
 	DeletedAt      *Time
 
@@ -247,6 +251,11 @@ func Certify(source ItemSource, taken *Time, received Time, at Position, propert
 	return c
 }
 
+// ClocksAgree tells whether a phone's clock, by what it measured against ours, may be believed. Who measured nothing says nothing.
+func ClocksAgree(offsetMS *int64) bool {
+	return offsetMS == nil || time.Duration(*offsetMS).Abs() <= clockTolerance/time.Millisecond
+}
+
 // Distance is the great-circle distance in metres between two positions in degrees.
 func Distance(lat1, lon1, lat2, lon2 float64) float64 {
 	const earthRadius = 6_371_000
@@ -289,6 +298,9 @@ type PhotoView struct {
 	ClaimedBy     *string        `json:"claimed_by"`        // who made it, as the peer that brought it says
 	ParentUUID    *string        `json:"parent_uuid"`       // as the peer says
 	FirstReceived *Time          `json:"first_received_at"` // as the peer says
+	AnnouncedAt   *Time          `json:"announced_at"`      // when its phone first told of it, null when it came unannounced
+	Shot          string         `json:"shot"`
+	OffsetMS      *int64         `json:"offset_ms"` // by how much our clock was ahead of the phone's, as the phone measured
 	Notes         string         `json:"notes"`
 	Device        string         `json:"device"`
 	Deleted       bool           `json:"deleted"`
@@ -308,7 +320,7 @@ func (i *Item) View(users map[string]string) PhotoView {
 		Position: i.Position, Source: i.Source, Certification: i.Certification, Claims: i.Claims.View(), Review: i.Review, ReviewReason: i.ReviewReason,
 		ReviewedBy: orNil(users[i.ReviewedBy]), ReviewedAt: i.ReviewedAt, Rotation: i.Rotation, Flagged: i.Flagged, Viewable: i.Viewable(), FileName: orNil(i.FileName),
 		UploadedBy: users[i.UploadedBy], ClaimedBy: orNil(i.Origin.Author), ParentUUID: orNil(i.Origin.ParentUUID), FirstReceived: i.Origin.FirstReceivedAt,
-		Notes: i.Notes, Device: i.Device, Deleted: i.DeletedAt != nil}
+		AnnouncedAt: i.AnnouncedAt, Shot: i.Shot, OffsetMS: i.OffsetMS, Notes: i.Notes, Device: i.Device, Deleted: i.DeletedAt != nil}
 }
 
 // CheckInView is a check-in as the outside sees it.

@@ -209,7 +209,14 @@ func (f *OrderFilter) apply(q *gorm.DB) *gorm.DB {
 	q = between(q, "work_orders.completed_at", f.CompletedFrom, f.CompletedTo)
 	q = between(q, "work_orders.published_at", f.PublishedFrom, f.PublishedTo)
 	q = marked(q, "work_orders.invoiced", f.Invoiced)
-	q = marked(q, "work_orders.awaits_peer <> ''", f.Awaited)
+	if f.Awaited != nil {
+		open := q.Session(&gorm.Session{NewDB: true, Context: q.Statement.Context}).Model(&Announcement{}).Select("work_order_id").Where("state = ?", AnnouncementOpen)
+		condition := "(work_orders.awaits_peer <> '' OR work_orders.id IN (?))"
+		if !*f.Awaited {
+			condition = "NOT " + condition
+		}
+		q = q.Where(condition, open)
+	}
 	if f.PropertyID != "" {
 		q = q.Where("work_orders.property_id = ?", f.PropertyID)
 	}

@@ -47,6 +47,74 @@ func FindPhotos(db *gorm.DB, f PhotoFilter, m *Member) ([]*Item, error) {
 	return photos, q.Find(&photos).Error
 }
 
+// PhotoHere says that a photo that is looked for is here.
+const PhotoHere = "here"
+
+// FoundPhoto is a photo that was looked for, wherever it is: here, or still on a phone.
+type FoundPhoto struct {
+	PhotoView
+	ReceivedAt *Time    `json:"received_at"` // null while it is not here
+	Stands     string   `json:"stands" words:"photo_stands"`
+	Refusal    *Refused `json:"refusal"` // why its bytes were refused, null for a photo that is here, or that never came
+}
+
+// FindAnnounced lists announcements of photos that did not arrive, as [FindPhotos] does photos.
+func FindAnnounced(db *gorm.DB, f PhotoFilter, m *Member) ([]*Announcement, error) {
+	q := m.AnnouncementsSeen(db.Where("announcements.state <> ?", AnnouncementArrived)).Order("announcements.id DESC").Limit(f.Limit)
+	if f.UUID != "" {
+		q = q.Where("announcements.uuid_key = ?", UUIDKey(strings.TrimSpace(f.UUID)))
+	}
+	if f.Name != "" {
+		stem := strings.TrimSuffix(f.Name, path.Ext(f.Name))
+		_, behind, _ := strings.Cut(stem, "_")
+		q = q.Where("announcements.uuid_key IN ?", []string{UUIDKey(stem), UUIDKey(behind)})
+	}
+	if f.From != nil {
+		q = q.Where("announcements.taken_at >= ?", *f.From)
+	}
+	if f.To != nil {
+		q = q.Where("announcements.taken_at < ?", *f.To)
+	}
+	if f.UserID != "" {
+		q = q.Where("announcements.user_id = ?", f.UserID)
+	}
+	if f.After != "" {
+		q = q.Where("announcements.id < ?", f.After)
+	}
+	var rows []*Announcement
+	return rows, q.Find(&rows).Error
+}
+
+// ViewFound makes the views of photos that are here and of those that are not, the newest first.
+func ViewFound(db *gorm.DB, photos []*Item, announced []*Announcement) ([]FoundPhoto, error) {
+	if err := ShowStatements(db, photos...); err != nil {
+		return nil, err
+	}
+	users, err := UsersOf(db, photos...)
+	if err != nil {
+		return nil, err
+	}
+	names, err := Usernames(db, announcers(announced))
+	if err != nil {
+		return nil, err
+	}
+	found := make([]FoundPhoto, 0, len(photos)+len(announced))
+	for _, i := range photos {
+		found = append(found, FoundPhoto{PhotoView: i.View(users), ReceivedAt: &i.ReceivedAt, Stands: PhotoHere})
+	}
+	for _, a := range announced {
+		f := FoundPhoto{Stands: a.State, Refusal: a.Refusal(), PhotoView: PhotoView{ID: a.ID, WorkOrderID: a.WorkOrderID, UUID: a.UUID, SHA256: a.SHA256, Size: a.Size, TaskID: a.TaskID,
+			EvidenceType: a.EvidenceType, TakenAt: a.TakenAt, Position: a.Position, Source: a.Source, Review: ReviewPending, UploadedBy: names[a.UserID], AnnouncedAt: &a.AnnouncedAt,
+			Shot: a.Shot, OffsetMS: a.OffsetMS, Notes: a.Notes, Device: a.Device}}
+		if f.Refusal != nil && f.Stands == AnnouncementOpen {
+			f.Stands = AnnouncementRefused
+		}
+		found = append(found, f)
+	}
+	slices.SortStableFunc(found, func(a, b FoundPhoto) int { return strings.Compare(b.ID, a.ID) })
+	return found, nil
+}
+
 // What may happen to a photo.
 const (
 	LifeTaken     = "taken"

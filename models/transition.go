@@ -94,7 +94,7 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 		}
 		return tx.endAssignments(o)
 	case Complete:
-		missing, err := tx.missingProof(o)
+		missing, err := tx.missingProof(o, a.ActorID)
 		if err != nil {
 			return err
 		}
@@ -106,7 +106,11 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 			return &Error{Kind: Conflict, Code: CodeIncomplete, Message: "The work order can't be completed: something is missing.", Fields: missing,
 				State: e.FromState, Allowed: Lifecycle{State: e.FromState}.Allowed(Facts{Assigned: o.HasAssignee()})}
 		}
-		o.FieldStatus, o.HasNewItems = FieldCompleted, false
+		o.FieldStatus, o.HasNewItems, o.PublishDueAt = FieldCompleted, false, nil
+		e.Details.DoneAt = a.Parameters.DoneAt
+		if e.Details.Awaited, err = tx.expect(o); err != nil {
+			return err
+		}
 		empty := false
 		if a.Parameters.FromPeer {
 			o.AwaitsPeer = a.ActorID
@@ -124,6 +128,11 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 		if err := tx.closeRelay(o); err != nil {
 			return err
 		}
+		if terms.QAPolicy == AutoPublish && e.Details.Awaited > 0 { // with them, or after a while without
+			due := At(e.At.Add(publishesAfter))
+			o.PublishDueAt = &due
+			return nil
+		}
 		if terms.QAPolicy.Automatic() && !empty { // its first item publishes it
 			return tx.PublishByItself(o, a.ID)
 		}
@@ -132,15 +141,21 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 	case Reopen:
 		o.ImportedStatus = "" // it is work again: what comes of it now counts
 	case Cancel, Delete:
-		o.AwaitsPeer = ""
+		if err := tx.expectNothing(o); err != nil {
+			return err
+		}
 		if a.Event == Cancel {
 			return tx.closeRelay(o)
 		}
 		return tx.endRefusals(o)
-	case Close, Publish:
-		o.AwaitsPeer = ""
+	case Close:
+		return tx.expectNothing(o)
+	case Publish:
+		o.AwaitsPeer, o.PublishDueAt = "", nil // what is announced is published when it comes
 	case Reject:
-		o.AwaitsPeer = ""
+		if err := tx.expectNothing(o); err != nil {
+			return err
+		}
 		if strings.TrimSpace(a.Parameters.Reason) == "" {
 			return InvalidField("reason", "Say what is to be done again: the crew reads it.").Coded(CodeRequired)
 		}
@@ -157,7 +172,15 @@ func (tx *Tx) effect(o *WorkOrder, a *Action, e *HistoryEvent, terms Terms) erro
 		}
 		return tx.RejectBelow(o, a.ID, a.Parameters.Reason, a.Parameters.ItemIDs)
 	case Approve:
-		o.HasNewItems, o.AwaitsPeer = false, ""
+		if !a.Parameters.WithoutAwaited {
+			if err := tx.refuseAwaited(o); err != nil {
+				return err
+			}
+		}
+		if err := tx.expectNothing(o); err != nil {
+			return err
+		}
+		o.HasNewItems = false
 		return tx.Model(&Item{}).Where("work_order_id = ? AND deleted_at IS NULL AND review = ?", o.ID, ReviewPending).
 			Updates(map[string]any{"review": ReviewApproved, "approved_with": a.ID, "reviewed_by": a.ActorID, "reviewed_at": Now()}).Error
 	case Unapprove:
@@ -328,10 +351,21 @@ func (tx *Tx) NoticeItems(o *WorkOrder) (more bool, err error) {
 		return len(items) == noticeAtOnce, nil
 	}
 	if s := o.Lifecycle.State; (s == Completed || s == Published) && terms.QAPolicy.Automatic() {
+		if terms.QAPolicy == AutoPublish {
+			if waits, err := tx.gathers(o, items); err != nil || waits {
+				return len(items) == noticeAtOnce, err
+			}
+		}
 		return len(items) == noticeAtOnce, tx.PublishByItself(o, items[len(items)-1].ID)
 	}
 	if terms.QAPolicy.Automatic() {
 		if err := tx.ReleaseLate(o, items...); err != nil {
+			return false, err
+		}
+	}
+	if !o.HasNewItems { // it was awaited when it came
+		o.HasNewItems = true
+		if err := tx.SaveOrder(o); err != nil {
 			return false, err
 		}
 	}
@@ -341,9 +375,10 @@ func (tx *Tx) NoticeItems(o *WorkOrder) (more bool, err error) {
 		Remedy: "Look at the new items, approve or reject them, and publish again."})
 }
 
-// awaits tells whether the order still waits for the peer that brought all of these items.
+// awaits tells whether the order waited for all of these items: its completion counted on them, or it waits for the peer that
+// brought them.
 func (o *WorkOrder) awaits(items []*Item) bool {
-	return o.AwaitsPeer != "" && o.Lifecycle.State == Completed && !slices.ContainsFunc(items, func(i *Item) bool { return i.UploadedBy != o.AwaitsPeer })
+	return o.Lifecycle.State == Completed && !slices.ContainsFunc(items, func(i *Item) bool { return !i.Awaited && (o.AwaitsPeer == "" || i.UploadedBy != o.AwaitsPeer) })
 }
 
 // Reconcile brings row and workflow together after a restore from backups: the copy that knows more changes is the

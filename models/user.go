@@ -243,6 +243,7 @@ type Token struct {
 	UserID            string    `json:"user_id"`
 	Kind              TokenKind `json:"kind"`
 	Name              string    `json:"name"`
+	Device            string    `json:"-"` // the phone of a session, by the id that its app made; "" for none
 	TokenHash         string    `json:"-"`
 	CredentialVersion int64     `json:"-"`
 	CreatedAt         Time      `json:"created_at"`
@@ -398,4 +399,11 @@ func Usernames(db *gorm.DB, ids []string) (map[string]string, error) {
 		names[u.ID] = u.Username
 	}
 	return names, nil
+}
+
+// CheckDevice notes an id that no app made.
+func CheckDevice(p *Problems, field, id string) {
+	if !uuidPattern.MatchString(id) {
+		p.Add(field, "A phone is known by an id that its app made: 8 to 100 letters, digits and . _ : -.")
+	}
 }

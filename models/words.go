@@ -82,7 +82,17 @@ var (
 	// LogOutcomes lists how what the log tells of went.
 	LogOutcomes = []string{"ok", "partly", "failed"}
 	// AlertKinds lists the kinds of alert.
-	AlertKinds = []string{AlertLateItems, AlertFailedDelivery, AlertWebhookFailing, AlertFailedImport, AlertPeerTrouble, AlertStatusIgnored}
+	AlertKinds = []string{AlertLateItems, AlertFailedDelivery, AlertWebhookFailing, AlertFailedImport, AlertPeerTrouble, AlertStatusIgnored, AlertAwaited, AlertWaiting}
+	// AnnouncementStates lists the states of an announcement.
+	AnnouncementStates = []string{AnnouncementOpen, AnnouncementArrived, AnnouncementWithdrawn, AnnouncementLost}
+	// AnnouncementColumns lists what may be said of a photo that is announced.
+	AnnouncementColumns = []string{"uuid", "work_order_id", "task_id", "evidence_type", "sha256", "size", "taken_at", "latitude", "longitude", "accuracy", "source", "notes", "shot", "offset_ms"}
+	// AnnouncedWords lists what a row of an announcement is answered.
+	AnnouncedWords = []string{AnnouncementOpen, AnnouncementArrived, AnnouncementRefused}
+	// PhotoStands lists where a photo may be that is looked for.
+	PhotoStands = []string{PhotoHere, AnnouncementOpen, AnnouncementRefused, AnnouncementWithdrawn, AnnouncementLost}
+	// PolicySources lists from where an order may have its policy.
+	PolicySources = []string{PolicyOfOrder, PolicyOfIntegration, PolicyOfAccount}
 	// LinkLooks lists what is noted of a secure link.
 	LinkLooks = []string{"page", "wrong_password", "report", "archive", "original", "comment"}
 	// MailAttachments lists what a mail may bring.
@@ -98,6 +108,7 @@ var Vocabulary = map[string][]string{
 	"alert_kind": AlertKinds, "link_look": LinkLooks, "mail_attachment": MailAttachments, "client_message_kind": ClientMessageKinds, "webhook_type": WebhookTypes,
 	"bulk_state": BulkStates, "bulk_result": BulkResults, "bulk_action": BulkActions, "review_result": ReviewResults, "language": Languages, "life": LifeWords,
 	"rescue_state": RescueStates, "rescue_result": RescueResults,
+	"announcement_state": AnnouncementStates, "announcement_column": AnnouncementColumns, "announced_result": AnnouncedWords, "photo_stands": PhotoStands, "policy_from": PolicySources,
 }
 
 func wordsOf[T ~string](values []T) []string {

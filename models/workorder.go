@@ -92,6 +92,7 @@ type WorkOrder struct {
 	PathMarks        []string `gorm:"serializer:json"` // of the accounts that it went through before it came here
 	StatusBelow      string   // the client status that those below are told, where the order's own is not the newest word
 	AwaitsPeer       string   // the user of the peer that completed it: what they still send is awaited, not late
+	PublishDueAt     *Time    // until when an order that publishes by itself waits for what is awaited
 	CreatedBy        string
 	SearchText       string
 	NumberKey        string // the number in natural order, see [NaturalKey]
@@ -487,22 +488,24 @@ type WorkOrderView struct {
 	Version int64  `json:"version"`
 	State   State  `json:"state"`
 	WorkOrderFields
-	FieldStatus   string     `json:"field_status" words:"field_status"`
-	Assignee      *string    `json:"assignee"`
-	AssignedToAll bool       `json:"assigned_to_all"`
-	PropertyID    string     `json:"property_id"`
-	WorkType      string     `json:"work_type"` // the name of the one that filled it, or ""
-	IntegrationID *string    `json:"integration_id"`
-	AssignedName  string     `json:"assigned_name"` // who did it, of history whose file named no user
-	Invoiced      bool       `json:"invoiced"`
-	Tasks         []Task     `json:"tasks"`
-	ItemCounts    ItemCounts `json:"item_counts"`
-	HasNewItems   bool       `json:"has_new_items"`
-	Share         *ShareView `json:"share,omitempty"` // office only
-	CompletedAt   *Time      `json:"completed_at"`    // since when it is completed; null while it is work
-	PublishedAt   *Time      `json:"published_at"`    // and published
-	CreatedAt     Time       `json:"created_at"`
-	UpdatedAt     Time       `json:"updated_at"`
+	FieldStatus   string       `json:"field_status" words:"field_status"`
+	Assignee      *string      `json:"assignee"`
+	AssignedToAll bool         `json:"assigned_to_all"`
+	PropertyID    string       `json:"property_id"`
+	WorkType      string       `json:"work_type"` // the name of the one that filled it, or ""
+	IntegrationID *string      `json:"integration_id"`
+	AssignedName  string       `json:"assigned_name"` // who did it, of history whose file named no user
+	Invoiced      bool         `json:"invoiced"`
+	Tasks         []Task       `json:"tasks"`
+	ItemCounts    ItemCounts   `json:"item_counts"`
+	HasNewItems   bool         `json:"has_new_items"`
+	Awaited       int64        `json:"awaited"`         // photos that are announced and not here
+	Policy        *OrderPolicy `json:"policy"`          // what counts in the end
+	Share         *ShareView   `json:"share,omitempty"` // office only
+	CompletedAt   *Time        `json:"completed_at"`    // since when it is completed; null while it is work
+	PublishedAt   *Time        `json:"published_at"`    // and published
+	CreatedAt     Time         `json:"created_at"`
+	UpdatedAt     Time         `json:"updated_at"`
 }
 
 // ViewOrders makes the views of orders in a handful of queries, however many they are.
@@ -530,6 +533,14 @@ func ViewOrders(db *gorm.DB, orders ...*WorkOrder) ([]WorkOrderView, error) {
 	if err != nil {
 		return nil, err
 	}
+	awaited, err := countAwaited(db, ids)
+	if err != nil {
+		return nil, err
+	}
+	policies, err := policiesOf(db, orders)
+	if err != nil {
+		return nil, err
+	}
 	share, err := shareOf(db, orders, tasks)
 	if err != nil {
 		return nil, err
@@ -538,7 +549,7 @@ func ViewOrders(db *gorm.DB, orders ...*WorkOrder) ([]WorkOrderView, error) {
 	for i, o := range orders {
 		v := WorkOrderView{ID: o.ID, Version: o.Version, State: o.Lifecycle.State, WorkOrderFields: o.WorkOrderFields, FieldStatus: o.FieldStatus,
 			AssignedToAll: o.AssignedToAll, PropertyID: o.PropertyID, WorkType: o.WorkType, IntegrationID: o.IntegrationID, AssignedName: o.AssignedName, Invoiced: o.Invoiced, Tasks: tasks[o.ID], ItemCounts: counts[o.ID],
-			HasNewItems: o.HasNewItems, Share: share[o.ID], CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt}
+			HasNewItems: o.HasNewItems, Awaited: awaited[o.ID], Policy: policies[o.ID], Share: share[o.ID], CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt}
 		if v.Tasks == nil {
 			v.Tasks = []Task{}
 		}

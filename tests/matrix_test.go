@@ -68,6 +68,9 @@ var matrix = map[string]string{
 	"GET /photos/{id}/original":               ".....441",
 	"GET /photos/{id}/display":                ".....441",
 	"GET /photos/{id}/thumbnail":              ".....441",
+	"POST /announcements":                     ".......1",
+	"DELETE /announcements/{uuid}":            "44...441", // whose own it is
+	"GET /work-orders/{id}/announcements":     ".....441",
 	"GET /work-orders/{id}/check-ins":         ".....441",
 	"POST /work-orders/{id}/check-ins":        ".....441",
 	"GET /work-orders/{id}/report.pdf":        ".....441",
@@ -217,7 +220,7 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 			for _, r := range routes {
 				method, path, _ := strings.Cut(r, " ")
 				resource := strings.Split(path, "/")[1]
-				path = strings.ReplaceAll(path, "{id}", ids[resource])
+				path = strings.NewReplacer("{id}", ids[resource], "{uuid}", ids[resource]).Replace(path)
 				var body any
 				if b, there := bodies[r]; there {
 					body = b
@@ -322,6 +325,8 @@ func fixture(t *testing.T, in *rig.Installation, admin, foreigner *rig.User, col
 	folder := admin.Want(201, "POST", "/destinations", rig.JSON{"name": "F", "kind": "folder", "settings": rig.JSON{"path": "matrix-" + uuid.NewString()[:8]}})
 	ids["destinations"] = folder.Text("id")
 	ids["photos"] = admin.Upload(ids["work-orders"], rig.JPEG(60, 40, 1)).Text("id")
+	ids["announcements"] = uuid.NewString()
+	assignee.Want(200, "POST", "/announcements", announcement("", announced(ids["work-orders"], ids["announcements"], rig.JPEG(60, 40, 8))))
 	ids["work-types"] = admin.Want(201, "POST", "/work-types", rig.JSON{"name": uuid.NewString()}).Text("id")
 	ids["surveys"] = admin.Want(201, "POST", "/surveys", survey("s"+strings.ReplaceAll(uuid.NewString(), "-", ""))).Text("id")
 	ids["integrations"] = admin.Want(201, "POST", "/integrations", rig.JSON{"client_code": uuid.NewString()[:8], "kind": "push"}).Text("id")

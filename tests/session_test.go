@@ -192,3 +192,26 @@ func TestAnOperatorMayCloseSignUp(t *testing.T) {
 	require.Contains(t, string(refused.Body), "ask its operator")
 	require.NoError(t, server.Stop(), server.Output())
 }
+
+// TestAPhoneSignsInWithoutACookie has a token of its own, which ends alone.
+func TestAPhoneSignsInWithoutACookie(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		crew := office.Colleague("crew")
+		nobody := &rig.User{T: t, URL: in.URL}
+		signIn := rig.JSON{"username": crew.Username, "password": rig.Password}
+		require.NotEmpty(t, nobody.Want(201, "POST", "/sessions", signIn).Header.Get("Set-Cookie"))
+		signIn["cookie"], signIn["device"] = false, "0b8e4c8e-6d1f-4f0e-9a55-3d8f2f1f9b11"
+		phone := nobody.Want(201, "POST", "/sessions", signIn)
+		require.Empty(t, phone.Header.Get("Set-Cookie"))
+		signIn["device"] = "no id"
+		nobody.WantField(422, "device", "POST", "/sessions", signIn)
+		invitation := office.Want(201, "POST", "/users/"+crew.ID+"/invite", nil).Text("url")
+		secret := invitation[strings.LastIndexAny(invitation, "#/=")+1:]
+		accepted := nobody.Want(201, "POST", "/invitations/accept", rig.JSON{"token": secret, "password": rig.Password, "cookie": false, "device": "0b8e4c8e-6d1f-4f0e-9a55-3d8f2f1f9b11"})
+		require.Empty(t, accepted.Header.Get("Set-Cookie"))
+		asks := &rig.User{T: t, URL: in.URL, Token: accepted.Text("token")}
+		require.Empty(t, asks.Want(204, "DELETE", "/sessions/current", nil).Header.Get("Set-Cookie"), "the portal's stays")
+		asks.Want(401, "GET", "/sessions/current", nil)
+	})
+}

@@ -189,7 +189,17 @@ func isElsewhere(err error) bool {
 }
 
 // take brings the bytes of an upload into intake.
-func (u *Uploads) take(ctx context.Context, up *models.Upload, n intake.NewItem) (*models.Item, error) {
+func (u *Uploads) take(ctx context.Context, up *models.Upload, n intake.NewItem) (item *models.Item, err error) {
+	defer func() {
+		why := err
+		var refused *refusedBytes
+		if errors.As(err, &refused) {
+			why = refused.why
+		}
+		if err != nil && !isElsewhere(err) { // whoever looks for the photo sees why it is not here
+			_ = u.Intake.RefuseAnnounced(context.WithoutCancel(ctx), n.By, n.UUID, why)
+		}
+	}()
 	var pieces []models.UploadPiece
 	if err := u.Store.Read(ctx).Where("upload_id = ?", up.ID).Order("start").Find(&pieces).Error; err != nil {
 		return nil, err
@@ -210,7 +220,7 @@ func (u *Uploads) take(ctx context.Context, up *models.Upload, n intake.NewItem)
 		u.Intake.Discard(ctx, stored)
 		return nil, &refusedBytes{models.InvalidField("sha256", "The bytes that arrived have the hash %s: the file was damaged on its way, send it again.", stored.SHA256).Coded(models.CodeDamaged)}
 	}
-	item, _, err := u.Intake.AcceptItem(ctx, n, stored)
+	item, _, err = u.Intake.AcceptItem(ctx, n, stored)
 	return item, err
 }
 

@@ -39,6 +39,7 @@ type Sweeper struct {
 // Run sweeps until ctx ends: open work every minute, old bytes and rows every hour.
 func (s *Sweeper) Run(ctx context.Context) {
 	s.report("open work", s.OpenWork(ctx))
+	s.report("awaited photos", s.Awaited(ctx, time.Now()))
 	minute, hour := time.NewTicker(time.Minute), time.NewTicker(time.Hour)
 	defer minute.Stop()
 	defer hour.Stop()
@@ -51,7 +52,9 @@ func (s *Sweeper) Run(ctx context.Context) {
 			_, err := s.Uploads.FinishWhole(ctx, time.Now())
 			s.report("whole uploads", err)
 			s.report("rescue files", s.Uploads.Intake.GoOnRescuing(ctx, time.Now()))
+			s.report("awaited photos", s.Awaited(ctx, time.Now()))
 		case <-hour.C:
+			s.report("announced photos", s.Announced(ctx, time.Now()))
 			s.report("orphaned bytes", s.OrphanedBytes(ctx, time.Now().Add(-orphanAge)))
 			s.report("orphaned pieces", s.Uploads.OrphanedPieces(ctx, time.Now().Add(-orphanedPieceAge)))
 			s.report("old uploads", s.Uploads.Forget(ctx, time.Now()))
@@ -236,6 +239,21 @@ func (s *Sweeper) RetainedOrders(ctx context.Context, now time.Time) error {
 		s.Bells.Poke()
 	}
 	return err
+}
+
+// Awaited has orders published that waited until now for photos on phones.
+func (s *Sweeper) Awaited(ctx context.Context, now time.Time) error {
+	due, err := s.Store.PublishDue(ctx, now)
+	if due > 0 {
+		s.Bells.Poke()
+	}
+	return err
+}
+
+// Announced tells the office of what waits on phones for long, and ends what never came.
+func (s *Sweeper) Announced(ctx context.Context, now time.Time) error {
+	defer s.Bells.Poke()
+	return errors.Join(s.Store.TellWaiting(ctx, now), s.Store.LoseAnnounced(ctx, now))
 }
 
 // orphanAge is how old bytes without a row must be: after a restore of the database they may be the last copy of a photo
