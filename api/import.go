@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"gorm.io/gorm"
@@ -154,7 +155,7 @@ var sheetParts = []part[upload]{
 		return ""
 	}},
 	{name: "client_code", holds: *text(), set: func(u *upload, text string) string {
-		if u.clientCode = strings.TrimSpace(text); len(u.clientCode) > 60 {
+		if u.clientCode = strings.TrimSpace(text); utf8.RuneCountInString(u.clientCode) > 60 {
 			return "At most 60 characters."
 		}
 		return ""

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"unicode/utf8"
 
 	"fieldproof/models"
 )
@@ -91,7 +92,7 @@ func (c *call) transition(event models.Event, p models.ActionParameters) (Order,
 }
 
 func (c *call) act(o *models.WorkOrder, event models.Event, p models.ActionParameters) error {
-	if len(p.Reason) > 10_000 {
+	if utf8.RuneCountInString(p.Reason) > 10_000 {
 		return models.InvalidField("reason", "At most 10000 characters.")
 	}
 	if len(p.ItemIDs) > 10_000 || len(p.DestinationIDs) > 1000 {

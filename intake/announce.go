@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"fieldproof/models"
 )
@@ -45,7 +46,7 @@ func (n *NewAnnouncement) check(most int64) *models.Problems {
 	if !slices.Contains(models.UploadSources, n.Source) {
 		p.Add("source", "Choose mobile_camera, mobile_gallery or web_upload.")
 	}
-	if len(n.Shot) > 300 {
+	if utf8.RuneCountInString(n.Shot) > 300 {
 		p.Add("shot", "At most 300 characters.")
 	}
 	return p

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"fieldproof/models"
 )
@@ -65,7 +66,7 @@ func (n *NewBulk) check() error {
 	case models.BulkUpdate:
 		checkBulkPatch(&p, given.Patch)
 	}
-	if len(n.Parameters.Reason) > 10_000 {
+	if utf8.RuneCountInString(n.Parameters.Reason) > 10_000 {
 		p.Add("parameters.reason", "At most 10000 characters.")
 	}
 	if len(n.Parameters.DestinationIDs) > 1000 {

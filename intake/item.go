@@ -52,7 +52,7 @@ func (f *ItemFields) check() error {
 	default:
 		problems.Add("review", "Choose pending, approved or rejected.")
 	}
-	if len(f.Reason) > 10_000 {
+	if utf8.RuneCountInString(f.Reason) > 10_000 {
 		problems.Add("reason", "At most 10000 characters.")
 	}
 	if f.Rotation%90 != 0 || f.Rotation < 0 || f.Rotation > 270 {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gorm.io/gorm"
 
@@ -143,7 +144,7 @@ func (n *NewItem) check(p *models.Problems) {
 		p.Add("source", "Choose mobile_camera, mobile_gallery or web_upload.")
 	}
 	checkLabels(p, n.EvidenceType, n.Notes)
-	if len(n.Device) > 300 {
+	if utf8.RuneCountInString(n.Device) > 300 {
 		p.Add("device", "At most 300 characters.")
 	}
 	if len(n.Zone) > 60 {

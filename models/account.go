@@ -68,7 +68,7 @@ func (a *Account) Location() *time.Location {
 // Check returns an [Invalid] error that names each wrong field.
 func (a *Account) Check() error {
 	var p Problems
-	if a.Name == "" || len(a.Name) > 200 {
+	if a.Name == "" || utf8.RuneCountInString(a.Name) > 200 {
 		p.Add("name", "Give the account a name of 1 to 200 characters.")
 	}
 	if _, err := time.LoadLocation(a.Zone); err != nil || a.Zone == "" || a.Zone == "Local" {

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // destinationKind is a row of the table of kinds: everything in which a kind of destination differs from the others.
@@ -182,7 +183,7 @@ func viewMail(_ *destinationKind, d *Destination, _ DestinationSecrets, _ string
 // under a root is asked when it is used, because the operator may change both.
 func (d *Destination) Check() error {
 	var p Problems
-	if strings.TrimSpace(d.Name) == "" || len(d.Name) > 200 {
+	if strings.TrimSpace(d.Name) == "" || utf8.RuneCountInString(d.Name) > 200 {
 		p.Add("name", "Give the destination a name of 1 to 200 characters.")
 	}
 	if !slices.Contains(MadeKinds, d.Kind) {
@@ -265,7 +266,7 @@ func checkMail(_ *destinationKind, d *Destination, p *Problems) {
 	if !slices.Contains([]string{"", MailReport, MailLink, MailBoth}, s.Attach) {
 		p.Add("settings.attach", "Choose report, link or both.")
 	}
-	if len(s.Subject) > 300 || strings.ContainsAny(s.Subject, "\r\n") || len(s.Message) > 20_000 {
+	if utf8.RuneCountInString(s.Subject) > 300 || strings.ContainsAny(s.Subject, "\r\n") || utf8.RuneCountInString(s.Message) > 20_000 {
 		p.Add("settings.subject", "A subject is one line of at most 300 characters, a message has at most 20000.")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gorm.io/gorm"
 )
@@ -171,10 +172,10 @@ func (i *Integration) Check() error {
 	var p Problems
 	i.ClientCode, i.Name = strings.TrimSpace(i.ClientCode), strings.TrimSpace(i.Name)
 	i.ClientKey = strings.ToLower(i.ClientCode)
-	if i.ClientCode == "" || len(i.ClientCode) > 60 || strings.Contains(i.ClientCode, "::") {
+	if i.ClientCode == "" || utf8.RuneCountInString(i.ClientCode) > 60 || strings.Contains(i.ClientCode, "::") {
 		p.Add("client_code", "Give the integration a short code of 1 to 60 characters without ::, such as ACME; it stands before the numbers of its orders.")
 	}
-	if len(i.Name) > 200 {
+	if utf8.RuneCountInString(i.Name) > 200 {
 		p.Add("name", "At most 200 characters.")
 	}
 	if !slices.Contains(IntegrationKinds, i.Kind) {

@@ -3,6 +3,7 @@ package models
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 	"gorm.io/gorm"
@@ -77,7 +78,7 @@ func (a Address) check(p *Problems, prefix string) {
 		}
 	}
 	for _, f := range []struct{ name, value string }{{"address1", a.Address1}, {"address2", a.Address2}, {"city", a.City}, {"state", a.State}, {"zip", a.Zip}, {"country", a.Country}} {
-		if len(f.value) > 300 {
+		if utf8.RuneCountInString(f.value) > 300 {
 			p.Add(prefix+f.name, "At most 300 characters.")
 		}
 	}
@@ -101,7 +102,7 @@ func (pr *Property) Check() error {
 	var p Problems
 	pr.Address.check(&p, "address.")
 	checkPosition(&p, pr.Latitude, pr.Longitude)
-	if len(pr.Notes) > 20_000 {
+	if utf8.RuneCountInString(pr.Notes) > 20_000 {
 		p.Add("notes", "At most 20000 characters.")
 	}
 	return p.Err()

@@ -1,6 +1,9 @@
 package models
 
-import "slices"
+import (
+	"slices"
+	"unicode/utf8"
+)
 
 // Privilege is one thing that a role may do.
 type Privilege string
@@ -77,7 +80,7 @@ type Role struct {
 // users, or nobody could give it back.
 func (r *Role) Check() error {
 	var p Problems
-	if r.Name == "" || len(r.Name) > 60 {
+	if r.Name == "" || utf8.RuneCountInString(r.Name) > 60 {
 		p.Add("name", "Give the role a name of 1 to 60 characters.")
 	}
 	for _, privilege := range r.Privileges {

@@ -1,6 +1,9 @@
 package models
 
-import "slices"
+import (
+	"slices"
+	"unicode/utf8"
+)
 
 // ViewFields are what people keep of a list of orders.
 type ViewFields struct {
@@ -30,10 +33,10 @@ func (f *ViewFields) Check() error {
 	if n := len([]rune(f.Name)); n == 0 || n > 200 {
 		p.Add("name", "Give the view a name of 1 to 200 characters.").Code = CodeRequired
 	}
-	if len(f.Query) > 10_000 {
+	if utf8.RuneCountInString(f.Query) > 10_000 {
 		p.Add("query", "At most 10000 characters.")
 	}
-	if len(f.Columns) > 100 || slices.ContainsFunc(f.Columns, func(c string) bool { return len(c) > 200 }) {
+	if len(f.Columns) > 100 || slices.ContainsFunc(f.Columns, func(c string) bool { return utf8.RuneCountInString(c) > 200 }) {
 		p.Add("columns", "At most 100 columns, of 200 characters each.")
 	}
 	return p.Err()

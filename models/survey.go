@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -208,7 +209,7 @@ func ParseSurvey(raw []byte) (*SurveyTemplate, error) {
 	if !templateIDPattern.MatchString(t.Meta.SurveyTemplateID) {
 		p.Add("meta.surveyTemplateId", "Give the template an id of letters, digits and _, without spaces or hyphens.")
 	}
-	if strings.TrimSpace(t.Meta.Name) == "" || len(t.Meta.Name) > 200 {
+	if strings.TrimSpace(t.Meta.Name) == "" || utf8.RuneCountInString(t.Meta.Name) > 200 {
 		p.Add("meta.name", "Give the template a name of 1 to 200 characters.")
 	}
 	t.check(&p)
@@ -239,7 +240,7 @@ func (t *SurveyTemplate) check(p *Problems) {
 				p.Add(at+".type", "%q is no type of question: leave it out, or write section.", q.Type)
 			}
 			name := q.ID
-			if name == "" || len(name) > 200 {
+			if name == "" || utf8.RuneCountInString(name) > 200 {
 				p.Add(at+".id", "Give the question an id of 1 to 200 characters.")
 			} else if first, again := known[name]; again {
 				p.Add(at+".id", "The id %q is taken by %s: ids are unique in a template.", name, first)

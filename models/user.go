@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
 	"golang.org/x/sync/semaphore"
@@ -52,7 +53,7 @@ func (u *User) Check() error {
 			p.Add("email", "%q is no e-mail address.", u.Email)
 		}
 	}
-	if len(u.Name) > 200 {
+	if utf8.RuneCountInString(u.Name) > 200 {
 		p.Add("name", "A name has at most 200 characters.")
 	}
 	if u.Role == "" {
@@ -76,7 +77,7 @@ const MinPasswordLength = 8
 
 // CheckPassword returns an [Invalid] error when a new password can't be taken.
 func CheckPassword(password string) error {
-	if len([]rune(password)) < MinPasswordLength || len(password) > 256 {
+	if n := utf8.RuneCountInString(password); n < MinPasswordLength || n > 256 {
 		return InvalidField("password", "Give a password of %d to 256 characters.", MinPasswordLength)
 	}
 	return nil

@@ -151,7 +151,7 @@ func (f *WorkOrderFields) Check(p *Problems) {
 	case utf8.RuneCountInString(f.WorkOrderNumber) > longestNumber:
 		p.Add("work_order_number", "At most 200 characters.")
 	}
-	if len(f.ClientCode) > 60 {
+	if utf8.RuneCountInString(f.ClientCode) > 60 {
 		p.Add("client_code", "At most 60 characters.")
 	}
 	checkPriority(p, f.Priority)
@@ -168,7 +168,7 @@ func (f *WorkOrderFields) Check(p *Problems) {
 		p.Add("attributes", "At most %d attributes.", mostMembers)
 	}
 	for key, value := range f.Attributes {
-		if len(key) > 100 || len(value) > 20_000 {
+		if utf8.RuneCountInString(key) > 100 || utf8.RuneCountInString(value) > 20_000 {
 			p.Add("attributes."+key, "An attribute has a name of at most 100 characters and a value of at most 20000.")
 		}
 	}
@@ -198,7 +198,7 @@ func checkPublishing(p *Problems, publishTo *string, policy *QAPolicy) {
 const longestText = 100_000
 
 func checkText(p *Problems, name, text string) {
-	if len(text) > longestText {
+	if utf8.RuneCountInString(text) > longestText {
 		p.Add(name, "At most %d characters.", longestText)
 	}
 }
@@ -211,7 +211,7 @@ func checkObject[V any](p *Problems, name string, object map[string]V) {
 		p.Add(name, "At most %d members.", mostMembers)
 		return
 	}
-	if text, err := json.Marshal(object); err != nil || len(text) > longestText {
+	if text, err := json.Marshal(object); err != nil || utf8.RuneCount(text) > longestText {
 		p.Add(name, "At most %d characters of JSON.", longestText)
 	}
 }
@@ -289,7 +289,7 @@ const mostEvidence = 100
 
 // Check notes what is wrong with the task; prefix stands before the names of its fields.
 func (f *TaskFields) Check(p *Problems, prefix string) {
-	if f.Name == "" || len(f.Name) > 200 {
+	if f.Name == "" || utf8.RuneCountInString(f.Name) > 200 {
 		p.Add(prefix+"name", "Give the task a name of 1 to 200 characters.")
 	}
 	if f.Kind != PhotoTask && f.Kind != SurveyTask {
@@ -304,7 +304,7 @@ func (f *TaskFields) Check(p *Problems, prefix string) {
 			p.Add(prefix+"required_photos", "Give each evidence type a count from 0 to 1000.")
 		}
 	}
-	if len(f.Instructions) > 100_000 {
+	if utf8.RuneCountInString(f.Instructions) > 100_000 {
 		p.Add(prefix+"instructions", "At most 100000 characters.")
 	}
 }

@@ -101,3 +101,54 @@ func TestTextThatNoDatabaseTakesIsRefused(t *testing.T) {
 		office.WantField(422, "notes", "POST", "/work-orders/"+order+"/photos", rig.PhotoForm(rig.JPEG(20, 20, 1), uuid.NewString(), "notes", "a\x00b"))
 	})
 }
+
+// TestACharacterIsOneHoweverManyBytesItHas: where so many characters are allowed, so many are taken in every script.
+func TestACharacterIsOneHoweverManyBytesItHas(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		name := func(n int) string { return strings.Repeat("ش", n) }
+		order := office.Order(nil)
+		path := "/work-orders/" + order.Text("id")
+		photo := "/photos/" + office.Upload(order.Text("id"), rig.JPEG(60, 40, 1)).Text("id")
+		for _, c := range []struct {
+			most                 int
+			field, method, route string
+			body                 func(text string) rig.JSON
+		}{
+			{200, "name", "POST", "/users", func(s string) rig.JSON {
+				return rig.JSON{"username": "u-" + uuid.NewString()[:8], "role": "crew", "password": rig.Password, "name": s}
+			}},
+			{256, "password", "POST", "/users", func(s string) rig.JSON {
+				return rig.JSON{"username": "u-" + uuid.NewString()[:8], "role": "crew", "password": s}
+			}},
+			{200, "name", "PATCH", "/account", func(s string) rig.JSON { return rig.JSON{"name": s} }},
+			{500, "address", "PATCH", "/account", func(s string) rig.JSON { return rig.JSON{"address": s} }},
+			{60, "name", "POST", "/roles", func(s string) rig.JSON { return rig.JSON{"name": s, "privileges": []string{}} }},
+			{200, "name", "POST", "/work-types", func(s string) rig.JSON { return rig.JSON{"name": s} }},
+			{200, "name", "POST", "/views", func(s string) rig.JSON { return rig.JSON{"name": s, "query": "state=created"} }},
+			{200, "name", "POST", "/tokens", func(s string) rig.JSON { return rig.JSON{"name": s} }},
+			{200, "name", "POST", "/share-links", func(s string) rig.JSON { return rig.JSON{"name": s} }},
+			{200, "name", "POST", "/destinations", func(s string) rig.JSON {
+				return rig.JSON{"name": s, "kind": "folder", "settings": rig.JSON{"path": "characters-" + uuid.NewString()[:8]}}
+			}},
+			{200, "name", "POST", "/integrations", func(s string) rig.JSON {
+				return rig.JSON{"client_code": uuid.NewString()[:8], "kind": "push", "name": s}
+			}},
+			{60, "client_code", "POST", "/integrations", func(s string) rig.JSON { return rig.JSON{"client_code": s, "kind": "push"} }},
+			{60, "client_code", "PATCH", path, func(s string) rig.JSON { return rig.JSON{"client_code": s} }},
+			{200, "work_order_number", "PATCH", path, func(s string) rig.JSON { return rig.JSON{"work_order_number": s} }},
+			{300, "address.address1", "PATCH", path, func(s string) rig.JSON { return rig.JSON{"address": rig.JSON{"address1": s}} }},
+			{200, "tasks[0].name", "PATCH", path, func(s string) rig.JSON { return rig.JSON{"tasks": []rig.JSON{{"name": s}}} }},
+			{60, "evidence_type", "PATCH", photo, func(s string) rig.JSON { return rig.JSON{"evidence_type": s} }},
+			{20_000, "notes", "PATCH", photo, func(s string) rig.JSON { return rig.JSON{"notes": s} }},
+			{10_000, "reason", "PATCH", photo, func(s string) rig.JSON { return rig.JSON{"review": "rejected", "reason": s} }},
+			{5000, "text", "POST", path + "/comments", func(s string) rig.JSON { return rig.JSON{"text": s} }},
+		} {
+			what := c.method + " " + c.route + " " + c.field
+			refused := office.Want(422, c.method, c.route, c.body(name(c.most+1)))
+			require.NotEmpty(t, refused.List("errors"), what)
+			taken := office.Do(c.method, c.route, c.body(name(c.most)))
+			require.Less(t, taken.Status, 300, "%s: %s", what, taken.Body)
+		}
+	})
+}

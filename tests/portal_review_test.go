@@ -3,7 +3,10 @@ package tests
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
@@ -21,11 +24,13 @@ func toReview(t *testing.T, in *rig.Installation) (office, crew *rig.User, order
 	order = o.Text("id")
 	for n := range 6 {
 		taken := fmt.Sprintf("2026-05-04T13:3%d:00Z", n)
-		photos = append(photos, crew.Upload(order, rig.JPEG(640, 480, uint64(n+1)), "task_id", o.Text("tasks", n/4, "id"), "evidence_type", []string{"before", "after"}[n%2], "taken_at", taken).Text("id"))
+		photos = append(photos, crew.Upload(order, rig.JPEG(640, 480, uint64(n+1)), "task_id", o.Text("tasks", n/4, "id"), "evidence_type",
+			[]string{"before", "after"}[n%2], "taken_at", taken).Text("id"))
 	}
 	crew.AwaitState(order, "in_progress")
 	crew.Want(200, "POST", "/work-orders/"+order+"/complete", nil)
-	office.Want(200, "PATCH", "/work-orders/"+order, rig.JSON{"tasks": []rig.JSON{{"id": o.Text("tasks", 0, "id")}, {"id": o.Text("tasks", 1, "id"), "required_photos": rig.JSON{"after": 2}}}})
+	office.Want(200, "PATCH", "/work-orders/"+order, rig.JSON{"tasks": []rig.JSON{{"id": o.Text("tasks", 0, "id")}, {"id": o.Text("tasks", 1, "id"),
+		"required_photos": rig.JSON{"after": 2}}}})
 	office.Await("the renditions", func() bool {
 		return office.Want(200, "GET", "/work-orders/"+order+"/photo-index", nil).Text("placeholder", 5) != ""
 	})
@@ -51,20 +56,23 @@ func TestPortalReviewsAnOrderByKeys(t *testing.T) {
 	run(press("j"), press(kb.Enter), chromedp.WaitVisible(`.Tile img`))
 	until(t, ctx, "the order that waited is open", `location.pathname === "/orders/`+order+`/review"`)
 	until(t, ctx, "all its photos stand in their boxes", `document.querySelectorAll(".Tile[id]").length === 6 && document.querySelector(".Tile.lack")`)
-	until(t, ctx, "what was noticed stands first", `[...document.querySelectorAll(".Noticed button")].map(b => b.textContent).join().includes("Seen before 1")`)
+	until(t, ctx, "what was noticed stands first",
+		`[...document.querySelectorAll(".Noticed button")].map(b => b.textContent).join().includes("Seen before 1")`)
 	accessible(t, ctx, "the grid")
 	shots(t, ctx, "review-grid")
 
 	// A and a digit judge and go on; the verdicts are on the server, and U takes the last back.
 	run(chromedp.Focus(`.Tile.at`), press("a"), press("1"))
-	until(t, ctx, "both are judged on the screen", `document.querySelectorAll(".verdict.ok").length === 1 && document.querySelectorAll(".verdict.no").length === 1`)
+	until(t, ctx, "both are judged on the screen",
+		`document.querySelectorAll(".verdict.ok").length === 1 && document.querySelectorAll(".verdict.no").length === 1`)
 	office.Await("and on the server", func() bool {
 		return verdict(office, photos[0]) == "approved" && verdict(office, photos[2]) == "rejected"
 	})
 	require.Equal(t, "Blurred or too dark", office.Want(200, "GET", "/photos/"+photos[2], nil).Text("review_reason"))
 	run(press("u"))
 	office.Await("the step is taken back", func() bool { return verdict(office, photos[2]) == "pending" })
-	until(t, ctx, "and the eye is there again", `document.activeElement.id === "photo-`+photos[2]+`" || document.querySelector(".Tile.at").id === "photo-`+photos[2]+`"`)
+	until(t, ctx, "and the eye is there again",
+		`document.activeElement.id === "photo-`+photos[2]+`" || document.querySelector(".Tile.at").id === "photo-`+photos[2]+`"`)
 
 	// In the dark room: whole, 1:1 that stays, facts, another type, turned.
 	run(press(kb.Enter), chromedp.WaitVisible(`.Viewer .r-fit img`))
@@ -100,7 +108,8 @@ func TestPortalReviewsAnOrderByKeys(t *testing.T) {
 		return verdict(office, photos[2]) == "approved" && verdict(office, photos[3]) == "approved"
 	})
 	run(press("R"), chromedp.WaitVisible(`.r-back li`))
-	until(t, ctx, "it says what goes to whom", `document.querySelector(".Sheet").innerText.includes("`+crew.Username+`") && document.querySelectorAll(".r-back li").length === 1`)
+	until(t, ctx, "it says what goes to whom",
+		`document.querySelector(".Sheet").innerText.includes("`+crew.Username+`") && document.querySelectorAll(".r-back li").length === 1`)
 	accessible(t, ctx, "the rework")
 	shots(t, ctx, "review-rework")
 	run(chromedp.Click(`.Sheet .foot .primary`))
@@ -123,7 +132,8 @@ func TestPortalNeverOverwritesAVerdictUnseen(t *testing.T) {
 		return err
 	})
 	require.NoError(t, chromedp.Run(ctx, deaf, chromedp.Navigate(in.URL+"/orders/"+order+"/review"), chromedp.WaitVisible(`input[autocomplete=username]`),
-		chromedp.SendKeys(`input[autocomplete=username]`, colleague.Username), chromedp.SendKeys(`input[autocomplete=current-password]`, rig.Password+kb.Enter), chromedp.WaitVisible(`.Tile.at`)))
+		chromedp.SendKeys(`input[autocomplete=username]`, colleague.Username), chromedp.SendKeys(`input[autocomplete=current-password]`,
+			rig.Password+kb.Enter), chromedp.WaitVisible(`.Tile.at`)))
 	office.Want(200, "PATCH", "/photos/"+photos[0], rig.JSON{"review": "rejected", "reason": "The wrong house"})
 	require.NoError(t, chromedp.Run(ctx, press("a")))
 	until(t, ctx, "who judged it is said", `document.body.innerText.includes("`+office.Username+` judged this photo meanwhile")`)
@@ -131,7 +141,8 @@ func TestPortalNeverOverwritesAVerdictUnseen(t *testing.T) {
 	require.Equal(t, "rejected", verdict(office, photos[0]))
 
 	// The session ends in the middle: the verdict waits until somebody is signed in again.
-	require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(`fetch("/api/v1/sessions/current", {method: "DELETE"}).then(() => 0)`, nil, awaitPromise), press("a"), chromedp.WaitVisible(`.Dialog input[autocomplete=current-password]`)))
+	require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(`fetch("/api/v1/sessions/current", {method: "DELETE"}).then(() => 0)`, nil, awaitPromise),
+		press("a"), chromedp.WaitVisible(`.Dialog input[autocomplete=current-password]`)))
 	require.Equal(t, "pending", verdict(office, photos[2]))
 	require.NoError(t, chromedp.Run(ctx, chromedp.SendKeys(`.Dialog input[autocomplete=current-password]`, rig.Password+kb.Enter)))
 	office.Await("it is taken then", func() bool { return verdict(office, photos[2]) == "approved" })
@@ -159,4 +170,209 @@ func TestPortalFindsAPhotoAndTellsItsLife(t *testing.T) {
 	until(t, ctx, "the grid is no wider either", `document.documentElement.scrollWidth <= 390`)
 	accessible(t, ctx, "the grid on a phone")
 	shots(t, ctx, "review-grid-phone")
+}
+
+// keyed presses a key of the page as often as a script can: once a frame.
+func keyed(t *testing.T, ctx context.Context, key string, times int) {
+	t.Helper()
+	require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(fmt.Sprintf(`(async () => {
+		for (let n = 0; n < %d; n++) {
+			dispatchEvent(new KeyboardEvent("keydown", {key: %q, cancelable: true}));
+			await new Promise(requestAnimationFrame);
+		}
+		return 0;
+	})()`, times, key), nil, awaitPromise)))
+}
+
+// timesJudged is how often each photo of an order was judged, by its history.
+func timesJudged(office *rig.User, order string) map[string]int {
+	times := map[string]int{}
+	for cursor := ""; ; {
+		page := office.Want(200, "GET", "/work-orders/"+order+"/events?limit=200"+cursor, nil)
+		for n := range page.List("items") {
+			reviews, _ := page.Get("items", n, "details", "reviews").(map[string]any)
+			for id := range reviews {
+				times[id]++
+			}
+		}
+		if page.Text("next_cursor") == "" {
+			return times
+		}
+		cursor = "&cursor=" + page.Text("next_cursor")
+	}
+}
+
+func TestPortalJudgesThreeHundredPhotosInAMinute(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office := rig.SignUp(t, in.URL)
+	office.Want(200, "PATCH", "/account", rig.JSON{"review_reasons": []string{"Too dark"}})
+	order := office.Order(nil).Text("id")
+	const many = 300
+	photos := make([]string, many)
+	someAtOnce(many, 4, func(n int) {
+		photos[n] = office.Upload(order, rig.JPEG(48, 36, uint64(9000+n)), "evidence_type", "after", "taken_at", fmt.Sprintf("2026-05-04T13:%02d:%02dZ",
+			n/60, n%60)).Text("id")
+	})
+	ctx := signedIn(t, in, office, false)
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(in.URL+"/orders/"+order+"/review"), chromedp.WaitVisible(`.Tile.at`), chromedp.Focus(`.Tile.at`),
+		press(kb.Enter), chromedp.WaitVisible(`.Viewer`)))
+	began := time.Now()
+	keyed(t, ctx, "a", many-1)
+	keyed(t, ctx, "1", 1)
+	until(t, ctx, "every photo is judged on the screen", fmt.Sprintf(`document.querySelector(".head [role=status]").textContent.startsWith("%d of %d")`,
+		many, many))
+	office.Await("and on the server", func() bool {
+		for _, r := range office.Want(200, "GET", "/work-orders/"+order+"/photo-index", nil).List("review") {
+			if r == "pending" {
+				return false
+			}
+		}
+		return true
+	})
+	require.Less(t, time.Since(began), time.Minute)
+	last := office.Want(200, "GET", "/photos/"+photos[many-1], nil)
+	require.Equal(t, []string{"rejected", "Too dark"}, []string{last.Text("review"), last.Text("review_reason")})
+	times := timesJudged(office, order)
+	require.Len(t, times, many)
+	for id, n := range times {
+		require.Equal(t, 1, n, "photo %s is judged once", id)
+	}
+}
+
+func TestPortalShowsAtOnceWhatAnotherJudges(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office, crew, order, photos := toReview(t, in)
+	colleague := office.Colleague("staff")
+	ctx := signedIn(t, in, colleague, false)
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(in.URL+"/orders/"+order+"/review"), chromedp.WaitVisible(`.Tile.at`)))
+	// The stream tells only what happens once it is open: what is judged is told till it shows.
+	words := []string{"approved", "rejected"}
+	n := 0
+	office.Await("the first verdict of another to show", func() bool {
+		n++
+		office.Want(200, "PATCH", "/photos/"+photos[0], rig.JSON{"review": words[n%2], "reason": map[bool]string{true: "", false: "Too dark"}[n%2 == 0]})
+		return holds(t, ctx, `document.querySelector("#photo-`+photos[0]+` .verdict")`)
+	})
+	began := time.Now()
+	office.Want(200, "POST", "/photos/reviews", rig.JSON{"reviews": []rig.JSON{{"id": photos[2], "review": "rejected", "reason": "The wrong house"},
+		{"id": photos[4], "review": "approved"}}})
+	until(t, ctx, "both show, with who judged", `["`+photos[2]+`", "`+photos[4]+`"].every(id => document.querySelector("#photo-" + id + " .verdict .r-by"))`)
+	require.Less(t, time.Since(began), 3*time.Second)
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`#photo-`+photos[2]), chromedp.WaitVisible(`.Viewer`)))
+	says(t, ctx, ".v-side", "The wrong house")
+	// While one judges, what another does is not left behind: each sees the other's, none is overwritten.
+	keyed(t, ctx, "a", 3)
+	office.Want(200, "PATCH", "/photos/"+photos[5], rig.JSON{"review": "rejected", "reason": "Not the lock"})
+	until(t, ctx, "it shows in the midst of the others", `document.querySelector("#photo-`+photos[5]+`").classList.contains("no")`)
+	office.Want(200, "PATCH", "/photos/"+photos[4], rig.JSON{"flagged": true, "evidence_type": "during"})
+	until(t, ctx, "a mark of another too", `document.querySelector("#photo-`+photos[4]+` .tells")?.textContent.includes("Flagged")`)
+	crew.Upload(order, rig.JPEG(640, 480, 77), "evidence_type", "after", "taken_at", now())
+	until(t, ctx, "what arrives waits behind its number", `document.querySelector(".NewRows")?.textContent.includes("1 new")`)
+	office.Want(204, "DELETE", "/photos/"+photos[1], nil)
+	until(t, ctx, "what is gone is said to be", `document.querySelector("#photo-`+photos[1]+`").classList.contains("gone")`)
+}
+
+func TestPortalComparesTurnsAndSaysWhereAPhotoWasTaken(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office := rig.SignUp(t, in.URL)
+	o := office.Order(rig.JSON{"latitude": 30.5083, "longitude": -97.6789})
+	order, task := o.Text("id"), o.Text("tasks", 0, "id")
+	file, err := os.ReadFile(filepath.Join("cases", "exif-time-and-place.jpg"))
+	require.NoError(t, err)
+	send := func(photo []byte, fields ...string) string {
+		return office.Upload(order, photo, append(fields, "task_id", task)...).Text("id")
+	}
+	first := send(rig.JPEG(900, 600, 1), "evidence_type", "before", "taken_at", "2026-05-04T13:00:00Z")
+	second := send(rig.JPEG(900, 600, 2), "evidence_type", "before", "taken_at", "2026-05-04T13:01:00Z")
+	after := send(rig.JPEG(900, 600, 3), "evidence_type", "after", "taken_at", "2026-05-04T14:00:00Z", "latitude", "30.5103", "longitude", "-97.6789",
+		"accuracy", "6")
+	second2 := send(rig.JPEG(900, 600, 4), "evidence_type", "after", "taken_at", "2026-05-04T14:01:00Z", "latitude", "30.50835", "longitude", "-97.6789",
+		"accuracy", "12")
+	exif := send(file, "evidence_type", "during")
+	ctx := signedIn(t, in, office, false)
+	run := func(actions ...chromedp.Action) { t.Helper(); require.NoError(t, chromedp.Run(ctx, actions...)) }
+	shows := func(id string) string {
+		return `[...document.querySelectorAll(".r-frame img")].some(i => i.src.includes("` + id + `"))`
+	}
+
+	run(chromedp.Navigate(in.URL+"/orders/"+order+"/review?photo="+after), chromedp.WaitVisible(`.Viewer .r-main img`))
+	until(t, ctx, "how far from the property it was taken",
+		`document.querySelector(".r-map figcaption")?.innerText.match(/^(222|223|22[0-9]) m from the property, ±6 m/)`)
+	run(press("v"))
+	until(t, ctx, "the before in the same place stands beside it", shows(first)+" && "+shows(after))
+	accessible(t, ctx, "two that are compared")
+	shots(t, ctx, "review-compare")
+	run(press("j"))
+	until(t, ctx, "and the next pair", shows(second)+" && "+shows(second2))
+	run(press("z"))
+	until(t, ctx, "both at their own size", `document.querySelectorAll(".r-real").length === 2`)
+	run(chromedp.Evaluate(`document.querySelector(".r-main").scrollTo(0, 9999); 0`, nil))
+	until(t, ctx, "in the same place",
+		`(([a, b]) => a.scrollTop > 0 ? a.scrollTop === b.scrollTop : a.scrollHeight <= a.clientHeight)([...document.querySelectorAll(".r-frame")])`)
+	run(press("z"), press(kb.Escape))
+	until(t, ctx, "Esc ends the comparison, not more", `document.querySelectorAll(".r-frame").length === 1`)
+	run(press(kb.Escape), chromedp.WaitNotPresent(`.Viewer`))
+	// Two that are chosen are compared wherever they stand.
+	run(chromedp.Evaluate(`document.getElementById("photo-`+first+`").dispatchEvent(new MouseEvent("click", {bubbles: true, ctrlKey: true})); 0`, nil),
+		chromedp.Evaluate(`document.getElementById("photo-`+second2+`").dispatchEvent(new MouseEvent("click", {bubbles: true, ctrlKey: true})); 0`, nil),
+		press("v"), chromedp.WaitVisible(`.Viewer`))
+	until(t, ctx, "the two", shows(first)+" && "+shows(second2))
+	run(press(kb.Escape), press(kb.Escape), chromedp.WaitNotPresent(`.Viewer`))
+
+	// What the file itself says, and where it was taken.
+	run(chromedp.Navigate(in.URL+"/orders/"+order+"/review?photo="+exif), chromedp.WaitVisible(`.r-exif summary`), chromedp.Click(`.r-exif summary`),
+		chromedp.WaitVisible(`.r-exif dl`))
+	says(t, ctx, ".r-exif dl", "2026:11:20 10:11:12")
+	accessible(t, ctx, "the EXIF")
+	shots(t, ctx, "review-exif")
+
+	// Turned by buttons too, as a phone has no keys.
+	run(press("i"), chromedp.WaitNotPresent(`.v-side`), onPhone(), chromedp.Click(`.r-tools [aria-label="Turn right"]`))
+	office.Await("it is turned", func() bool { return office.Want(200, "GET", "/photos/"+exif, nil).Get("rotation") == 90.0 })
+	until(t, ctx, "nothing is wider than the phone", `document.documentElement.scrollWidth <= 390`)
+	accessible(t, ctx, "the tools on a phone")
+	shots(t, ctx, "review-tools-phone")
+}
+
+func TestPortalKeysAreEachUsersOwn(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office, _, order, photos := toReview(t, in)
+	colleague := office.Colleague("staff")
+	ctx := signedIn(t, in, office, false)
+	run := func(actions ...chromedp.Action) { t.Helper(); require.NoError(t, chromedp.Run(ctx, actions...)) }
+	review := in.URL + "/orders/" + order + "/review"
+	run(chromedp.Navigate(review), chromedp.WaitVisible(`.Tile.at`), press("?"), chromedp.WaitVisible(`.KeyList`))
+	change := func(what, key string) {
+		t.Helper()
+		run(chromedp.Click(`//li[contains(., "`+what+`")]//button`, chromedp.BySearch), chromedp.WaitVisible(`.KeyList [aria-describedby=key-clash]`),
+			chromedp.Focus(`.KeyList [aria-describedby=key-clash]`), press(key))
+	}
+	change("Approve and go on", "g")
+	says(t, ctx, "#key-clash", "is the key of")
+	run(press("y"))
+	says(t, ctx, "#key-clash", "Copy")
+	run(press("5"))
+	says(t, ctx, "#key-clash", "Reject for reason 5")
+	run(press(","))
+	until(t, ctx, "a free key is taken", `document.querySelector("#key-clash").textContent === ""`)
+	change("Flag", kb.Delete)
+	until(t, ctx, "and one is switched off",
+		`[...document.querySelectorAll(".KeyList li")].some(l => l.innerText.startsWith("Flag") && l.innerText.includes("off"))`)
+	accessible(t, ctx, "keys that were changed")
+	run(press(kb.Escape), chromedp.WaitNotPresent(`.KeyList`), chromedp.Focus(`.Tile.at`), press("a"), press("b"), press(","))
+	office.Await("the new key judges", func() bool { return verdict(office, photos[0]) == "approved" })
+	require.Equal(t, []any{"pending", false}, []any{verdict(office, photos[2]), office.Want(200, "GET", "/photos/"+photos[0], nil).Get("flagged")},
+		"the old ones do nothing")
+
+	// Whoever comes after them at this desk has the keys as delivered.
+	run(chromedp.Evaluate(`fetch("/api/v1/sessions/current", {method: "DELETE"}).then(() => 0)`, nil, awaitPromise), chromedp.Navigate(review),
+		chromedp.WaitVisible(`input[autocomplete=username]`),
+		chromedp.SendKeys(`input[autocomplete=username]`, colleague.Username), chromedp.SendKeys(`input[autocomplete=current-password]`,
+			rig.Password+kb.Enter), chromedp.WaitVisible(`.Tile.at`),
+		chromedp.Focus(`.Tile.at`), press("j"), press("a"))
+	office.Await("the usual key judges", func() bool { return verdict(office, photos[2]) == "approved" })
 }

@@ -44,7 +44,9 @@ func uncomplaining(t *testing.T, ctx context.Context) {
 			complaints = append(complaints, e.ExceptionDetails.Error())
 		case *log.EventEntryAdded:
 			// An answer that says no, or none at all, is told on the screen; Chromium counts it as an error all the same.
-			if e.Entry.Level == log.LevelError && !strings.HasPrefix(e.Entry.Text, "Failed to load resource: the server responded with a status of 4") && !noNetwork.MatchString(e.Entry.Text) {
+			said, no := strings.CutPrefix(e.Entry.Text, "Failed to load resource: the server responded with a status of ")
+			told := no && (strings.HasPrefix(said, "4") || strings.HasPrefix(said, "503")) || noNetwork.MatchString(e.Entry.Text)
+			if e.Entry.Level == log.LevelError && !told {
 				complaints = append(complaints, e.Entry.Text+" "+e.Entry.URL)
 			}
 		}

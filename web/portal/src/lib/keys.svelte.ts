@@ -14,19 +14,25 @@ export type Key = {
 
 type Own = Record<string, string>; // name → key; "" is off
 
-const stored = 'fieldproof-keys';
 
 class Keys {
   // No state of its own: a screen that leaves would read what stood before the next one came (Svelte gives old values to
   // whoever tidies up), and take that one's keys away with its own.
   #groups: { title: string; keys: Key[] }[] = [];
   #changes = $state(0);
-  own = $state<Own>(JSON.parse(localStorage.getItem(stored) ?? '{}') as Own);
+  #stored = '';
+  own = $state.raw<Own>({});
   #first = '';
   #firstAt = 0;
 
   constructor() {
     window.addEventListener('keydown', (e) => this.#pressed(e));
+  }
+
+  /** Each user has keys of their own, also where several share a browser. */
+  belongTo(user: string): void {
+    this.#stored = 'fieldproof-keys-' + user;
+    this.own = JSON.parse(localStorage.getItem(this.#stored) ?? '{}') as Own;
   }
 
   /** Registers a screen's keys for as long as its component lives; later groups win over earlier ones. */
@@ -45,23 +51,32 @@ class Keys {
     return this.#groups;
   }
 
-  /** The key of an action as this user has it; "" when it is off. */
+  /** The key of an action as this user has it; "" when it is off, or when they gave its usual key to another action that is here. */
   of(k: Pick<Key, 'name' | 'key'>): string {
-    return this.own[k.name] ?? k.key;
+    const own = this.own[k.name];
+    if (own !== undefined) return own;
+    const taken = Object.entries(this.own).some(([name, key]) => key !== '' && collide(key, k.key) && name !== k.name && this.groups.some((g) => g.keys.some((o) => o.name === name)));
+    return taken ? '' : k.key;
+  }
+
+  /** Does what an action's key does. */
+  press(name: string): void {
+    for (const g of this.#groups.toReversed())
+      for (const k of g.keys) if (k.name === name && k.when?.() !== false) return k.act(new KeyboardEvent('keydown'));
   }
 
   /** Gives an action another key, "" for none. Answers the label of whoever has it already, and changes nothing then. */
   change(k: Key, key: string): string | null {
     for (const other of this.#groups.flatMap((g) => g.keys))
-      if (key && other.name !== k.name && this.of(other) === key) return other.label;
+      if (key && other.name !== k.name && collide(this.of(other), key)) return other.label;
     this.own = { ...this.own, [k.name]: key };
-    localStorage.setItem(stored, JSON.stringify(this.own));
+    localStorage.setItem(this.#stored, JSON.stringify(this.own));
     return null;
   }
 
   reset(): void {
     this.own = {};
-    localStorage.removeItem(stored);
+    localStorage.removeItem(this.#stored);
   }
 
   #pressed(e: KeyboardEvent): void {
@@ -86,6 +101,9 @@ class Keys {
     this.#firstAt = Date.now();
   }
 }
+
+/** Two keys that can't both work: the same, or one that begins the other ("G" and "G H"). */
+const collide = (a: string, b: string) => a === b || a.startsWith(b + ' ') || b.startsWith(a + ' ');
 
 /** The name of the key that was pressed, as [Key.key] writes it. */
 export function keyName(e: KeyboardEvent): string {

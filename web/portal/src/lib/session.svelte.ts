@@ -1,6 +1,7 @@
 // Who is signed in, and what they may do.
 import { setFormat } from '$kit/format';
 import { api, ok, onSessionEnd, Refusal, type Schemas } from './api';
+import { keys } from './keys.svelte';
 
 export type User = Schemas['User'];
 export type Account = Schemas['Account'];
@@ -33,6 +34,7 @@ class Session {
     const other = this.user && this.user.id !== s.user.id;
     this.account = await ok(api.GET('/account'));
     setFormat({ zone: this.account.zone });
+    keys.belongTo(s.user.id);
     this.user = s.user;
     this.ended = false;
     if (other) location.assign('/'); // nothing of the one before stays on the screen

@@ -10,7 +10,8 @@ import X from '@lucide/svelte/icons/x';
 import type { Tone } from '$kit/mark';
 import { clock, dayOf, day } from '$kit/format';
 import { m } from '$kit/words/messages';
-import { api, ok, wordsOf, type Schemas } from '$lib/api';
+import { api, ok, Refusal, wordsOf, type Schemas } from '$lib/api';
+import type { StreamEvent } from '$lib/stream';
 import { toast } from '$lib/toast';
 import { undo } from '$lib/undo.svelte';
 import type { Component } from 'svelte';
@@ -73,6 +74,22 @@ export class Shot {
     this.gone = false;
   }
 
+  /** Takes over what the photo itself says, where it alone was read again. */
+  learn(p: Schemas['Photo']): void {
+    this.task = p.task_id;
+    this.evidence = p.evidence_type;
+    if (!sender.holds(this.id)) {
+      this.review = p.review as Review;
+      this.reason = p.review_reason;
+      this.reviewer = p.reviewed_by;
+    }
+    this.rotation = p.rotation;
+    this.flagged = p.flagged;
+    this.viewable = p.viewable;
+    this.certification = p.certification;
+    this.gone = p.deleted;
+  }
+
   /** The box of the photo as the office turned it. */
   get box(): [number, number] {
     return this.rotation % 180 ? [this.height, this.width] : [this.width, this.height];
@@ -132,15 +149,105 @@ export class Desk {
   viewing = $state(false);
   /** 0 is the whole photo, else pixels of the photo a pixel of the screen; it stays while moving on, as the place does. */
   zoom = $state(0);
-  place = { x: 0.5, y: 0.5 };
+  place = $state.raw({ x: 0.5, y: 0.5 });
+  /** What the photo is compared with: nothing, its counterpart ('pair'), or one photo that stays, by its id. */
+  beside = $state('');
   said = $state('');
   /** Counts up when a photo was changed here, so that its facts are read again. */
   edits = $state(0);
   #byID = new Map<string, Shot>();
   #edit = Promise.resolve();
+  #changed = new Set<string>();
+  #whole = false;
+  #orderToo = false;
+  #timer = 0;
+  #timerAt = 0;
+  #reading = false;
+  #rests = 0;
+  #ended = false;
 
   constructor(id: string) {
     this.id = id;
+  }
+
+  /** Nobody looks at it any more. */
+  end(): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+  }
+
+  /**
+   * Reads again what happened elsewhere: a few photos each by itself and at once, many by the index. Of our own verdicts the
+   * answer has told already: their echo is looked at once the judge rests.
+   */
+  hear(e: StreamEvent): void {
+    if (e.type !== 'reset' && e.work_order_id !== this.id) return;
+    if (e.type === 'item.changed') {
+      if (sender.holds(e.id)) return;
+      this.#changed.add(e.id);
+      return this.#soon(sender.told(e.id) ? 2000 : 30);
+    }
+    if (e.type === 'item.received' || e.type === 'reset') this.#whole = true;
+    else if (e.type.startsWith('work_order.')) this.#orderToo = true;
+    else return;
+    this.#soon(250);
+  }
+
+  #soon(ms: number): void {
+    const at = Math.max(performance.now() + ms, this.#rests);
+    if (this.#ended || this.#reading || (this.#timer && this.#timerAt <= at)) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    this.#timer = window.setTimeout(() => void this.#readAgain(), at - performance.now());
+  }
+
+  async #readAgain(): Promise<void> {
+    this.#timer = 0;
+    this.#reading = true;
+    const began = performance.now();
+    const own = [...this.#changed].filter((id) => sender.told(id));
+    const ids = [...this.#changed].filter((id) => !sender.told(id));
+    this.#changed = new Set(own);
+    const unknown = ids.some((id) => !this.#byID.get(id)?.placeholder); // new here, or its picture was only now made
+    try {
+      if (this.#whole || unknown || ids.length > 8) {
+        this.#whole = this.#orderToo = false;
+        await this.load();
+        this.#rests = performance.now() + 3 * (performance.now() - began); // however many events: three quarters of the time are the judge's
+      } else {
+        const order = this.#orderToo;
+        this.#orderToo = false;
+        await Promise.all([...ids.map((id) => this.#readOne(id)), order && this.#readOrder()]);
+      }
+    } catch {
+      this.#whole = true;
+      this.#rests = performance.now() + 2000;
+    }
+    this.#reading = false;
+    if (this.#whole || this.#orderToo || this.#changed.size > own.length) this.#soon(30);
+    else if (own.length) this.#soon(2000);
+  }
+
+  async #readOne(id: string): Promise<void> {
+    const s = this.#byID.get(id);
+    if (!s) return;
+    try {
+      const p = await ok(api.GET('/photos/{id}', { params: { path: { id } } }));
+      if (p.work_order_id === this.id) s.learn(p);
+      else s.gone = true;
+      this.edits++;
+    } catch (e) {
+      if (!(e instanceof Refusal) || e.status !== 404) throw e;
+      s.gone = true;
+    }
+  }
+
+  async #readOrder(): Promise<void> {
+    this.order = await ok(api.GET('/work-orders/{id}', { params: { path: { id: this.id } } }));
+    // Photos that came from another order, or went to one, are told there.
+    let here = 0;
+    for (const s of this.#byID.values()) if (!s.gone) here++;
+    if (this.order.item_counts.photos !== here) this.#whole = true;
   }
 
   async load(): Promise<void> {
@@ -183,6 +290,7 @@ export class Desk {
     if (first) this.at = first.id;
   }
 
+  #sorted = $derived(this.shots.map((s) => ({ s, key: (s.taken ?? '') + s.id })).sort((a, b) => (a.key < b.key ? -1 : 1)).map(({ s }) => s));
   groups = $derived.by<Group[]>(() => {
     const tasks = new Map((this.order?.tasks ?? []).map((t) => [t.id, t]));
     const groups = new Map<string, Group>();
@@ -198,9 +306,8 @@ export class Desk {
       return p;
     };
     for (const t of tasks.values()) if (t.kind !== 'survey') of(t);
-    const sorted = [...this.shots].sort((a, b) => (a.taken ?? a.id).localeCompare(b.taken ?? b.id) || a.id.localeCompare(b.id));
     const rule = [...noticed, ...marked].find((k) => k.name === this.filter);
-    for (const s of sorted) {
+    for (const s of this.#sorted) {
       const g = of((s.task && tasks.get(s.task)) || null);
       const p = partOf(g, s.evidence);
       if (s.review !== 'rejected' && !s.gone) p.lacks--;
@@ -241,6 +348,31 @@ export class Desk {
     if (this.picked.size) return this.flat.filter((s) => this.picked.has(s.id));
     return this.here ? [this.here] : [];
   }
+
+  /** What stands beside a photo: an after's before in the same place, a before's after. */
+  counterpart(s: Shot): Shot | undefined {
+    const type = s.evidence === 'before' ? 'after' : 'before';
+    const ofTask = this.#sorted.filter((o) => o.task === s.task && !o.gone);
+    const theirs = ofTask.filter((o) => o.evidence === type && o.viewable);
+    return theirs[Math.min(ofTask.filter((o) => o.evidence === s.evidence).indexOf(s), theirs.length - 1)] ?? theirs[0];
+  }
+
+  /** Begins to compare, or ends it; says so where there is nothing to compare with. */
+  compare(): void {
+    const chosen = this.flat.filter((s) => this.picked.has(s.id) && s.id !== this.at);
+    const [one] = chosen;
+    if (this.viewing && this.beside) this.beside = '';
+    else if (!this.here) return;
+    else if (one && chosen.length === 1) [this.beside, this.viewing] = [one.id, true];
+    else if (this.counterpart(this.here)) [this.beside, this.viewing] = ['pair', true];
+    else toast.say(m.review_nothing_beside());
+  }
+
+  other = $derived.by<Shot | undefined>(() => {
+    const s = this.here;
+    if (!s || !this.beside) return undefined;
+    return this.beside === 'pair' ? this.counterpart(s) : this.shots.find((o) => o.id === this.beside && o !== s);
+  });
 
   move(by: number): void {
     const next = this.flat[Math.min(this.flat.length - 1, Math.max(0, this.position + by))];

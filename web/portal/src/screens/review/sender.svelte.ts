@@ -19,6 +19,7 @@ class Sender {
   #flying = new Map<string, Verdict>();
   #timer = 0;
   #idle: (() => void)[] = [];
+  #answered = new Map<string, number>();
   /** How many verdicts the server does not have yet. */
   waiting = $state(0);
 
@@ -47,6 +48,11 @@ class Sender {
   /** Whether the photo's verdict here is newer than what the server says of it. */
   holds(id: string): boolean {
     return this.#queue.has(id) || this.#flying.has(id);
+  }
+
+  /** Whether the server told of the photo's verdict just now, in its answer. */
+  told(id: string): boolean {
+    return performance.now() - (this.#answered.get(id) ?? -Infinity) < 3000;
   }
 
   /** Waits until the server has everything. */
@@ -100,7 +106,10 @@ class Sender {
 
   #told(results: Schemas['ReviewedPhoto'][]): void {
     const otherwise: Schemas['ReviewedPhoto'][] = [];
+    const now = performance.now();
+    for (const [id, at] of this.#answered) if (now - at > 5000) this.#answered.delete(id);
     for (const r of results) {
+      this.#answered.set(r.id, now);
       const v = this.#flying.get(r.id);
       if (!v) continue;
       v.shot.failed = r.result === 'refused' ? (r.message ?? '') : '';
