@@ -48,7 +48,7 @@ export async function announce(owner: string, device: string, signal?: AbortSign
     const a = await send(items);
     if (later(a.status)) return retryAfter(a) || 5000;
     if (a.status < 300) {
-      if (!(await note(items, resultsOf(a)))) return 60_000; // an answer that says nothing of what was asked
+      if (!(await note(items, resultsOf(a)))) return 60_000; // nothing more is told now
       continue;
     }
     // The call as a whole is refused: alone, each is told what is wrong with it, and holds back none of the others.
@@ -65,24 +65,30 @@ function resultsOf(a: Answer): Result[] {
   return (a.body as { results?: Result[] } | null)?.results ?? [];
 }
 
-/** Writes down what became of each; what was changed meanwhile is announced again. Answers whether anything was told. */
+/** Writes down what became of each; what was changed meanwhile is announced again. Answers whether anything is told now that was not. */
 async function note(asked: Item[], results: Result[]): Promise<boolean> {
   const of = new Map(results.map((r) => [plain(r.uuid), r]));
-  await write(() =>
+  return write(() =>
     db.transaction('rw', db.items, async () => {
+      let told = false;
       for (const was of asked) {
         const r = of.get(plain(was.uuid));
         const now = await db.items.get(was.uuid);
-        if (!r || now?.state !== 'kept') continue;
+        if (!r || r.code === 'too_many_open') continue; // it waits until others have arrived
+        told = true;
+        if (now?.state !== 'kept') continue;
         if (now.task_id !== was.task_id || now.evidence_type !== was.evidence_type || now.notes !== was.notes || now.order_id !== was.order_id) continue;
         const { refusal: _, ...sound } = now;
         if (r.result === 'announced') await db.items.put({ ...sound, state: now.upload_url ? 'sending' : 'announced', announced_at: now.announced_at ?? Date.now() });
         else if (r.result === 'arrived') await db.items.put({ ...sound, state: 'safe', sent: now.size, confirmed_at: now.confirmed_at ?? Date.now(), ...(r.id ? { server_id: r.id } : {}) });
-        else await db.items.put({ ...now, state: 'refused', refusal: { code: r.code ?? 'refused', detail: r.message ?? '' } });
+        else {
+          const [, field = ''] = /^(\w+): /.exec(r.message ?? '') ?? [];
+          await db.items.put({ ...now, state: 'refused', refusal: { code: (field && field + '/') + (r.code || 'refused'), detail: r.message ?? '' } });
+        }
       }
+      return told;
     }),
   );
-  return of.size > 0;
 }
 
 /** Small on the line where the browser can: ids repeat in every row. */

@@ -40,10 +40,11 @@ export async function ask(owner: string, method: string, path: string, a: Ask = 
   return { status: response.status, headers: response.headers, body: parsed };
 }
 
-/** The words of an answer that says no, and their stable name. */
+/** The words of an answer that says no, and their stable name: with the field before it where one is wrong, task_id/no_such. */
 export function refusalOf(a: Answer): { code: string; detail: string } {
-  const p = (a.body ?? {}) as { code?: string; detail?: string; title?: string; errors?: { message?: string; code?: string }[] };
-  return { code: p.errors?.[0]?.code || p.code || String(a.status), detail: p.errors?.[0]?.message || p.detail || p.title || String(a.status) };
+  const p = (a.body ?? {}) as { code?: string; detail?: string; title?: string; errors?: { field?: string; message?: string; code?: string }[] };
+  const first = p.errors?.[0];
+  return { code: (first?.field ? first.field + '/' : '') + (first?.code || p.code || String(a.status)), detail: first?.message || p.detail || p.title || String(a.status) };
 }
 
 /** Answers that ask to come again, not to change anything. */

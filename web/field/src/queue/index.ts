@@ -82,6 +82,8 @@ export async function act(kind: Action['kind'], order: string, body: Record<stri
           if (typeof body.evidence_type === 'string') change.evidence_type = body.evidence_type;
           // The office sees the new words beside what is announced; once the bytes are there the photo itself gets them.
           if (item.state === 'announced') change.state = 'kept';
+          // One whose task is gone, or whose order would not have it there, goes again from its new place.
+          if (item.state === 'refused' && kind === 'move') Object.assign(change, { state: 'kept', refusal: undefined, tries: 0, next_try: 0 });
           await db.items.update(item.uuid, change);
           if (unheard) return null;
         }
@@ -136,7 +138,7 @@ export function start(): void {
   running = new AbortController();
   run(running.signal);
   for (const e of ['online', 'focus', 'pageshow']) addEventListener(e, kick);
-  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && kick());
+  document.addEventListener('visibilitychange', () => (document.visibilityState === 'visible' ? kick() : void register())); // the worker goes on where it may
   // iOS may resume a page without any event: a timer that fires late tells that it slept.
   let last = Date.now();
   setInterval(() => {
@@ -179,7 +181,7 @@ export async function again(id: string): Promise<void> {
 
 /** Whether a refusal says that the server has another photo under the same uuid. */
 export function sameNumber(code: string): boolean {
-  return /^(uuid_taken|other_bytes|other_hash|same_uuid|hash_differs|409)$/.test(code);
+  return /(^|\/)(other_bytes|announced)$/.test(code);
 }
 
 /** Takes an item away, from the server too where it is known there. */

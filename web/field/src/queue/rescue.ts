@@ -1,30 +1,33 @@
-// The way out: all that is unsent as files of at most 40 MB, each whole in itself, which the portal takes. Format: docs/phones.md.
+// The way out: all that is unsent as files of at most 40 MB, each whole in itself, which the portal takes. Format: docs/field.md.
 import { downloadZip } from 'client-zip';
 import { db, type Action, type Item } from '../lib/db';
 
 export const fileAtMost = 40_000_000;
 /** What a manifest and the archive's own records take of it for an item. */
 const about = 2000;
+/** How many items the office takes in one file. */
+const itemsAtMost = 900;
 
 const unsent = ['kept', 'announced', 'sending', 'refused'] as const;
 
 export type Manifest = {
   version: 1;
   device: string;
-  owner: { id: string; username: string };
-  made_at: string;
+  /** The id of whoever took it all. */
+  owner: string;
+  made_at: number;
   part: number;
   parts: number;
-  items: (Partial<Item> & { path: string })[];
+  items: (Omit<Partial<Item>, 'task_id'> & { task_id: string | null; path: string })[];
   actions: Partial<Action>[];
 };
 
 /** Shares items out over files: each file as full as it may be, an item of its own size alone if it must. */
 export function shared<T extends { size: number }>(items: T[], most = fileAtMost): T[][] {
   const files: T[][] = [];
-  let room = 0;
+  let room = -1;
   for (const i of items) {
-    if (files.length === 0 || i.size + about > room) {
+    if (i.size + about > room || files.at(-1)?.length === itemsAtMost) {
       files.push([]);
       room = most - about;
     }
@@ -44,9 +47,9 @@ export async function parts(owner: string): Promise<Item[][]> {
 export async function fileOf(owner: { id: string; username: string }, device: string, items: Item[], part: number, of: number): Promise<File> {
   const actions = part === 1 ? await db.actions.where('owner').equals(owner.id).filter((a) => a.state !== 'done').sortBy('seq') : [];
   const manifest: Manifest = {
-    version: 1, device, owner, made_at: new Date().toISOString(), part, parts: of,
+    version: 1, device, owner: owner.id, made_at: Date.now(), part, parts: of,
     items: items.map((i) => ({
-      uuid: i.uuid, order_id: i.order_id, task_id: i.task_id, ...(i.task_name ? { task_name: i.task_name } : {}), evidence_type: i.evidence_type, ...(i.shot ? { shot: i.shot } : {}),
+      uuid: i.uuid, order_id: i.order_id, task_id: i.task_id || null, ...(i.task_name ? { task_name: i.task_name } : {}), evidence_type: i.evidence_type, ...(i.shot ? { shot: i.shot } : {}),
       taken_at: i.taken_at, zone: i.zone, offset_ms: i.offset_ms, ...(i.latitude === undefined ? {} : { latitude: i.latitude, longitude: i.longitude, accuracy: i.accuracy, position_at: i.position_at }),
       position_state: i.position_state, source: i.source, notes: i.notes, sha256: i.sha256, size: i.size, width: i.width, height: i.height,
       state: i.state, ...(i.announced_at ? { announced_at: i.announced_at } : {}), path: pathOf(i),

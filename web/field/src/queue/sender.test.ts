@@ -122,7 +122,7 @@ describe('the queue', () => {
     server.strange.add('STRANGE');
     await send();
     expect(await stateOf(strange)).toBe('refused');
-    expect((await db.items.get(strange))?.refusal?.code).toBe('not_found');
+    expect((await db.items.get(strange))?.refusal?.code).toBe('work_order_id/no_such');
     expect(await stateOf(good)).toBe('safe');
     expect(await db.bytes.get(strange)).toBeDefined();
     server.strange.clear();
@@ -133,7 +133,7 @@ describe('the queue', () => {
 
   it('sends a photo whose number the server has for another under a new one', async () => {
     const id = await photo();
-    server.fate = (method, path) => (method === 'POST' && path === '/uploads/' && !server.requests.includes('done') ? { status: 409, body: { status: 409, code: 'uuid_taken', detail: 'another' } } : undefined);
+    server.fate = (method, path) => (method === 'POST' && path === '/uploads/' && !server.requests.includes('done') ? { status: 409, body: { status: 409, code: 'other_bytes', detail: 'another' } } : undefined);
     await send();
     expect(await stateOf(id)).toBe('refused');
     server.fate = () => undefined;
@@ -172,8 +172,14 @@ describe('the queue', () => {
 
   it('tells words that came late once the photo is there, and takes away what was deleted', async () => {
     const [captioned, gone] = [await photo(), await photo()];
-    server.fate = (method) => (method === 'PATCH' ? { cut: 0 } : undefined);
-    await work(AbortSignal.timeout(500), true);
+    const over = new AbortController();
+    let tries = 0;
+    server.fate = (method) => {
+      if (method !== 'PATCH') return undefined;
+      if (++tries === 3) over.abort();
+      return { cut: 0 };
+    };
+    await work(over.signal, true);
     await act('caption', order, { uuid: captioned, notes: 'Gate closed' });
     await act('delete', order, { uuid: gone });
     server.fate = () => undefined;

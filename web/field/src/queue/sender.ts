@@ -198,7 +198,7 @@ async function fly(item: Item, phone: string, signal: AbortSignal): Promise<void
     return;
   }
   // Bytes that changed on their way go again; those that changed on this phone don't.
-  if (sent.code.includes('sha256') || sent.code.includes('hash')) {
+  if (sent.code === 'sha256/damaged') {
     const whole = (await sha256(bytes.data)) === item.sha256;
     if (whole && tries < 4) {
       await change({ state: 'announced', upload_url: undefined, sent: 0, tries, next_try: Date.now() + rest(tries) });
@@ -265,21 +265,23 @@ async function alive(by: string, signal: AbortSignal): Promise<boolean> {
   return false;
 }
 
-/** The service worker's sync event: whatever can be sent in its time. What remains is asked for anew. */
+/**
+ * The service worker's sync event: while a page sends it waits for its turn, which comes when that page is closed. What remains
+ * at the end of its time is asked for anew.
+ */
 export async function drain(): Promise<void> {
   const over = new AbortController();
   const timer = setTimeout(() => over.abort(), eventAtMost);
-  let remains = false;
   try {
-    if (navigator.locks)
-      await navigator.locks.request(lock, { ifAvailable: true }, async (l) => {
-        if (l) remains = await work(over.signal, true);
-      });
-    else remains = await work(over.signal, true);
+    if (navigator.locks) await navigator.locks.request(lock, { signal: over.signal }, () => work(over.signal, true));
+    else await work(over.signal, true);
+  } catch (e) {
+    if (!over.signal.aborted) throw e;
   } finally {
     clearTimeout(timer);
   }
-  if (remains) await register();
+  const who = await session();
+  if (who && (await waiting(who.user.id)) > 0) await register();
 }
 
 /** Asks for a sync event, where there is such a thing. */

@@ -64,7 +64,7 @@ export class FakeServer {
       const body = JSON.parse(text) as { columns: string[]; rows: unknown[][] };
       const results = body.rows.map((r) => {
         const row = Object.fromEntries(body.columns.map((c, i) => [c, r[i]])) as Row & { uuid: string; work_order_id: string };
-        if (this.strange.has(row.work_order_id)) return { uuid: row.uuid, result: 'refused', code: 'not_found', message: 'There is no such order.' };
+        if (this.strange.has(row.work_order_id)) return { uuid: row.uuid, result: 'refused', code: 'no_such', message: 'work_order_id: There is no such order.' };
         const there = this.items.get(row.uuid);
         if (there) return { uuid: row.uuid, result: 'arrived', id: there.id };
         this.announced.set(row.uuid, row);
@@ -84,11 +84,11 @@ export class FakeServer {
       const u = this.uploads.get(path);
       if (!u) return this.#json(404, { title: 'Not found', status: 404 });
       if (method === 'PATCH') {
-        if (!this.#take(path, headers, bytes)) return this.#json(409, { title: 'Conflict', status: 409, code: 'wrong_offset' }, { 'Upload-Offset': String(u.bytes.length) });
+        if (!this.#take(path, headers, bytes)) return this.#json(409, { title: 'Conflict', status: 409, code: 'elsewhere' }, { 'Upload-Offset': String(u.bytes.length) });
         if (u.bytes.length === u.length && !u.item) {
           if (createHash('sha256').update(u.bytes).digest('hex') !== u.sha256) {
             this.uploads.delete(path);
-            return this.#json(422, { title: 'Unprocessable', status: 422, code: 'hash_differs', errors: [{ field: 'sha256', message: 'It differs.' }] });
+            return this.#json(422, { title: 'Unprocessable', status: 422, code: 'invalid', errors: [{ field: 'sha256', code: 'damaged', message: 'It differs.' }] });
           }
           u.item = this.id();
           const had = this.items.get(u.uuid);

@@ -30,7 +30,7 @@ export function whyOf(i: Item): { text: string; remedy: Remedy } {
   if (code === 'bytes_gone') return { text: m.field_q_why_gone(), remedy: 'none' };
   if (code === 'damaged') return { text: m.field_q_why_damaged(), remedy: 'as_new' };
   if (sameNumber(code)) return { text: m.field_q_why_bytes(), remedy: 'as_new' };
-  if (/task/.test(code)) return { text: m.field_q_why_task(), remedy: 'move' };
-  if (code === 'not_found' || code === '404' || code === '403' || /order|forbidden/.test(code)) return { text: m.field_q_why_order(), remedy: 'again' };
+  if (/^task_id\//.test(code)) return { text: m.field_q_why_task(), remedy: 'move' };
+  if (/^work_order_id\/|not_found|forbidden|order_refused/.test(code)) return { text: m.field_q_why_order(), remedy: 'again' };
   return { text: m.field_q_why_other({ why: i.refusal?.detail || code }), remedy: 'again' };
 }
