@@ -44,6 +44,9 @@ describe('what is missing', () => {
     expect(tally(order({ ...o, answered: ['s'], check_ins: 1 }), known()).missing).toEqual([]);
     const back = order({ ...o, rework: { at: new Date(2000).toISOString() } });
     expect(tally(back, known({ actions: [did('survey', { task_id: 's' }, 'done'), did('check_in')] })).missing.map((m) => m.kind)).toEqual(['survey']);
+    const rejected = order({ ...o, surveys: [{ task_id: 's', review: 'rejected' }] });
+    expect(tally(rejected, known({ actions: [did('survey', { task_id: 's' }, 'done'), did('check_in')] })).missing.map((m) => m.kind)).toEqual(['survey']);
+    expect(tally(rejected, known({ actions: [did('survey', { task_id: 's' }), did('check_in')] })).missing).toEqual([]);
     expect(tally(o, known({ actions: [did('complete')] })).completing).toBe(true);
   });
 });

@@ -67,12 +67,13 @@ const place = (type: string): number => places.indexOf(type) + 1 || places.lengt
 export function tally(order: Order, known: Known): Tally {
   const options = optionsOf(order);
   const counted = order as unknown as Counted;
-  const there = new Map(known.photos.filter((p) => p.work_order_id === order.id).map((p) => [p.uuid, p]));
+  const there = new Map(known.photos.filter((p) => p.work_order_id === order.id && !(p as { deleted?: boolean }).deleted).map((p) => [p.uuid, p]));
   const here = known.items.filter((i) => i.order_id === order.id && !there.has(i.uuid) && i.state !== 'refused' && i.state !== 'lost');
   // What was done before it was sent back is the server's to count.
   const back = Date.parse((order as { rework?: { at?: string } | null }).rework?.at ?? '') || 0;
   const open = known.actions.filter((a) => a.order_id === order.id && (a.state === 'waiting' || (a.state === 'done' && a.done_at + (a.offset_ms ?? 0) >= back)));
-  const did = (kind: Action['kind'], task?: string): boolean => open.some((a) => a.kind === kind && (task === undefined || a.body.task_id === task));
+  const did = (kind: Action['kind'], task?: string, waiting = false): boolean => open.some((a) => a.kind === kind && (!waiting || a.state === 'waiting') && (task === undefined || a.body.task_id === task));
+  const sentBack = new Set(((order as { surveys?: { task_id: string; review?: string | null }[] | null }).surveys ?? []).filter((s) => s.review === 'rejected').map((s) => s.task_id));
   const missing: Missing[] = [];
 
   const tasks = (order.tasks ?? []).map((task): TaskTally => {
@@ -94,7 +95,7 @@ export function tally(order: Order, known: Known): Tally {
     const types = new Set([...Object.keys(wanted).filter((type) => (wanted[type] ?? 0) > 0), ...have.keys()]);
     types.delete('signature');
     const wants = [...types].sort((a, b) => place(a) - place(b) || a.localeCompare(b)).map((evidence) => ({ evidence, want: wanted[evidence] ?? 0, have: have.get(evidence) ?? 0 }));
-    const answered = task.kind === 'survey' && ((counted.answered ?? []).includes(task.id) || did('survey', task.id));
+    const answered = task.kind === 'survey' && ((counted.answered ?? []).includes(task.id) || did('survey', task.id, sentBack.has(task.id)));
     const before = missing.length;
     for (const w of wants) if (w.have < w.want) missing.push({ kind: 'photos', task, ...w });
     if (all > 0 && fit === 0) missing.push({ kind: 'source', task });
