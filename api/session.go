@@ -24,6 +24,8 @@ type Session struct {
 	ExpiresAt *models.Time `json:"expires_at"`
 	User      UserView     `json:"user"`
 	Account   AccountRef   `json:"account"`
+	// LastEventID is the newest event of the account: a stream from there tells all that what is read after this may lack.
+	LastEventID int64 `json:"last_event_id"`
 }
 
 // AccountRef names an account.
@@ -154,9 +156,13 @@ func (c *call) session(ctx context.Context, user *models.User, expires *models.T
 	if err != nil {
 		return nil, err
 	}
+	newest, err := c.server.Store.NewestFeedID(ctx)
+	if err != nil {
+		return nil, err
+	}
 	view := viewUser(*user)
 	view.Privileges = member.Privileges
-	return &Session{ExpiresAt: expires, User: view, Account: AccountRef{account.ID, account.Name}}, nil
+	return &Session{ExpiresAt: expires, User: view, Account: AccountRef{account.ID, account.Name}, LastEventID: newest}, nil
 }
 
 func (s *Server) currentSession(c *call) (*Session, error) {

@@ -38,6 +38,10 @@ func (s *Server) live(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	w, err := s.watcherFrom(c, last)
+	if err != nil {
+		return nil, err
+	}
 	woken, stop := s.Store.WatchFeed(c.member.AccountID)
 	defer stop()
 	c.written = true
@@ -53,7 +57,6 @@ func (s *Server) live(c *call) (any, error) {
 	beat, recheck := time.NewTicker(beatsEvery), time.NewTicker(rechecks)
 	defer beat.Stop()
 	defer recheck.Stop()
-	w := &watcher{c: c, floor: last, newest: last, seen: map[int64]bool{}}
 	for {
 		if err := w.forward(c.ctx()); err != nil {
 			return nil, nil // the client resumes with Last-Event-ID
@@ -113,6 +116,26 @@ type watcher struct {
 	newest int64
 	seen   map[int64]bool
 	sees   map[string]bool // orders of the entries at hand that the member sees
+}
+
+// slowest is how long a transaction may be on its way between its entry and its commit.
+const slowest = 10 * time.Second
+
+// watcherFrom begins a stream behind an entry. Whoever says by the parameter from where they read what they show is told, on
+// PostgreSQL, of young entries before it too: rows commit out of the order of their ids, so these may not have been there yet.
+func (s *Server) watcherFrom(c *call, last int64) (*watcher, error) {
+	w := &watcher{c: c, floor: last, newest: last, seen: map[int64]bool{}}
+	if s.Store.Dialect() != models.Postgres || c.GetHeader("Last-Event-ID") != "" || c.Query("last_event_id") == "" {
+		return w, nil
+	}
+	w.floor = max(0, last-overlap)
+	entries, err := s.Store.FeedSince(c.ctx(), w.floor, overlap)
+	for _, e := range entries {
+		if e.ID <= last && time.Since(e.At.Time) > slowest {
+			w.seen[e.ID] = true
+		}
+	}
+	return w, err
 }
 
 func (w *watcher) forward(ctx context.Context) error {

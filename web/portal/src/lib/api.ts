@@ -1,5 +1,6 @@
 // The JSON API as the portal speaks it: types from the OpenAPI document, one way to fail, and writes that survive a bad line.
 import createClient, { type Middleware } from 'openapi-fetch';
+import { uuid } from '$kit/uuid';
 import type { components, paths } from '$client/schema';
 import { line } from './line.svelte';
 
@@ -74,7 +75,7 @@ async function patient(request: Request): Promise<Response> {
 const keys: Middleware = {
   onRequest({ request }) {
     if (request.method === 'POST' && !request.headers.has('Idempotency-Key') && request.headers.get('Content-Type')?.startsWith('application/json'))
-      request.headers.set('Idempotency-Key', crypto.randomUUID());
+      request.headers.set('Idempotency-Key', uuid());
     return request;
   },
 };

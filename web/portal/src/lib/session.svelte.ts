@@ -2,6 +2,7 @@
 import { setFormat } from '$kit/format';
 import { api, ok, onSessionEnd, Refusal, type Schemas } from './api';
 import { keys } from './keys.svelte';
+import { listenFrom } from './stream';
 
 export type User = Schemas['User'];
 export type Account = Schemas['Account'];
@@ -32,6 +33,7 @@ class Session {
 
   async enter(s: Schemas['Session']): Promise<void> {
     const other = this.user && this.user.id !== s.user.id;
+    listenFrom(s.last_event_id);
     this.account = await ok(api.GET('/account'));
     setFormat({ zone: this.account.zone });
     keys.belongTo(s.user.id);

@@ -3,45 +3,57 @@
 import { line } from './line.svelte';
 
 export type StreamEvent = { type: string; id: string; work_order_id: string };
-type Hear = (e: StreamEvent) => void;
+/** Hears an event, and where it stands among all. */
+type Hear = (e: StreamEvent, at: number) => void;
+type Told = { at: number; e: StreamEvent };
 
+// Locks are there where the address is a safe one; elsewhere each tab has a stream of its own.
+const shared = 'locks' in navigator;
 const hearers = new Set<Hear>();
-const channel = new BroadcastChannel('fieldproof-stream');
-channel.onmessage = (m: MessageEvent<StreamEvent>) => tell(m.data);
+const channel = shared ? new BroadcastChannel('fieldproof-stream') : null;
+if (channel) channel.onmessage = (m: MessageEvent<Told>) => tell(m.data);
 
-function tell(e: StreamEvent): void {
-  for (const hear of hearers) hear(e);
+// What was heard last, by whichever tab: the next that holds the stream goes on from there.
+let last = -1;
+
+function tell({ at, e }: Told): void {
+  last = e.type === 'reset' ? at : Math.max(last, at);
+  for (const hear of hearers) hear(e, at);
 }
-
-let started = false;
 
 /** Calls back for each live event of the account, whichever tab holds the stream; "reset" means: read again what you show. */
 export function onEvent(hear: Hear): () => void {
   hearers.add(hear);
-  start();
   return () => hearers.delete(hear);
 }
 
-function start(): void {
+/** Where the newest event stands that was heard, or that is older than all that this tab has read. */
+export const heard = (): number => last;
+
+let started = false;
+
+/**
+ * Begins to listen behind an event that is older than all that is read from now on: whatever happens between the first rows of a
+ * screen and the opening of the stream is told then. A tab that listens already goes on as it does.
+ */
+export function listenFrom(at: number): void {
   if (started) return;
   started = true;
-  void navigator.locks.request('fieldproof-stream', () => hold());
+  last = Math.max(last, at);
+  if (shared) void navigator.locks.request('fieldproof-stream', () => hold());
+  else void hold();
 }
 
 /** Holds the stream for as long as this tab lives. */
 function hold(): Promise<never> {
   return new Promise(() => {
-    let last = '';
     const open = () => {
-      const source = new EventSource('/api/v1/stream' + (last ? '?last_event_id=' + encodeURIComponent(last) : ''));
-      const pass = (m: MessageEvent<string>) => {
-        last = m.lastEventId || last;
-        const e = JSON.parse(m.data) as StreamEvent;
-        channel.postMessage(e);
-        tell(e);
+      const source = new EventSource('/api/v1/stream?last_event_id=' + last);
+      source.onmessage = (m: MessageEvent<string>) => {
+        const told: Told = { at: Number(m.lastEventId), e: JSON.parse(m.data) as StreamEvent };
+        channel?.postMessage(told);
+        tell(told);
       };
-      source.onmessage = pass;
-      for (const type of types) source.addEventListener(type, pass);
       source.onopen = () => line.heard();
       source.onerror = () => {
         line.lost();
@@ -51,10 +63,3 @@ function hold(): Promise<never> {
     open();
   });
 }
-
-// Events may bear their type as the name of the event too.
-const types = [
-  'work_order.created', 'work_order.updated', 'work_order.assigned', 'work_order.in_progress', 'work_order.completed', 'work_order.approved',
-  'work_order.rejected', 'work_order.published', 'work_order.cancelled', 'work_order.closed', 'item.published', 'item.received', 'item.changed',
-  'announcement.changed', 'bulk.changed', 'device.changed', 'reset',
-];

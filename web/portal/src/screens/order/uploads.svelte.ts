@@ -1,4 +1,5 @@
 // Photos on their way from this desk: three at a time, each under a uuid made here, so that a repeat is no second photo.
+import { uuid } from '$kit/uuid';
 import { api, ok, type Problem } from '$lib/api';
 import { line } from '$lib/line.svelte';
 
@@ -18,7 +19,7 @@ class Uploads {
   }
 
   add(order: string, files: File[], task: string, evidence: string): Upload[] {
-    const added = files.map((file): Upload => ({ uuid: crypto.randomUUID(), file, order, task, evidence, state: 'waiting', part: 0, why: '', photo: '', tries: 0 }));
+    const added = files.map((file): Upload => ({ uuid: uuid(), file, order, task, evidence, state: 'waiting', part: 0, why: '', photo: '', tries: 0 }));
     this.all.push(...added);
     line.waiting += files.length;
     this.#next();

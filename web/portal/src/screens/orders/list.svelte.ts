@@ -1,6 +1,6 @@
 // The rows of a list of any length: pages by their place, read as they come into view, kept a few thousand, changed in place.
 import { api, ok, Refusal, type Schemas } from '$lib/api';
-import { onEvent, type StreamEvent } from '$lib/stream';
+import { heard, onEvent, type StreamEvent } from '$lib/stream';
 import { query, without, write, type Asked, type Filters } from './filters';
 
 export type Order = Schemas['WorkOrder'];
@@ -34,10 +34,12 @@ export class OrderList {
   #touched = new Map<string, Set<string>>();
   #flushing = 0;
   #counting = 0;
+  #since = 0; // what is older was there before the rows were read
+  #meanwhile = new Set<string>(); // orders of which something was heard while rows were read
   #stop: () => void;
 
   constructor() {
-    this.#stop = onEvent((e) => this.#hear(e));
+    this.#stop = onEvent((e, at) => this.#hear(e, at));
   }
 
   end(): void {
@@ -85,6 +87,7 @@ export class OrderList {
     this.#pages.clear();
     this.#places.clear();
     this.#left.clear();
+    this.#since = heard();
     this.fresh = [];
     this.#version++;
   }
@@ -145,6 +148,10 @@ export class OrderList {
       this.#pages.set(page, items);
       this.#old.delete(page);
       for (const [i, o] of items.entries()) this.#places.set(o.id, page * size + i);
+      const here = new Set(items.map((o) => o.id));
+      if (this.fresh.some((id) => here.has(id))) this.fresh = this.fresh.filter((id) => !here.has(id));
+      // What happened while the rows were on their way may not stand in them.
+      for (const id of this.#meanwhile) if (here.has(id)) this.#touch(id, 'work_order.updated');
       this.#forget();
       this.failed = null;
       this.#version++;
@@ -154,6 +161,7 @@ export class OrderList {
       if (!load.signal.aborted && turn === this.#turn) this.failed = e;
     } finally {
       if (this.#loading.get(page) === load) this.#loading.delete(page);
+      if (!this.#loading.size) this.#meanwhile.clear();
     }
   }
 
@@ -193,12 +201,17 @@ export class OrderList {
   /** How many orders match now, though some of them may wait to be shown. */
   matching = $state(0);
 
-  #hear(e: StreamEvent): void {
+  #hear(e: StreamEvent, at: number): void {
     if (e.type === 'reset') return this.again();
     const id = e.work_order_id || (e.type.startsWith('work_order.') ? e.id : '');
     if (!id) return;
+    if (this.#loading.size) this.#meanwhile.add(id);
+    this.#touch(id, at > this.#since ? e.type : 'work_order.updated');
+  }
+
+  #touch(id: string, type: string): void {
     const types = this.#touched.get(id) ?? new Set();
-    this.#touched.set(id, types.add(e.type));
+    this.#touched.set(id, types.add(type));
     if (!this.#flushing) this.#flushing = window.setTimeout(() => void this.#flush(), 250);
   }
 
