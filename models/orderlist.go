@@ -226,18 +226,24 @@ func (a *OrderQuery) scan(db *gorm.DB, viewer *Member, narrow func(*gorm.DB) *go
 	if len(a.terms()) > 0 && key.of == "" {
 		return a.hits(db, viewer.AccountID, narrow, int(a.Place)+a.Limit+1)
 	}
-	q := narrow(a.apply(db.Model(&WorkOrder{})))
+	of := key.expression(db)
+	column, seq := of, "work_orders.seq"
+	var q *gorm.DB
 	if len(a.terms()) > 0 {
+		// The key is read with the hits: to go to their rows a second time costs more than to sort them.
 		newest := OrderQuery{OrderFilter: a.OrderFilter, Sort: OrderSort{Down: true}}
-		q = q.Where("work_orders.seq IN (?)", newest.hits(db, viewer.AccountID, narrow, mostHits))
-	} else if viewer.Office() && (key.of != "" || a.Place > 0) {
-		q = a.walking(db, q, key)
+		q = db.Table("(?) AS hits", newest.hits(db, viewer.AccountID, narrow, mostHits, of+" AS "+key.alias()))
+		column, seq = "hits."+key.alias(), "hits.seq"
+	} else {
+		q = narrow(a.apply(db.Model(&WorkOrder{})))
+		if viewer.Office() && (key.of != "" || a.Place > 0) {
+			q = a.walking(db, q, key)
+		}
 	}
 	if key.of == "" {
-		return a.after(q, "work_orders.seq").Select("work_orders.seq AS seq").Order("work_orders.seq" + a.direction())
+		return a.after(q, seq).Select(seq + " AS seq").Order(seq + a.direction())
 	}
-	of := key.expression(db)
-	q = q.Select("work_orders.seq AS seq, " + of + " AS " + key.alias()).Order(of + a.direction() + ", work_orders.seq" + a.direction())
+	q = q.Select(seq + " AS seq, " + column + " AS " + key.alias()).Order(column + a.direction() + ", " + seq + a.direction())
 	if a.From == nil {
 		return q
 	}
@@ -245,7 +251,7 @@ func (a *OrderQuery) scan(db *gorm.DB, viewer *Member, narrow func(*gorm.DB) *go
 	if key.time {
 		value = a.From.At
 	}
-	return q.Where("("+of+", work_orders.seq) "+a.beyond()+" (?, ?)", value, a.From.Seq)
+	return q.Where("("+column+", "+seq+") "+a.beyond()+" (?, ?)", value, a.From.Seq)
 }
 
 func (a *OrderQuery) beyond() string {
