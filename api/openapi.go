@@ -213,7 +213,6 @@ type parameter struct {
 var (
 	whole = huma.Schema{Type: huma.TypeInteger, Format: "int64", Minimum: ptr(0.0)}
 	truth = huma.Schema{Type: huma.TypeBoolean}
-	day   = huma.Schema{Type: huma.TypeString, Format: "date"}
 )
 
 // parameters are the query parameters by name, or by path and name where a name means something else. What is not here
@@ -230,15 +229,15 @@ var parameters = map[string]parameter{
 	"place":          {"The page begins there, from 0: instead of a cursor.", whole},
 	"ids":            {"Those of these work orders, at most 200, that pass the other filters.", huma.Schema{Type: huma.TypeArray, Items: text()}},
 	"by":             {"What they are counted by; those that have none of it stand under an empty name.", huma.Schema{Type: huma.TypeString, Enum: anyOf(models.OrderGroups)}},
-	"completed_from": {"Completed on this day of the account's zone, or at this time, or later.", *text("2026-05-04")},
-	"completed_to":   {"Completed on this day of the account's zone, or at this time, or earlier.", *text("2026-05-04")},
-	"published_from": {"Published on this day of the account's zone, or at this time, or later.", *text("2026-05-04")},
-	"published_to":   {"Published on this day of the account's zone, or at this time, or earlier.", *text("2026-05-04")},
+	"completed_from": {"Completed on this day of the account's zone, or at this time, or later.", *text("2026-05-04", "today-6")},
+	"completed_to":   {"Completed on this day of the account's zone, or at this time, or earlier.", *text("2026-05-04", "today-6")},
+	"published_from": {"Published on this day of the account's zone, or at this time, or later.", *text("2026-05-04", "today-6")},
+	"published_to":   {"Published on this day of the account's zone, or at this time, or earlier.", *text("2026-05-04", "today-6")},
 	"invoiced":       {"Whether they bear the mark.", truth},
 	"awaited":        {"Whether items of them are awaited.", truth},
 	"worked_on":      {"On which you have worked, whoever has them now: of those that you do not see any more there is the number, and how many items of them are yours.", *enumOf([]string{"me"})},
-	"due_from":       {"Due on this day or later.", day},
-	"due_to":         {"Due on this day or earlier.", day},
+	"due_from":       {"Due on this day or later: a date, or how far it is from today in the account's zone.", *text("2026-05-04", "today", "today+6")},
+	"due_to":         {"Due on this day or earlier: as due_from.", *text("2026-05-04", "today-1")},
 	"deleted":        {"Deleted ones too.", truth},
 	"dismissed":      {"Dismissed ones too.", truth},
 	"layout":         {"How many photos a page holds; 0 is the account's own.", huma.Schema{Type: huma.TypeInteger, Enum: []any{0, 2, 4, 6, 12}}},

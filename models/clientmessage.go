@@ -177,6 +177,12 @@ func (m *ClientMessage) Overtaken(tx *Tx) error {
 		Updates(map[string]any{"state": DeliveryDelivered, "attempts": 0, "last_error": "A newer revision went instead.", "next_attempt_at": nil, "delivered_at": Now()}).Error
 }
 
+// worse tells whether a message's state says more of its delivery than another's: one that is under way more than one that failed.
+func worse(state, than string) bool {
+	rank := []string{DeliveryDelivered, DeliveryFailed, DeliveryPending, DeliveryRetrying}
+	return slices.Index(rank, state) > slices.Index(rank, than)
+}
+
 // fromMessages shows of a delivery what its messages say of it.
 func (v *DeliveryView) fromMessages(db *gorm.DB, table any) error {
 	var messages []Tries
@@ -185,9 +191,8 @@ func (v *DeliveryView) fromMessages(db *gorm.DB, table any) error {
 		return err
 	}
 	v.State, v.Attempts, v.LastError, v.NextAttemptAt, v.DeliveredAt = DeliveryDelivered, 0, "", nil, nil
-	rank := []string{DeliveryDelivered, DeliveryFailed, DeliveryPending, DeliveryRetrying}
 	for _, m := range messages {
-		if slices.Index(rank, m.State) > slices.Index(rank, v.State) {
+		if worse(m.State, v.State) {
 			v.State = m.State
 		}
 		v.Attempts = max(v.Attempts, m.Attempts)

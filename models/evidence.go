@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"gorm.io/gorm"
 )
 
 // The options that complete asks for. Those of a task win over those of its order.
@@ -75,6 +77,7 @@ func (t *Task) surveyRequired(order map[string]any) bool {
 // gathered is what an order has of proof, by task.
 type gathered struct {
 	photos    map[string]map[string]map[string]int // task → evidence type → source → count
+	answered  map[string]bool                      // tasks with a survey response
 	responses map[string]*Item                     // task → the latest survey response
 	checkIns  int
 }
@@ -106,38 +109,47 @@ func (g *gathered) add(taskID, evidenceType, source string, n int) {
 	task[evidenceType][source] += n
 }
 
-func (tx *Tx) gather(o *WorkOrder) (*gathered, error) {
-	g := &gathered{photos: map[string]map[string]map[string]int{}, responses: map[string]*Item{}}
+// gatherOrders counts what orders have of proof that counts; responses are left out.
+func gatherOrders(db *gorm.DB, orderIDs ...string) (map[string]*gathered, error) {
+	all := map[string]*gathered{}
+	for _, id := range orderIDs {
+		all[id] = &gathered{photos: map[string]map[string]map[string]int{}, answered: map[string]bool{}, responses: map[string]*Item{}}
+	}
 	var rows []struct {
+		WorkOrderID  string
 		TaskID       *string
 		Kind         ItemKind
 		EvidenceType string
 		Source       string
 		N            int
 	}
-	live := tx.Model(&Item{}).Where("work_order_id = ? AND deleted_at IS NULL AND withdrawn_at IS NULL AND review <> ?", o.ID, ReviewRejected)
+	live := db.Model(&Item{}).Where("work_order_id IN ? AND deleted_at IS NULL AND withdrawn_at IS NULL AND review <> ?", orderIDs, ReviewRejected)
 	// What a statement vouches for counts by its own source.
 	const source = "COALESCE(statements.source, items.source)"
 	live = live.Joins("LEFT JOIN statements ON statements.item_id = items.id AND statements.verified")
-	if err := live.Select("task_id, kind, evidence_type, " + source + " AS source, COUNT(*) AS n").Group("task_id, kind, evidence_type, " + source).Scan(&rows).Error; err != nil {
-		return nil, err
-	}
-	surveys := false
+	err := live.Select("work_order_id, task_id, kind, evidence_type, " + source + " AS source, COUNT(*) AS n").Group("work_order_id, task_id, kind, evidence_type, " + source).Scan(&rows).Error
 	for _, r := range rows {
+		g := all[r.WorkOrderID]
 		switch {
 		case r.Kind == CheckIn:
 			g.checkIns += r.N
-		case r.Kind == SurveyResponse:
-			surveys = true
+		case r.Kind == SurveyResponse && r.TaskID != nil:
+			g.answered[*r.TaskID] = true
 		case r.Kind == Photo && r.TaskID != nil:
 			g.add(*r.TaskID, r.EvidenceType, r.Source, r.N)
 		}
 	}
-	if !surveys {
-		return g, nil
+	return all, err
+}
+
+func (tx *Tx) gather(o *WorkOrder) (*gathered, error) {
+	all, err := gatherOrders(tx.DB, o.ID)
+	g := all[o.ID]
+	if err != nil || len(g.answered) == 0 {
+		return g, err
 	}
 	var responses []*Item
-	err := tx.Where("work_order_id = ? AND kind = ? AND deleted_at IS NULL AND withdrawn_at IS NULL AND review <> ? AND task_id IS NOT NULL", o.ID, SurveyResponse, ReviewRejected).
+	err = tx.Where("work_order_id = ? AND kind = ? AND deleted_at IS NULL AND withdrawn_at IS NULL AND review <> ? AND task_id IS NOT NULL", o.ID, SurveyResponse, ReviewRejected).
 		Order("received_at, id").Find(&responses).Error
 	for _, r := range responses {
 		g.responses[*r.TaskID] = r

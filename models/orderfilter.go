@@ -2,8 +2,11 @@ package models
 
 import (
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"gorm.io/gorm"
@@ -58,11 +61,15 @@ func ReadOrderFilter(db *gorm.DB, viewer *Member, values url.Values) (OrderFilte
 	if f.Priority != "" && !slices.Contains(Priorities, f.Priority) {
 		p.Add("priority", "Choose normal, rush or rework.")
 	}
+	zone := accountZone(db, viewer)
 	for name, to := range map[string]**Date{"due_from": &f.DueFrom, "due_to": &f.DueTo} {
 		if text := values.Get(name); text != "" {
-			d, err := ParseDate(text)
+			d, ok, err := readDay(text, zone)
 			if err != nil {
-				p.Add(name, "%v", err)
+				return f, err
+			}
+			if !ok {
+				p.Add(name, "%q is neither a date such as 2026-05-04 nor a day such as today, today-1 or today+6.", text)
 			}
 			*to = &d
 		}
@@ -89,7 +96,7 @@ func ReadOrderFilter(db *gorm.DB, viewer *Member, values url.Values) (OrderFilte
 			p.Add("ids", "At most %d ids.", MostIDs)
 		}
 	}
-	if err := f.readTimes(db, viewer, values, &p); err != nil {
+	if err := f.readTimes(zone, values, &p); err != nil {
 		return f, err
 	}
 	if len(p) > 0 {
@@ -121,10 +128,41 @@ func (f *OrderFilter) readAssignee(db *gorm.DB, name string) error {
 	return nil
 }
 
+// accountZone reads the zone of the viewer's account when it is first asked for.
+func accountZone(db *gorm.DB, viewer *Member) func() (*time.Location, error) {
+	return sync.OnceValues(func() (*time.Location, error) {
+		account, err := One[Account](db.Where("id = ?", viewer.AccountID), "account")
+		if err != nil {
+			return nil, err
+		}
+		return account.Location(), nil
+	})
+}
+
+// fromToday is a day as views keep it, so that they stay true. An address that does not encode the plus makes it a space.
+var fromToday = regexp.MustCompile(`^today(?:([-+ ])(\d{1,5}))?$`)
+
+// readDay reads a date, or a day by how far it is from today. ok tells whether it is one.
+func readDay(text string, zone func() (*time.Location, error)) (day Date, ok bool, err error) {
+	parts := fromToday.FindStringSubmatch(text)
+	if parts == nil {
+		day, err := ParseDate(text)
+		return day, err == nil, nil
+	}
+	in, err := zone()
+	if err != nil {
+		return "", false, err
+	}
+	n, _ := strconv.Atoi(parts[2]) // none is no day away
+	if parts[1] == "-" {
+		n = -n
+	}
+	return Date(time.Now().In(in).Format(time.DateOnly)).AddDays(n), true, nil
+}
+
 // readTimes reads instants, and days in the account's zone, of which the last counts as a whole.
-func (f *OrderFilter) readTimes(db *gorm.DB, viewer *Member, values url.Values, p *Problems) error {
+func (f *OrderFilter) readTimes(zone func() (*time.Location, error), values url.Values, p *Problems) error {
 	bounds := map[string]**Time{"completed_from": &f.CompletedFrom, "completed_to": &f.CompletedTo, "published_from": &f.PublishedFrom, "published_to": &f.PublishedTo}
-	var zone *time.Location
 	for name, to := range bounds {
 		text := values.Get(name)
 		if text == "" {
@@ -139,22 +177,22 @@ func (f *OrderFilter) readTimes(db *gorm.DB, viewer *Member, values url.Values, 
 			*to = &bound
 			continue
 		}
-		day, err := ParseDate(text)
+		day, ok, err := readDay(text, zone)
 		if err != nil {
-			p.Add(name, "%q is neither a date such as 2026-05-04 nor an RFC 3339 time.", text)
+			return err
+		}
+		if !ok {
+			p.Add(name, "%q is neither a day such as 2026-05-04 or today-6 nor an RFC 3339 time.", text)
 			continue
 		}
-		if zone == nil {
-			account, err := One[Account](db.Where("id = ?", viewer.AccountID), "account")
-			if err != nil {
-				return err
-			}
-			zone = account.Location()
+		in, err := zone()
+		if err != nil {
+			return err
 		}
 		if last {
 			day = day.AddDays(1)
 		}
-		at, _ := time.ParseInLocation(time.DateOnly, string(day), zone) // a date that was read is one
+		at, _ := time.ParseInLocation(time.DateOnly, string(day), in) // a date that was read is one
 		bound := At(at)
 		*to = &bound
 	}

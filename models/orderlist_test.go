@@ -156,6 +156,35 @@ func TestListsSortAndPageAsGoingThroughAllWould(t *testing.T) {
 	})
 }
 
+func TestADayFromTodayIsADayOfTheAccount(t *testing.T) {
+	both(t, func(t *testing.T, store *models.Store) {
+		a, admin := account(t, store, "days")
+		db := store.Read(models.InAccount(ctx, a.ID))
+		for _, name := range []string{"Pacific/Kiritimati", "Pacific/Pago_Pago"} { // never on the same day
+			require.NoError(t, store.Write(models.InAccount(ctx, a.ID), func(tx *models.Tx) error { return tx.Model(a).Update("zone", name).Error }))
+			zone, err := time.LoadLocation(name)
+			require.NoError(t, err)
+			for text, days := range map[string]int{"today": 0, "today-1": -1, "today+6": 6, "today 6": 6} {
+				before := time.Now().In(zone)
+				f, err := models.ReadOrderFilter(db, admin, url.Values{"due_from": {text}, "due_to": {text}, "completed_from": {text}})
+				require.NoError(t, err)
+				if time.Now().In(zone).Day() != before.Day() {
+					continue // midnight came between
+				}
+				want := before.AddDate(0, 0, days)
+				require.Equal(t, []string{want.Format(time.DateOnly), want.Format(time.DateOnly)}, []string{string(*f.DueFrom), string(*f.DueTo)}, "%s in %s", text, name)
+				require.Equal(t, want.Format(time.DateOnly)+" 00:00:00", f.CompletedFrom.In(zone).Format(time.DateTime), "%s in %s", text, name)
+			}
+		}
+		for _, text := range []string{"today+", "today+x", "today*1", "yesterday", "today+1000000"} {
+			_, err := models.ReadOrderFilter(db, admin, url.Values{"due_to": {text}})
+			require.Equal(t, models.Malformed, models.KindOf(err), text)
+			_, err = models.ReadOrderFilter(db, admin, url.Values{"published_to": {text}})
+			require.Equal(t, models.Malformed, models.KindOf(err), text)
+		}
+	})
+}
+
 func numbers(orders []*models.WorkOrder) []string {
 	names := []string{}
 	for _, o := range orders {

@@ -3,6 +3,7 @@ package models
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -435,11 +436,47 @@ func (tx *Tx) SaveOrder(o *WorkOrder) error {
 	o.Version++
 	o.UpdatedAt = Now()
 	o.refreshSearchText()
-	err := tx.Select("*").Omit("seq", "id", "account_id", "created_at").Updates(o).Error
+	save := tx.Select("*").Omit("seq", "id", "account_id", "created_at")
+	if tx.store.dialect == SQLite {
+		changed, err := tx.changedColumns(o)
+		if err != nil {
+			return err
+		}
+		save = tx.Select(changed)
+	}
+	err := save.Updates(o).Error
 	if IsUnique(err) {
 		return TakenNumber(o)
 	}
 	return err
+}
+
+// changedColumns are the columns in which an order differs from its row. SQLite rewrites every index in which a column stands
+// that is written, whatever its value.
+func (tx *Tx) changedColumns(o *WorkOrder) ([]string, error) {
+	before, err := One[WorkOrder](tx.Where("id = ?", o.ID), "work order")
+	if err != nil {
+		return nil, err
+	}
+	statement := &gorm.Statement{DB: tx.DB}
+	if err := statement.Parse(o); err != nil {
+		return nil, err
+	}
+	was, is := reflect.ValueOf(before).Elem(), reflect.ValueOf(o).Elem()
+	var columns []string
+	for _, f := range statement.Schema.Fields {
+		if slices.Contains([]string{"", "seq", "id", "account_id", "created_at"}, f.DBName) {
+			continue
+		}
+		a, b := f.ReflectValueOf(tx.Statement.Context, was).Interface(), f.ReflectValueOf(tx.Statement.Context, is).Interface()
+		if at, ok := a.(Time); ok && at.Equal(b.(Time).Time) {
+			continue
+		}
+		if !reflect.DeepEqual(a, b) {
+			columns = append(columns, f.DBName)
+		}
+	}
+	return columns, nil
 }
 
 // TasksOf reads the tasks of orders, each order's in their order.
@@ -488,24 +525,25 @@ type WorkOrderView struct {
 	Version int64  `json:"version"`
 	State   State  `json:"state"`
 	WorkOrderFields
-	FieldStatus   string       `json:"field_status" words:"field_status"`
-	Assignee      *string      `json:"assignee"`
-	AssignedToAll bool         `json:"assigned_to_all"`
-	PropertyID    string       `json:"property_id"`
-	WorkType      string       `json:"work_type"` // the name of the one that filled it, or ""
-	IntegrationID *string      `json:"integration_id"`
-	AssignedName  string       `json:"assigned_name"` // who did it, of history whose file named no user
-	Invoiced      bool         `json:"invoiced"`
-	Tasks         []Task       `json:"tasks"`
-	ItemCounts    ItemCounts   `json:"item_counts"`
-	HasNewItems   bool         `json:"has_new_items"`
-	Awaited       int64        `json:"awaited"`         // photos that are announced and not here
-	Policy        *OrderPolicy `json:"policy"`          // what counts in the end
-	Share         *ShareView   `json:"share,omitempty"` // office only
-	CompletedAt   *Time        `json:"completed_at"`    // since when it is completed; null while it is work
-	PublishedAt   *Time        `json:"published_at"`    // and published
-	CreatedAt     Time         `json:"created_at"`
-	UpdatedAt     Time         `json:"updated_at"`
+	FieldStatus   string         `json:"field_status" words:"field_status"`
+	Assignee      *string        `json:"assignee"`
+	AssignedToAll bool           `json:"assigned_to_all"`
+	PropertyID    string         `json:"property_id"`
+	WorkType      string         `json:"work_type"` // the name of the one that filled it, or ""
+	IntegrationID *string        `json:"integration_id"`
+	AssignedName  string         `json:"assigned_name"` // who did it, of history whose file named no user
+	Invoiced      bool           `json:"invoiced"`
+	Tasks         []Task         `json:"tasks"`
+	ItemCounts    ItemCounts     `json:"item_counts"`
+	HasNewItems   bool           `json:"has_new_items"`
+	Progress      *OrderProgress `json:"progress,omitempty"` // in lists only
+	Awaited       int64          `json:"awaited"`            // photos that are announced and not here
+	Policy        *OrderPolicy   `json:"policy"`             // what counts in the end
+	Share         *ShareView     `json:"share,omitempty"`    // office only
+	CompletedAt   *Time          `json:"completed_at"`       // since when it is completed; null while it is work
+	PublishedAt   *Time          `json:"published_at"`       // and published
+	CreatedAt     Time           `json:"created_at"`
+	UpdatedAt     Time           `json:"updated_at"`
 }
 
 // ViewOrders makes the views of orders in a handful of queries, however many they are.
@@ -587,6 +625,13 @@ func ViewOrdersFor(db *gorm.DB, viewer *Member, orders ...*WorkOrder) ([]WorkOrd
 	whole, err := ViewOrders(db, seen...)
 	if err != nil {
 		return nil, err
+	}
+	progress, err := progressOf(db, viewer, seen, func(i int) []Task { return whole[i].Tasks })
+	if err != nil {
+		return nil, err
+	}
+	for i := range progress {
+		whole[i].Progress = &progress[i]
 	}
 	own := map[string]ItemCounts{}
 	if len(past) > 0 {

@@ -2,8 +2,10 @@ package tests
 
 import (
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -163,5 +165,57 @@ func TestAViewIsKeptAndSharedWithTheOffice(t *testing.T) {
 		staff.Want(422, "POST", "/views", rig.JSON{"name": "", "query": "a"})
 		office.Want(204, "DELETE", "/views/"+id, nil)
 		staff.Want(404, "GET", "/views/"+id, nil)
+	})
+}
+
+func TestAListSaysHowFarOrdersAre(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		hook := rig.NewReceiver()
+		defer hook.Close()
+		office, crew, o := crewWithOrder(t, in, rig.JSON{"tasks": []rig.JSON{{"name": "Grass cut", "required_photos": rig.JSON{"after": 2}}, {"name": "Change lock"}}})
+		hookAt(office, "hook", hook.URL, nil)
+		id := o.Text("id")
+		progress := func(u *rig.User) any {
+			return u.Want(200, "GET", "/work-orders?ids="+id, nil).Get("items", 0, "progress")
+		}
+		require.Equal(t, map[string]any{"tasks_done": 0.0}, progress(office))
+		grass, lock := o.Text("tasks", 0, "id"), o.Text("tasks", 1, "id")
+		crew.Upload(id, rig.JPEG(60, 40, 1), "task_id", grass, "evidence_type", "after")
+		require.Equal(t, map[string]any{"tasks_done": 0.0}, progress(crew), "one of two photos")
+		second := crew.Upload(id, rig.JPEG(60, 40, 2), "task_id", grass, "evidence_type", "after").Text("id")
+		crew.Upload(id, rig.JPEG(60, 40, 3), "task_id", lock, "evidence_type", "after")
+		require.Equal(t, map[string]any{"tasks_done": 2.0}, progress(crew))
+		office.Want(200, "PATCH", "/photos/"+second, rig.JSON{"review": "rejected", "reason": "Blurred"})
+		require.Equal(t, map[string]any{"tasks_done": 1.0}, progress(office), "what was rejected is not proof")
+		office.Want(200, "PATCH", "/photos/"+second, rig.JSON{"review": "pending"})
+		crew.AwaitState(id, "in_progress")
+		for _, step := range []string{"complete", "approve", "publish"} {
+			office.Want(200, "POST", "/work-orders/"+id+"/"+step, nil)
+		}
+		office.Await("everything arrived", func() bool {
+			return reflect.DeepEqual(map[string]any{"tasks_done": 2.0, "deliveries": map[string]any{"delivered": 1.0}}, progress(office))
+		})
+		require.Equal(t, map[string]any{"tasks_done": 2.0}, progress(crew), "the field is not told where results go")
+		require.Nil(t, office.Want(200, "GET", "/work-orders/"+id, nil).Get("progress"))
+	})
+}
+
+func TestAFilterTakesDaysFromToday(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		office.Want(200, "PATCH", "/account", rig.JSON{"zone": "Pacific/Kiritimati"})
+		zone, err := time.LoadLocation("Pacific/Kiritimati")
+		require.NoError(t, err)
+		for name, days := range map[string]int{"late": -1, "soon": 6, "later": 8} {
+			office.Order(rig.JSON{"work_order_number": name, "client_code": "DAYS", "due_date": time.Now().In(zone).AddDate(0, 0, days).Format(time.DateOnly)})
+		}
+		list := func(query string) []string {
+			return numbersOf(office.Want(200, "GET", "/work-orders?client_code=DAYS&sort=due&"+query, nil))
+		}
+		require.Equal(t, []string{"late"}, list("due_to=today-1"))
+		require.Equal(t, []string{"soon"}, list("due_from=today&due_to=today%2B6"))
+		require.Equal(t, []string{"soon", "later"}, list("due_from=today+2"))
+		require.EqualValues(t, 1, office.Want(200, "GET", "/work-orders/counts?client_code=DAYS&due_to=today-1", nil).Get("total"))
+		office.Want(400, "GET", "/work-orders?due_to=tomorrow", nil)
 	})
 }

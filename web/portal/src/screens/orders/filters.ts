@@ -1,5 +1,5 @@
 // A list of orders as an address says it: filters and sort by the names of the API, always in the same sequence.
-import { day } from '$kit/format';
+import { count, day, dayOf } from '$kit/format';
 import { m } from '$kit/words/messages';
 import { states, type House } from '$kit/mark';
 
@@ -63,8 +63,32 @@ const yes = (v: string) => (v === 'true' ? m.orders_yes() : m.orders_no());
 export const person = (username: string) => (username === '' ? m.unassigned() : username === '~all~' ? m.everyone() : username);
 export const priority = (p: string) => ({ normal: m.orders_priority_normal(), rush: m.mark_rush(), rework: m.mark_rework() })[p] ?? p;
 
+// Days by how far they are from today, as the API takes them: a view that is kept stays true.
+export const fromToday = (n: number): string => 'today' + (n > 0 ? '+' + n : n < 0 ? n : '');
+const away = (text: string): number | undefined => {
+  const far = /^today([-+ ]\d+)?$/.exec(text);
+  return far ? Number((far[1] ?? '0').replace(' ', '+')) : undefined;
+};
+/** A day that a filter names, as a date. */
+export function dateOf(text: string): string {
+  const n = away(text);
+  return n === undefined ? text : new Date(Date.parse(dayOf(new Date())) + n * 86_400_000).toISOString().slice(0, 10);
+}
+/** As a filter keeps a day that people know by how near it is. */
+export function nearly(date: string): string {
+  const n = [-1, 0, 1].find((by) => dateOf(fromToday(by)) === date);
+  return n === undefined ? date : fromToday(n);
+}
+
 function days(from?: string, to?: string): string {
-  const said = (d: string) => (/^\d{4}-\d\d-\d\d$/.test(d) ? day(d) : d);
+  const said = (d: string) => {
+    const n = away(d);
+    if (n !== undefined && n > 1) return m.orders_in_days({ count: count(n) });
+    if (n !== undefined && n < -1) return m.orders_days_ago({ count: count(-n) });
+    return /^\d{4}-\d\d-\d\d$/.test(dateOf(d)) ? day(dateOf(d)) : d;
+  };
+  if (from === 'today' && to === 'today+6') return m.orders_next_days();
+  if (from === 'today-6' && !to) return m.orders_last_days();
   if (from && to) return from === to ? said(from) : m.orders_from_to({ from: said(from), to: said(to) });
   return from ? m.orders_from({ day: said(from) }) : m.orders_to({ day: said(to ?? '') });
 }
