@@ -1,6 +1,4 @@
 // While something is being sent and the browser sends only under the eyes of its person, the screen stays on where that works.
-import type { Counts } from '.';
-
 type Lock = { release(): Promise<void>; addEventListener(type: 'release', f: () => void): void };
 const lockable = () => (navigator as { wakeLock?: { request(kind: 'screen'): Promise<Lock> } }).wakeLock;
 
@@ -12,8 +10,9 @@ export function sendsInBackground(): boolean {
 let held: Lock | null = null;
 let asking = false;
 
-export function stayAwake(c: Counts, paused: boolean): void {
-  const wanted = !sendsInBackground() && !paused && c.announced + c.sending > 0 && document.visibilityState === 'visible';
+/** `waiting` is how much is on its way. */
+export function stayAwake(waiting: number, paused: boolean): void {
+  const wanted = !sendsInBackground() && !paused && waiting > 0 && document.visibilityState === 'visible';
   if (!wanted) {
     void held?.release().catch(() => undefined);
     held = null;

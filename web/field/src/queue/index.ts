@@ -146,7 +146,7 @@ export function start(): void {
     if (now - last > 15_000) kick();
     last = now;
   }, 5000);
-  liveQuery(async () => ({ now: await count(), paused: (await db.get('paused')) ?? false })).subscribe({ next: (s) => stayAwake(s.now, s.paused), error: () => undefined });
+  liveQuery(async () => ({ now: await count(), paused: (await db.get('paused')) ?? false })).subscribe({ next: (s) => stayAwake(s.now.announced + s.now.sending, s.paused), error: () => undefined });
 }
 
 /** Rests, or goes on, until somebody says otherwise. */
