@@ -258,9 +258,7 @@ func (s *Server) uploadPhoto(c *call) (any, error) {
 	uuid := ""
 	view, err := s.takePhoto(c, body, &uuid)
 	if err != nil {
-		if noted := s.Intake.RefuseAnnounced(detached(c.ctx()), c.member, uuid, err); noted != nil {
-			s.Log.Warn("why a photo was refused was not noted", "error", noted)
-		}
+		s.noteRefusal(c, uuid, err)
 		_, _ = io.CopyN(io.Discard, c.Request.Body, drains)
 	}
 	return view, err

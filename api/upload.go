@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"mime"
 	"net/http"
 	"strconv"
@@ -138,6 +139,7 @@ func (s *Server) beginUpload(c *call) (any, error) {
 	up, err := s.Uploads.Begin(c.ctx(), *n, length, metadata)
 	asked()
 	if err != nil {
+		s.noteRefusal(c, n.UUID, err)
 		return nil, err
 	}
 	c.Header("Location", "/api/v1/uploads/"+up.ID)
@@ -240,7 +242,20 @@ func (c *call) finish(up *models.Upload, last time.Time) error {
 	if err := c.authorise(); err != nil {
 		return err // the session ended while the bytes came
 	}
-	return c.server.Uploads.Finish(c.ctx(), up, c.member)
+	err := c.server.Uploads.Finish(c.ctx(), up, c.member)
+	c.server.noteRefusal(c, up.UUID, err)
+	return err
+}
+
+// noteRefusal notes why a photo that was announced is not taken, for whoever looks for it.
+func (s *Server) noteRefusal(c *call, uuid string, err error) {
+	var known *models.Error
+	if errors.As(err, &known) && known.Code == models.CodeElsewhere {
+		return // it goes on from there
+	}
+	if noted := s.Intake.RefuseAnnounced(detached(c.ctx()), c.member, uuid, err); noted != nil {
+		s.Log.Warn("why a photo was refused was not noted", "error", noted)
+	}
 }
 
 func (s *Server) endUpload(c *call) (any, error) {

@@ -313,16 +313,8 @@ func (n *NewItem) announced(tx *models.Tx, b *Bytes) (*models.Announcement, erro
 			n.By, n.Rescued, n.Origin = &models.Member{User: *owner}, false, models.Origin{}
 		}
 	}
-	if a.UserID != n.By.ID {
-		if a.State != models.AnnouncementOpen {
-			return nil, nil
-		}
-		return nil, &models.Error{Kind: models.Conflict, Code: models.CodeAnnounced, Message: "Somebody else announced a photo under this uuid.",
-			Fields: []models.FieldError{{Field: "uuid", Message: "It is to be sent by whoever took it, under their own name."}}}
-	}
-	if a.SHA256 != b.SHA256 {
-		return nil, models.InvalidField("sha256", "The bytes that arrived have the hash %s, and %s was announced: send the photo as it was announced, or withdraw it and announce this one under a uuid of its own.", b.SHA256, a.SHA256).
-			Coded(models.CodeOtherBytes)
+	if err := n.fits(a, b.SHA256); err != nil || a.UserID != n.By.ID {
+		return nil, err
 	}
 	n.TakenAt, n.Source = a.TakenAt, a.Source
 	if n.TaskID == "" && a.TaskID != nil && a.WorkOrderID == n.OrderID {
@@ -347,6 +339,19 @@ func (n *NewItem) announced(tx *models.Tx, b *Bytes) (*models.Announcement, erro
 		n.Position = a.Position
 	}
 	return a, nil
+}
+
+// fits refuses a photo with a hash whose uuid somebody else announced, or its own person with another hash.
+func (n *NewItem) fits(a *models.Announcement, sum string) error {
+	switch {
+	case a.UserID != n.By.ID && a.State == models.AnnouncementOpen:
+		return &models.Error{Kind: models.Conflict, Code: models.CodeAnnounced, Message: "Somebody else announced a photo under this uuid.",
+			Fields: []models.FieldError{{Field: "uuid", Message: "It is to be sent by whoever took it, under their own name."}}}
+	case a.UserID == n.By.ID && a.SHA256 != sum:
+		return models.InvalidField("sha256", "The bytes have the hash %s, and %s was announced: send the photo as it was announced, or withdraw it and announce this one under a uuid of its own.", sum, a.SHA256).
+			Coded(models.CodeOtherBytes)
+	}
+	return nil
 }
 
 // hasArrived ends an announcement of a photo that is here already.

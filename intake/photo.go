@@ -190,8 +190,20 @@ func (in *Intake) Expect(ctx context.Context, n NewItem) (*models.Item, error) {
 		return nil, err
 	}
 	db := in.Store.Read(ctx)
-	if have, err := sameItem(db, n, nil); err != nil || have != nil || n.TaskID == "" {
+	if have, err := sameItem(db, n, nil); err != nil || have != nil {
 		return have, err
+	}
+	if !n.Rescued { // what a rescue file claims its bytes tell
+		a, err := models.AnnouncementOf(db, n.UUID)
+		if err == nil && a != nil {
+			err = n.fits(a, n.SHA256)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if n.TaskID == "" {
+		return nil, nil
 	}
 	return nil, hasTask(db, order, n.TaskID)
 }

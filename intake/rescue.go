@@ -37,10 +37,12 @@ const (
 
 // rescueManifest is manifest.json of a rescue file, as the phone writes it. Members that are not known are let pass.
 type rescueManifest struct {
-	Version int               `json:"version"`
-	Device  string            `json:"device"`
-	Owner   string            `json:"owner"` // user id
-	MadeAt  *int64            `json:"made_at"`
+	Version int    `json:"version"`
+	Device  string `json:"device"`
+	Owner   struct {
+		ID string `json:"id"`
+	} `json:"owner"`
+	MadeAt  string            `json:"made_at"`
 	Items   []json.RawMessage `json:"items"`
 	Actions []json.RawMessage `json:"actions"`
 }
@@ -51,12 +53,12 @@ type rescuedItem struct {
 	OrderID      string   `json:"order_id"`
 	TaskID       *string  `json:"task_id"`
 	EvidenceType string   `json:"evidence_type"`
-	TakenAt      *int64   `json:"taken_at"`
+	TakenAt      *float64 `json:"taken_at"`
 	Zone         string   `json:"zone"`
 	Latitude     *float64 `json:"latitude"`
 	Longitude    *float64 `json:"longitude"`
 	Accuracy     *float64 `json:"accuracy"`
-	PositionAt   *int64   `json:"position_at"`
+	PositionAt   *float64 `json:"position_at"`
 	Source       string   `json:"source"`
 	Notes        string   `json:"notes"`
 	SHA256       string   `json:"sha256"`
@@ -66,7 +68,7 @@ type rescuedItem struct {
 type rescuedAction struct {
 	Kind    string         `json:"kind"`
 	OrderID string         `json:"order_id"`
-	DoneAt  *int64         `json:"done_at"`
+	DoneAt  *float64       `json:"done_at"`
 	Body    map[string]any `json:"body"`
 }
 
@@ -88,11 +90,15 @@ func (in *Intake) Rescue(ctx context.Context, f RescueFile, by *models.Member) (
 	defer closed()
 	now := models.Now()
 	r := &models.Rescue{ID: models.NewID(), AccountID: by.AccountID, BroughtBy: by.ID, Device: bounded(manifest.Device, 300), FileName: fileName(f.Name),
-		MadeAt: phoneTime(manifest.MadeAt), Actions: rescuedActions(manifest), CreatedAt: now}
-	if !plain(manifest.Owner) {
-		manifest.Owner = ""
+		Actions: rescuedActions(manifest), CreatedAt: now}
+	if made, err := time.Parse(time.RFC3339, manifest.MadeAt); err == nil && made.Year() > 0 {
+		at := models.At(made)
+		r.MadeAt = &at
 	}
-	owner, err := models.One[models.User](in.Store.Read(ctx).Where("id = ?", manifest.Owner), "user")
+	if !plain(manifest.Owner.ID) {
+		manifest.Owner.ID = ""
+	}
+	owner, err := models.One[models.User](in.Store.Read(ctx).Where("id = ?", manifest.Owner.ID), "user")
 	switch {
 	case models.KindOf(err) == models.NotFound:
 		return nil, models.InvalidField("file", "The file is from the phone of somebody whom this account does not have: bring it where they work.").Coded(models.CodeNoSuch)
@@ -440,11 +446,11 @@ func rescuedActions(m *rescueManifest) []models.RescueAction {
 }
 
 // phoneTime is a time as phones write it, nil where it is none.
-func phoneTime(ms *int64) *models.Time {
+func phoneTime(ms *float64) *models.Time {
 	if ms == nil || *ms < 0 || *ms > 253402300799999 {
 		return nil
 	}
-	at := models.At(time.UnixMilli(*ms))
+	at := models.At(time.UnixMicro(int64(*ms * 1000)))
 	return &at
 }
 

@@ -340,7 +340,7 @@ func fixture(t *testing.T, in *rig.Installation, admin, foreigner *rig.User, col
 	ids["roles"] = role
 	ids["tokens"] = admin.Want(201, "POST", "/tokens", rig.JSON{"name": "script"}).Text("id")
 	ids["uploads"] = tusOf(admin).begin(ids["work-orders"], rig.JPEG(60, 40, 4), nil)
-	ids["rescues"] = admin.Want(202, "POST", "/rescues", rig.FileForm("rescue.zip", rescueFile(t, rig.JSON{"version": 1, "owner": admin.ID}, nil))).Text("id")
+	ids["rescues"] = admin.Want(202, "POST", "/rescues", rig.FileForm("rescue.zip", rescueFile(t, rig.JSON{"version": 1, "owner": rig.JSON{"id": admin.ID}}, nil))).Text("id")
 	ids["views"] = admin.Want(201, "POST", "/views", rig.JSON{"name": "Late", "query": "state=created"}).Text("id")
 	ids["users"] = admin.Colleague("admin").ID
 	done := admin.Order(rig.JSON{"assignee": assignee.Username}).Text("id")

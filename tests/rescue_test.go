@@ -54,7 +54,7 @@ func TestARescueFileBringsWhatAPhoneCouldNotSend(t *testing.T) {
 		first, second, here, local := rig.JPEG(200, 100, seed), rig.JPEG(200, 100, seed+1), rig.JPEG(200, 100, seed+2), rig.JPEG(200, 100, seed+3)
 		known := crew.Upload(id, here)
 		ids := []string{uuid.NewString(), uuid.NewString(), known.Text("uuid"), uuid.NewString(), uuid.NewString()}
-		manifest := rig.JSON{"version": 1, "device": "phone-1", "owner": crew.ID, "made_at": time.Now().UnixMilli(),
+		manifest := rig.JSON{"version": 1, "device": "phone-1", "owner": rig.JSON{"id": crew.ID, "username": crew.Username}, "made_at": now(), "part": 1, "parts": 1,
 			"items": []any{rescued(id, ids[0], "photos/1.jpg", first, rig.JSON{"task_id": order.Text("tasks", 0, "id")}),
 				rescued(id, ids[1], "photos/2.jpg", second, rig.JSON{"sha256": sha(first)}),
 				rescued(id, ids[2], "photos/3.jpg", here, nil),
@@ -91,7 +91,7 @@ func TestARescueFileBringsWhatAPhoneCouldNotSend(t *testing.T) {
 	})
 }
 
-// forged is a ZIP whose first entry bears another name than archive/zip writes.
+// zipOf is a ZIP of texts by their paths.
 func zipOf(t *testing.T, entries map[string]string, method uint16) []byte {
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
@@ -109,12 +109,12 @@ func TestARescueFileThatMayBeNoneIsRefusedAsAWhole(t *testing.T) {
 	each(t, func(t *testing.T, in *rig.Installation) {
 		_, crew, order := crewWithOrder(t, in, nil)
 		stranger := rig.SignUp(t, in.URL)
-		good := `{"version":1,"owner":"` + crew.ID + `","items":[],"actions":[]}`
+		good := `{"version":1,"owner":{"id":"` + crew.ID + `"},"items":[],"actions":[]}`
 		for what, file := range map[string][]byte{
 			"no ZIP":               []byte("PK\x03\x04 and nothing else"),
 			"no manifest":          zipOf(t, map[string]string{"photos/1.jpg": "x"}, zip.Store),
 			"no JSON":              zipOf(t, map[string]string{"manifest.json": "{"}, zip.Store),
-			"another version":      zipOf(t, map[string]string{"manifest.json": `{"version":9,"owner":"` + crew.ID + `"}`}, zip.Store),
+			"another version":      zipOf(t, map[string]string{"manifest.json": `{"version":9,"owner":{"id":"` + crew.ID + `"}}`}, zip.Store),
 			"deep":                 zipOf(t, map[string]string{"manifest.json": string(bytes.Repeat([]byte("["), 100_000))}, zip.Deflate),
 			"climbs":               zipOf(t, map[string]string{"manifest.json": good, "../../etc/passwd": "x"}, zip.Store),
 			"absolute":             zipOf(t, map[string]string{"manifest.json": good, "/etc/passwd": "x"}, zip.Store),
@@ -123,8 +123,8 @@ func TestARescueFileThatMayBeNoneIsRefusedAsAWhole(t *testing.T) {
 			"a bomb":               zipOf(t, map[string]string{"manifest.json": good, "photos/1.jpg": string(make([]byte, 100<<20))}, zip.Deflate),
 			"bombs":                zipOf(t, map[string]string{"manifest.json": good, "1": string(make([]byte, 50<<20)), "2": string(make([]byte, 50<<20))}, zip.Deflate),
 			"a manifest too large": zipOf(t, map[string]string{"manifest.json": good + string(bytes.Repeat([]byte(" "), 9<<20))}, zip.Deflate),
-			"nobody's":             zipOf(t, map[string]string{"manifest.json": `{"version":1,"owner":"nobody\u0000"}`}, zip.Store),
-			"a stranger's":         zipOf(t, map[string]string{"manifest.json": `{"version":1,"owner":"` + stranger.ID + `"}`}, zip.Store),
+			"nobody's":             zipOf(t, map[string]string{"manifest.json": `{"version":1,"owner":{"id":"nobody\u0000"}}`}, zip.Store),
+			"a stranger's":         zipOf(t, map[string]string{"manifest.json": `{"version":1,"owner":{"id":"` + stranger.ID + `"}}`}, zip.Store),
 		} {
 			a := crew.Do("POST", "/rescues", rig.FileForm("rescue.zip", file))
 			require.Equal(t, 422, a.Status, "%s: %s", what, a.Body)
@@ -136,6 +136,31 @@ func TestARescueFileThatMayBeNoneIsRefusedAsAWhole(t *testing.T) {
 	})
 }
 
+func TestARescuedPhotoThatWasAnnouncedIsAsIfItsPhoneHadSentIt(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office, crew, order := crewWithOrder(t, in, nil)
+		other := office.Colleague("crew")
+		office.Want(200, "POST", "/work-orders/"+order.Text("id")+"/assign", rig.JSON{"assignee": "~all~"})
+		id, seed := order.Text("id"), uint64(time.Now().UnixNano())
+		mine, theirs, forged := rig.JPEG(200, 100, seed), rig.JPEG(200, 100, seed+1), rig.JPEG(200, 100, seed+2)
+		ids := []string{uuid.NewString(), uuid.NewString(), uuid.NewString()}
+		crew.Want(200, "POST", "/announcements", announcement("phone-1", announced(id, ids[0], mine), announced(id, ids[2], theirs)))
+		other.Want(200, "POST", "/announcements", announcement("phone-2", announced(id, ids[1], theirs)))
+		file := rescueFile(t, rig.JSON{"version": 1, "owner": rig.JSON{"id": crew.ID}, "items": []any{
+			rescued(id, ids[0], "1.jpg", mine, nil),
+			rescued(id, ids[1], "2.jpg", theirs, nil), // announced by somebody else
+			rescued(id, ids[2], "3.jpg", forged, nil), // not what was announced
+		}}, map[string][]byte{"1.jpg": mine, "2.jpg": theirs, "3.jpg": forged})
+		path := office.Want(202, "POST", "/rescues", rig.FileForm("rescue.zip", file)).Header.Get("Location")
+		office.Await("all of it", func() bool { return office.Want(200, "GET", path, nil).Text("state") == "done" })
+		done := office.Want(200, "GET", path, nil)
+		require.Equal(t, []string{"taken", "refused", "refused"}, []string{done.Text("items", 0, "result"), done.Text("items", 1, "result"), done.Text("items", 2, "result")}, string(done.Body))
+		view := office.Want(200, "GET", "/photos/"+done.Text("items", 0, "item_id"), nil)
+		require.Equal(t, []any{crew.Username, nil, "mobile_camera", true, true}, []any{view.Text("uploaded_by"), view.Get("claimed_by"), view.Text("source"), view.Get("certification", "item"), view.Get("certification", "time")})
+		require.Equal(t, 2.0, awaitedOf(office, id))
+	})
+}
+
 func TestARescueFileNeverSpeaksForAnother(t *testing.T) {
 	each(t, func(t *testing.T, in *rig.Installation) {
 		office, crew, order := crewWithOrder(t, in, nil)
@@ -143,7 +168,7 @@ func TestARescueFileNeverSpeaksForAnother(t *testing.T) {
 		theirs := office.Order(rig.JSON{"assignee": other.Username}).Text("id")
 		photo := rig.JPEG(200, 100, uint64(time.Now().UnixNano()))
 		taken := other.Upload(theirs, rig.JPEG(200, 100, 5))
-		file := rescueFile(t, rig.JSON{"version": 1, "owner": other.ID, "items": []any{
+		file := rescueFile(t, rig.JSON{"version": 1, "owner": rig.JSON{"id": other.ID}, "items": []any{
 			rescued(order.Text("id"), uuid.NewString(), "1.jpg", photo, nil),
 			rescued(theirs, uuid.NewString(), "2.jpg", photo, nil),
 			rescued(order.Text("id"), taken.Text("uuid"), "3.jpg", photo, nil),

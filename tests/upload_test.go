@@ -95,7 +95,7 @@ func TestAPhotoComesInPiecesAndIsAnItemLikeAnyOther(t *testing.T) {
 		require.Equal(t, []string{"1.0.0", "creation,creation-with-upload,termination,expiration"}, []string{can.Header.Get("Tus-Version"), can.Header.Get("Tus-Extension")})
 
 		said := []string{"task_id", task, "evidence_type", "Before", "taken_at", now(), "latitude", "30.5", "longitude", "-97.6", "accuracy", "8", "position_at", strconv.FormatInt(time.Now().UnixMilli(), 10),
-			"zone", "America/Chicago", "source", "mobile_camera", "notes", "north side", "filename", "IMG_1.jpg"}
+			"zone", "America/Chicago", "source", "mobile_camera", "notes", "north side", "filename", "IMG_1.jpg", "shot", "front", "offset_ms", "1200"}
 		begun := phone.creates(order.Text("id"), id, photo, photo[:1000], said...)
 		require.Equal(t, []any{201, "1000", "1.0.0"}, []any{begun.Status, begun.Header.Get("Upload-Offset"), begun.Header.Get("Tus-Resumable")})
 		at := strings.TrimPrefix(begun.Header.Get("Location"), "/api/v1/uploads/")
@@ -120,6 +120,7 @@ func TestAPhotoComesInPiecesAndIsAnItemLikeAnyOther(t *testing.T) {
 		require.Equal(t, item, phone.stands(at).Header.Get("Item-Id"), "for a phone that never heard the answer")
 		require.Equal(t, item, phone.moves(at, len(photo), nil).Header.Get("Item-Id"))
 		view := crew.Want(200, "GET", "/photos/"+item, nil)
+		require.Equal(t, []any{"front", 1200.0}, []any{view.Text("shot"), view.Get("offset_ms")})
 		require.Equal(t, []any{id, sha(photo), "before", "north side", "mobile_camera", "IMG_1.jpg", task, true},
 			[]any{view.Text("uuid"), view.Text("sha256"), view.Text("evidence_type"), view.Text("notes"), view.Text("source"), view.Text("file_name"), view.Text("task_id"), view.Get("certification", "item")})
 		require.Equal(t, photo, crew.Want(200, "GET", "/photos/"+item+"/original", nil).Body)
@@ -225,6 +226,30 @@ func TestAPhotoWhoseTaskWasRemovedIsNotSentTwice(t *testing.T) {
 		again := phone.creates(order.Text("id"), id, photo, nil, "task_id", left)
 		require.NotEmpty(t, again.Header.Get("Item-Id"), "said anew, and no byte again")
 		require.Equal(t, left, crew.Want(200, "GET", "/photos/"+again.Header.Get("Item-Id"), nil).Text("task_id"))
+	})
+}
+
+func TestAnAnnouncedPhotoComesInPiecesAsItWasAnnounced(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office, crew, order := crewWithOrder(t, in, nil)
+		phone, photo, other, id, at := tusOf(crew), longPhoto(5000), longPhoto(5000), uuid.NewString(), order.Text("id")
+		crew.Want(200, "POST", "/announcements", announcement("phone-1", announced(at, id, photo, "taken_at", time.Now().Add(-11*time.Hour).UnixMilli())))
+		refused := phone.creates(at, id, other, nil)
+		require.Equal(t, []any{422, "other_bytes"}, []any{refused.Status, refused.Text("code")}, "before a byte of it comes")
+		require.Equal(t, "refused", office.Want(200, "GET", "/photos?uuid="+id, nil).Text("items", 0, "stands"), "and the office can see why")
+		require.Equal(t, 409, tusOf(office).creates(at, id, photo, nil).Status, "somebody else's")
+		item := phone.creates(at, id, photo, photo).Header.Get("Item-Id")
+		view := office.Want(200, "GET", "/photos/"+item, nil)
+		require.Equal(t, []any{"mobile_camera", true, true}, []any{view.Text("source"), view.Get("certification", "time"), view.Text("announced_at") != ""})
+		require.Equal(t, 0.0, awaitedOf(office, at))
+
+		// Announced with another hash while its pieces came.
+		late := uuid.NewString()
+		begun := phone.creates(at, late, other, other[:100])
+		crew.Want(200, "POST", "/announcements", announcement("phone-1", announced(at, late, photo)))
+		upload := strings.TrimPrefix(begun.Header.Get("Location"), "/api/v1/uploads/")
+		require.Equal(t, "other_bytes", phone.moves(upload, 100, other[100:]).Text("code"))
+		require.Equal(t, 404, phone.stands(upload).Status, "it is gone")
 	})
 }
 

@@ -175,7 +175,7 @@ func (u *Uploads) Look(ctx context.Context, up *models.Upload, by *models.Member
 		item, err = u.take(ctx, up, n)
 	}
 	switch {
-	case models.KindOf(err) == models.Conflict && !isElsewhere(err): // the uuid is another photo's
+	case (models.KindOf(err) == models.Conflict && !isElsewhere(err)) || is(err, models.CodeOtherBytes): // the uuid is another photo's
 		return &refusedBytes{err}
 	case err != nil:
 		return err
@@ -183,9 +183,12 @@ func (u *Uploads) Look(ctx context.Context, up *models.Upload, by *models.Member
 	return u.end(ctx, up, item.ID)
 }
 
-func isElsewhere(err error) bool {
+func isElsewhere(err error) bool { return is(err, models.CodeElsewhere) }
+
+// is tells whether an error bears a code.
+func is(err error, code string) bool {
 	var known *models.Error
-	return errors.As(err, &known) && known.Code == models.CodeElsewhere
+	return errors.As(err, &known) && known.Code == code
 }
 
 // take brings the bytes of an upload into intake.
