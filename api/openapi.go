@@ -261,6 +261,7 @@ var parameters = map[string]parameter{
 	"/published limit":                     {"How many at most.", huma.Schema{Type: huma.TypeInteger, Minimum: ptr(1.0), Maximum: ptr(200.0), Default: 200}},
 	"/published after":                     {"position of an answer before; nothing to begin.", huma.Schema{Type: huma.TypeString}},
 	"/push/:key/imports/:id after":         {"next_after of the page before.", whole},
+	"/sync cursor":                         {"That of the answer before, of whatever age.", huma.Schema{Type: huma.TypeString}},
 	"/work-orders/:id/announcements state": {"In one of these states; announced and lost without.", huma.Schema{Type: huma.TypeArray, Items: reference("AnnouncementState")}},
 }
 

@@ -65,6 +65,7 @@ func (s *Store) ForgetOld(ctx context.Context) error {
 			{&SignedInFrom{}, "at < ?", day(signedInFromDays)},
 			{&Action{}, "NOT inbox AND created_at < ?", day(7)},
 			{&LogEntry{}, "at < ?", day(90)},
+			{&SyncPoint{}, "used_at < ?", day(400)},
 			{&BulkRow{}, "bulk_id IN (SELECT id FROM bulks WHERE ended_at < ?)", day(90)},
 			{&Bulk{}, "ended_at < ?", day(90)},
 		} {

@@ -329,6 +329,14 @@ func TestWhatPublishesByItselfWaitsForWhatIsAwaited(t *testing.T) {
 		require.Equal(t, 201, bring(crew, order, ids[2], rig.JPEG(60, 40, 3)).Status)
 		published(order, 3, 1)
 		require.Equal(t, 0, alertsOf(office, "late_items"))
+
+		office.Want(200, "PATCH", "/account", rig.JSON{"qa_policy": "auto_relay"})
+		order, ids = begin(1)
+		office.AwaitState(order, "published")
+		require.Equal(t, 201, bring(crew, order, ids[0], rig.JPEG(60, 40, 1)).Status, "auto-relay goes on item by item")
+		office.Await("the item to go out", func() bool {
+			return strings.Contains(string(office.Want(200, "GET", "/work-orders/"+order+"/publications", nil).Body), `"items":1,`)
+		})
 	})
 }
 

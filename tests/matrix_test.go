@@ -68,6 +68,10 @@ var matrix = map[string]string{
 	"GET /photos/{id}/original":               ".....441",
 	"GET /photos/{id}/display":                ".....441",
 	"GET /photos/{id}/thumbnail":              ".....441",
+	"GET /sync":                               ".......1",
+	"GET /devices":                            "..3333.1",
+	"PUT /devices/{id}":                       ".......1", // in one's own account
+	"POST /devices/{id}/write-off":            "..333341",
 	"POST /announcements":                     ".......1",
 	"DELETE /announcements/{uuid}":            "44...441", // whose own it is
 	"GET /work-orders/{id}/announcements":     ".....441",
@@ -325,6 +329,8 @@ func fixture(t *testing.T, in *rig.Installation, admin, foreigner *rig.User, col
 	folder := admin.Want(201, "POST", "/destinations", rig.JSON{"name": "F", "kind": "folder", "settings": rig.JSON{"path": "matrix-" + uuid.NewString()[:8]}})
 	ids["destinations"] = folder.Text("id")
 	ids["photos"] = admin.Upload(ids["work-orders"], rig.JPEG(60, 40, 1)).Text("id")
+	ids["devices"] = uuid.NewString()
+	assignee.Want(200, "PUT", "/devices/"+ids["devices"], rig.JSON{"name": "Phone"})
 	ids["announcements"] = uuid.NewString()
 	assignee.Want(200, "POST", "/announcements", announcement("", announced(ids["work-orders"], ids["announcements"], rig.JPEG(60, 40, 8))))
 	ids["work-types"] = admin.Want(201, "POST", "/work-types", rig.JSON{"name": uuid.NewString()}).Text("id")

@@ -253,7 +253,7 @@ func (s *Sweeper) Awaited(ctx context.Context, now time.Time) error {
 // Announced tells the office of what waits on phones for long, and ends what never came.
 func (s *Sweeper) Announced(ctx context.Context, now time.Time) error {
 	defer s.Bells.Poke()
-	return errors.Join(s.Store.TellWaiting(ctx, now), s.Store.LoseAnnounced(ctx, now))
+	return errors.Join(s.Store.TellWaiting(ctx, now), s.Store.TellUnsent(ctx, now), s.Store.LoseAnnounced(ctx, now))
 }
 
 // orphanAge is how old bytes without a row must be: after a restore of the database they may be the last copy of a photo

@@ -1,0 +1,60 @@
+package api
+
+import (
+	"net/http"
+
+	"fieldproof/models"
+)
+
+func (s *Server) deviceRoutes() []route {
+	return []route{
+		get("/devices", with(models.ManageUsers), "The phones of the account as they last told of themselves, those seen last first", s.listDevices),
+		define(http.MethodPut, "/devices/:id", with(models.UploadItems), http.StatusOK, "Tell of your phone, by the id that its app made: what waits on it, and how it is", func(c *call, in models.DeviceReport) (models.DeviceView, error) {
+			d, err := s.Intake.TellDevice(c.ctx(), c.member, c.Param("id"), in)
+			if err != nil {
+				return models.DeviceView{}, err
+			}
+			return c.showDevice(d)
+		}).named("tellDevice"),
+		define(http.MethodPost, "/devices/:id/write-off", with(models.ManageUsers), http.StatusOK, "Give a phone up: its sessions end, and what it announced is lost, as each order says", func(c *call, _ nothing) (models.DeviceView, error) {
+			d, err := s.Intake.WriteOff(c.ctx(), c.member, c.Param("id"))
+			if err != nil {
+				return models.DeviceView{}, err
+			}
+			return c.showDevice(d)
+		}).named("writeOffDevice"),
+	}
+}
+
+func (c *call) showDevice(d *models.Device) (models.DeviceView, error) {
+	views, err := models.ViewDevices(c.server.Store.Read(c.ctx()), d)
+	if err != nil {
+		return models.DeviceView{}, err
+	}
+	return views[0], nil
+}
+
+func (s *Server) listDevices(c *call) (list[models.DeviceView], error) {
+	page := list[models.DeviceView]{Items: []models.DeviceView{}}
+	limit, at, err := c.page()
+	if err != nil {
+		return page, err
+	}
+	db := s.Store.Read(c.ctx())
+	q := db.Order("seen_at DESC, id").Limit(limit + 1)
+	if at.At != nil {
+		q = q.Where("seen_at < ? OR (seen_at = ? AND id > ?)", *at.At, *at.At, at.After)
+	}
+	var rows []*models.Device
+	if err := q.Find(&rows).Error; err != nil {
+		return page, err
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		last := rows[limit-1]
+		at.At, at.After = &last.SeenAt, last.ID
+		page.NextCursor = at.text()
+	}
+	page.Items, err = models.ViewDevices(db, rows...)
+	return page, err
+}

@@ -1,0 +1,176 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// FeedDevice is the type of feed entries that tell of a phone.
+const FeedDevice = "device.changed"
+
+// Device is one browser's store on one phone, known by an id that the app made, as it last told of itself.
+type Device struct {
+	AccountID    string       `gorm:"primaryKey"`
+	ID           string       `gorm:"primaryKey"`
+	UserID       string       // who was signed in when it last told
+	Report       DeviceReport `gorm:"serializer:json"`
+	WaitingSince *Time        // the oldest of what waits on it
+	AlertedAt    *Time        // when the office was told that it waits for long
+	SeenAt       Time
+	WrittenOffAt *Time
+	WrittenOffBy string
+	CreatedAt    Time
+}
+
+// DeviceReport is what a phone says of itself.
+type DeviceReport struct {
+	Name      string        `json:"name" example:"Pixel 8"`
+	App       string        `json:"app"` // the version
+	Platform  string        `json:"platform"`
+	Installed bool          `json:"installed"` // and no tab of a browser
+	Persisted bool          `json:"persisted"` // the browser promised to keep what it stores
+	Paused    bool          `json:"paused"`    // nobody sends until somebody taps
+	Quota     *int64        `json:"quota"`     // bytes, as the browser estimates
+	Used      *int64        `json:"used"`
+	OffsetMS  *int64        `json:"offset_ms"` // by how much our clock was ahead of its own
+	Waiting   DeviceWaiting `json:"waiting"`
+}
+
+// DeviceWaiting is what is only on a phone, of whoever uses it.
+type DeviceWaiting struct {
+	Photos  int64 `json:"photos"`
+	Actions int64 `json:"actions"`
+	Bytes   int64 `json:"bytes"`
+	Since   *Time `json:"since"` // the oldest
+}
+
+// Check notes what is wrong with a report.
+func (r *DeviceReport) Check(p *Problems) {
+	for name, text := range map[string]string{"name": r.Name, "app": r.App, "platform": r.Platform} {
+		if len(text) > 300 {
+			p.Add(name, "At most 300 characters.")
+		}
+	}
+	for name, n := range map[string]int64{"waiting.photos": r.Waiting.Photos, "waiting.actions": r.Waiting.Actions, "waiting.bytes": r.Waiting.Bytes} {
+		if n < 0 {
+			p.Add(name, "A number from 0.")
+		}
+	}
+}
+
+// DeviceView is a phone as the office sees it.
+type DeviceView struct {
+	ID   string `json:"id"`
+	User string `json:"user"` // who was signed in when it last told
+	DeviceReport
+	Announced    int64   `json:"announced"` // photos that are awaited from it
+	SeenAt       Time    `json:"seen_at"`
+	WrittenOffAt *Time   `json:"written_off_at"`
+	WrittenOffBy *string `json:"written_off_by"`
+	CreatedAt    Time    `json:"created_at"`
+}
+
+// ViewDevices makes the views of phones.
+func ViewDevices(db *gorm.DB, rows ...*Device) ([]DeviceView, error) {
+	var ids, users []string
+	for _, d := range rows {
+		ids, users = append(ids, d.ID), append(users, d.UserID, d.WrittenOffBy)
+	}
+	names, err := Usernames(db, users)
+	if err != nil {
+		return nil, err
+	}
+	var counted []struct {
+		Device string
+		N      int64
+	}
+	if err := db.Model(&Announcement{}).Select("device, COUNT(*) AS n").Where("device IN ? AND state = ?", ids, AnnouncementOpen).Group("device").Scan(&counted).Error; err != nil {
+		return nil, err
+	}
+	announced := map[string]int64{}
+	for _, c := range counted {
+		announced[c.Device] = c.N
+	}
+	views := make([]DeviceView, len(rows))
+	for i, d := range rows {
+		views[i] = DeviceView{ID: d.ID, User: names[d.UserID], DeviceReport: d.Report, Announced: announced[d.ID], SeenAt: d.SeenAt, WrittenOffAt: d.WrittenOffAt,
+			WrittenOffBy: orNil(names[d.WrittenOffBy]), CreatedAt: d.CreatedAt}
+	}
+	return views, nil
+}
+
+// mostDevices is how many phones one person may tell of.
+const mostDevices = 100
+
+// KeepDevice keeps what a phone says of itself. Who is signed in on it now has it.
+func (tx *Tx) KeepDevice(m *Member, id string, r DeviceReport) (*Device, error) {
+	now := Now()
+	d, err := One[Device](tx.Locked().Where("id = ?", id), "device")
+	if KindOf(err) == NotFound {
+		var n int64
+		if err := tx.Model(&Device{}).Where("user_id = ?", m.ID).Count(&n).Error; err != nil {
+			return nil, err
+		}
+		if n >= mostDevices {
+			return nil, Errorf(Conflict, "You have told of %d phones already, the most that one person has.", mostDevices)
+		}
+		d, err = &Device{AccountID: m.AccountID, ID: id, CreatedAt: now}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	since := r.Waiting.Since
+	switch {
+	case r.Waiting.Photos+r.Waiting.Actions == 0:
+		since, r.Waiting.Since, d.AlertedAt = nil, nil, nil
+	case since == nil && d.WaitingSince != nil:
+		since = d.WaitingSince
+	case since == nil:
+		since = &now
+	}
+	if since != nil && d.WaitingSince != nil && since.After(d.WaitingSince.Time) {
+		d.AlertedAt = nil // what was told of is here
+	}
+	d.UserID, d.Report, d.WaitingSince, d.SeenAt, d.WrittenOffAt, d.WrittenOffBy = m.ID, r, since, now, nil, ""
+	if err := tx.Save(d).Error; err != nil {
+		return nil, err
+	}
+	return d, tx.Announce(d.AccountID, FeedDevice, d.ID, "")
+}
+
+// TellUnsent tells the office once of phones that say that something has waited on them for a day.
+func (s *Store) TellUnsent(ctx context.Context, now time.Time) error {
+	var waiting []Device
+	before := At(now.Add(-waitsAtMost))
+	err := s.Read(AcrossAccounts(ctx)).Where("waiting_since < ? AND waiting_since IS NOT NULL AND alerted_at IS NULL AND written_off_at IS NULL", before).Limit(1000).Find(&waiting).Error
+	if err != nil {
+		return err
+	}
+	for _, w := range waiting {
+		err := s.Write(InAccount(ctx, w.AccountID), func(tx *Tx) error {
+			told := tx.Model(&Device{}).Where("id = ? AND waiting_since < ? AND alerted_at IS NULL", w.ID, before).Update("alerted_at", At(now))
+			if told.Error != nil || told.RowsAffected == 0 {
+				return told.Error
+			}
+			var open int64 // by what it announced the office knows already
+			if err := tx.Model(&Alert{}).Where("kind = ? AND subject = ? AND dismissed_at IS NULL", AlertWaiting, w.UserID).Count(&open).Error; err != nil || open > 0 {
+				return err
+			}
+			names, err := Usernames(tx.DB, []string{w.UserID})
+			if err != nil {
+				return err
+			}
+			return tx.Raise(&Alert{AccountID: w.AccountID, Kind: AlertWaiting, Subject: "device/" + w.ID,
+				Title:  fmt.Sprintf("%d photos and %d actions have waited on the phone of %s for a day", w.Report.Waiting.Photos, w.Report.Waiting.Actions, names[w.UserID]),
+				Detail: "The phone told so when it was last seen.",
+				Remedy: "Ask them to open the app where there is a network; should the phone be gone, write it off among the devices."})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

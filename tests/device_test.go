@@ -1,0 +1,87 @@
+package tests
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"fieldproof/models"
+	"fieldproof/tests/rig"
+)
+
+// withPhone signs somebody in on a phone.
+func withPhone(t *testing.T, in *rig.Installation, u *rig.User, device string) *rig.User {
+	t.Helper()
+	a := (&rig.User{T: t, URL: in.URL}).Want(201, "POST", "/sessions", rig.JSON{"username": u.Username, "password": rig.Password, "cookie": false, "device": device})
+	return &rig.User{T: t, URL: in.URL, Token: a.Text("token"), Username: u.Username, Account: u.Account, ID: u.ID}
+}
+
+func reportOf(photos int, since any) rig.JSON {
+	return rig.JSON{"name": "Pixel 8", "app": "1.4.0", "platform": "Android", "installed": true, "persisted": true, "paused": false, "quota": 1 << 33, "used": 1 << 20, "offset_ms": -300,
+		"waiting": rig.JSON{"photos": photos, "actions": 0, "bytes": photos << 20, "since": since}}
+}
+
+func TestAPhoneTellsOfItselfAndIsWrittenOff(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		crew := office.Colleague("crew")
+		order := office.Order(rig.JSON{"assignee": crew.Username}).Text("id")
+		device := uuid.NewString()
+		phone := withPhone(t, in, crew, device)
+		told := phone.Want(200, "PUT", "/devices/"+device, reportOf(23, "2026-05-04T13:30:00Z"))
+		require.Equal(t, []any{device, crew.Username, 23.0, true}, []any{told.Get("id"), told.Get("user"), told.Get("waiting", "photos"), told.Get("persisted")})
+		phone.WantField(422, "id", "PUT", "/devices/x", reportOf(1, nil))
+		phone.Want(403, "GET", "/devices", nil)
+		id, photo := uuid.NewString(), rig.JPEG(60, 40, 1)
+		phone.Want(200, "POST", "/announcements", announcement(device, announced(order, id, photo), announced(order, uuid.NewString(), rig.JPEG(60, 40, 2))))
+		list := office.Want(200, "GET", "/devices", nil)
+		require.Equal(t, []any{device, 2.0, nil}, []any{list.Get("items", 0, "id"), list.Get("items", 0, "announced"), list.Get("items", 0, "written_off_at")})
+
+		off := office.Want(200, "POST", "/devices/"+device+"/write-off", nil)
+		require.Equal(t, []any{office.Username, 0.0}, []any{off.Get("written_off_by"), off.Get("announced")})
+		require.Equal(t, off.Text("written_off_at"), office.Want(200, "POST", "/devices/"+device+"/write-off", nil).Text("written_off_at"))
+		phone.Want(401, "GET", "/sync", nil)
+		crew.Want(200, "GET", "/sync", nil) // signed in elsewhere
+		require.Equal(t, 0.0, awaitedOf(office, order))
+		events := office.Want(200, "GET", "/work-orders/"+order+"/events", nil)
+		last := len(events.List("items")) - 1
+		require.Equal(t, []any{2.0, office.Username}, []any{events.Get("items", last, "details", "lost"), events.Get("items", last, "actor")})
+		require.Contains(t, events.Text("items", last, "reason"), "written off")
+
+		// It is found again: what it has is taken all the same.
+		phone = withPhone(t, in, crew, device)
+		require.Equal(t, []string{"announced"}, resultsOf(phone.Want(200, "POST", "/announcements", announcement(device, announced(order, id, photo)))))
+		require.Nil(t, phone.Want(200, "PUT", "/devices/"+device, reportOf(1, nil)).Get("written_off_at"))
+		require.Equal(t, 201, bring(phone, order, id, photo).Status)
+	})
+}
+
+// TestAPhoneThatSendsNothingForADayIsTold raises one alert for what waits, and another when that is here and more waits.
+func TestAPhoneThatSendsNothingForADayIsTold(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		crew := office.Colleague("crew")
+		device, sweeper := uuid.NewString(), sweeperOf(t, in)
+		tell := func(photos int, age time.Duration) {
+			crew.Want(200, "PUT", "/devices/"+device, reportOf(photos, time.Now().Add(-age).UTC().Format(time.RFC3339)))
+			require.NoError(t, sweeper.Announced(context.Background(), time.Now()))
+		}
+		tell(5, 23*time.Hour)
+		require.Zero(t, alertsOf(office, "photos_waiting"))
+		tell(5, 25*time.Hour)
+		require.Equal(t, 1, alertsOf(office, "photos_waiting"))
+		alert := office.Want(200, "GET", "/alerts", nil).Text("items", 0, "id")
+		office.Want(204, "DELETE", "/alerts/"+alert, nil)
+		tell(6, 26*time.Hour)
+		require.Zero(t, alertsOf(office, "photos_waiting"), "told once")
+		tell(0, 0)
+		tell(2, 30*time.Hour)
+		require.Equal(t, 1, alertsOf(office, "photos_waiting"))
+		var kept models.Device
+		require.NoError(t, storeOf(t, in).Read(models.AcrossAccounts(context.Background())).Where("id = ?", device).Take(&kept).Error)
+		require.NotNil(t, kept.AlertedAt)
+	})
+}
