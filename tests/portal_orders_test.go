@@ -5,12 +5,19 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/tests/rig"
 )
+
+// held presses a key with Control or Shift held.
+func held(modifiers input.Modifier, key string) chromedp.Action {
+	return chromedp.KeyEvent(key, chromedp.KeyModifiers(modifiers))
+}
 
 // rowsSay waits for the rows of the list that are drawn, by what stands in their column.
 func rowsSay(t *testing.T, ctx context.Context, what, column, want string) {
@@ -26,6 +33,95 @@ func bare(t *testing.T, in *rig.Installation) *rig.User {
 		office.Want(204, "DELETE", "/work-orders/"+o.(map[string]any)["id"].(string), nil)
 	}
 	return office
+}
+
+func TestThePortalsOrdersFromAKeyboard(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office := bare(t, in)
+	colleague := office.Colleague("crew")
+	ctx := signedIn(t, in, office, false)
+	require.NoError(t, chromedp.Run(ctx, press("g"), press("o"), chromedp.WaitVisible(`.Orders .Empty`)))
+	until(t, ctx, "an account without orders is told how they come", `document.querySelector(".Orders .Empty").innerText.includes("drop a spreadsheet here")`)
+	accessible(t, ctx, "no orders yet")
+	shots(t, ctx, "orders-none")
+
+	for n := range 9 {
+		fields := rig.JSON{"work_order_number": fmt.Sprintf("KEY-%d", n+1), "client_code": []string{"TARROW", "HALBERD"}[n%2], "due_date": fmt.Sprintf("2030-05-0%d", n+1)}
+		if n == 0 {
+			fields["due_date"], fields["priority"] = "2020-05-04", "rush"
+		}
+		office.Order(fields)
+	}
+	ready := completed(office, "READY", 2)
+	until(t, ctx, "what arrives waits behind a button", `document.querySelector(".NewRows")?.innerText.includes("11 new orders")`)
+	require.NoError(t, chromedp.Run(ctx, press("."), chromedp.WaitNotPresent(`.NewRows`)))
+	until(t, ctx, "and then is there", `document.querySelector("[role=grid]")?.ariaRowCount === "12"`)
+	until(t, ctx, "counted by state", `document.querySelector(".StateStrip .ask .n")?.innerText === "2"`)
+	accessible(t, ctx, "the list")
+	shots(t, ctx, "orders")
+
+	// Filters are chips and an address; sorts too.
+	require.NoError(t, chromedp.Run(ctx, press("f"), chromedp.WaitVisible(`.FilterMenu .opt`)))
+	accessible(t, ctx, "the filters")
+	require.NoError(t, chromedp.Run(ctx, press(kb.ArrowDown), press(kb.Enter), chromedp.WaitVisible(`.FilterMenu .values .opt`)))
+	until(t, ctx, "clients are counted", `document.querySelector(".FilterMenu .values").innerText.replace(/\s+/g, " ").includes("TARROW 5")`)
+	shots(t, ctx, "orders-filter")
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`//*[contains(@class, "values")]//button[contains(., "TARROW")]`)))
+	until(t, ctx, "the filter is in the address", `location.search === "?client_code=TARROW"`)
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`//*[@role="columnheader"]//button[contains(., "Due")]`)))
+	rowsSay(t, ctx, "by due date", "number", "KEY-1,KEY-3,KEY-5,KEY-7,KEY-9")
+	require.NoError(t, chromedp.Run(ctx, emulation.SetDeviceMetricsOverride(1440, 900, 1, false)))
+	rowsSay(t, ctx, "nothing is done of their one task", "tasks", "0/1,0/1,0/1,0/1,0/1")
+	accessible(t, ctx, "the list on a wide screen")
+	shots(t, ctx, "orders-wide")
+	require.NoError(t, chromedp.Run(ctx, emulation.ClearDeviceMetricsOverride()))
+	until(t, ctx, "as the head says", `document.querySelector("[aria-sort=ascending]").innerText.trim() === "Due"`)
+
+	// Into an order and back to the same row.
+	require.NoError(t, chromedp.Run(ctx, press("j"), press("j"), press("j"), press(kb.Enter)))
+	until(t, ctx, "into the order", `/^\/orders\/[^/]+$/.test(location.pathname)`)
+	require.NoError(t, chromedp.Run(ctx, chromedp.NavigateBack()))
+	until(t, ctx, "back at the same row", `document.activeElement.role === "row" && document.activeElement.innerText.includes("KEY-5")`)
+	require.NoError(t, chromedp.Run(ctx, press(" "), chromedp.WaitVisible(`.Peek`)))
+	until(t, ctx, "a look beside the list", `document.querySelector(".Peek").innerText.includes("KEY-5")`)
+	accessible(t, ctx, "a look")
+	require.NoError(t, chromedp.Run(ctx, press(kb.Escape), chromedp.WaitNotPresent(`.Peek`)))
+
+	// Many at once, and back.
+	require.NoError(t, chromedp.Run(ctx, press("x"), held(input.ModifierShift, "J"), chromedp.WaitVisible(`.SelectionBar`)))
+	until(t, ctx, "two are chosen", `document.querySelector(".SelectionBar .how").innerText === "2 selected"`)
+	accessible(t, ctx, "some are chosen")
+	shots(t, ctx, "orders-chosen")
+	require.NoError(t, chromedp.Run(ctx, press("s"), chromedp.WaitVisible(`.Dialog input`)))
+	over(t, ctx, `.Dialog input`, colleague.Username) // the key's character arrives in the field too, as no keyboard's would
+	until(t, ctx, "one is found", `document.querySelectorAll(".People .opt").length === 1`)
+	accessible(t, ctx, "whom to assign")
+	require.NoError(t, chromedp.Run(ctx, press(kb.Enter)))
+	until(t, ctx, "both change in place", `[...document.querySelectorAll(".Canvas .c-state")].filter(c => c.innerText.includes("Assigned")).length === 2`)
+	until(t, ctx, "and it is said", `[...document.querySelectorAll("[data-sonner-toast]")].some(e => e.innerText.includes("Assigned: 2 orders"))`)
+	require.NoError(t, chromedp.Run(ctx, press("u")))
+	until(t, ctx, "taken back", `[...document.querySelectorAll(".Canvas .c-state")].filter(c => c.innerText.includes("Created")).length === 5`)
+
+	// Everything that matches, of which some is refused.
+	require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(`document.querySelector(".Rail a[href='/orders']").click()`, nil)))
+	until(t, ctx, "all orders", `location.search === "" && document.querySelector("[role=grid]")?.ariaRowCount === "12"`)
+	until(t, ctx, "counted", `document.querySelector(".Orders .head .count")?.innerText === "11 orders"`)
+	require.NoError(t, chromedp.Run(ctx, press("j"), held(input.ModifierCtrl, "a"), chromedp.WaitVisible(`.SelectionBar`)))
+	until(t, ctx, "all are chosen", `document.querySelector(".SelectionBar .how").innerText === "11 selected"`)
+	require.NoError(t, chromedp.Run(ctx, press("a"), chromedp.WaitVisible(`.Toasts a`)))
+	until(t, ctx, "what became of it", `document.querySelector(".Toasts").innerText.includes("2 done, 9 refused")`)
+	until(t, ctx, "and a way back for what was done",
+		`[...document.querySelectorAll("[data-sonner-toast]")].some(e => e.innerText.includes("Approved: 2 orders") && getComputedStyle(e).opacity === "1")`)
+	accessible(t, ctx, "an outcome")
+	shots(t, ctx, "orders-outcome")
+	for _, id := range ready {
+		require.Equal(t, "approved", office.Want(200, "GET", "/work-orders/"+id, nil).Text("state"))
+	}
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`.Toasts a`)))
+	until(t, ctx, "the refused, and why", `document.querySelectorAll(".Canvas .why").length === 9 && document.querySelector(".Canvas .why").innerText.length > 10`)
+	accessible(t, ctx, "the refused")
+	shots(t, ctx, "orders-refused")
 }
 
 func TestAViewOfThePortalsOrdersIsKeptAndFollowed(t *testing.T) {

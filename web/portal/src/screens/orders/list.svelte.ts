@@ -117,6 +117,7 @@ export class OrderList {
   /** Tells which rows are in view. */
   show(from: number, to: number): void {
     this.#window = [from, to];
+    if (this.asked.refused && !this.#ids) return; // which they are is not known yet
     const [first, last] = [Math.floor(Math.max(0, from) / size), Math.floor(Math.max(0, to) / size)];
     for (const [page, load] of this.#loading) if (page < first - 1 || page > last + 1) load.abort();
     for (let page = first; page <= last; page++) if (page === 0 || page * size < this.total) void this.#load(page);
