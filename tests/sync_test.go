@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -30,6 +32,68 @@ func idsIn(a rig.Answer, list string) []string {
 		ids = append(ids, a.Text(list, i, "id"))
 	}
 	return ids
+}
+
+func TestAPhoneIsToldWhatChangedHoweverLongAgo(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		crew, other := office.Colleague("crew"), office.Colleague("crew")
+		template := office.Want(201, "POST", "/surveys", survey("lawn"+strings.ReplaceAll(uuid.NewString(), "-", ""))).Text("reference")
+		mine := office.Order(rig.JSON{"assignee": crew.Username, "description": "office only", "work_order_info": "Lock box 4711",
+			"tasks": []rig.JSON{{"name": "Lawn", "required_photos": rig.JSON{"before": 1}}, {"name": "Form", "survey_id": template}}})
+		all := office.Order(rig.JSON{"assignee": "~all~"}).Text("id")
+		office.Order(rig.JSON{"assignee": other.Username})
+		id, task, form := mine.Text("id"), mine.Text("tasks", 0, "id"), mine.Text("tasks", 1, "id")
+
+		first := synced(crew, "")
+		require.Equal(t, true, first.Get("everything"))
+		require.ElementsMatch(t, []string{id, all}, idsIn(first, "orders"))
+		at := slices.Index(idsIn(first, "orders"), id)
+		require.Equal(t, []any{"Lock box 4711", nil, map[string]any{}, nil}, []any{first.Get("orders", at, "work_order_info"), first.Get("orders", at, "description"), first.Get("orders", at, "taken"), first.Get("orders", at, "rework")})
+		require.Equal(t, []any{form, first.Text("surveys", 0, "id")}, []any{first.Get("orders", at, "surveys", 0, "task_id"), first.Get("orders", at, "surveys", 0, "survey")})
+		require.Equal(t, "Inspection", first.Text("surveys", 0, "template", "meta", "name"))
+		require.Contains(t, first.List("me", "privileges"), "add_tasks")
+		measured, err := time.Parse(time.RFC3339Nano, first.Text("now"))
+		require.NoError(t, err)
+		require.WithinDuration(t, time.Now(), measured, time.Minute)
+
+		same := synced(crew, first.Text("cursor"))
+		require.Equal(t, []any{false, first.Text("cursor"), 0, 0, 0, 0}, []any{same.Get("everything"), same.Get("cursor"), len(same.List("orders")), len(same.List("gone")), len(same.List("surveys")), len(same.List("photos"))})
+
+		photo := crew.Upload(id, rig.JPEG(60, 40, 1), "task_id", task, "evidence_type", "before", "notes", "gate")
+		crew.AwaitState(id, "in_progress")
+		office.Want(200, "PATCH", "/work-orders/"+all, rig.JSON{"instructions": "<p>Ring twice.</p>"})
+		second := synced(crew, first.Text("cursor"))
+		require.ElementsMatch(t, []string{id, all}, idsIn(second, "orders"))
+		require.Empty(t, second.List("surveys"), "the phone has it")
+		at = slices.Index(idsIn(second, "orders"), id)
+		require.Equal(t, map[string]any{task: map[string]any{"before": 1.0}}, second.Get("orders", at, "taken"))
+		require.Equal(t, []any{photo.Text("id"), photo.Text("uuid"), id, task, photo.Text("sha256"), "pending", "gate", false}, []any{second.Get("photos", 0, "id"), second.Get("photos", 0, "uuid"), second.Get("photos", 0, "work_order_id"),
+			second.Get("photos", 0, "task_id"), second.Get("photos", 0, "sha256"), second.Get("photos", 0, "review"), second.Get("photos", 0, "notes"), second.Get("photos", 0, "deleted")})
+
+		// Sent back with a reason; its survey comes back with its answers.
+		crew.Want(201, "POST", "/work-orders/"+id+"/survey-responses", rig.JSON{"uuid": uuid.NewString(), "task_id": form, "answers": []rig.JSON{answer("isVacant", "Yes"), answer("rooms", 3), answer("front", "", photo.Text("uuid"))}})
+		crew.Want(200, "POST", "/work-orders/"+id+"/complete", nil)
+		third := synced(crew, second.Text("cursor"))
+		require.Equal(t, []any{"completed", form}, []any{third.Get("orders", 0, "state"), third.Get("orders", 0, "answered", 0)})
+		office.Want(200, "POST", "/work-orders/"+id+"/reject", rig.JSON{"reason": "The gate is blurred.", "item_ids": []string{photo.Text("id")}})
+		back := synced(crew, third.Text("cursor"))
+		require.Equal(t, []any{"rework", "The gate is blurred.", office.Username, photo.Text("id")}, []any{back.Get("orders", 0, "priority"), back.Get("orders", 0, "rework", "reason"), back.Get("orders", 0, "rework", "by"), back.Get("orders", 0, "rework", "item_ids", 0)})
+		require.Equal(t, []any{"rejected", "The gate is blurred."}, []any{back.Get("photos", 0, "review"), back.Get("photos", 0, "reason")})
+		require.Equal(t, "isVacant", back.Text("orders", 0, "surveys", 0, "answers", 0, "id"))
+
+		// What is taken away is gone, and says nothing more; an old cursor says all that happened since.
+		office.Want(200, "POST", "/work-orders/"+id+"/assign", rig.JSON{"assignee": other.Username})
+		office.Want(200, "POST", "/work-orders/"+all+"/cancel", rig.JSON{"reason": "sold"})
+		last := synced(crew, back.Text("cursor"))
+		require.ElementsMatch(t, []any{id, all}, last.List("gone"))
+		require.Empty(t, last.List("orders"))
+		require.NotContains(t, string(last.Body), "4711")
+		fromFirst := synced(crew, first.Text("cursor"))
+		require.Equal(t, []any{false, 2, "rejected"}, []any{fromFirst.Get("everything"), len(fromFirst.List("gone")), fromFirst.Get("photos", 0, "review")})
+		require.Equal(t, true, synced(other, back.Text("cursor")).Get("everything"), "another person's cursor is nobody's")
+		require.Equal(t, true, synced(crew, "!").Get("everything"))
+	})
 }
 
 // TestARestoredServerGivesAPhoneEverything loses what was told since the backup, the cursor with it.
