@@ -31,6 +31,11 @@ class Bell {
     for (const wake of this.#waiting) wake();
   }
 
+  /** Whether it rang since it was last waited for: then what was just looked at may be different. */
+  get rung(): boolean {
+    return this.#rung;
+  }
+
   /** Until it rings, or so many ms have passed. */
   async wait(ms: number, signal: AbortSignal, other?: Promise<unknown>): Promise<void> {
     if (this.#rung || signal.aborted) {
@@ -149,7 +154,7 @@ export async function work(signal: AbortSignal, once = false): Promise<boolean> 
       await bell.wait(pause, signal);
       continue;
     }
-    if (once && (pause > 20_000 || (await waiting(me)) === 0)) break;
+    if (once && !bell.rung && (pause > 20_000 || (await waiting(me)) === 0)) break;
     await bell.wait(Math.max(pause, 50), signal);
   }
   await Promise.allSettled(flights.values());
