@@ -59,6 +59,7 @@ var words = map[string]struct {
 	"item.notes":             {"Wcaption", "office field client"},
 	"item.evidence_type":     {"Wpicture", "office field client"},
 	"item.device":            {"Wdevice", "office field client"},
+	"item.shot":              {"Wshot", "office field client"},
 	"item.file_name":         {"Wfilename", "office field"},
 	"item.review_reason":     {"Wblurred", "office field"},
 	"event.reason":           {"Wsentback", "office field"},
@@ -93,7 +94,8 @@ func aside(place string) bool {
 var modelTexts = map[string]map[string]string{
 	"Item": {"TaskID": "", "EvidenceType": "item.evidence_type", "ReviewReason": "item.review_reason", "Notes": "item.notes", "Device": "item.device", "Answers": "survey.answer",
 		"ID": "", "AccountID": "", "WorkOrderID": "", "Kind": "", "UUID": "", "Source": "", "Review": "", "ApprovedWith": "", "UUIDKey": "", "UploadedBy": "", "SHA256": "", "ContentType": "", "BlobKey": "",
-		"Renditions": "", "RenditionError": "", "SurveyID": "", "ShareLinkID": "", "ReviewedBy": "", "Placeholder": "", "FileName": "item.file_name"},
+		"Renditions": "", "RenditionError": "", "SurveyID": "", "ShareLinkID": "", "ReviewedBy": "", "Placeholder": "", "FileName": "item.file_name",
+		"Shot": "item.shot", "Zone": ""},
 	"Origin": {"Author": "user.username", "ParentUUID": ""},
 	"TaskFields": {"Name": "tasks.name", "Instructions": "tasks.instructions", "Options": "tasks.options.note", "SourceService": "tasks.source_service",
 		"SourceServiceID": "tasks.source_service_id", "RequiredPhotos": "item.evidence_type", "Kind": "", "SurveyID": "", "Survey": "survey.name", "SurveyNamed": "survey.name"},
@@ -359,7 +361,7 @@ func TestEachWordReachesItsAudienceAlone(t *testing.T) {
 		for place := range words {
 			require.True(t, aside(place) || found[place] != "", "%s is no more", place)
 		}
-		photo := crew.Upload(id, rig.JPEG(80, 60, 1), "task_id", order.Text("tasks", 0, "id"), "evidence_type", "wpicture", "notes", "Wcaption", "device", "Wdevice", "taken_at", now()).Text("id")
+		photo := crew.Upload(id, rig.JPEG(80, 60, 1), "task_id", order.Text("tasks", 0, "id"), "evidence_type", "wpicture", "notes", "Wcaption", "device", "Wdevice", "shot", "Wshot", "taken_at", now()).Text("id")
 		blurred := crew.Want(201, "POST", "/work-orders/"+id+"/photos", &rig.Form{Parts: []rig.Part{{Name: "uuid", Value: uuid.NewString()}, {Name: "task_id", Value: order.Text("tasks", 0, "id")},
 			{Name: "evidence_type", Value: "wpicture"}, {Name: "file", File: rig.JPEG(80, 60, 2), FileName: "Wfilename.jpg"}}}).Text("id")
 		office.Want(200, "PATCH", "/photos/"+blurred, rig.JSON{"review": "rejected", "reason": "Wblurred"})
