@@ -65,6 +65,10 @@ func problemOf(err error) Problem {
 // fail answers with a problem.
 func (c *call) fail(err error) {
 	p := problemOf(err)
+	if over := c.Request.Context().Err(); p.Status == http.StatusInternalServerError && over != nil {
+		// Whatever it says of it: a transaction that is rolled back because its time is over has ended already, say.
+		p = problemOf(over)
+	}
 	switch {
 	case p.Status == http.StatusServiceUnavailable || p.Status == http.StatusInsufficientStorage:
 		c.server.Log.Warn("a request can't be answered now", "method", c.Request.Method, "route", c.FullPath(), "error", err)

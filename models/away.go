@@ -19,7 +19,7 @@ type sqliteCode interface {
 
 // Primary result codes of SQLite (sqlite.org/rescode.html).
 const (
-	sqliteBusy, sqliteLocked, sqliteIOError, sqliteFull, sqliteCantOpen = 5, 6, 10, 13, 14
+	sqliteBusy, sqliteLocked, sqliteInterrupt, sqliteIOError, sqliteFull, sqliteCantOpen = 5, 6, 9, 10, 13, 14
 )
 
 // IsAway tells whether an error says that the database can't be reached or does not answer now: the same is worth trying
@@ -45,7 +45,7 @@ func IsAway(err error) bool {
 	var lite sqliteCode
 	if errors.As(err, &lite) {
 		switch lite.Code() & 0xff {
-		case sqliteBusy, sqliteLocked, sqliteIOError, sqliteCantOpen:
+		case sqliteBusy, sqliteLocked, sqliteInterrupt, sqliteIOError, sqliteCantOpen: // interrupted: its time was over
 			return true
 		}
 	}

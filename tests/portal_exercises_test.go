@@ -52,7 +52,9 @@ func TestPortalTheFirstExerciseOnScreen(t *testing.T) {
 	says(t, ctx, ".Order-head .Mark", "Approved")
 	run(press("p"), chromedp.WaitVisible(`.pub-foot .primary`), chromedp.Click(`.pub-foot .primary`))
 	says(t, ctx, ".Publish h3", "Publication 1")
-	run(chromedp.Click(`//button[normalize-space(.)="Make a link"]`, chromedp.BySearch), chromedp.WaitVisible(`.Secret code`))
+	run(chromedp.Click(`//button[normalize-space(.)="Make a link"]`, chromedp.BySearch), chromedp.WaitVisible(`#make-link`))
+	click(t, ctx, `button[form=make-link]`)
+	run(chromedp.WaitVisible(`.Secret code`))
 	var link string
 	run(chromedp.Text(`.Secret code`, &link))
 	run(chromedp.Navigate(link), chromedp.WaitVisible(`a[data-photo]`))

@@ -84,7 +84,7 @@ func main() {
 	fmt.Println(taken(assigned.JSON200, assigned.HTTPResponse, assigned.Body).State)
 
 	// Completing it too early says what is missing.
-	early := must(office.CompleteWorkOrderWithResponse(ctx, order.Id, nil, generated.Reason{}))
+	early := must(office.CompleteWorkOrderWithResponse(ctx, order.Id, nil, generated.CompleteWorkOrderJSONRequestBody{}))
 	var missing []string
 	for _, e := range *taken(early.ApplicationproblemJSON409, early.HTTPResponse, early.Body).Errors {
 		missing = append(missing, e.Message)
@@ -115,7 +115,7 @@ func main() {
 	}
 
 	// Complete, approve as it was read, publish.
-	completed := must(office.CompleteWorkOrderWithResponse(ctx, order.Id, nil, generated.Reason{}))
+	completed := must(office.CompleteWorkOrderWithResponse(ctx, order.Id, nil, generated.CompleteWorkOrderJSONRequestBody{}))
 	fmt.Println(taken(completed.JSON200, completed.HTTPResponse, completed.Body).State)
 	read := must(office.GetWorkOrderWithResponse(ctx, order.Id))
 	etag := read.HTTPResponse.Header.Get("ETag")
