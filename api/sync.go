@@ -63,7 +63,7 @@ func (s *Server) sync(c *call) (*Sync, error) {
 		}
 	}
 	if next != since || time.Since(since.UsedAt.Time) > 24*time.Hour {
-		if err := s.Store.Write(c.ctx(), func(tx *models.Tx) error { return tx.KeepSyncPoint(next, since, c.token.ID) }); err != nil {
+		if err := s.Intake.KeepSyncPoint(c.ctx(), next, since, c.token.ID); err != nil {
 			return nil, err
 		}
 	}

@@ -362,3 +362,8 @@ func hasArrived(tx *models.Tx, item *models.Item) error {
 	}
 	return tx.Arrive(a, item)
 }
+
+// KeepSyncPoint keeps where a session's phone is now, see [models.Tx.KeepSyncPoint].
+func (in *Intake) KeepSyncPoint(ctx context.Context, p, since *models.SyncPoint, tokenID string) error {
+	return in.Store.Write(ctx, func(tx *models.Tx) error { return tx.KeepSyncPoint(p, since, tokenID) })
+}

@@ -25,11 +25,11 @@ func synced(u *rig.User, cursor string) rig.Answer {
 	return u.Want(200, "GET", "/sync?cursor="+cursor, nil)
 }
 
-// idsIn are the ids of a list of an answer.
-func idsIn(a rig.Answer, list string) []string {
+// idsIn are the ids of an answer's orders.
+func idsIn(a rig.Answer) []string {
 	ids := []string{}
-	for i := range a.List(list) {
-		ids = append(ids, a.Text(list, i, "id"))
+	for i := range a.List("orders") {
+		ids = append(ids, a.Text("orders", i, "id"))
 	}
 	return ids
 }
@@ -47,8 +47,8 @@ func TestAPhoneIsToldWhatChangedHoweverLongAgo(t *testing.T) {
 
 		first := synced(crew, "")
 		require.Equal(t, true, first.Get("everything"))
-		require.ElementsMatch(t, []string{id, all}, idsIn(first, "orders"))
-		at := slices.Index(idsIn(first, "orders"), id)
+		require.ElementsMatch(t, []string{id, all}, idsIn(first))
+		at := slices.Index(idsIn(first), id)
 		require.Equal(t, []any{"Lock box 4711", nil, map[string]any{}, nil}, []any{first.Get("orders", at, "work_order_info"), first.Get("orders", at, "description"), first.Get("orders", at, "taken"), first.Get("orders", at, "rework")})
 		require.Equal(t, []any{form, first.Text("surveys", 0, "id")}, []any{first.Get("orders", at, "surveys", 0, "task_id"), first.Get("orders", at, "surveys", 0, "survey")})
 		require.Equal(t, "Inspection", first.Text("surveys", 0, "template", "meta", "name"))
@@ -64,9 +64,9 @@ func TestAPhoneIsToldWhatChangedHoweverLongAgo(t *testing.T) {
 		crew.AwaitState(id, "in_progress")
 		office.Want(200, "PATCH", "/work-orders/"+all, rig.JSON{"instructions": "<p>Ring twice.</p>"})
 		second := synced(crew, first.Text("cursor"))
-		require.ElementsMatch(t, []string{id, all}, idsIn(second, "orders"))
+		require.ElementsMatch(t, []string{id, all}, idsIn(second))
 		require.Empty(t, second.List("surveys"), "the phone has it")
-		at = slices.Index(idsIn(second, "orders"), id)
+		at = slices.Index(idsIn(second), id)
 		require.Equal(t, map[string]any{task: map[string]any{"before": 1.0}}, second.Get("orders", at, "taken"))
 		require.Equal(t, []any{photo.Text("id"), photo.Text("uuid"), id, task, photo.Text("sha256"), "pending", "gate", false}, []any{second.Get("photos", 0, "id"), second.Get("photos", 0, "uuid"), second.Get("photos", 0, "work_order_id"),
 			second.Get("photos", 0, "task_id"), second.Get("photos", 0, "sha256"), second.Get("photos", 0, "review"), second.Get("photos", 0, "notes"), second.Get("photos", 0, "deleted")})
@@ -109,7 +109,7 @@ func TestARestoredServerGivesAPhoneEverything(t *testing.T) {
 		}))
 		after := synced(crew, lost)
 		require.Equal(t, true, after.Get("everything"))
-		require.Equal(t, []string{order.Text("id")}, idsIn(after, "orders"))
+		require.Equal(t, []string{order.Text("id")}, idsIn(after))
 		require.Len(t, after.List("photos"), 1)
 	})
 }

@@ -90,12 +90,12 @@ func TestBesideHTTPSStandsHowToTrustIt(t *testing.T) {
 		require.NoError(t, err)
 		beside, err := trustAddr(addr)
 		require.NoError(t, err)
-		if probe, err := net.Listen("tcp", beside); err != nil {
+		probe, err := net.Listen("tcp", beside)
+		if err != nil {
 			_ = l.Close()
 			return false
-		} else {
-			_ = probe.Close()
 		}
+		_ = probe.Close()
 		served, _, err = s.listenSecurely(ctx, l, addr, s.address(addr))
 		return err == nil
 	}, 10*time.Second, time.Millisecond)
@@ -122,7 +122,7 @@ func TestBesideHTTPSStandsHowToTrustIt(t *testing.T) {
 
 	// Our own requests to ourselves trust it too.
 	network := guard.NewNetwork(nil, s.address(l.Addr().String()))
-	_, err = network.Client(5 * time.Second).Get("https://" + l.Addr().String())
+	_, err = network.Client(5 * time.Second).Get("https://" + l.Addr().String()) //nolint:bodyclose // there is no answer
 	require.Error(t, err)
 	network.Trust(s.authority.certificate)
 	require.Equal(t, "in", read(network.Client(5*time.Second), "https://"+l.Addr().String()))
