@@ -59,7 +59,7 @@ var words = map[string]struct {
 	"item.notes":             {"Wcaption", "office field client"},
 	"item.evidence_type":     {"Wpicture", "office field client"},
 	"item.device":            {"Wdevice", "office field client"},
-	"item.shot":              {"Wshot", "office field client"},
+	"item.shot":              {"Wshot", "office field"},
 	"item.file_name":         {"Wfilename", "office field"},
 	"item.review_reason":     {"Wblurred", "office field"},
 	"event.reason":           {"Wsentback", "office field"},
@@ -387,7 +387,7 @@ func TestEachWordReachesItsAudienceAlone(t *testing.T) {
 		link := made.Text("url")
 		nobody := &rig.User{T: t, URL: in.URL}
 		require.Equal(t, 303, rig.SendForm(t, link+"/comments", url.Values{"author": {"Wauthor"}, "text": {"Wcomment"}}).Status)
-		ofNoOrder := []string{"imports", "views", "integrations", "share-links", "tokens", "stream", "oauth"}
+		ofNoOrder := []string{"imports", "views", "integrations", "share-links", "tokens", "stream", "oauth", "rescues"}
 		ids["bulk"] = office.Want(202, "POST", "/bulk", rig.JSON{"action": "update", "ids": []string{id},
 			"parameters": rig.JSON{"reference": w("reference") + " again", "work_order_info": w("work_order_info") + " again"}}).Text("id")
 		overBulk(office, ids["bulk"])

@@ -149,7 +149,7 @@ func TestPortalTheFirstExerciseOnScreen(t *testing.T) {
 	run(chromedp.Text(`.Secret code`, &link))
 	run(chromedp.Navigate(link), chromedp.WaitVisible(`a[data-photo]`))
 	run(chromedp.Navigate(in.URL+"/"), chromedp.WaitVisible(`.Needs`))
-	until(t, ctx, "the first steps are behind them", `!document.querySelector(".First li.now")`)
+	says(t, ctx, ".First li.now", "Bring your own orders")
 }
 
 // TestPortalTheSecondExerciseOnScreen: a client's system pushes an order to the address that the screen showed; it stands in the
