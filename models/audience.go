@@ -74,7 +74,7 @@ func (v WorkOrderView) For(a Audience) WorkOrderView {
 		// How the office works is its own: who does it, where it came from, and what of it is still to be seen to.
 		v.Assignee, v.AssignedName, v.AssignedToAll = nil, "", false
 		v.IntegrationID, v.HasNewItems, v.Invoiced = nil, false, false
-		v.Awaited, v.Policy = 0, nil
+		v.Awaited, v.Policy, v.Progress = 0, nil, nil
 	}
 	return v
 }
