@@ -30,9 +30,11 @@ func chromium() (ctx context.Context, stop func(), err error) {
 	return ctx, func() { stopFirst(); stopAll() }, chromedp.Run(ctx)
 }
 
-// cold opens a window that has nothing in its cache, in which u is signed in. Each document that it opens runs script first.
-func cold(browser context.Context, u *rig.User, script string) (window context.Context, stop func(), err error) {
-	window, stop = chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+// cold opens a browser that has nothing in its cache, in which u is signed in. Each document that it opens runs script first.
+func cold(u *rig.User, script string) (window context.Context, stop func(), err error) {
+	if window, stop, err = chromium(); err != nil {
+		return nil, nil, err
+	}
 	err = chromedp.Run(window, network.SetCookie("fieldproof_session", u.Token).WithURL(u.URL).WithHTTPOnly(true), chromedp.ActionFunc(func(ctx context.Context) error {
 		_, err := page.AddScriptToEvaluateOnNewDocument(script).Do(ctx)
 		return err

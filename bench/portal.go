@@ -90,14 +90,9 @@ func portalsList(dir string) error {
 	if err != nil {
 		return err
 	}
-	browser, stop, err := chromium()
-	if err != nil {
-		return err
-	}
-	defer stop()
 	fmt.Printf("the portal's list at %d orders, in Chromium over loopback:\n", *portalOrders)
-	for _, part := range []func(context.Context, *seeded) error{firstPaints, moves, underEvents, approvesOnScreen, remembers} {
-		if err := part(browser, s); err != nil {
+	for _, part := range []func(*seeded) error{firstPaints, moves, underEvents, approvesOnScreen, remembers} {
+		if err := part(s); err != nil {
 			return err
 		}
 	}
@@ -105,8 +100,8 @@ func portalsList(dir string) error {
 }
 
 // list opens the list in a window with a cold cache, and waits for its rows.
-func (s *seeded) list(browser context.Context, query string) (window context.Context, stop func(), err error) {
-	if window, stop, err = cold(browser, s.u, watching); err != nil {
+func (s *seeded) list(query string) (window context.Context, stop func(), err error) {
+	if window, stop, err = cold(s.u, watching); err != nil {
 		return nil, nil, err
 	}
 	if err = chromedp.Run(window, chromedp.Navigate(s.in.URL+"/orders"+query)); err == nil {
@@ -118,11 +113,11 @@ func (s *seeded) list(browser context.Context, query string) (window context.Con
 	return window, stop, err
 }
 
-func firstPaints(browser context.Context, s *seeded) error {
+func firstPaints(s *seeded) error {
 	var paint []float64
 	scripts := 0.0
 	for range paints {
-		window, stop, err := s.list(browser, "")
+		window, stop, err := s.list("")
 		if err != nil {
 			return err
 		}
@@ -145,8 +140,8 @@ func firstPaints(browser context.Context, s *seeded) error {
 }
 
 // moves times filters, sorts and jumps by the scrollbar to any place.
-func moves(browser context.Context, s *seeded) error {
-	window, stop, err := s.list(browser, "")
+func moves(s *seeded) error {
+	window, stop, err := s.list("")
 	if err != nil {
 		return err
 	}
@@ -187,8 +182,8 @@ func moves(browser context.Context, s *seeded) error {
 }
 
 // underEvents counts frames while somebody types and scrolls, by turns with a silent stream and with many events a second.
-func underEvents(browser context.Context, s *seeded) error {
-	window, stop, err := s.list(browser, "")
+func underEvents(s *seeded) error {
+	window, stop, err := s.list("")
 	if err != nil {
 		return err
 	}
@@ -272,7 +267,7 @@ func (s *seeded) changing(ids []string) (done *atomic.Int64, stop func()) {
 }
 
 // approvesOnScreen approves many orders by keys, beside as many that eight scripts approve.
-func approvesOnScreen(browser context.Context, s *seeded) error {
+func approvesOnScreen(s *seeded) error {
 	n := *portalBulk
 	ready := func(client string) (orders []string, err error) {
 		orders = make([]string, n)
@@ -291,7 +286,7 @@ func approvesOnScreen(browser context.Context, s *seeded) error {
 	if err != nil {
 		return err
 	}
-	window, stop, err := s.list(browser, "?client_code=SCREEN&state=completed")
+	window, stop, err := s.list("?client_code=SCREEN&state=completed")
 	if err != nil {
 		return err
 	}
@@ -339,8 +334,8 @@ func approvesOnScreen(browser context.Context, s *seeded) error {
 }
 
 // remembers scrolls for a long time and reads what the page keeps.
-func remembers(browser context.Context, s *seeded) error {
-	window, stop, err := s.list(browser, "")
+func remembers(s *seeded) error {
+	window, stop, err := s.list("")
 	if err != nil {
 		return err
 	}
@@ -353,7 +348,7 @@ func remembers(browser context.Context, s *seeded) error {
 		}
 		frames += n
 	}
-	mb, err := privateMemory(browser)
+	mb, err := privateMemory(window)
 	if err != nil {
 		return err
 	}
