@@ -82,8 +82,7 @@ const (
 
 func (b *Bells) sweep(ctx context.Context) error {
 	for {
-		most := bellsAtOnce + models.ItemBells*len(b.woken) // those that rest keep no other waiting
-		bells, err := b.Store.DueBells(ctx, most)
+		bells, err := b.due(ctx)
 		if err != nil || len(bells) == 0 {
 			return err
 		}
@@ -93,7 +92,7 @@ func (b *Bells) sweep(ctx context.Context) error {
 			rung  []models.Bell
 			slots = make(chan struct{}, atOnce)
 		)
-		for _, same := range b.rested(bySubject(bells)) {
+		for _, same := range bells {
 			slots <- struct{}{}
 			wg.Go(func() {
 				defer func() { <-slots }()
@@ -118,7 +117,7 @@ func (b *Bells) sweep(ctx context.Context) error {
 			})
 		}
 		wg.Wait()
-		if bells[0].Bulk && len(rung) > 0 {
+		if bells[0][0].Bulk && len(rung) > 0 {
 			b.settle(ctx, rung[len(rung)-1])
 		}
 		if len(rung) > 0 {
@@ -126,10 +125,25 @@ func (b *Bells) sweep(ctx context.Context) error {
 				return err
 			}
 		}
-		if len(rung) == 0 || (len(bells) < most && !bells[0].Bulk) {
-			return nil // what was put there meanwhile has poked, and rings after the rest
+		if len(rung) == 0 {
+			return nil
 		}
 	}
+}
+
+// due are the bells to ring now, those of a workflow together. Those of a bulk come when
+// nobody waits for another, a few at a time; orders that rest between photos keep none of them waiting.
+func (b *Bells) due(ctx context.Context) (ring [][]models.Bell, err error) {
+	most := bellsAtOnce + models.ItemBells*len(b.woken)
+	bells, err := b.Store.DueBells(ctx, false, most)
+	if err != nil {
+		return nil, err
+	}
+	if ring = b.rested(bySubject(bells)); len(ring) > 0 {
+		return ring, nil
+	}
+	bells, err = b.Store.DueBells(ctx, true, bellsAtOnce/atOnce)
+	return bySubject(bells), err
 }
 
 // itemsRest is how long an order is left in peace between two bells of new items: nobody waits for what these tell it.

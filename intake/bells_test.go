@@ -1,6 +1,8 @@
 package intake
 
 import (
+	"context"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -31,4 +33,25 @@ func TestABurstOfPhotosWakesItsOrderOnceInAWhile(t *testing.T) {
 	b.woken["a"] = time.Now().Add(-itemsRest)
 	require.Empty(t, b.rested(nil))
 	require.NotContains(t, b.woken, "a", "nothing is kept of orders that rest")
+}
+
+// TestAnImportComesInWhilePhotosStreamIn has an order rest between its photos, whose bell lies there all the time.
+func TestAnImportComesInWhilePhotosStreamIn(t *testing.T) {
+	ctx := models.AcrossAccounts(context.Background())
+	store, err := models.Open(ctx, "sqlite://"+filepath.Join(t.TempDir(), "bells.db"))
+	require.NoError(t, err)
+	defer func() { _ = store.Close() }()
+	_, err = store.Migrate(ctx)
+	require.NoError(t, err)
+	require.NoError(t, store.Write(ctx, func(tx *models.Tx) error {
+		if err := tx.RingForItem("photographed"); err != nil {
+			return err
+		}
+		return tx.RingInBulk(models.OrderBell, "imported")
+	}))
+	b := &Bells{Store: store, woken: map[string]time.Time{"photographed": time.Now().Add(time.Hour)}}
+	due, err := b.due(ctx)
+	require.NoError(t, err)
+	require.Len(t, due, 1)
+	require.Equal(t, "imported", due[0][0].Subject)
 }

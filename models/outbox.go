@@ -77,20 +77,10 @@ func (tx *Tx) ringAs(name string, kind BellKind, subject string, bulk bool) erro
 	return tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "bell"}}, DoUpdates: clause.Assignments(changed)}).Create(&b).Error
 }
 
-// DueBells lists bells that are due, oldest first: at most limit of those for which somebody waits, else a few of the
-// others, so that whoever waits is looked at again soon.
-func (s *Store) DueBells(ctx context.Context, limit int) ([]Bell, error) {
-	for _, bulk := range []bool{false, true} {
-		if bulk {
-			limit = max(1, limit/16)
-		}
-		var bells []Bell
-		err := s.Read(ctx).Where("bulk = ? AND due_at <= ?", bulk, Now()).Order("due_at").Limit(limit).Find(&bells).Error
-		if err != nil || len(bells) > 0 {
-			return bells, err
-		}
-	}
-	return nil, nil
+// DueBells lists bells that are due, oldest first, at most limit: those of a bulk, or those for which somebody waits.
+func (s *Store) DueBells(ctx context.Context, bulk bool, limit int) ([]Bell, error) {
+	var bells []Bell
+	return bells, s.Read(ctx).Where("bulk = ? AND due_at <= ?", bulk, Now()).Order("due_at").Limit(limit).Find(&bells).Error
 }
 
 // Rung takes bells that have been delivered out of the outbox, unless they were rung again meanwhile.

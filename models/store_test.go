@@ -237,7 +237,7 @@ func TestABellRungWhileItIsDeliveredIsNotLost(t *testing.T) {
 			require.NoError(t, store.Write(ctx, func(tx *models.Tx) error { return tx.Ring(models.OrderBell, "o") }))
 		}
 		due := func() []models.Bell {
-			bells, err := store.DueBells(ctx, 10)
+			bells, err := store.DueBells(ctx, false, 10)
 			require.NoError(t, err)
 			return bells
 		}
