@@ -70,23 +70,43 @@ func (c *call) authorise() error {
 	if c.route.access.public {
 		return nil
 	}
-	secret, bearer := strings.CutPrefix(c.GetHeader("Authorization"), "Bearer ")
-	if !bearer {
-		cookie, err := c.Cookie(cookieName)
-		if err != nil || cookie == "" {
-			return models.Errorf(models.Unauthorized, "Sign in at POST /api/v1/sessions, and send the token as Authorization: Bearer ….")
-		}
-		if err := c.server.origins.Check(c.Request); err != nil {
-			return models.Errorf(models.Forbidden, "The request comes from another site than ours.")
-		}
-		secret = cookie
+	secret, err := c.secret()
+	if err != nil {
+		return err
 	}
-	member, token, err := c.server.Store.MemberByToken(c.Request.Context(), strings.TrimSpace(secret), models.SessionToken, models.APIToken)
+	member, token, err := c.server.Store.MemberByToken(c.Request.Context(), secret, tokenKinds...)
 	if err != nil {
 		return err
 	}
 	c.member, c.token = member, token
 	return nil
+}
+
+// tokenKinds are the kinds of token that sign a request in.
+var tokenKinds = []models.TokenKind{models.SessionToken, models.APIToken}
+
+// secret is the token of the request.
+func (c *call) secret() (string, error) {
+	if secret, bearer := strings.CutPrefix(c.GetHeader("Authorization"), "Bearer "); bearer {
+		return strings.TrimSpace(secret), nil
+	}
+	cookie, err := c.Cookie(cookieName)
+	if err != nil || cookie == "" {
+		return "", models.Errorf(models.Unauthorized, "Sign in at POST /api/v1/sessions, and send the token as Authorization: Bearer ….")
+	}
+	if err := c.server.origins.Check(c.Request); err != nil {
+		return "", models.Errorf(models.Forbidden, "The request comes from another site than ours.")
+	}
+	return strings.TrimSpace(cookie), nil
+}
+
+// again authorises a request once more, in the transaction that does what it asks.
+func (c *call) again(tx *models.Tx) (*models.Member, error) {
+	secret, err := c.secret()
+	if err != nil {
+		return nil, err
+	}
+	return tx.MemberByToken(secret, tokenKinds...)
 }
 
 func (s *Server) signIn(c *call, in Credentials) (*Session, error) {

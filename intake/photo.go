@@ -115,10 +115,12 @@ type NewItem struct {
 	SurveyID     string         // of a survey response
 	Answers      string         // of a survey response: JSON
 	By           *models.Member `json:"-"`
-	Brought      *Brought       `json:"-"` // along a Share link
-	Rescued      bool           // out of a rescue file, which anybody may have written: neither camera nor clock is vouched for
-	Shot         string         // which of the shots of its task it is
-	OffsetMS     *int64         // by how much our clock was ahead of the phone's, as the phone measured
+	// Again reads By anew under lock, where they came with a token that may have died while the bytes came; nil for none.
+	Again    func(*models.Tx) (*models.Member, error) `json:"-"`
+	Brought  *Brought                                 `json:"-"` // along a Share link
+	Rescued  bool                                     // out of a rescue file, which anybody may have written: neither camera nor clock is vouched for
+	Shot     string                                   // which of the shots of its task it is
+	OffsetMS *int64                                   // by how much our clock was ahead of the phone's, as the phone measured
 }
 
 // Brought is what another account says of an item that it brings along a Share link.
@@ -227,11 +229,6 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 	if err := problems.Err(); err != nil {
 		return nil, false, err
 	}
-	account, err := in.Store.AccountByID(ctx, n.By.AccountID)
-	if err != nil {
-		return nil, false, err
-	}
-
 	ring := false
 	// A photo from a phone is nearly always new: whether it is, its row's key tells.
 	likelyNew := b != nil && n.Brought == nil
@@ -239,7 +236,7 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 		if !likelyNew {
 			item, err = sameItem(tx.DB, n, b)
 			if err == nil && item != nil && n.Brought != nil {
-				err = in.revise(tx, item, n, account)
+				err = in.revise(tx, item, n)
 			}
 			if err == nil && item != nil {
 				err = hasArrived(tx, item)
@@ -251,7 +248,7 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 		if b == nil && (n.Kind == models.Photo || n.Kind == models.File) {
 			return errNoBytes
 		}
-		if err := tx.Stands(n.By); err != nil {
+		if err := n.stands(tx); err != nil {
 			return err
 		}
 		lock := tx.OrderForItem
@@ -278,7 +275,7 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 				return err
 			}
 		}
-		property, err := tx.PropertyOf(order)
+		account, property, err := tx.PlaceOf(order)
 		if err != nil {
 			return err
 		}
@@ -321,15 +318,15 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 	}
 	// Most items change nothing of their order's row, and come side by side; the first after a decision does, and comes alone.
 	for _, alone := range []bool{false, true} {
-		err = in.Store.Write(models.InAccount(ctx, account.ID), func(tx *models.Tx) error { return accept(tx, n, alone) })
+		err = in.Store.Write(models.InAccount(ctx, n.By.AccountID), func(tx *models.Tx) error { return accept(tx, n, alone) })
 		if !errors.Is(err, errNotAlone) {
 			break
 		}
 	}
-	if models.IsUnique(err) || (likelyNew && models.KindOf(err) != "") {
+	if models.IsUnique(err) || (likelyNew && models.KindOf(err) != "" && models.KindOf(err) != models.Unauthorized) {
 		// Another upload of the uuid was first, now or long ago: then whatever else stands in the way now is no matter.
 		refused := err
-		err = in.Store.Write(models.InAccount(ctx, account.ID), func(tx *models.Tx) error {
+		err = in.Store.Write(models.InAccount(ctx, n.By.AccountID), func(tx *models.Tx) error {
 			if item, err = sameItem(tx.DB, n, b); err == nil && item == nil {
 				err = refused
 			}
@@ -347,6 +344,18 @@ func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *mo
 		in.Bells.Poke()
 	}
 	return item, made, nil
+}
+
+// stands refuses who was revoked while the bytes came. Who came with a token is read anew with it, and what they may.
+func (n *NewItem) stands(tx *models.Tx) error {
+	if n.Again == nil {
+		return tx.Stands(n.By)
+	}
+	by, err := n.Again(tx)
+	if err == nil {
+		n.By = by
+	}
+	return err
 }
 
 // errNotAlone says that an item changes its order's row, which its transaction shares with others.

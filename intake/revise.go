@@ -8,7 +8,7 @@ import (
 
 // revise takes what is said anew of an item by the Share link that it came by, in a higher revision: task, evidence type and
 // note, where the office has not set them itself, and whether it was withdrawn. Its bytes, times and position never change.
-func (in *Intake) revise(tx *models.Tx, item *models.Item, n NewItem, account *models.Account) error {
+func (in *Intake) revise(tx *models.Tx, item *models.Item, n NewItem) error {
 	link := n.Brought.Link.ID
 	byLogin := item.ShareLinkID == "" && item.Source == models.FromPeer && item.UploadedBy == n.By.ID // before there was the link
 	if item.ShareLinkID != link && !byLogin || n.Brought.Link.Before(item.ReceivedAt) {
@@ -35,7 +35,7 @@ func (in *Intake) revise(tx *models.Tx, item *models.Item, n NewItem, account *m
 		return models.Errorf(models.Unavailable, "The item %s was moved just now: send it again.", item.UUID)
 	}
 	*item = *locked
-	if err := in.restated(tx, item, orders[item.WorkOrderID], n, account); err != nil {
+	if err := in.restated(tx, item, orders[item.WorkOrderID], n); err != nil {
 		return err
 	}
 	if n.Brought.Revision <= item.PeerRevision {
@@ -108,11 +108,11 @@ func (n *NewItem) relabel(tx *models.Tx, item *models.Item, from, to *models.Wor
 }
 
 // restated keeps a statement that comes with an item which had none, or none that held.
-func (in *Intake) restated(tx *models.Tx, item *models.Item, o *models.WorkOrder, n NewItem, account *models.Account) error {
+func (in *Intake) restated(tx *models.Tx, item *models.Item, o *models.WorkOrder, n NewItem) error {
 	if n.Brought.Statement == nil {
 		return nil
 	}
-	property, err := tx.PropertyOf(o)
+	account, property, err := tx.PlaceOf(o)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func (in *Intake) TakeBack(ctx context.Context, c ComesBack, b *Bytes) (made boo
 			return err
 		}
 		if c.Statement.Text != "" {
-			if err := c.recognise(tx, item, account, order); err != nil {
+			if err := c.recognise(tx, item, order); err != nil {
 				return err
 			}
 		}
@@ -160,8 +160,8 @@ func (c *ComesBack) item(tx *models.Tx, b *Bytes, account *models.Account, order
 
 // recognise gives the item back what the account itself signed of it. What another account signed came here once by a link, and
 // is believed as then: when it comes by that again.
-func (c *ComesBack) recognise(tx *models.Tx, item *models.Item, account *models.Account, order *models.WorkOrder) error {
-	at, err := tx.PropertyOf(order)
+func (c *ComesBack) recognise(tx *models.Tx, item *models.Item, order *models.WorkOrder) error {
+	account, at, err := tx.PlaceOf(order)
 	if err != nil {
 		return err
 	}

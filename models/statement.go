@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"gorm.io/gorm"
@@ -275,13 +276,29 @@ func (i *Item) Believe(s *Stated, verified *bool, at *Property, radius float64) 
 	}
 }
 
-// PropertyOf is the property of an order as its items are judged by: at the order's own position, where that has one.
-func (tx *Tx) PropertyOf(o *WorkOrder) (*Property, error) {
-	property, err := One[Property](tx.Where("id = ?", o.PropertyID), "property")
-	if err == nil && o.Latitude != nil {
-		property.Latitude, property.Longitude = o.Latitude, o.Longitude
+// placed is a property with the account that judges by it.
+type placed struct {
+	Property Property `gorm:"embedded;embeddedPrefix:property_"`
+	Account  Account  `gorm:"embedded;embeddedPrefix:account_"`
+}
+
+var placeColumns = sync.OnceValue(func() []string {
+	return slices.Concat(columnsOf(&Property{}, "properties", "property_"), columnsOf(&Account{}, "accounts", "account_"))
+})
+
+// PlaceOf is the account of an order and its property as its items are judged by: at the order's own position, where that
+// has one.
+func (tx *Tx) PlaceOf(o *WorkOrder) (*Account, *Property, error) {
+	var found placed // each photo asks this: it is one question
+	err := tx.WithContext(AcrossAccounts(tx.Statement.Context)).Table("properties").Select(placeColumns()).Joins("JOIN accounts ON accounts.id = properties.account_id").
+		Where("properties.id = ? AND properties.account_id = ?", o.PropertyID, o.AccountID).Take(&found).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, nil, Errorf(NotFound, "There is no such property.")
 	}
-	return property, err
+	if err == nil && o.Latitude != nil {
+		found.Property.Latitude, found.Property.Longitude = o.Latitude, o.Longitude
+	}
+	return &found.Account, &found.Property, err
 }
 
 // KeepStatement keeps what came of an item by a link. What was refused before may be said rightly now; whatever else stands
@@ -310,10 +327,6 @@ func (tx *Tx) judgeAgain(l *ShareLink) error {
 	if err := tx.Where("said_by = ? AND verified IS NULL", l.ID).Find(&open).Error; err != nil || len(open) == 0 {
 		return err
 	}
-	account, err := One[Account](tx.Where("id = ?", l.AccountID), "account")
-	if err != nil {
-		return err
-	}
 	for _, s := range open {
 		stated, err := s.Read()
 		if err != nil || !l.KnowsKey(stated.Key) {
@@ -327,7 +340,7 @@ func (tx *Tx) judgeAgain(l *ShareLink) error {
 		if err != nil {
 			return err
 		}
-		at, err := tx.PropertyOf(o)
+		account, at, err := tx.PlaceOf(o)
 		if err != nil {
 			return err
 		}

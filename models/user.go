@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/semaphore"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
 )
 
 // User is a person's login in one account, with one role. Usernames are unique over the installation.
@@ -276,36 +277,48 @@ type signedIn struct {
 }
 
 // signedInColumns are the columns of a signedIn, by the names that it has for them.
-var signedInColumns = func() func(db *gorm.DB) []string {
-	var once sync.Once
-	var columns []string
-	return func(db *gorm.DB) []string {
-		once.Do(func() {
-			for _, of := range []struct {
-				row           any
-				table, prefix string
-			}{{&Token{}, "tokens", "token_"}, {&User{}, "users", "user_"}} {
-				parsed := gorm.Statement{DB: db}
-				if err := parsed.Parse(of.row); err != nil {
-					panic(err) // no row of ours
-				}
-				for _, name := range parsed.Schema.DBNames {
-					columns = append(columns, of.table+"."+name+" AS "+of.prefix+name)
-				}
-			}
-			columns = append(columns, "roles.privileges AS privileges")
-		})
-		return columns
+var signedInColumns = sync.OnceValue(func() []string {
+	return slices.Concat(columnsOf(&Token{}, "tokens", "token_"), columnsOf(&User{}, "users", "user_"), []string{"roles.privileges AS privileges"})
+})
+
+// columnsOf are the columns of a row, each under a name with a prefix: one question may ask for some rows.
+func columnsOf(row any, table, prefix string) []string {
+	parsed, err := schema.Parse(row, &schemas, schema.NamingStrategy{})
+	if err != nil {
+		panic(err) // no row of ours
 	}
-}()
+	columns := make([]string, len(parsed.DBNames))
+	for n, name := range parsed.DBNames {
+		columns[n] = table + "." + name + " AS " + prefix + name
+	}
+	return columns
+}
+
+// schemas are the rows that columnsOf has read.
+var schemas sync.Map
 
 // MemberByToken returns who a secret stands for. User, role and token are read anew each time, so that revoking any of
 // them acts at once on every replica. An [Unauthorized] error when the token is unknown, expired or dead.
 func (s *Store) MemberByToken(ctx context.Context, secret string, kinds ...TokenKind) (*Member, *Token, error) {
+	return memberByToken(s.Read(AcrossAccounts(ctx)), secret, kinds)
+}
+
+// MemberByToken is [Store.MemberByToken] for what is done now: the rows of user and token are held until the transaction ends,
+// so that a revocation's answer comes after it.
+func (tx *Tx) MemberByToken(secret string, kinds ...TokenKind) (*Member, error) {
+	db := tx.WithContext(AcrossAccounts(tx.Statement.Context))
+	if tx.Dialect() == Postgres {
+		db = db.Clauses(clause.Locking{Strength: "SHARE", Table: clause.Table{Name: "users, tokens", Raw: true}})
+	}
+	member, _, err := memberByToken(db, secret, kinds)
+	return member, err
+}
+
+func memberByToken(db *gorm.DB, secret string, kinds []TokenKind) (*Member, *Token, error) {
 	dead := Errorf(Unauthorized, "The session is not valid any more: sign in again.")
 	var found signedIn
 	// Each request asks this, an upload twice: it is one question.
-	err := s.Read(AcrossAccounts(ctx)).Table("tokens").Select(signedInColumns(s.read)).
+	err := db.Table("tokens").Select(signedInColumns()).
 		Joins("JOIN users ON users.id = tokens.user_id AND users.deleted_at IS NULL").
 		Joins("LEFT JOIN roles ON roles.account_id = users.account_id AND roles.name = users.role").
 		Where("tokens.token_hash = ?", hashToken(secret)).Take(&found).Error
@@ -326,7 +339,7 @@ func (s *Store) MemberByToken(ctx context.Context, secret string, kinds ...Token
 // Stands refuses what a member asked for before they were switched off, deleted or given other credentials: an
 // [Unauthorized] error. Their row is held until the transaction ends, so that a revocation's answer comes after it.
 func (tx *Tx) Stands(m *Member) error {
-	q := tx.Where("id = ? AND deleted_at IS NULL AND active AND credential_version = ?", m.ID, m.CredentialVersion)
+	q := tx.Select("id").Where("id = ? AND deleted_at IS NULL AND active AND credential_version = ?", m.ID, m.CredentialVersion)
 	if tx.Dialect() == Postgres {
 		q = q.Clauses(clause.Locking{Strength: "SHARE"})
 	}
