@@ -4,9 +4,9 @@ GOFLAGS ?= -buildvcs=false
 export GOFLAGS
 
 VERSION := $(shell git describe --tags --always 2>/dev/null || echo development)
-SOURCES := $(shell find . -name '*.go' -not -path './cmd/temporal-dev/*' -not -path '*/node_modules/*') $(wildcard models/migrations/*.sql) go.mod
+SOURCES := $(shell find . -name node_modules -prune -o -path ./cmd/temporal-dev -prune -o -name '*.go' -print) $(wildcard models/migrations/*.sql) go.mod
 # What the browser apps are made of, and what tells that they are built.
-WEB     := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/built/*' -not -path 'web/kit/words/*' -not -path 'web/client/*' -not -name '*.go')
+WEB     := $(shell find web \( -name node_modules -o -path web/built -o -path web/kit/words -o -path web/client \) -prune -o -type f -not -name '*.go' -print)
 APPS    := web/built/field/index.html
 
 # What make release builds; the embedded Temporal is built where it runs.
@@ -42,8 +42,8 @@ bin/temporal-dev: $(wildcard cmd/temporal-dev/*.go) cmd/temporal-dev/go.mod
 # RERUN=1, as CI has it: a test that failed is run once more, alone, and the summary says that it was; more than three are not.
 RERUNS = $(if $(RERUN),--rerun-fails=1 --rerun-fails-max-failures=3 --rerun-fails-abort-on-data-race)
 
-test: bin/fieldproof bin/temporal-dev ## every test, on SQLite and PostgreSQL, with the race detector where it pays
-	GO=$(GO) $(TOOL) gotestsum --format pkgname --hide-summary skipped $(RERUNS) --raw-command -- sh .ci/stages
+test: bin/fieldproof bin/temporal-dev ## every test, on SQLite or PostgreSQL in turn; SHAPES=sqlite,postgres takes each on both, as CI does
+	FIELDPROOF_TEST_SHAPES=$(or $(SHAPES),turns) GO=$(GO) $(TOOL) gotestsum --format pkgname --hide-summary skipped $(RERUNS) --raw-command -- sh .ci/stages
 
 test-quick: ## what needs no server: some seconds after the first time
 	$(TOOL) gotestsum --format pkgname --hide-summary skipped -- $(QUICK)

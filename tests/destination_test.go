@@ -248,7 +248,7 @@ func TestAFullPlaceIsToldAndFilledLater(t *testing.T) {
 }
 
 func TestTwoPublicationsAtOnceSendEachItemOnce(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		office := rig.SignUp(t, in.URL)
 		dav := rig.NewDAV(t)
 		hook := rig.NewReceiver()

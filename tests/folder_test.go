@@ -61,7 +61,7 @@ func TestAFolderBelongsToOneAccountForEver(t *testing.T) {
 }
 
 func TestTwoClaimsAtOnceGiveAFolderToOne(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		first, second := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
 		for n := range 10 {
 			path := fmt.Sprintf("at-once-%s-%d", uuid.NewString()[:8], n)

@@ -92,7 +92,7 @@ func TestListsPageByCursorNewestFirst(t *testing.T) {
 }
 
 func TestTextThatNoDatabaseTakesIsRefused(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		office := rig.SignUp(t, in.URL)
 		office.Want(422, "POST", "/work-orders", []byte(`{"reference":"a\u0000b"}`))
 		office.Want(400, "GET", "/work-orders?q=%00", nil)

@@ -21,7 +21,7 @@ func numbersOf(a rig.Answer) (numbers []string) {
 }
 
 func TestAListGoesOnBothWaysFromAnyPlace(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		office := rig.SignUp(t, in.URL)
 		ids := map[string]string{}
 		for _, n := range []string{"N-10", "n-9", "N-100", "N-2", "N-1"} {
@@ -63,7 +63,7 @@ func TestAListGoesOnBothWaysFromAnyPlace(t *testing.T) {
 }
 
 func TestWhatWasCompletedPublishedAndInvoicedIsFoundAndCounted(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		office := rig.SignUp(t, in.URL)
 		crew, other := office.Colleague("crew"), office.Colleague("crew")
 		made := func(number string, assignee any) string {
@@ -169,7 +169,7 @@ func TestAViewIsKeptAndSharedWithTheOffice(t *testing.T) {
 }
 
 func TestAListSaysHowFarOrdersAre(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		hook := rig.NewReceiver()
 		defer hook.Close()
 		office, crew, o := crewWithOrder(t, in, rig.JSON{"tasks": []rig.JSON{{"name": "Grass cut", "required_photos": rig.JSON{"after": 2}}, {"name": "Change lock"}}})

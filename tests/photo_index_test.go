@@ -142,7 +142,7 @@ func TestAPhotoIsTurnedInAllThatIsDrawnOfItAndNeverInItself(t *testing.T) {
 }
 
 func TestManyReviewsGoInOneCall(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		office, crew, order := crewWithOrder(t, in, nil)
 		id := order.Text("id")
 		one, two := crew.Upload(id, rig.JPEG(40, 30, 1)).Text("id"), crew.Upload(id, rig.JPEG(40, 30, 2)).Text("id")
@@ -220,7 +220,7 @@ func TestWhatIsNoLongerKeptOfTheFeedIsKnown(t *testing.T) {
 }
 
 func TestWhereIsMyPhoto(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		office, crew, order := crewWithOrder(t, in, nil)
 		id, other := order.Text("id"), office.Order(nil).Text("id")
 		bytes := rig.JPEG(60, 40, 4)

@@ -77,7 +77,7 @@ func kept(t *testing.T, in *rig.Installation, photo []byte) bool {
 }
 
 func TestAPhotoIsOneItemHoweverOftenItIsSent(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		office, crew, order := crewWithOrder(t, in, nil)
 		path := "/work-orders/" + order.Text("id") + "/photos"
 		photo, id := rig.JPEG(200, 150, 1), uuid.NewString()

@@ -374,7 +374,7 @@ func TestPushesOfWorkTypesAndSurveys(t *testing.T) {
 }
 
 func TestManyPushesAtOnceMakeOneOrder(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		office := rig.SignUp(t, in.URL)
 		s, made := integrate(t, office, nil)
 		var mu sync.Mutex

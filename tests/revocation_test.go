@@ -54,7 +54,7 @@ func besides(first, second func()) {
 }
 
 func TestChangesAtOnceBothStandAndNoneUndoesAnEnd(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		office := rig.SignUp(t, in.URL)
 		for name, r := range resources {
 			t.Run(name, func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestChangesAtOnceBothStandAndNoneUndoesAnEnd(t *testing.T) {
 }
 
 func TestNothingReachesARevokedUser(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		for name, revoke := range map[string]func(office *rig.User, id string){
 			"switched off": func(office *rig.User, id string) { office.Want(200, "PATCH", "/users/"+id, rig.JSON{"active": false}) },
 			"deleted":      func(office *rig.User, id string) { office.Want(204, "DELETE", "/users/"+id, nil) },
@@ -222,7 +222,7 @@ func TestWhatARevokedAdminAskedForGivesNobodyAccess(t *testing.T) {
 }
 
 func TestTwoAdminsAtOnceLeaveSomebodyWhoManages(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		for range 20 {
 			one := rig.SignUp(t, in.URL)
 			other := one.Colleague("admin")
@@ -240,7 +240,7 @@ func TestTwoAdminsAtOnceLeaveSomebodyWhoManages(t *testing.T) {
 }
 
 func TestAnInvitationBesideADeletionOrANewOneEndsOneWay(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		office := rig.SignUp(t, in.URL)
 		for name, beside := range map[string]func(user string){
 			"deleted":       func(user string) { office.Want(204, "DELETE", "/users/"+user, nil) },

@@ -57,7 +57,7 @@ func atOnce(n int, try func() int) map[int]int {
 }
 
 func TestPasswordsAreNotGuessedSideBySide(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		office := rig.SignUp(t, in.URL)
 		vendor := office.Colleague("subcontractor")
 		order, _ := released(t, office, 1)

@@ -255,7 +255,7 @@ var restores = map[string][]rig.Restored{"sqlite": {rig.WithTemporal}, "postgres
 // delegator of another, while much has happened since the backup.
 func TestEitherEndThatIsRestoredFromABackupIsWholeAgain(t *testing.T) {
 	t.Parallel()
-	for _, name := range shapeNames() {
+	for _, name := range turn(t) {
 		for _, as := range restores[name] {
 			t.Run(name+" "+string(as), func(t *testing.T) {
 				t.Parallel()

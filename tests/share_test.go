@@ -54,7 +54,7 @@ func at(u *rig.User, number string) (order rig.Answer) {
 }
 
 func TestTwoAccountsWorkAsOne(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
 		l := link(t, office, vendor, "ACME", "")
 		shown := vendor.Want(200, "GET", "/share-links/"+l.in, nil)

@@ -5,6 +5,7 @@ package tests
 import (
 	"flag"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"path/filepath"
 	"slices"
@@ -138,16 +139,45 @@ func must[T any](t testing.TB, start func() (T, error)) T {
 
 // shapeNames are the shapes to test; FIELDPROOF_TEST_SHAPES=sqlite leaves out PostgreSQL while one works on something.
 func shapeNames() []string {
-	if chosen := os.Getenv("FIELDPROOF_TEST_SHAPES"); chosen != "" {
+	if chosen := os.Getenv(shapesVariable); chosen != "" && chosen != inTurn {
 		return strings.Split(chosen, ",")
 	}
 	return []string{"sqlite", "postgres"}
 }
 
-// each runs a test on both shapes.
+const (
+	shapesVariable = "FIELDPROOF_TEST_SHAPES"
+	// inTurn is what make test asks for, which has no time for more: each test runs on one of the shapes. CI runs each on both.
+	inTurn = "turns"
+)
+
+// turn is on which shapes a test runs.
+func turn(t *testing.T) []string {
+	names := shapeNames()
+	if os.Getenv(shapesVariable) != inTurn {
+		return names
+	}
+	test, _, _ := strings.Cut(t.Name(), "/")
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(test))
+	n := hash.Sum32() % uint32(len(names))
+	return names[n : n+1]
+}
+
+// each runs a test on both shapes, on one of them where they take turns.
 func each(t *testing.T, test func(t *testing.T, in *rig.Installation)) {
+	onShapes(t, turn(t), test)
+}
+
+// onBoth runs a test on both shapes, however little time there is: what decides in it is the database's own, such as locks,
+// transactions and indexes.
+func onBoth(t *testing.T, test func(t *testing.T, in *rig.Installation)) {
+	onShapes(t, shapeNames(), test)
+}
+
+func onShapes(t *testing.T, names []string, test func(t *testing.T, in *rig.Installation)) {
 	t.Parallel()
-	for _, name := range shapeNames() {
+	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, shape(t, name))
@@ -157,7 +187,7 @@ func each(t *testing.T, test func(t *testing.T, in *rig.Installation)) {
 
 // eachOwn runs a test on an installation of its own in each shape: one that it may stop, kill or freeze.
 func eachOwn(t *testing.T, test func(t *testing.T, start func(dir string) (*rig.Installation, error))) {
-	for _, name := range shapeNames() {
+	for _, name := range turn(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			binary := product(t)

@@ -66,7 +66,7 @@ func TestADeletedOrderIsGoneUntilItIsRestored(t *testing.T) {
 }
 
 func TestTheSameKeyGivesTheSameOutcome(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		office := rig.SignUp(t, in.URL)
 		body := rig.NewOrder(nil)
 		first := office.Want(201, "POST", "/work-orders", body, "Idempotency-Key", "k1")
@@ -103,7 +103,7 @@ func TestTheSameKeyGivesTheSameOutcome(t *testing.T) {
 }
 
 func TestNobodyOverwritesWhatTheyHaveNotSeen(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		office := rig.SignUp(t, in.URL)
 		a := office.Order(nil)
 		id, tag := a.Text("id"), office.Want(200, "GET", "/work-orders/"+a.Text("id"), nil).Header.Get("ETag")

@@ -254,7 +254,7 @@ func TestAnAnnouncedPhotoComesInPiecesAsItWasAnnounced(t *testing.T) {
 }
 
 func TestTwoWhoSendTheSameUploadDoubleNothing(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		_, crew, order := crewWithOrder(t, in, nil)
 		photo, id := longPhoto(60_000), uuid.NewString()
 		items := make(chan string, 4)

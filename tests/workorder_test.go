@@ -33,7 +33,7 @@ func sha(b []byte) string {
 }
 
 func TestAnOrderGoesFromCreatedToPublished(t *testing.T) {
-	each(t, func(t *testing.T, in *rig.Installation) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		hook := rig.NewReceiver()
 		defer hook.Close()
 		office := rig.SignUp(t, in.URL)
