@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"fieldproof/intake"
 	"fieldproof/models"
@@ -15,6 +16,19 @@ type NewCheckIn struct {
 	Longitude *float64     `json:"longitude"`
 	Accuracy  *float64     `json:"accuracy"`
 	Device    string       `json:"device,omitempty"`
+
+	Source models.ItemSource `json:"source,omitempty" words:"upload_source"` // mobile_camera when it is left out
+}
+
+// sourceOf is where an item without a file says that it comes from: from a phone, when it says nothing.
+func sourceOf(said models.ItemSource) (models.ItemSource, error) {
+	if said == "" {
+		return models.MobileCamera, nil
+	}
+	if !slices.Contains(models.UploadSources, said) {
+		return "", models.InvalidField("source", "Choose mobile_camera, mobile_gallery or web_upload.")
+	}
+	return said, nil
 }
 
 func (s *Server) checkInRoutes() []route {
@@ -33,11 +47,15 @@ func (s *Server) checkIn(c *call, in NewCheckIn) (models.CheckInView, error) {
 	if err != nil {
 		return models.CheckInView{}, err
 	}
+	source, err := sourceOf(in.Source)
+	if err != nil {
+		return models.CheckInView{}, err
+	}
 	at := in.At
 	if at == nil {
 		at = ptr(models.Now())
 	}
-	item, made, err := s.Intake.AcceptItem(c.ctx(), intake.NewItem{OrderID: o.ID, Kind: models.CheckIn, UUID: in.UUID, TakenAt: at, Source: models.MobileCamera, Device: in.Device, By: c.member,
+	item, made, err := s.Intake.AcceptItem(c.ctx(), intake.NewItem{OrderID: o.ID, Kind: models.CheckIn, UUID: in.UUID, TakenAt: at, Source: source, Device: in.Device, By: c.member,
 		Position: models.Position{Latitude: in.Latitude, Longitude: in.Longitude, Accuracy: in.Accuracy}}, nil)
 	if err != nil {
 		return models.CheckInView{}, err

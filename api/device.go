@@ -8,7 +8,7 @@ import (
 
 func (s *Server) deviceRoutes() []route {
 	return []route{
-		get("/devices", with(models.ManageUsers), "The phones of the account as they last told of themselves, those seen last first", s.listDevices),
+		get("/devices", with(models.ManageUsers), "The phones of the account as they last told of themselves, those seen last first", s.listDevices, "waiting_to"),
 		define(http.MethodPut, "/devices/:id", with(models.UploadItems), http.StatusOK, "Tell of your phone, by the id that its app made: what waits on it, and how it is", func(c *call, in models.DeviceReport) (models.DeviceView, error) {
 			d, err := s.Intake.TellDevice(c.ctx(), c.member, c.Param("id"), in)
 			if err != nil {
@@ -36,12 +36,22 @@ func (c *call) showDevice(d *models.Device) (models.DeviceView, error) {
 
 func (s *Server) listDevices(c *call) (list[models.DeviceView], error) {
 	page := list[models.DeviceView]{Items: []models.DeviceView{}}
+	if err := c.knownQuery(); err != nil {
+		return page, err
+	}
 	limit, at, err := c.page()
+	if err != nil {
+		return page, err
+	}
+	before, err := c.moment("waiting_to", 1)
 	if err != nil {
 		return page, err
 	}
 	db := s.Store.Read(c.ctx())
 	q := db.Order("seen_at DESC, id").Limit(limit + 1)
+	if before != nil {
+		q = models.DevicesThatKeep(q, *before)
+	}
 	if at.At != nil {
 		q = q.Where("seen_at < ? OR (seen_at = ? AND id > ?)", *at.At, *at.At, at.After)
 	}

@@ -61,7 +61,7 @@ func (s *Server) photoRoutes() []route {
 			results, err := s.Intake.ReviewPhotos(c.ctx(), c.member, in.Reviews)
 			return PhotoReviewed{results}, err
 		}).named("reviewPhotos"),
-		get("/photos", anyMember, "Photos of the whole account, newest first, also those that are announced and not here: by uuid, name of the file, time, or who sent them", s.findPhotos, "uuid", "name", "taken_from", "taken_to", "user"),
+		get("/photos", anyMember, "Photos of the whole account, newest first, also those that are announced and not here: by uuid, name of the file, time, phone, or who sent them", s.findPhotos, "uuid", "name", "taken_from", "taken_to", "user", "device", "stands"),
 		get("/photos/:id/life", anyMember, "All that happened to a photo, oldest first", func(c *call) (*models.PhotoLife, error) {
 			item, err := c.photo()
 			if err != nil {
@@ -185,7 +185,12 @@ func (s *Server) findPhotos(c *call) (list[models.FoundPhoto], error) {
 		return page, err
 	}
 	db := s.Store.Read(c.ctx())
-	f := models.PhotoFilter{UUID: c.Query("uuid"), Name: c.Query("name"), After: at.After, Limit: limit + 1}
+	f := models.PhotoFilter{UUID: c.Query("uuid"), Name: c.Query("name"), Device: c.Query("device"), Stands: models.ListOf(c.Request.URL.Query()["stands"]), After: at.After, Limit: limit + 1}
+	for _, stands := range f.Stands {
+		if !slices.Contains(models.PhotoStands, stands) {
+			return page, badParameter("stands", fmt.Sprintf("Choose from %v.", models.PhotoStands))
+		}
+	}
 	if f.From, err = c.moment("taken_from", 0); err != nil {
 		return page, err
 	}

@@ -138,6 +138,8 @@ type NewSurveyResponse struct {
 	Answers  json.RawMessage `json:"answers" as:"answers"`
 	At       *models.Time    `json:"at,omitempty"`
 	Device   string          `json:"device,omitempty"`
+
+	Source models.ItemSource `json:"source,omitempty" words:"upload_source"` // mobile_camera when it is left out
 }
 
 // TaskSurvey is the survey of a task, with answers to begin from when it was sent back.
@@ -200,6 +202,10 @@ func (s *Server) createResponse(c *call, in NewSurveyResponse) (models.SurveyRes
 	if err := c.checkResponse(o, &in, answers); err != nil {
 		return models.SurveyResponseView{}, err
 	}
+	source, err := sourceOf(in.Source)
+	if err != nil {
+		return models.SurveyResponseView{}, err
+	}
 	kept, err := json.Marshal(answers)
 	if err != nil {
 		return models.SurveyResponseView{}, err
@@ -209,7 +215,7 @@ func (s *Server) createResponse(c *call, in NewSurveyResponse) (models.SurveyRes
 		at = ptr(models.Now())
 	}
 	item, made, err := s.Intake.AcceptItem(c.ctx(), intake.NewItem{OrderID: o.ID, Kind: models.SurveyResponse, UUID: in.UUID, TaskID: in.TaskID, SurveyID: in.SurveyID, TakenAt: at,
-		Source: models.MobileCamera, Device: in.Device, By: c.member, Answers: string(kept)}, nil)
+		Source: source, Device: in.Device, By: c.member, Answers: string(kept)}, nil)
 	if err != nil {
 		return models.SurveyResponseView{}, err
 	}

@@ -66,7 +66,9 @@ type DeviceView struct {
 	ID   string `json:"id"`
 	User string `json:"user"` // who was signed in when it last told
 	DeviceReport
-	Announced    int64   `json:"announced"` // photos that are awaited from it
+	Announced    int64   `json:"announced"`     // photos that are awaited from it
+	Refused      int64   `json:"refused"`       // those of them whose bytes came and were refused
+	AwaitedSince *Time   `json:"awaited_since"` // when the oldest of them was announced
 	SeenAt       Time    `json:"seen_at"`
 	WrittenOffAt *Time   `json:"written_off_at"`
 	WrittenOffBy *string `json:"written_off_by"`
@@ -84,22 +86,31 @@ func ViewDevices(db *gorm.DB, rows ...*Device) ([]DeviceView, error) {
 		return nil, err
 	}
 	var counted []struct {
-		Device string
-		N      int64
+		Device     string
+		N, Refused int64
+		Since      *Time
 	}
-	if err := db.Model(&Announcement{}).Select("device, COUNT(*) AS n").Where("device IN ? AND state = ?", ids, AnnouncementOpen).Group("device").Scan(&counted).Error; err != nil {
+	if err := db.Model(&Announcement{}).Select("device, COUNT(*) AS n, COUNT(refused_at) AS refused, MIN(announced_at) AS since").
+		Where("device IN ? AND state = ?", ids, AnnouncementOpen).Group("device").Scan(&counted).Error; err != nil {
 		return nil, err
 	}
-	announced := map[string]int64{}
-	for _, c := range counted {
-		announced[c.Device] = c.N
-	}
-	views := make([]DeviceView, len(rows))
+	views, at := make([]DeviceView, len(rows)), map[string]int{}
 	for i, d := range rows {
-		views[i] = DeviceView{ID: d.ID, User: names[d.UserID], DeviceReport: d.Report, Announced: announced[d.ID], SeenAt: d.SeenAt, WrittenOffAt: d.WrittenOffAt,
-			WrittenOffBy: orNil(names[d.WrittenOffBy]), CreatedAt: d.CreatedAt}
+		at[d.ID] = i
+		views[i] = DeviceView{ID: d.ID, User: names[d.UserID], DeviceReport: d.Report, SeenAt: d.SeenAt, WrittenOffAt: d.WrittenOffAt, WrittenOffBy: orNil(names[d.WrittenOffBy]), CreatedAt: d.CreatedAt}
+	}
+	for _, c := range counted {
+		v := &views[at[c.Device]]
+		v.Announced, v.Refused, v.AwaitedSince = c.N, c.Refused, c.Since
 	}
 	return views, nil
+}
+
+// DevicesThatKeep narrows a query on phones to those on which something has waited since before a moment, by what they told or announced.
+func DevicesThatKeep(q *gorm.DB, before Time) *gorm.DB {
+	announced := q.Session(&gorm.Session{NewDB: true, Context: q.Statement.Context}).Model(&Announcement{}).Select("announcements.device").
+		Where("announcements.state = ? AND announcements.announced_at < ?", AnnouncementOpen, before)
+	return q.Where("written_off_at IS NULL AND (waiting_since < ? OR id IN (?))", before, announced)
 }
 
 // mostDevices is how many phones one person may tell of.

@@ -15,6 +15,8 @@ type PhotoFilter struct {
 	Name     string // of the file, as who sent it called it or as we call it where it goes
 	From, To *Time  // when it was taken: from, and before
 	UserID   string // who sent it
+	Device   string // by which it was sent, or on which it is
+	Stands   []string
 
 	After string // the last id of the page before
 	Limit int
@@ -22,6 +24,9 @@ type PhotoFilter struct {
 
 // FindPhotos lists photos of an account that a member sees, newest first, deleted ones too where they see those.
 func FindPhotos(db *gorm.DB, f PhotoFilter, m *Member) ([]*Item, error) {
+	if len(f.Stands) > 0 && !slices.Contains(f.Stands, PhotoHere) {
+		return nil, nil
+	}
 	q := m.ItemsSeen(db.Where("items.kind = ?", Photo)).Order("items.id DESC").Limit(f.Limit)
 	if f.UUID != "" {
 		q = q.Where("items.uuid_key = ?", UUIDKey(strings.TrimSpace(f.UUID)))
@@ -39,6 +44,9 @@ func FindPhotos(db *gorm.DB, f PhotoFilter, m *Member) ([]*Item, error) {
 	}
 	if f.UserID != "" {
 		q = q.Where("items.uploaded_by = ?", f.UserID)
+	}
+	if f.Device != "" {
+		q = q.Where("items.device = ?", f.Device)
 	}
 	if f.After != "" {
 		q = q.Where("items.id < ?", f.After)
@@ -77,6 +85,13 @@ func FindAnnounced(db *gorm.DB, f PhotoFilter, m *Member) ([]*Announcement, erro
 	}
 	if f.UserID != "" {
 		q = q.Where("announcements.user_id = ?", f.UserID)
+	}
+	if f.Device != "" {
+		q = q.Where("announcements.device = ?", f.Device)
+	}
+	if len(f.Stands) > 0 {
+		// Refused are open ones whose bytes came and were not taken.
+		q = q.Where("CASE WHEN announcements.state = ? AND announcements.refused_at IS NOT NULL THEN ? ELSE announcements.state END IN ?", AnnouncementOpen, AnnouncementRefused, f.Stands)
 	}
 	if f.After != "" {
 		q = q.Where("announcements.id < ?", f.After)

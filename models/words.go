@@ -109,6 +109,7 @@ var Vocabulary = map[string][]string{
 	"bulk_state": BulkStates, "bulk_result": BulkResults, "bulk_action": BulkActions, "review_result": ReviewResults, "language": Languages, "life": LifeWords,
 	"rescue_state": RescueStates, "rescue_result": RescueResults,
 	"announcement_state": AnnouncementStates, "announcement_column": AnnouncementColumns, "announced_result": AnnouncedWords, "photo_stands": PhotoStands, "policy_from": PolicySources,
+	"upload_source": wordsOf(UploadSources),
 }
 
 func wordsOf[T ~string](values []T) []string {

@@ -40,12 +40,26 @@ func TestAPhoneTellsOfItselfAndIsWrittenOff(t *testing.T) {
 		list := office.Want(200, "GET", "/devices", nil)
 		require.Equal(t, []any{device, 2.0, nil}, []any{list.Get("items", 0, "id"), list.Get("items", 0, "announced"), list.Get("items", 0, "written_off_at")})
 
+		// What it keeps, since when, and what of it was refused.
+		require.Equal(t, 422, bring(phone, order, id, rig.JPEG(60, 40, 3)).Status)
+		list = office.Want(200, "GET", "/devices?waiting_to="+time.Now().Add(-24*time.Hour).UTC().Format(time.RFC3339), nil)
+		require.Equal(t, []any{device, 1.0}, []any{list.Get("items", 0, "id"), list.Get("items", 0, "refused")})
+		require.NotEmpty(t, list.Text("items", 0, "awaited_since"))
+		require.Empty(t, office.Want(200, "GET", "/devices?waiting_to=2026-05-03", nil).List("items"))
+		office.WantField(400, "waiting_to", "GET", "/devices?waiting_to=yesterday", nil)
+		for stands, n := range map[string]int{"refused": 1, "announced": 1, "announced,refused": 2, "lost": 0, "here": 0} {
+			require.Len(t, office.Want(200, "GET", "/photos?device="+device+"&stands="+stands, nil).List("items"), n, stands)
+		}
+		office.WantField(400, "stands", "GET", "/photos?stands=somewhere", nil)
+
 		off := office.Want(200, "POST", "/devices/"+device+"/write-off", nil)
 		require.Equal(t, []any{office.Username, 0.0}, []any{off.Get("written_off_by"), off.Get("announced")})
 		require.Equal(t, off.Text("written_off_at"), office.Want(200, "POST", "/devices/"+device+"/write-off", nil).Text("written_off_at"))
 		phone.Want(401, "GET", "/sync", nil)
 		crew.Want(200, "GET", "/sync", nil) // signed in elsewhere
 		require.Equal(t, 0.0, awaitedOf(office, order))
+		require.Len(t, office.Want(200, "GET", "/photos?device="+device+"&stands=lost", nil).List("items"), 2)
+		require.Empty(t, office.Want(200, "GET", "/devices?waiting_to="+time.Now().UTC().Format(time.RFC3339), nil).List("items"))
 		events := office.Want(200, "GET", "/work-orders/"+order+"/events", nil)
 		last := len(events.List("items")) - 1
 		require.Equal(t, []any{2.0, office.Username}, []any{events.Get("items", last, "details", "lost"), events.Get("items", last, "actor")})

@@ -196,5 +196,11 @@ func TestACheckInMayBeRequired(t *testing.T) {
 		crew.AwaitState(order.Text("id"), "in_progress")
 		require.Len(t, office.Want(200, "GET", path+"/check-ins", nil).List("items"), 1)
 		crew.Want(200, "POST", path+"/complete", nil)
+
+		// One that was recorded at a desk is not said to come from the app.
+		require.Equal(t, true, a.Get("certification", "item"))
+		desk := office.Want(201, "POST", path+"/check-ins", rig.JSON{"uuid": uuid.NewString(), "at": now(), "source": "web_upload"})
+		require.Equal(t, false, desk.Get("certification", "item"))
+		office.WantField(422, "source", "POST", path+"/check-ins", rig.JSON{"uuid": uuid.NewString(), "source": "peer"})
 	})
 }

@@ -5,7 +5,7 @@ import { onEvent } from '$lib/stream';
 
 export type Order = Schemas['WorkOrder'];
 export type Patch = Schemas['WorkOrderPatch'];
-export type Part = 'photos' | 'history' | 'changes' | 'publications' | 'messages' | 'checkIns' | 'responses' | 'surveys' | 'links' | 'notes';
+export type Part = 'photos' | 'history' | 'changes' | 'publications' | 'messages' | 'checkIns' | 'responses' | 'surveys' | 'links' | 'notes' | 'announcements';
 export type Transition = 'approve' | 'cancel' | 'close' | 'complete' | 'reopen' | 'unapprove' | 'unassign';
 
 /** Meanwhile is thrown when somebody else changed a field that one was editing: who sees both chooses. */
@@ -47,6 +47,8 @@ export class OrderPage {
   surveys = $state.raw<Schemas['TaskSurvey'][]>([]);
   links = $state.raw<Schemas['Link'][]>([]);
   notes = $state.raw<Schemas['Comment'][]>([]);
+  /** Photos that are on phones, or were lost with them. */
+  announcements = $state.raw<Schemas['Announcement'][]>([]);
   failed = $state<Partial<Record<Part, string>>>({});
   read = $state(false);
 
@@ -98,6 +100,7 @@ export class OrderPage {
       session.can('view_office_fields') && this.#part('changes', async () => (this.changes = await whole((c) => ok(api.GET('/work-orders/{id}/changes', paged(c))), 3))),
       this.#part('checkIns', async () => (this.checkIns = await whole((c) => ok(api.GET('/work-orders/{id}/check-ins', paged(c)))))),
       this.#part('responses', async () => (this.responses = await whole((c) => ok(api.GET('/work-orders/{id}/survey-responses', paged(c)))))),
+      this.#part('announcements', async () => (this.announcements = await whole((c) => ok(api.GET('/work-orders/{id}/announcements', paged(c)))))),
       this.#part('surveys', async () => (this.surveys = await whole((c) => ok(api.GET('/work-orders/{id}/surveys', paged(c)))))),
       sees && this.#part('publications', async () => (this.publications = await whole((c) => ok(api.GET('/work-orders/{id}/publications', paged(c))), 2))),
       sees && this.#part('messages', async () => (this.messages = await whole((c) => ok(api.GET('/work-orders/{id}/messages', paged(c))), 1))),
@@ -121,9 +124,10 @@ export class OrderPage {
     }
   }
 
-  async move(event: Transition, reason = ''): Promise<void> {
+  /** What is on phones is not waited for when it is said so. */
+  async move(event: Transition, withoutAwaited = false): Promise<void> {
     const path = ('/work-orders/{id}/' + event) as '/work-orders/{id}/approve';
-    this.order = await ok(api.POST(path, { params: { path: { id: this.id } }, body: { reason } }));
+    this.order = await ok(api.POST(path, { params: { path: { id: this.id } }, body: withoutAwaited ? { without_awaited: true } : {} }));
     this.soon();
   }
 

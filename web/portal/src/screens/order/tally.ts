@@ -7,7 +7,8 @@ export type Group = { evidence: string; ids: Thumb[]; lack: number };
 export type TaskPhotos = { id: string; task: Schemas['Task'] | null; groups: Group[]; photos: number; rejected: number; missing: number; answered: boolean };
 
 const order = ['before', 'during', 'after'];
-const place = (evidence: string) => (order.indexOf(evidence) + 1 || order.length + 1);
+/** Where a type of evidence stands beside others: as the work goes. */
+export const place = (evidence: string) => (order.indexOf(evidence) + 1 || order.length + 1);
 
 export function tally(page: OrderPage): TaskPhotos[] {
   const o = page.order;

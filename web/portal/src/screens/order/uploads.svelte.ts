@@ -4,7 +4,7 @@ import { api, ok, type Problem } from '$lib/api';
 import { line } from '$lib/line.svelte';
 
 export type Upload = {
-  uuid: string; file: File; order: string; task: string; evidence: string;
+  uuid: string; file: File; order: string; task: string; evidence: string; notes: string;
   state: 'waiting' | 'sending' | 'sent' | 'failed'; part: number; why: string; photo: string; tries: number;
 };
 
@@ -18,12 +18,20 @@ class Uploads {
     return this.all.filter((u) => u.order === order);
   }
 
-  add(order: string, files: File[], task: string, evidence: string): Upload[] {
-    const added = files.map((file): Upload => ({ uuid: uuid(), file, order, task, evidence, state: 'waiting', part: 0, why: '', photo: '', tries: 0 }));
-    this.all.push(...added);
-    line.waiting += files.length;
+  add(order: string, files: File[], task: string, evidence: string): void {
+    for (const file of files) this.#take({ uuid: uuid(), file, order, task, evidence, notes: '' });
     this.#next();
-    return added;
+  }
+
+  /** Sends a photo that something names by its uuid already. */
+  send(photo: Pick<Upload, 'uuid' | 'file' | 'order' | 'task' | 'evidence' | 'notes'>): void {
+    this.#take(photo);
+    this.#next();
+  }
+
+  #take(photo: Pick<Upload, 'uuid' | 'file' | 'order' | 'task' | 'evidence' | 'notes'>): void {
+    this.all.push({ ...photo, state: 'waiting', part: 0, why: '', photo: '', tries: 0 });
+    line.waiting++;
   }
 
   /** Waits until those are here; throws why one of them is refused. */
@@ -90,6 +98,7 @@ function post(u: Upload, tell: (part: number) => void): Promise<{ status: number
     form.append('uuid', u.uuid);
     if (u.task) form.append('task_id', u.task);
     if (u.evidence) form.append('evidence_type', u.evidence);
+    if (u.notes) form.append('notes', u.notes);
     form.append('source', 'web_upload');
     form.append('file', u.file, u.file.name);
     const x = new XMLHttpRequest();
