@@ -198,6 +198,8 @@ func (s *Server) push(g *gin.Context, i *models.Integration) {
 		s.answerPush(g, http.StatusBadRequest, PushAnswer{Error: "The request broke off: send it again, a repeat changes nothing."})
 	case models.KindOf(err) == models.Unavailable:
 		s.answerPush(g, http.StatusServiceUnavailable, PushAnswer{Error: err.Error()})
+	case models.KindOf(err) == models.Forbidden:
+		s.answerPush(g, http.StatusOK, PushAnswer{Error: err.Error()})
 	default:
 		s.fault(g.Request.Context(), "a push failed", "integration", i.ID, "error", err)
 		s.answerPush(g, http.StatusServiceUnavailable, PushAnswer{Error: "The server can't answer now: send it again, a repeat changes nothing."})

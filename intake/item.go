@@ -229,7 +229,7 @@ func (h *held) save(relabelled bool) error {
 		}
 	}
 	item := h.item
-	gone, was := item.Gone(), item.Review
+	withdrawn, was := item.Withdrawn(), item.Review
 	if h.fields.Review != item.Review || h.fields.Reason != item.ReviewReason {
 		judged(item, h.by)
 	}
@@ -242,7 +242,7 @@ func (h *held) save(relabelled bool) error {
 			item.Review = models.ReviewPending // the office has not seen it so
 		}
 	}
-	if item.Gone() != gone && !relabelled {
+	if item.Withdrawn() != withdrawn && !relabelled {
 		if err := newsBelow(h.tx, h.from, item); err != nil {
 			return err
 		}
@@ -269,7 +269,7 @@ func judged(item *models.Item, by *models.Member) {
 	item.ApprovedWith, item.ReviewedBy, item.ReviewedAt = "", by.ID, &now
 }
 
-// newsBelow counts a revision of an item that is gone, or is back: where it was told along a Share link that is news.
+// newsBelow counts a revision of an item that was withdrawn, or is back: where it was told along a Share link that is news.
 func newsBelow(tx *models.Tx, o *models.WorkOrder, item *models.Item) error {
 	told, err := tx.Told(o, item)
 	if told {

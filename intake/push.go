@@ -33,8 +33,12 @@ const (
 var errTooMany = errors.New("intake: more orders than are answered one by one")
 
 // TakePush takes the JSON of a push: a few orders at once with their results, a large batch as an import whose rows are
-// durable before it is answered. [wire.ErrNotOrders] for what is no list of orders, to its end.
+// durable before it is answered. [wire.ErrNotOrders] for what is no list of orders, to its end; [models.Forbidden] by a key that
+// only rings.
 func (in *Intake) TakePush(ctx context.Context, account *models.Account, i *models.Integration, r io.Reader) (*Pushed, error) {
+	if err := in.onlyRings(models.InAccount(ctx, account.ID), i); err != nil {
+		return nil, err
+	}
 	var buffer bytes.Buffer
 	if _, err := io.CopyN(&buffer, r, PushInMemory+1); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -54,6 +58,30 @@ func (in *Intake) TakePush(ctx context.Context, account *models.Account, i *mode
 	defer checked.Close()
 	started, err := in.StartImport(ctx, NewImport{Account: account, Integration: i, Format: models.FormatPush, FileName: "push.json"}, checked)
 	return &Pushed{Import: started}, in.logUnreadable(ctx, i, models.LogPush, err)
+}
+
+// onlyRings refuses what is pushed to the key of a link to another Fieldproof: that only rings by it, and is asked for its orders
+// with what proves who we are. Whoever pushes has the key from elsewhere: an admin is told, and the other side is asked.
+func (in *Intake) onlyRings(ctx context.Context, i *models.Integration) error {
+	if i.Kind != models.ShareIntegration {
+		return nil
+	}
+	l, err := models.LinkOfIntegration(in.Store.Read(ctx), i.ID)
+	if err != nil || l == nil || !l.Fieldproof {
+		return err
+	}
+	err = in.Store.Write(ctx, func(tx *models.Tx) error {
+		return tx.Raise(&models.Alert{AccountID: i.AccountID, Kind: models.AlertPeerTrouble, Subject: i.ID + "/pushed", Title: "Somebody tried to push orders by the push key of " + l.Called(),
+			Detail: "Nothing of it was taken: by this link orders are only fetched. But the key, which is to be known to " + l.Called() + " alone, is known to somebody else, who can have it asked for orders in vain.",
+			Remedy: "Give the integration a new push key: the old one ends at once, and they are told the new one by itself."})
+	})
+	if err == nil {
+		err = in.AskRefresh(ctx, i, false)
+	}
+	if err != nil {
+		return err
+	}
+	return models.Errorf(models.Forbidden, "This key only asks for a fetch: the orders of this link are fetched, and nobody pushes them.")
 }
 
 // DecodeOrders reads a list of orders; more than most of them is an error.

@@ -91,7 +91,7 @@ type Taken struct {
 func (in *Intake) Receive(ctx context.Context, src Source, orders []models.Incoming, also func(*models.Tx, Taken) error) ([]models.Received, error) {
 	ctx = models.InAccount(ctx, src.Account.ID)
 	results, err := in.receiveAll(ctx, src, orders, true, also)
-	if err == nil || len(orders) < 2 || models.KindOf(err) != "" || ctx.Err() != nil || !ofTheData(err) {
+	if err == nil || models.KindOf(err) != "" || ctx.Err() != nil || !ofTheData(err) {
 		return results, err
 	}
 	// One of them is more than the database takes: each for itself, so that it stops no other.
@@ -105,6 +105,9 @@ func (in *Intake) Receive(ctx context.Context, src Source, orders []models.Incom
 			}
 			rejected := []models.Received{{Line: orders[i].Line, Number: orders[i].Number, Result: models.ResultRejected,
 				Errors: []models.FieldError{{Field: "workOrderNumber", Message: "The database can't keep this order: it holds a text or a number that no column takes."}}, Warnings: []models.FieldError{}}}
+			if err := in.tellUnkept(ctx, src, orders[i:i+1], rejected[0].Errors); err != nil {
+				return results, err
+			}
 			if also != nil {
 				if err := in.Store.Write(ctx, func(tx *models.Tx) error { return also(tx, Taken{orders[i : i+1], rejected, last}) }); err != nil {
 					return results, err
@@ -121,6 +124,25 @@ func (in *Intake) Receive(ctx context.Context, src Source, orders []models.Incom
 func ofTheData(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (strings.HasPrefix(pg.Code, "22") || pg.Code == "54000")
+}
+
+// tellUnkept has the delegator of a Share link told that the database can't keep an order; unless it can't keep that either.
+func (in *Intake) tellUnkept(ctx context.Context, src Source, one []models.Incoming, why models.Problems) error {
+	if !src.shared() || src.DryRun {
+		return nil
+	}
+	err := in.Store.Write(ctx, func(tx *models.Tx) error {
+		r := &receiver{tx: tx, src: src}
+		if err := r.prepare(one); err != nil {
+			return err
+		}
+		t := &taking{receiver: r, in: &one[0], problems: why}
+		return t.untaken()
+	})
+	if ofTheData(err) {
+		return nil
+	}
+	return err
 }
 
 func (in *Intake) receiveAll(ctx context.Context, src Source, orders []models.Incoming, last bool, also func(*models.Tx, Taken) error) (results []models.Received, err error) {
@@ -353,6 +375,9 @@ func (r *receiver) receive(in *models.Incoming) (models.Received, error) {
 	}
 	if len(t.problems) > 0 {
 		t.result.Result, t.result.ID = models.ResultRejected, ""
+		if err == nil {
+			err = t.untaken()
+		}
 	}
 	t.result.Errors, t.result.Warnings = t.outward(t.problems), t.outward(t.warnings)
 	return t.result, err

@@ -111,7 +111,7 @@ func cancelledThere(tx *models.Tx, o *models.WorkOrder, by *models.Member, said 
 // mostReason is what is kept of a peer's reason, in characters.
 const mostReason = 2000
 
-// RefusedBelow takes from a member's own system that it does not take an order, and why. Errors: as of [Intake.Report].
+// RefusedBelow takes from a member's own system that it does not take an order, and why; "" is that it takes it after all. Errors: as of [Intake.Report].
 func (in *Intake) RefusedBelow(ctx context.Context, by *models.Member, orderID, why string) error {
 	if text := []rune(why); len(text) > mostReason {
 		why = string(text[:mostReason])
@@ -120,6 +120,9 @@ func (in *Intake) RefusedBelow(ctx context.Context, by *models.Member, orderID, 
 		o, err := orderSeen(tx, orderID, by)
 		if err != nil {
 			return err
+		}
+		if why == "" {
+			return tx.TakenBelow(o, by)
 		}
 		return tx.RefusedBelow(o, by, why)
 	})

@@ -156,10 +156,10 @@ func (r *reviewing) one(v models.PhotoReview) (models.ReviewedPhoto, error) {
 	case v.Was != nil && *v.Was != p.Review:
 		return models.ReviewedPhoto{ID: v.ID, Result: models.ReviewChangedMeanwhile}, nil
 	}
-	o, gone, was := r.orders[p.WorkOrderID], p.Gone(), p.Review
+	o, withdrawn, was := r.orders[p.WorkOrderID], p.Withdrawn(), p.Review
 	judged(p, r.by)
 	p.Review, p.ReviewReason = wanted.Review, wanted.Reason
-	if p.Gone() != gone {
+	if p.Withdrawn() != withdrawn {
 		if err := newsBelow(r.tx, o, p); err != nil {
 			return models.ReviewedPhoto{}, err
 		}

@@ -21,6 +21,7 @@ type taking struct {
 	problems models.Problems
 	warnings models.Problems
 	repeated bool // its number stood in the file before
+	refused  bool // for the way that it came
 }
 
 func (t *taking) warn(field, format string, args ...any) { t.warnings.Add(field, format, args...) }
@@ -84,6 +85,9 @@ func (t *taking) take() error {
 			return nil
 		}
 		delete(t.memory, in.Number) // refused, and taken back: if it comes again, that is told again
+		if err := t.takenAfterAll(memory); err != nil {
+			return err
+		}
 		return t.tx.Where("integration_id = ? AND number = ?", memory.IntegrationID, memory.Number).Delete(&models.ReceivedOrder{}).Error
 	}
 	return t.create(prints)
@@ -355,6 +359,9 @@ func (t *taking) keepMemory(before *models.ReceivedOrder, o *models.WorkOrder, p
 	}
 	if same && sameMemory(before, m) {
 		return nil
+	}
+	if err := t.takenAfterAll(t.memory[m.Number]); err != nil {
+		return err
 	}
 	m.At = models.Now()
 	return t.keep(m)

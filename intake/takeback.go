@@ -13,6 +13,7 @@ type ComesBack struct {
 	NewItem
 	Task      string // the name of its task
 	Revision  int64
+	Withdrawn bool
 	Link      *models.ShareLink
 	Statement models.Statement // that went with it; without a text none did
 }
@@ -88,7 +89,7 @@ func (in *Intake) TakeBack(ctx context.Context, c ComesBack, b *Bytes) (made boo
 }
 
 // TakeWords takes back what was last said of an item that the account has, but as it was at its backup: task, label and notes,
-// as the other side heard them, and in which revision. False when something was said of it since.
+// as the other side heard them, whether it was withdrawn, and in which revision. False when something was said of it since.
 func (in *Intake) TakeWords(ctx context.Context, c ComesBack) (taken bool, err error) {
 	err = in.Store.Write(models.InAccount(ctx, c.Link.AccountID), func(tx *models.Tx) error {
 		taken = false
@@ -97,7 +98,7 @@ func (in *Intake) TakeWords(ctx context.Context, c ComesBack) (taken bool, err e
 			return err
 		}
 		item, err := models.One[models.Item](models.OfUUID(tx.Locked().Where("work_order_id = ?", c.OrderID), c.UUID), "item")
-		if models.KindOf(err) == models.NotFound || (err == nil && item.Revision >= c.Revision) {
+		if models.KindOf(err) == models.NotFound || (err == nil && (item.Revision > c.Revision || (item.Revision == c.Revision && item.Withdrawn() == c.Withdrawn))) {
 			return nil
 		}
 		if err != nil {
@@ -114,13 +115,46 @@ func (in *Intake) TakeWords(ctx context.Context, c ComesBack) (taken bool, err e
 			item.TaskID = nil
 		}
 		item.EvidenceType, item.Notes, item.Revision = strings.ToLower(strings.TrimSpace(c.EvidenceType)), c.Notes, c.Revision
-		if err := tx.Select("task_id", "evidence_type", "notes", "revision").Updates(item).Error; err != nil {
+		reason := c.withdraw(item)
+		if err := tx.Select("task_id", "evidence_type", "notes", "revision", "deleted_at", "withdrawn_at", "review", "review_reason").Updates(item).Error; err != nil {
 			return err
 		}
-		taken = true
+		if taken = true; reason != "" {
+			e := hand{name: c.Link.Called(), news: true}.event(models.TypeUpdated)
+			e.Reason, e.Details = reason, models.EventDetails{Fields: []string{"photos"}, ItemIDs: []string{item.ID}}
+			if err := tx.Record(order, e); err != nil {
+				return err
+			}
+			if err := tx.AnnounceItems(models.FeedItemChanged, item); err != nil {
+				return err
+			}
+			if err := tx.SaveOrder(order); err != nil {
+				return err
+			}
+		}
 		return tx.HeldThere(c.Link.ID, item)
 	})
 	return taken, err
+}
+
+// withdraw has an item withdrawn, or not, as it was last told, and says why; "" where it is so.
+func (c *ComesBack) withdraw(item *models.Item) (reason string) {
+	now := models.Now()
+	switch {
+	case c.Withdrawn == item.Withdrawn():
+		return ""
+	case !c.Withdrawn:
+		item.DeletedAt, item.WithdrawnAt = nil, nil
+		if item.Review == models.ReviewRejected {
+			item.Review, item.ReviewReason = models.ReviewApproved, "" // it was released
+		}
+		return string(item.Kind) + " brought back: that was told after the backup from which the account was restored"
+	case item.Brought != nil:
+		item.WithdrawnAt = &now // by who brought it
+	default:
+		item.DeletedAt = &now
+	}
+	return string(item.Kind) + " withdrawn again: that was told after the backup from which the account was restored"
 }
 
 // item is the row of an item that comes back.

@@ -121,7 +121,10 @@ func (t *taking) told(m *models.ReceivedOrder, o *models.WorkOrder) {
 			m.Rejection = s.Rejection.ID
 		}
 	}
-	m.Refused, m.RefusalTold = "", ""
+	m.Refused = ""
+	if known := t.memory[m.Number]; known != nil {
+		m.RefusalTold = known.RefusalTold // where a refusal was told, it is told that it is over
+	}
 	if !t.src.shared() {
 		return
 	}
@@ -183,25 +186,83 @@ func (t *taking) refuse(memory *models.ReceivedOrder) (bool, error) {
 		return false, nil
 	}
 	if memory != nil && memory.Refused == why {
-		t.result.Result = models.ResultUnchanged
 		t.warn("path", "%s", why)
-		return true, nil
+		return true, t.refusedAgain(memory)
 	}
+	t.refused = true
 	t.problems.Add("path", "%s", why)
 	if t.src.DryRun {
 		return true, nil
 	}
+	return true, t.tellRefused(memory, why)
+}
+
+// tellRefused keeps why an order of a Share link, or what changed of it, is not taken. Its delegator is told, and ours is.
+func (t *taking) tellRefused(memory *models.ReceivedOrder, why string) error {
+	s := t.in.Share
 	m := &models.ReceivedOrder{IntegrationID: t.src.Integration.ID, Number: t.in.Number, AccountID: t.src.Account.ID, Fields: map[string]string{}}
 	if memory != nil {
 		*m = *memory
 	}
-	m.PeerOrderID, m.PeerVersion, m.Refused, m.At = s.OrderID, s.Version, why, models.Now()
+	m.PeerOrderID, m.PeerVersion, m.Refused, m.RefusalTold, m.At = s.OrderID, s.Version, why, "", models.Now()
 	if err := t.keep(m); err != nil {
-		return true, err
+		return err
 	}
-	return true, t.tx.Raise(&models.Alert{AccountID: t.src.Account.ID, Kind: models.AlertPeerTrouble, Subject: t.src.Integration.ID + "/" + s.OrderID,
+	if err := t.takenAfterAll(memory); err != nil { // an alert that says otherwise
+		return err
+	}
+	return t.tx.Raise(&models.Alert{AccountID: t.src.Account.ID, Kind: models.AlertPeerTrouble, Subject: refusedOf(t.src.Integration, s.OrderID),
 		Title:  fmt.Sprintf("The order %s of %s was not taken", t.in.Number, t.src.Actor()),
-		Detail: why, Remedy: "They see it too, and have to give it to somebody else."})
+		Detail: why, Remedy: "They see it too, and have to change what is named, or to give it to somebody else."})
+}
+
+// refusedOf is the subject of the alert that an order of a Share link is not taken.
+func refusedOf(i *models.Integration, orderID string) string { return i.ID + "/" + orderID }
+
+// longestRefusal is how much is told of why an order is not taken, in characters.
+const longestRefusal = 1000
+
+// untaken has the delegator of a Share link told that an order, or what changed of it, can't be taken as it is, and why.
+func (t *taking) untaken() error {
+	s, memory := t.in.Share, t.memory[t.in.Number]
+	if !t.src.shared() || s == nil || !t.whole() || t.in.Number == "" || t.src.DryRun || t.refused {
+		return nil
+	}
+	why := "The order can't be taken as it is."
+	if t.have[keyOf(t.in.ClientCode, t.in.Number)] != nil {
+		why = "What changed of the order can't be taken, and here it stays as it was."
+	}
+	for _, p := range t.problems {
+		why += " " + p.Field + ": " + p.Message
+	}
+	if words := []rune(why); len(words) > longestRefusal {
+		why = string(words[:longestRefusal]) + "…"
+	}
+	if memory == nil || memory.Refused != why {
+		return t.tellRefused(memory, why)
+	}
+	t.warnings, t.problems = append(t.warnings, t.problems...), nil
+	return t.refusedAgain(memory)
+}
+
+// refusedAgain keeps that an order came again, for whatever reason, that is not taken as before: the delegator is told once more,
+// who may have forgotten it, and nobody else is.
+func (t *taking) refusedAgain(memory *models.ReceivedOrder) error {
+	t.result.Result = models.ResultUnchanged
+	if t.src.DryRun || memory.PeerVersion == t.in.Share.Version {
+		return nil
+	}
+	m := *memory
+	m.PeerVersion, m.RefusalTold = t.in.Share.Version, ""
+	return t.keep(&m)
+}
+
+// takenAfterAll ends the alert of an order that was refused.
+func (t *taking) takenAfterAll(memory *models.ReceivedOrder) error {
+	if memory == nil || memory.Refused == "" {
+		return nil
+	}
+	return t.tx.EndAlerts(models.AlertPeerTrouble, refusedOf(t.src.Integration, memory.PeerOrderID))
 }
 
 // rejection is the delegator's rejection that is still to be acted upon; nil for none. What is finished there again needs none.

@@ -31,6 +31,11 @@ type Alert struct {
 	MailDueAt   *Time   `json:"-"`
 }
 
+// EndAlerts dismisses the alerts of a kind about something that is no more.
+func (tx *Tx) EndAlerts(kind, subject string) error {
+	return tx.Model(&Alert{}).Where("kind = ? AND subject = ? AND dismissed_at IS NULL", kind, subject).Update("dismissed_at", Now()).Error
+}
+
 // Raise writes an alert unless the same stands open.
 func (tx *Tx) Raise(a *Alert) error {
 	a.ID, a.CreatedAt = NewID(), Now()

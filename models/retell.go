@@ -7,6 +7,12 @@ func (i *Item) Gone() bool {
 	return i.DeletedAt != nil || i.WithdrawnAt != nil || i.Review == ReviewRejected
 }
 
+// Withdrawn tells whether an item that was told along a Share link is withdrawn there: deleted or rejected by our own office, or
+// withdrawn by who brought it. What was rejected by who got it stays theirs.
+func (i *Item) Withdrawn() bool {
+	return i.DeletedAt != nil || i.WithdrawnAt != nil || (i.Review == ReviewRejected && i.ReviewedBy != "")
+}
+
 // linkAbove is the Share link by which an order came, as a destination, when its other side is a Fieldproof: only that can
 // be told again of an item. Nil for none.
 func (tx *Tx) linkAbove(o *WorkOrder) (*Destination, error) {
@@ -44,7 +50,7 @@ func (tx *Tx) Retell(o *WorkOrder, items ...*Item) error {
 		if err != nil {
 			return err
 		}
-		if len(told) == 0 || i.ShareLinkID == d.ID || (!i.Gone() && !automatic && i.Review != ReviewApproved) {
+		if len(told) == 0 || i.ShareLinkID == d.ID || (!i.Withdrawn() && !automatic && i.Review != ReviewApproved) {
 			continue
 		}
 		m := told[0]

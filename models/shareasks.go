@@ -34,8 +34,7 @@ func (tx *Tx) tellAsks(l *ShareLink, waited ShareOffers) error {
 		}
 		a := &Alert{AccountID: l.AccountID, Kind: AlertPeerTrouble, Subject: l.ID + "/" + ask.about}
 		if ask.was != "" {
-			err := tx.Model(&Alert{}).Where("kind = ? AND subject = ? AND dismissed_at IS NULL", a.Kind, a.Subject).Update("dismissed_at", Now()).Error
-			if err != nil {
+			if err := tx.EndAlerts(a.Kind, a.Subject); err != nil {
 				return err
 			}
 		}

@@ -158,12 +158,36 @@ func (tx *Tx) RefusedBelow(o *WorkOrder, by *Member, why string) error {
 	if name == "" {
 		name = by.Username
 	}
+	if err := tx.EndAlerts(AlertPeerTrouble, refusalSubject(o)); err != nil { // what they said before
+		return err
+	}
 	err := tx.Raise(&Alert{AccountID: o.AccountID, Kind: AlertPeerTrouble, WorkOrderID: &o.ID, Subject: refusalSubject(o), Title: fmt.Sprintf("%s does not take %s", name, o.DisplayNumber()),
-		Detail: why, Remedy: "Assign the work order to somebody else."})
+		Detail: why, Remedy: "Change what they name, or assign the work order to somebody else."})
 	if err != nil {
 		return err
 	}
 	if err := tx.Record(o, &HistoryEvent{Type: TypeUpdated, ActorID: by.ID, Actor: by.Username, Reason: "Not taken: " + why}); err != nil {
+		return err
+	}
+	return tx.SaveOrder(o)
+}
+
+// TakenBelow notes on a locked order that the account of a login takes it after all. The same again changes nothing.
+func (tx *Tx) TakenBelow(o *WorkOrder, by *Member) error {
+	set := tx.Model(&PeerNumber{}).Where("user_id = ? AND work_order_id = ? AND refused <> ''", by.ID, o.ID).Update("refused", "")
+	if set.Error != nil || set.RowsAffected == 0 {
+		return set.Error
+	}
+	var others int64
+	if err := tx.Model(&PeerNumber{}).Where("work_order_id = ? AND refused <> ''", o.ID).Count(&others).Error; err != nil {
+		return err
+	}
+	if others == 0 {
+		if err := tx.EndAlerts(AlertPeerTrouble, refusalSubject(o)); err != nil {
+			return err
+		}
+	}
+	if err := tx.Record(o, &HistoryEvent{Type: TypeUpdated, ActorID: by.ID, Actor: by.Username, Reason: "Taken after all"}); err != nil {
 		return err
 	}
 	return tx.SaveOrder(o)
@@ -175,5 +199,5 @@ func (tx *Tx) endRefusals(o *WorkOrder) error {
 	if ended.Error != nil || ended.RowsAffected == 0 {
 		return ended.Error
 	}
-	return tx.Model(&Alert{}).Where("kind = ? AND subject = ? AND dismissed_at IS NULL", AlertPeerTrouble, refusalSubject(o)).Update("dismissed_at", Now()).Error
+	return tx.EndAlerts(AlertPeerTrouble, refusalSubject(o))
 }

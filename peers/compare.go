@@ -36,6 +36,8 @@ type Told struct {
 	Taken     bool       `json:"taken,omitempty"` // the order is the recipient's no more: it counts for its items alone
 	Items     []ToldItem `json:"items,omitempty"`
 	Withdrawn []string   `json:"withdrawn,omitempty"` // uuids of items that were withdrawn: they stand in no line
+
+	gone map[string]int64 // at the recipient: of those, by their keys, the revisions that were told
 }
 
 // ToldItem is an item that was told.
@@ -45,6 +47,12 @@ type ToldItem struct {
 	Revision int64  `json:"revision"`
 
 	waits bool // at the recipient
+}
+
+// Gone is, at the recipient, the revision in which an item was told that is withdrawn here; false of one that is not.
+func (t *Told) Gone(key string) (revision int64, is bool) {
+	revision, is = t.gone[key]
+	return revision, is
 }
 
 // Waits tells, at the recipient, that the item is on its way.
@@ -327,8 +335,8 @@ func (r *Recipient) Orders(ctx context.Context) ([]string, error) {
 	return slices.Compact(ids), err
 }
 
-// Told is what came of orders, and the newest status and the items that were released to the link. One that was deleted or
-// rejected since is withdrawn.
+// Told is what came of orders, and the newest status and the items that were released to the link, those apart that were
+// withdrawn since.
 func (r *Recipient) Told(ctx context.Context, ids []string) (map[string]*Told, error) {
 	db := r.Store.Read(ctx)
 	rows, err := r.Received(ctx, ids)
@@ -355,7 +363,7 @@ func (r *Recipient) Told(ctx context.Context, ids []string) (map[string]*Told, e
 	}
 	var items []released
 	err = mine.Session(&gorm.Session{}).Model(&models.ClientMessage{}).
-		Select("client_messages.work_order_id, client_messages.item_id, client_messages.revision, client_messages.state, items.uuid, items.sha256, items.blob_key, items.review, items.deleted_at, items.withdrawn_at").
+		Select("client_messages.work_order_id, client_messages.item_id, client_messages.revision, client_messages.state, items.uuid, items.sha256, items.blob_key, items.review, items.reviewed_by, items.deleted_at, items.withdrawn_at").
 		Joins("JOIN items ON items.id = client_messages.item_id").Where("client_messages.kind = ?", models.ClientItem).
 		Order("client_messages.work_order_id, client_messages.item_id, client_messages.revision").Scan(&items).Error
 	if err != nil {
@@ -366,10 +374,13 @@ func (r *Recipient) Told(ctx context.Context, ids []string) (map[string]*Told, e
 		t := byOwn[i.WorkOrderID]
 		switch {
 		case !newest:
-		case i.DeletedAt != nil || i.WithdrawnAt != nil || i.Review == models.ReviewRejected:
-			t.Withdrawn = append(t.Withdrawn, i.UUID)
+		case i.item().Withdrawn():
+			if t.gone == nil {
+				t.gone = map[string]int64{}
+			}
+			t.Withdrawn, t.gone[models.UUIDKey(i.UUID)] = append(t.Withdrawn, i.UUID), i.Revision
 		default:
-			t.Items = append(t.Items, ToldItem{UUID: i.UUID, SHA256: hashOf(&models.Item{BlobKey: i.BlobKey, SHA256: i.SHA256}), Revision: i.Revision,
+			t.Items = append(t.Items, ToldItem{UUID: i.UUID, SHA256: hashOf(i.item()), Revision: i.Revision,
 				waits: i.State == models.DeliveryPending || i.State == models.DeliveryRetrying})
 		}
 	}
@@ -387,10 +398,16 @@ func (r *Recipient) Told(ctx context.Context, ids []string) (map[string]*Told, e
 // released is an item with a message that tells it.
 type released struct {
 	WorkOrderID, ItemID, State, UUID, BlobKey string
+	ReviewedBy                                string
 	SHA256                                    string `gorm:"column:sha256"`
 	Revision                                  int64
 	Review                                    models.Review
 	DeletedAt, WithdrawnAt                    *models.Time
+}
+
+// item is what is read of the item.
+func (r *released) item() *models.Item {
+	return &models.Item{BlobKey: r.BlobKey, SHA256: r.SHA256, Review: r.Review, ReviewedBy: r.ReviewedBy, DeletedAt: r.DeletedAt, WithdrawnAt: r.WithdrawnAt}
 }
 
 // Received are the rows of orders that came, by what the delegator calls them.

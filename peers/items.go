@@ -260,7 +260,7 @@ func (h *Host) takeStatus(ctx context.Context, c *Call, u wire.StatusUpdate) (se
 	if !c.by.Sees(o) {
 		return 0, models.Errorf(models.NotFound, "The work order %s is not assigned to you any more.", u.Number)
 	}
-	if u.Share.Refused != "" && c.named {
+	if u.Share.Judged && c.named {
 		return said.Number, h.Intake.RefusedBelow(ctx, c.by, o.ID, u.Share.Refused)
 	}
 	return h.Intake.Report(ctx, c.by, o.ID, said)

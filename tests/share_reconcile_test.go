@@ -180,6 +180,43 @@ func TestWhatWaitsForItsReleaseOrWasWithdrawnIsNotMissing(t *testing.T) {
 	})
 }
 
+func TestWhatTheDelegatorSentBackIsNotWithdrawn(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
+		between := rig.NewCounter(t, in.URL)
+		defer between.Close()
+		l := link(t, office, vendor, "ACME", between.URL)
+		crew := vendor.Colleague("crew")
+		_, above, below := l.assigned()
+		do(vendor, below, "assign", rig.JSON{"assignee": crew.Username})
+		l.released(crew, above, below, 1, 2)
+		var dark string
+		for dark = range proof(office, above) {
+			break
+		}
+		do(office, above, "reject", rig.JSON{"reason": "Too dark", "item_ids": []string{photoID(office, above, dark)}})
+		review := func(u *rig.User, order string) any { return proof(u, order, "review")[dark][0] }
+		vendor.Await("the mark on the photo", func() bool { return review(vendor, below) == "rejected" })
+
+		// Both ends have it as before, so there is nothing to mend, in whatever night.
+		shown := l.resync()
+		require.Nil(t, shown.Get("mended"), "%s", shown.Body)
+		between.Reset()
+		shown = l.resync()
+		require.Nil(t, shown.Get("mended"))
+		require.Equal(t, 1, between.Asked("compare"), "one round is all where nothing differs")
+
+		// New words of it are no withdrawal; the vendor's own rejection is.
+		photo := "/photos/" + photoID(vendor, below, dark)
+		vendor.Want(200, "PATCH", photo, rig.JSON{"notes": "The sun had set."})
+		vendor.Want(200, "PATCH", photo, rig.JSON{"review": "approved"})
+		office.Await("the words", func() bool { return proof(office, above, "notes")[dark][0] == "The sun had set." })
+		require.Equal(t, false, proof(office, above, "withdrawn")[dark][0])
+		vendor.Want(200, "PATCH", photo, rig.JSON{"review": "rejected", "reason": "We take another."})
+		office.Await("the withdrawal", func() bool { return proof(office, above, "withdrawn")[dark][0] == true })
+	})
+}
+
 // TestAResyncThatFindsNothingCostsLittle counts what a resync of 100 orders with 1,000 photos costs of which nothing is
 // missing: at most 256 kB and 20 requests.
 func TestAResyncThatFindsNothingCostsLittle(t *testing.T) {
@@ -285,6 +322,19 @@ func restored(t *testing.T, own *rig.Installation, as rig.Restored, recipient, d
 	vendor, office := recipient.vendor, delegator.office
 	reworded := hand(recipient)
 	recipient.released(crews[recipient], reworded.above, reworded.below, 9)
+	unsaid := hand(recipient)
+	recipient.released(crews[recipient], unsaid.above, unsaid.below, 10, 11)
+	var ids []string // of a photo that is withdrawn after the backup, and of one that is brought back
+	for id := range proof(vendor, unsaid.below) {
+		ids = append(ids, id)
+	}
+	withdrawn := func(u *rig.User, order string) map[string][]any { return proof(u, order, "withdrawn") }
+	awaitWithdrawn := func(id string, is bool) {
+		recipient.office.Await("whether a photo is withdrawn", func() bool { return withdrawn(recipient.office, unsaid.above)[id][0] == is })
+	}
+	back, gone := photoID(vendor, unsaid.below, ids[1]), photoID(vendor, unsaid.below, ids[0])
+	vendor.Want(204, "DELETE", "/photos/"+back, nil)
+	awaitWithdrawn(ids[1], true)
 	backup, err := own.BackUp(filepath.Join(t.TempDir(), "backup"))
 	require.NoError(t, err)
 
@@ -305,6 +355,10 @@ func restored(t *testing.T, own *rig.Installation, as rig.Restored, recipient, d
 	for id := range said { // the delegator's own words are no matter of the vendor's
 		recipient.office.Want(200, "PATCH", "/photos/"+photoID(recipient.office, reworded.above, id), rig.JSON{"notes": "Ours."})
 	}
+	vendor.Want(204, "DELETE", "/photos/"+gone, nil)
+	vendor.Want(200, "POST", "/photos/"+back+"/restore", nil)
+	awaitWithdrawn(ids[0], true)
+	awaitWithdrawn(ids[1], false)
 	came := proof(office, old[delegator].above, above...)
 
 	require.NoError(t, backup.Restore(as))
@@ -315,11 +369,14 @@ func restored(t *testing.T, own *rig.Installation, as rig.Restored, recipient, d
 	lost := at(vendor, fresh.number).Text("id")
 	require.Equal(t, beforeNew, proof(vendor, lost, members...), "on an order that it had lost, too")
 	require.Equal(t, said, words(vendor, reworded.below), "in the words that were said since")
-	require.Equal(t, 4.0, shown.Get("mended", "items_back"))
+	require.Equal(t, 6.0, shown.Get("mended", "items_back"))
+	require.Equal(t, map[string][]any{ids[1]: {back}}, proof(vendor, unsaid.below, "id"), "what was withdrawn since is not shown again, and what was brought back is")
+	require.Contains(t, reasons(vendor, unsaid.below), "withdrawn again")
 	for id := range beforeNew {
 		require.NotEmpty(t, vendor.Want(200, "GET", "/photos/"+photoID(vendor, lost, id)+"/original", nil).Body)
 	}
-	recipient.resync()
+	require.Equal(t, shown.Get("mended", "at"), recipient.resync().Get("mended", "at"), "nothing is left to mend")
+	require.Equal(t, map[string][]any{ids[0]: {true}, ids[1]: {false}}, withdrawn(recipient.office, unsaid.above))
 	require.Equal(t, thereOld, proof(recipient.office, old[recipient].above, "sha256"), "the delegator has each once, as before")
 	require.Equal(t, thereNew, proof(recipient.office, fresh.above, "sha256"))
 	require.NotEqual(t, "assigned", recipient.office.Want(200, "GET", "/work-orders/"+fresh.above, nil).Text("state"), "no status went backwards")

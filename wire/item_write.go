@@ -90,6 +90,7 @@ type StatusShare struct {
 	Number  int64
 	Reason  string
 	Refused string // why the order is not taken
+	Judged  bool   // it is said whether the order is taken: without a reason it is, after all
 }
 
 // StatusMember writes the one order of a status call, under the number by which the client knows it. Its braces are the only
@@ -99,7 +100,7 @@ func StatusMember(o *models.WorkOrder, number string, s models.ClientStatusData,
 		"source_wo_id": o.Source.WorkOrderID, "source_wo_number": o.Source.WorkOrderNumber, "source_wo_provider": o.Source.Provider}
 	if share != nil {
 		entry["orderId"], entry["number"], entry["reason"] = share.OrderID, strconv.FormatInt(share.Number, 10), share.Reason
-		if share.Refused != "" {
+		if share.Judged {
 			entry["refused"] = share.Refused
 		}
 	}

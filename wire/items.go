@@ -153,6 +153,7 @@ func DecodeStatus(m map[string]json.RawMessage) ([]StatusUpdate, error) {
 			u.Cancelled = u.Cancelled || (known && status == models.WireCanceled)
 		}
 		u.Share = StatusShare{OrderID: strings.TrimSpace(Text(o, "orderId")), Reason: Text(o, "reason"), Refused: Text(o, "refused")}
+		_, u.Share.Judged = o["refused"]
 		u.Share.Number, _ = strconv.ParseInt(strings.TrimSpace(Text(o, "number")), 10, 64)
 		updates[n] = u
 	}

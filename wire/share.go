@@ -108,7 +108,7 @@ func within(fields map[string]json.RawMessage, name string) json.RawMessage {
 	return json.RawMessage(text)
 }
 
-// RefusalMember tells by status that an order is not taken, and why.
+// RefusalMember tells by status that an order is not taken, and why; or that it is after all.
 func RefusalMember(m *models.ReceivedOrder) Member {
 	text, _ := json.Marshal([]map[string]string{{"workOrderNumber": m.Number, "orderId": m.PeerOrderID, "status": "", "fieldStatus": "", "clientStatus": "", "source_wo_id": "",
 		"refused": m.Refused}})

@@ -114,7 +114,7 @@ func (t *telling) item(ctx context.Context) (said, note string, err error) {
 	if err != nil {
 		return "", "", database(err)
 	}
-	withdrawn := item.Gone() || item.WorkOrderID != t.order.ID
+	withdrawn := item.Withdrawn() || item.WorkOrderID != t.order.ID
 	var before int64
 	err = db.Model(&models.ClientMessage{}).Where("destination_id = ? AND item_id = ? AND id <> ? AND state = ? AND attempts > 0", m.DestinationID, m.ItemID, m.ID, models.DeliveryDelivered).Count(&before).Error
 	if err != nil {

@@ -266,11 +266,16 @@ func (m *mending) status(ctx context.Context, row *models.ReceivedOrder, mine, t
 // items mends the items of an order: what the delegator lacks is told again, what we lost is fetched back.
 func (m *mending) items(ctx context.Context, row *models.ReceivedOrder, mine, their *peers.Told) error {
 	has, held := byUUID(mine), byUUID(their)
-	withdrawnThere := keys(their.Withdrawn)
-	var again, lost, behind []string
+	withdrawnThere := map[string]string{}
+	for _, uuid := range their.Withdrawn {
+		withdrawnThere[models.UUIDKey(uuid)] = uuid
+	}
+	var again, lost, behind, withdrawn []string
 	for key, i := range has {
 		switch there, known := held[key]; {
-		case i.Waits() || withdrawnThere[key]:
+		case i.Waits():
+		case withdrawnThere[key] != "":
+			withdrawn = append(withdrawn, key)
 		case !known:
 			again = append(again, key)
 		case i.SHA256 != there.SHA256:
@@ -281,17 +286,23 @@ func (m *mending) items(ctx context.Context, row *models.ReceivedOrder, mine, th
 			behind = append(behind, key)
 		}
 	}
-	withdrawnHere := keys(mine.Withdrawn)
-	for key := range held {
-		switch _, known := has[key]; {
+	for key, there := range held {
+		_, known := has[key]
+		switch told, gone := mine.Gone(key); {
 		case known:
-		case withdrawnHere[key]:
+		case gone && told < there.Revision: // it was brought back after the backup
+			behind = append(behind, key)
+		case gone:
 			again = append(again, key) // that it was withdrawn
 		default:
 			lost = append(lost, key)
 		}
 	}
-	if len(again) > 0 {
+	unsaid, err := m.withdraw(ctx, row.WorkOrderID, withdrawn, withdrawnThere)
+	if err != nil {
+		return err
+	}
+	if again = append(again, unsaid...); len(again) > 0 {
 		if err := m.Store.Write(ctx, func(tx *models.Tx) error {
 			n, err := tx.TellItemsAgain(m.id, row.WorkOrderID, again)
 			m.mended.ItemsSent += n
@@ -305,14 +316,6 @@ func (m *mending) items(ctx context.Context, row *models.ReceivedOrder, mine, th
 	}
 	slices.Sort(lost)
 	return m.fetchBack(ctx, row.WorkOrderID, lost, held)
-}
-
-func keys(uuids []string) map[string]bool {
-	all := make(map[string]bool, len(uuids))
-	for _, u := range uuids {
-		all[models.UUIDKey(u)] = true
-	}
-	return all
 }
 
 func byUUID(t *peers.Told) map[string]peers.ToldItem {
@@ -330,17 +333,7 @@ func (m *mending) catchUp(ctx context.Context, orderID string, behind []string, 
 		if m.late() {
 			return nil
 		}
-		err := m.peer.Item(ctx, held[key].UUID, m.fetch.Account.Location(), func(r peers.Returned) error {
-			taken, err := m.Intake.TakeWords(ctx, intake.ComesBack{Link: m.link, Task: r.Task, Revision: r.Revision,
-				NewItem: intake.NewItem{OrderID: orderID, UUID: r.UUID, EvidenceType: r.EvidenceType, Notes: r.Notes}})
-			if taken {
-				m.mended.ItemsBack++
-			}
-			if err != nil && models.KindOf(err) == "" {
-				return attempts.Ours(err)
-			}
-			return err
-		})
+		_, err := m.takeWords(ctx, orderID, held[key].UUID)
 		var refused *peers.Refused
 		switch {
 		case errors.As(err, &refused) && refused.Status < http.StatusInternalServerError, models.KindOf(err) != "":
@@ -352,6 +345,43 @@ func (m *mending) catchUp(ctx context.Context, orderID string, behind []string, 
 		}
 	}
 	return nil
+}
+
+// takeWords asks for an item, and takes back what was last said of it; false when we have said something since.
+func (m *mending) takeWords(ctx context.Context, orderID, uuid string) (taken bool, err error) {
+	err = m.peer.Item(ctx, uuid, m.fetch.Account.Location(), func(r peers.Returned) (err error) {
+		taken, err = m.Intake.TakeWords(ctx, intake.ComesBack{Link: m.link, Task: r.Task, Revision: r.Revision, Withdrawn: r.Withdrawn,
+			NewItem: intake.NewItem{OrderID: orderID, UUID: r.UUID, EvidenceType: r.EvidenceType, Notes: r.Notes}})
+		if taken {
+			m.mended.ItemsBack++
+		}
+		if err != nil && models.KindOf(err) == "" {
+			return attempts.Ours(err)
+		}
+		return err
+	})
+	return taken, err
+}
+
+// withdraw withdraws items again that were withdrawn after the backup from which the account was restored. unsaid are those that
+// were brought back since: it is the delegator that does not know.
+func (m *mending) withdraw(ctx context.Context, orderID string, keys []string, uuids map[string]string) (unsaid []string, err error) {
+	for _, key := range keys {
+		if m.late() {
+			return unsaid, nil
+		}
+		taken, err := m.takeWords(ctx, orderID, uuids[key])
+		var refused *peers.Refused
+		switch {
+		case errors.As(err, &refused) && refused.Status < http.StatusInternalServerError, models.KindOf(err) != "":
+			m.mended.Unfetchable++
+		case err != nil:
+			return unsaid, err
+		case !taken:
+			unsaid = append(unsaid, key)
+		}
+	}
+	return unsaid, nil
 }
 
 // countOn has an item counted on from a revision.

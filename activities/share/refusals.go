@@ -10,11 +10,11 @@ import (
 	"fieldproof/wire"
 )
 
-// tellRefusals tells the delegator which of its orders are not taken, and why, each once. What does not reach it is told with
-// the next fetch.
+// tellRefusals tells the delegator which of its orders are not taken, and why, each once, and which are after all. What does not
+// reach it is told with the next fetch.
 func (t *turn) tellRefusals(ctx context.Context, p *peers.Peer, i *models.Integration) error {
 	var rows []*models.ReceivedOrder
-	err := t.Store.Read(ctx).Where("integration_id = ? AND refused <> '' AND refused <> refusal_told AND peer_order_id <> ''", i.ID).Order("at, number").Find(&rows).Error
+	err := t.Store.Read(ctx).Where("integration_id = ? AND refused <> refusal_told AND peer_order_id <> ''", i.ID).Order("at, number").Find(&rows).Error
 	if err != nil {
 		return attempts.Ours(err)
 	}
