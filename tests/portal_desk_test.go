@@ -3,6 +3,8 @@ package tests
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -169,7 +171,8 @@ func TestPortalAPhotoThatASurveyLostIsAskedForAgain(t *testing.T) {
 	until(t, ctx, "the photo is shown", `document.querySelector('.AnswerSurvey .Photo img')?.naturalWidth > 0`)
 	until(t, ctx, "nothing is wider than the phone", `document.documentElement.scrollWidth <= 390`)
 	shots(t, ctx, "survey-desk-phone")
-	require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(`window.onbeforeunload = null; 0`, nil), press(kb.Escape), chromedp.WaitNotPresent(`.Sheet`)))
+	until(t, ctx, "a thumb finds how it is closed", `(r => r.width >= 44 && r.height >= 44 && r.right <= 390)(document.querySelector('.Sheet .head [aria-label="Close"]').getBoundingClientRect())`)
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`.Sheet .head [aria-label="Close"]`), chromedp.WaitNotPresent(`.Sheet`)))
 	open()
 	says(t, ctx, ".AnswerSurvey [role=status]", "1 photo was chosen before this tab was closed")
 	until(t, ctx, "it is asked for again", `!document.querySelector('.AnswerSurvey .Photo')`)
@@ -304,4 +307,57 @@ func TestPortalAPhoneThatKeepsPhotosIsLookedAtAndWrittenOff(t *testing.T) {
 	shots(t, ctx, "settings-phones")
 	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(in.URL+"/"), chromedp.WaitVisible(`.Home .calm`)))
 	until(t, ctx, "home has forgotten it", `!document.body.innerText.includes("for a day or longer")`)
+}
+
+// TestPortalASurveyIsTriedAsOnThePhone imports a survey, tries it, gives it a new revision, and refuses what is none.
+func TestPortalASurveyIsTriedAsOnThePhone(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office := rig.SignUp(t, in.URL)
+	ctx := signedIn(t, in, office, false)
+	file := func(name string, content any) string {
+		path := filepath.Join(t.TempDir(), name)
+		text, err := json.Marshal(content)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(path, text, 0o600))
+		return path
+	}
+	office.Want(204, "DELETE", "/surveys/"+office.Want(200, "GET", "/surveys", nil).Text("items", 0, "id"), nil) // the sample of a new account
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(in.URL+"/settings/surveys"), chromedp.WaitVisible(`.set-main .Empty`)))
+	says(t, ctx, ".set-main .Empty", "Import a template")
+	accessible(t, ctx, "no survey yet")
+	shots(t, ctx, "settings-surveys-none")
+	require.NoError(t, chromedp.Run(ctx, chromedp.SetUploadFiles(`.set-title input[type=file]`, []string{file("no-survey.json", rig.JSON{"meta": rig.JSON{}}), file("occupancy.json", everyQuestion("occupancy"))}, chromedp.ByQuery)))
+	says(t, ctx, ".set-main [role=alert]", "no-survey.json: meta.surveyTemplateId")
+	says(t, ctx, ".set-table td:nth-child(2)", "9")
+	accessible(t, ctx, "the surveys")
+	shots(t, ctx, "settings-surveys-one")
+
+	// Tried: triggers open, what is left is shown, nothing is sent.
+	question := func(name string) string { return `.Phone .Q[id$="-` + name + `"]` }
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`.set-table .open`), chromedp.WaitVisible(question("vacant"))))
+	until(t, ctx, "it has the sizes of a phone", `document.querySelector('`+question("vacant")+` .Opt').getBoundingClientRect().height >= 48`)
+	click(t, ctx, question("vacant")+` .Opt:nth-child(2) input`)
+	require.NoError(t, chromedp.Run(ctx, chromedp.WaitVisible(question("who"))))
+	click(t, ctx, question("front")+` .shots .Button`)
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`//button[normalize-space(.)="What is left"]`, chromedp.BySearch)))
+	says(t, ctx, question("who"), "Needs an answer")
+	says(t, ctx, question("front"), "Needs 2 photos and has 1")
+	accessible(t, ctx, "a survey as on the phone")
+	shots(t, ctx, "settings-survey")
+
+	changed := everyQuestion("occupancy")
+	changed["questions"] = append(changed["questions"].([]rig.JSON), rig.JSON{"id": "gate", "question": "Is the gate closed?", "answerType": "yesNo"})
+	require.NoError(t, chromedp.Run(ctx, chromedp.SetUploadFiles(`.Sheet .foot input[type=file]`, []string{file("next.json", changed)}, chromedp.ByQuery), chromedp.WaitVisible(question("gate"))))
+	require.Equal(t, 2.0, office.Want(200, "GET", "/surveys", nil).Get("items", 0, "revision"))
+
+	// Where which policy wins.
+	office.Want(201, "POST", "/work-types", rig.JSON{"name": "Winterizing", "qa_policy": "auto_publish"})
+	office.Want(201, "POST", "/integrations", rig.JSON{"client_code": "MSV", "name": "Meridian", "kind": "push", "qa_policy": "auto_relay"})
+	require.NoError(t, chromedp.Run(ctx, press(kb.Escape), chromedp.WaitNotPresent(`.Sheet`), chromedp.Click(`a[href="/settings/policy"]`), chromedp.WaitVisible(`table.levels a`)))
+	says(t, ctx, "table.levels", "Publish on completion on the orders that it makes")
+	says(t, ctx, "table.levels", "Pass on each item at once wins over the account")
+	says(t, ctx, "table.levels", "Office review, then publish, for all the others")
+	accessible(t, ctx, "which policy wins")
+	shots(t, ctx, "settings-policy-levels")
 }
