@@ -11,7 +11,7 @@ export function many(n: number, one: () => string, more: Counted): string {
 
 /** The type of evidence as people say it; one of the account's own as it is written. */
 export function evidence(type: string): string {
-  const known: Record<string, () => string> = { before: m.order_before, during: m.order_during, after: m.order_after, '': m.order_no_evidence };
+  const known: Record<string, () => string> = { before: m.order_before, during: m.order_during, after: m.order_after, signature: m.order_signature, '': m.order_no_evidence };
   return known[type]?.() ?? type;
 }
 
