@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/tests/rig"
@@ -70,4 +71,33 @@ func TestTheWalkOfTheReadme(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, mirrored)
 	require.NotContains(t, in.Output(), "level=ERROR")
+}
+
+// TestTheWalkOfSharing types what the page about Share says, inside one installation and between two.
+func TestTheWalkOfSharing(t *testing.T) {
+	t.Parallel()
+	theirs := must(t, func() (*rig.Installation, error) { return another(t, "sqlite", "theirs") })
+	t.Cleanup(theirs.Stop)
+	ours := must(t, func() (*rig.Installation, error) { return another(t, "sqlite", "ours") })
+	t.Cleanup(ours.Stop)
+	for name, where := range map[string]*rig.Installation{"one installation": theirs, "two installations": ours} {
+		t.Run(name, func(t *testing.T) {
+			boss, unique := rig.SignUp(t, theirs.URL), uuid.NewString()[:8]
+			commands := commandsOf(t, "docs/sharing.md", "Making a link")
+			for word, is := range map[string]string{"THEIRS=http://127.0.0.1:8080": "THEIRS=" + theirs.URL, "OURS=http://127.0.0.1:8080": "OURS=" + where.URL,
+				"$THEIRS USERNAME PASSWORD": "$THEIRS " + boss.Username + " '" + rig.Password + "'", "RECIPIENT=$(token $OURS USERNAME PASSWORD)": "",
+				`"lonestar-boss"`: `"boss-` + unique + `"`, `"lonestar"`: `"lonestar-` + unique + `"`} {
+				require.Contains(t, commands, word)
+				commands = strings.ReplaceAll(commands, word, is)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			defer cancel()
+			out, err := exec.CommandContext(ctx, "bash", "-eo", "pipefail", "-c", commands).CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			for _, word := range []string{`"waiting"`, `"admit": "Lone Star Lawns"`, `"client_code": "AC`, `"work_order_number": "L-1"`, `"number": "L-1"`} {
+				require.Contains(t, string(out), word)
+			}
+			require.NotContains(t, string(out), "urn:fieldproof:problem")
+		})
+	}
 }

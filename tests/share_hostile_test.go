@@ -1,9 +1,16 @@
 package tests
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"path"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -138,5 +145,181 @@ func TestWhateverItsNumberAnOrderIsOneOverTwoHops(t *testing.T) {
 		for _, u := range []*rig.User{office, vendor, last} {
 			require.NotContains(t, alerts(u), "rejected")
 		}
+	})
+}
+
+// moody is a delegator that answers as it ought to until it is told to answer otherwise.
+type moody struct {
+	*httptest.Server
+	only string // the service that is answered otherwise; "": all but validate
+	mood atomic.Pointer[http.HandlerFunc]
+}
+
+// newMoody stands before an installation.
+func newMoody(t *testing.T, at string) *moody {
+	to, err := url.Parse(at)
+	require.NoError(t, err)
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	proxy.Transport = &http.Transport{} // what two installations say to each other is held to no document of ours
+	m := &moody{}
+	m.Server = strange(t, func(w http.ResponseWriter, r *http.Request) {
+		service := path.Base(r.URL.Path)
+		if mood := m.mood.Load(); mood != nil && service != "validate" && (m.only == "" || m.only == service) {
+			(*mood)(w, r)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	})
+	return m
+}
+
+// forever writes more than anybody should read.
+func forever(w io.Writer, head string) {
+	_, _ = io.WriteString(w, head)
+	chunk := strings.Repeat("x", 1<<20)
+	for range 1024 {
+		if _, err := io.WriteString(w, chunk); err != nil {
+			return
+		}
+	}
+}
+
+// TestAPeerThatGoesMadHurtsNothing has a delegator that is linked answer nonsense to everything but validate, whatever it is
+// asked: the link shows it, other links go on, and nothing is lost when it has come to its senses.
+func TestAPeerThatGoesMadHurtsNothing(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		var followed atomic.Int64
+		inside := strange(t, func(w http.ResponseWriter, _ *http.Request) {
+			followed.Add(1)
+			rig.Say(w, `{"workOrders":[],"error":"","status":true,"differs":"{}"}`)
+		})
+		for name, mood := range map[string]http.HandlerFunc{
+			"HTML": func(w http.ResponseWriter, _ *http.Request) { rig.Say(w, "<html>It works!</html>") },
+			"half a JSON": func(w http.ResponseWriter, _ *http.Request) {
+				rig.Say(w, `{"workOrders":[{"workOrderNumber":"HALF","address1":"1 Elm`)
+			},
+			"a redirect": func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, inside.URL+r.URL.Path, http.StatusTemporaryRedirect)
+			},
+			"nothing": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+			"a gigabyte": func(w http.ResponseWriter, _ *http.Request) {
+				forever(w, `{"workOrders":[],"status":true,"error":"`)
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
+				peer := newMoody(t, in.URL)
+				mad := link(t, office, vendor, "MAD", peer.URL)
+				crew := vendor.Colleague("crew")
+				vendor.Want(200, "PATCH", "/integrations/"+mad.integration, rig.JSON{"qa_policy": "auto_relay", "default_assignee": crew.Username})
+				order, theirs := mad.sent(t, nil)
+				vendor.AwaitState(theirs.Text("id"), "assigned")
+				first := crew.Upload(theirs.Text("id"), rig.JPEG(64, 48, 1), "source", "mobile_camera")
+				office.Await("the first photo", func() bool { return len(photosOf(office, order.Text("id"))) == 1 })
+
+				// It is asked everything: for orders, by items and statuses, to compare.
+				peer.mood.Store(&mood)
+				second := crew.Upload(theirs.Text("id"), rig.JPEG(64, 48, 2), "source", "mobile_camera")
+				do(crew, theirs.Text("id"), "complete")
+				lose(t, in, first.Text("id"))
+				vendor.Want(200, "POST", "/share-links/"+mad.in+"/resync", nil)
+				var shown rig.Answer
+				vendor.Await("the link to show it", func() bool {
+					shown = vendor.Want(200, "GET", "/share-links/"+mad.in, nil)
+					return shown.Text("last_error") != "" && shown.Text("state") == "down"
+				})
+				t.Logf("%s: %s", shown.Text("state"), shown.Text("last_error"))
+				require.Less(t, len(shown.Text("last_error")), 3000)
+				require.Equal(t, "in_progress", office.Want(200, "GET", "/work-orders/"+order.Text("id"), nil).Text("state"))
+
+				// Another link of both goes on meanwhile.
+				sane := link(t, office, rig.SignUp(t, in.URL), "SANE", "")
+				at(sane.vendor, sane.given())
+
+				peer.mood.Store(nil)
+				number := mad.given()
+				vendor.AwaitFor(time.Minute, "what waited", func() bool {
+					vendor.Want(200, "POST", "/share-links/"+mad.in+"/test", nil) // or it rests for a while
+					vendor.Want(200, "POST", "/share-links/"+mad.in+"/resync", nil)
+					return len(photosOf(office, order.Text("id"))) == 2 && len(photosOf(vendor, theirs.Text("id"))) == 2 &&
+						office.Want(200, "GET", "/work-orders/"+order.Text("id"), nil).Text("state") == "completed"
+				})
+				require.Equal(t, photosOf(vendor, theirs.Text("id")), photosOf(office, order.Text("id")))
+				require.Contains(t, photosOf(office, order.Text("id")), strings.ToLower(second.Text("uuid")))
+				at(vendor, number)
+				require.Empty(t, vendor.Want(200, "GET", "/work-orders?q=HALF", nil).List("items"))
+			})
+		}
+		require.Zero(t, followed.Load(), "no redirect is followed")
+	})
+}
+
+// TestAnItemThatNeverEndsIsNotTakenBack has a delegator give an item back whose bytes never end, and then right.
+func TestAnItemThatNeverEndsIsNotTakenBack(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
+		peer := newMoody(t, in.URL)
+		l := link(t, office, vendor, "ACME", peer.URL)
+		crew := vendor.Colleague("crew")
+		_, above, below := l.assigned()
+		do(vendor, below, "assign", rig.JSON{"assignee": crew.Username})
+		l.released(crew, above, below, 1, 2)
+		before := photosOf(vendor, below)
+		var lost string
+		for lost = range before {
+			break
+		}
+		lose(t, in, photoID(vendor, below, lost))
+		mood := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "multipart/form-data; boundary=b")
+			part := "--b\r\nContent-Disposition: form-data; name="
+			forever(w, part+"\"payload\"\r\n\r\n{\"fileType\":\"picture\",\"uuid\":\""+lost+"\"}\r\n"+part+"\"file\"; filename=\"x.jpg\"\r\n\r\n\xff\xd8\xff")
+		})
+		peer.only = "item" // seen before the mood is
+		peer.mood.Store(&mood)
+		shown := l.resync()
+		require.Equal(t, []any{1.0, 0.0, "ok"}, []any{shown.Get("mended", "unfetchable"), shown.Get("mended", "items_back"), shown.Get("state")}, "%s", shown.Body)
+		require.Len(t, photosOf(vendor, below), 1)
+		at(vendor, l.given()) // nothing else of the link stops
+
+		peer.mood.Store(nil)
+		require.Equal(t, 1.0, l.resync().Get("mended", "items_back"))
+		require.Equal(t, before, photosOf(vendor, below))
+	})
+}
+
+// TestABellThatGoesMadHurtsNothing has a recipient whose push key answers nonsense.
+func TestABellThatGoesMadHurtsNothing(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		var followed atomic.Int64
+		inside := strange(t, func(http.ResponseWriter, *http.Request) { followed.Add(1) })
+		office := rig.SignUp(t, in.URL)
+		for name, how := range map[string]struct {
+			answer http.HandlerFunc
+			state  string
+		}{
+			"HTML":       {func(w http.ResponseWriter, _ *http.Request) { rig.Say(w, "<html>It works!</html>") }, "ok"},
+			"a redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, inside.URL, http.StatusFound) }, "down"},
+			"nothing":    {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "down"},
+			"a gigabyte": {func(w http.ResponseWriter, _ *http.Request) { forever(w, `{"response":true,"error":"`) }, "ok"},
+		} {
+			t.Run(name, func(t *testing.T) {
+				var rung atomic.Int64
+				bell := strange(t, func(w http.ResponseWriter, r *http.Request) {
+					rung.Add(1)
+					how.answer(w, r)
+				})
+				login := office.Colleague("subcontractor")
+				vendor := &caller{t, in.URL + "/integration/v2", rig.JSON{"username": login.Username, "password": digest("correct horse"), "token": ""}}
+				require.Equal(t, true, vendor.call("validate", rig.JSON{"pushkey": bell.URL + "/secret"}).Get("validated"))
+				id := office.Want(200, "GET", "/share-links", nil).Text("items", 0, "id")
+				order := office.Order(rig.JSON{"assignee": login.Username})
+				office.Await("the bell", func() bool { return rung.Load() > 0 })
+				shown := awaitState(office, id, how.state)
+				require.NotContains(t, string(shown.Body), "/secret", "the rest of the address is a secret")
+				require.Equal(t, []string{order.Text("work_order_number")}, vendor.orders(nil), "who asks by itself is answered")
+			})
+		}
+		require.Zero(t, followed.Load(), "no redirect is followed")
 	})
 }

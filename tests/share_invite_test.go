@@ -485,7 +485,7 @@ func TestThePageOfAnInvitationIsOneForAll(t *testing.T) {
 		require.Contains(t, response.Header.Get("Content-Security-Policy"), "default-src 'none'")
 		require.Equal(t, []string{"no-referrer", "noindex, nofollow, noarchive"}, []string{response.Header.Get("Referrer-Policy"), response.Header.Get("X-Robots-Tag")})
 		require.NotContains(t, string(body), "<script", "it is read without scripts")
-		for _, says := range []string{"/api/v1/share-links/preview", "/api/v1/share-links/accept", "seven days"} {
+		for _, says := range []string{"Settings, Share", "/api/v1/share-links/preview", "/api/v1/share-links/accept", "seven days"} {
 			require.Contains(t, string(body), says)
 		}
 	})
