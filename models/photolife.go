@@ -27,32 +27,43 @@ func FindPhotos(db *gorm.DB, f PhotoFilter, m *Member) ([]*Item, error) {
 	if len(f.Stands) > 0 && !slices.Contains(f.Stands, PhotoHere) {
 		return nil, nil
 	}
-	q := m.ItemsSeen(db.Where("items.kind = ?", Photo)).Order("items.id DESC").Limit(f.Limit)
-	if f.UUID != "" {
-		q = q.Where("items.uuid_key = ?", UUIDKey(strings.TrimSpace(f.UUID)))
-	}
+	q := f.narrow(m.ItemsSeen(db.Where("items.kind = ?", Photo)), "items", "uploaded_by")
 	if f.Name != "" {
-		stem := strings.TrimSuffix(f.Name, path.Ext(f.Name))
-		_, behind, _ := strings.Cut(stem, "_") // after the time, in the names that we give
-		q = q.Where("(items.file_name <> '' AND lower(items.file_name) = lower(?)) OR items.uuid_key IN ?", f.Name, []string{UUIDKey(stem), UUIDKey(behind)})
-	}
-	if f.From != nil {
-		q = q.Where("items.taken_at >= ?", *f.From)
-	}
-	if f.To != nil {
-		q = q.Where("items.taken_at < ?", *f.To)
-	}
-	if f.UserID != "" {
-		q = q.Where("items.uploaded_by = ?", f.UserID)
-	}
-	if f.Device != "" {
-		q = q.Where("items.device = ?", f.Device)
-	}
-	if f.After != "" {
-		q = q.Where("items.id < ?", f.After)
+		q = q.Where("(items.file_name <> '' AND lower(items.file_name) = lower(?)) OR items.uuid_key IN ?", f.Name, f.named())
 	}
 	var photos []*Item
 	return photos, q.Find(&photos).Error
+}
+
+// narrow is a query of items or of announcements, as far as both are looked for by the same; by is the column of who sent one.
+func (f *PhotoFilter) narrow(q *gorm.DB, table, by string) *gorm.DB {
+	q = q.Order(table + ".id DESC").Limit(f.Limit)
+	if f.UUID != "" {
+		q = q.Where(table+".uuid_key = ?", UUIDKey(strings.TrimSpace(f.UUID)))
+	}
+	if f.From != nil {
+		q = q.Where(table+".taken_at >= ?", *f.From)
+	}
+	if f.To != nil {
+		q = q.Where(table+".taken_at < ?", *f.To)
+	}
+	if f.UserID != "" {
+		q = q.Where(table+"."+by+" = ?", f.UserID)
+	}
+	if f.Device != "" {
+		q = q.Where(table+".device = ?", f.Device)
+	}
+	if f.After != "" {
+		q = q.Where(table+".id < ?", f.After)
+	}
+	return q
+}
+
+// named are the keys of uuids that the name of a file may be, or hold behind the time, in the names that we give.
+func (f *PhotoFilter) named() []string {
+	stem := strings.TrimSuffix(f.Name, path.Ext(f.Name))
+	_, behind, _ := strings.Cut(stem, "_")
+	return []string{UUIDKey(stem), UUIDKey(behind)}
 }
 
 // PhotoHere says that a photo that is looked for is here.
@@ -68,33 +79,13 @@ type FoundPhoto struct {
 
 // FindAnnounced lists announcements of photos that did not arrive, as [FindPhotos] does photos.
 func FindAnnounced(db *gorm.DB, f PhotoFilter, m *Member) ([]*Announcement, error) {
-	q := m.AnnouncementsSeen(db.Where("announcements.state <> ?", AnnouncementArrived)).Order("announcements.id DESC").Limit(f.Limit)
-	if f.UUID != "" {
-		q = q.Where("announcements.uuid_key = ?", UUIDKey(strings.TrimSpace(f.UUID)))
-	}
+	q := f.narrow(m.AnnouncementsSeen(db.Where("announcements.state <> ?", AnnouncementArrived)), "announcements", "user_id")
 	if f.Name != "" {
-		stem := strings.TrimSuffix(f.Name, path.Ext(f.Name))
-		_, behind, _ := strings.Cut(stem, "_")
-		q = q.Where("announcements.uuid_key IN ?", []string{UUIDKey(stem), UUIDKey(behind)})
-	}
-	if f.From != nil {
-		q = q.Where("announcements.taken_at >= ?", *f.From)
-	}
-	if f.To != nil {
-		q = q.Where("announcements.taken_at < ?", *f.To)
-	}
-	if f.UserID != "" {
-		q = q.Where("announcements.user_id = ?", f.UserID)
-	}
-	if f.Device != "" {
-		q = q.Where("announcements.device = ?", f.Device)
+		q = q.Where("announcements.uuid_key IN ?", f.named())
 	}
 	if len(f.Stands) > 0 {
 		// Refused are open ones whose bytes came and were not taken.
 		q = q.Where("CASE WHEN announcements.state = ? AND announcements.refused_at IS NOT NULL THEN ? ELSE announcements.state END IN ?", AnnouncementOpen, AnnouncementRefused, f.Stands)
-	}
-	if f.After != "" {
-		q = q.Where("announcements.id < ?", f.After)
 	}
 	var rows []*Announcement
 	return rows, q.Find(&rows).Error

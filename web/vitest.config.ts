@@ -1,9 +1,7 @@
-import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-
-const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+import { alias } from './vite.shared.ts';
 
 export default defineConfig({
-  resolve: { alias: { $kit: at('./kit'), $client: at('./client'), $lib: at('./portal/src/lib'), $field: at('./field/src') } },
+  resolve: { alias },
   test: { include: ['kit/**/*.test.ts', 'portal/**/*.test.ts', 'field/**/*.test.ts'] },
 });

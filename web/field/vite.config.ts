@@ -1,16 +1,9 @@
-import { fileURLToPath } from 'node:url';
-import { svelte } from '@sveltejs/vite-plugin-svelte';
-import { defineConfig } from 'vite';
+import { defineConfig, mergeConfig } from 'vite';
 import { VitePWA } from 'vite-plugin-pwa';
+import { app } from '../vite.shared.ts';
 
-const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-
-// A build of its own: a worker's relative addresses must resolve below /field/.
-export default defineConfig({
-  root: at('.'),
-  base: '/field/',
+export default defineConfig(mergeConfig(app('field', '/field/'), {
   plugins: [
-    svelte({ configFile: at('../svelte.config.js') }),
     VitePWA({
       strategies: 'injectManifest',
       srcDir: 'src/worker',
@@ -35,17 +28,5 @@ export default defineConfig({
       },
     }),
   ],
-  resolve: { alias: { $kit: at('../kit'), $client: at('../client'), $field: at('./src') } },
   worker: { format: 'es' },
-  build: {
-    outDir: at('../built/field'),
-    emptyOutDir: true,
-    target: 'es2022',
-    assetsDir: 'assets',
-    assetsInlineLimit: 0, // the content security policy takes no data: address
-    modulePreload: { polyfill: false },
-    reportCompressedSize: false,
-    rolldownOptions: { checks: { pluginTimings: false } },
-  },
-  server: { proxy: { '/api': 'http://127.0.0.1:8080' } },
-});
+}));
