@@ -11,22 +11,23 @@ export function setFormat(f: { zone?: string; imperial?: boolean }): void {
   imperial = f.imperial ?? imperial;
 }
 
+// To make a formatter takes a hundred times longer than to use one.
 const kept = new Map<string, Intl.DateTimeFormat>();
-function dated(options: Intl.DateTimeFormatOptions, at = zone): Intl.DateTimeFormat {
-  const key = getLocale() + at + JSON.stringify(options);
+function dated(options: Intl.DateTimeFormatOptions, at = zone, locale: string = getLocale()): Intl.DateTimeFormat {
+  const key = locale + at + JSON.stringify(options);
   let f = kept.get(key);
-  if (!f) kept.set(key, (f = new Intl.DateTimeFormat(getLocale(), { timeZone: at, ...options })));
+  if (!f) kept.set(key, (f = new Intl.DateTimeFormat(locale, { timeZone: at, ...options })));
   return f;
 }
 
 /** The day of a moment in the account's zone, as 2026-11-26. */
 export function dayOf(moment: Date, at = zone): string {
-  return new Intl.DateTimeFormat('en-CA', { timeZone: at, year: 'numeric', month: '2-digit', day: '2-digit' }).format(moment);
+  return dated({ year: 'numeric', month: '2-digit', day: '2-digit' }, at, 'en-CA').format(moment);
 }
 
 /** The time of day of a moment in the account's zone, as it is written: 17:05. */
 export function timeOf(moment: Date): string {
-  return new Intl.DateTimeFormat('en-GB', { timeZone: zone, hour: '2-digit', minute: '2-digit' }).format(moment);
+  return dated({ hour: '2-digit', minute: '2-digit' }, zone, 'en-GB').format(moment);
 }
 
 /** Whole days from today to a day written as 2026-11-26; negative when it is over. */
@@ -70,8 +71,17 @@ function clockIn(at: Date, where: string): string {
   return dated({ hour: '2-digit', minute: '2-digit' }, where).format(at);
 }
 
+const numbers = new Map<string, Intl.NumberFormat>();
 export function count(n: number): string {
-  return new Intl.NumberFormat(getLocale()).format(n);
+  const locale = getLocale();
+  let f = numbers.get(locale);
+  if (!f) numbers.set(locale, (f = new Intl.NumberFormat(locale)));
+  return f.format(n);
+}
+
+/** One of two sentences, by how many it speaks of. */
+export function many(n: number, one: () => string, more: (values: { count: string }) => string): string {
+  return n === 1 ? one() : more({ count: count(n) });
 }
 
 export function size(bytes: number): string {

@@ -1,13 +1,8 @@
 // How the words of the domain are said on the order's screens.
-import { count, day } from '$kit/format';
+import { day } from '$kit/format';
 import { m } from '$kit/words/messages';
 
-type Counted = (values: { count: string }) => string;
-
-/** One of two sentences, by how many it speaks of. */
-export function many(n: number, one: () => string, more: Counted): string {
-  return n === 1 ? one() : more({ count: count(n) });
-}
+export { many } from '$kit/format';
 
 /** The type of evidence as people say it; one of the account's own as it is written. */
 export function evidence(type: string): string {

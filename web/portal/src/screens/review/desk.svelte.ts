@@ -8,13 +8,13 @@ import ImageOff from '@lucide/svelte/icons/image-off';
 import MapPin from '@lucide/svelte/icons/map-pin';
 import X from '@lucide/svelte/icons/x';
 import type { Tone } from '$kit/mark';
-import { clock, dayOf, day } from '$kit/format';
+import { clock, day, dayOf } from '$kit/format';
 import { m } from '$kit/words/messages';
 import { api, ok, Refusal, wordsOf, type Schemas } from '$lib/api';
 import type { StreamEvent } from '$lib/stream';
 import { toast } from '$lib/toast';
 import { undo } from '$lib/undo.svelte';
-import type { Component } from 'svelte';
+import { untrack, type Component } from 'svelte';
 import { sender, wordOf, type Review } from './sender.svelte';
 
 export type Order = Schemas['WorkOrder'];
@@ -22,6 +22,18 @@ export type Task = Schemas['Task'];
 type Index = Schemas['PhotoIndex'];
 type Certification = { item?: boolean | null; time?: boolean | null; location?: boolean | null } | null;
 export type Fields = { task_id?: string | null; evidence_type?: string; rotation?: number; flagged?: boolean; notes?: string };
+
+/**
+ * What changed among the photos of a desk. What is counted or sorted over thousands of them follows these, and reads the photos
+ * themselves without listening to each: a verdict costs a count then, and moves nothing.
+ */
+class Stand {
+  /** Task, evidence, gone. */
+  places = $state(0);
+  verdicts = $state(0);
+  /** What was noticed, by the machine or by people. */
+  notices = $state(0);
+}
 
 /** One photo, as the index tells it and as the office has it by now. */
 export class Shot {
@@ -31,23 +43,45 @@ export class Shot {
   size = 0;
   width = 0;
   height = 0;
-  task = $state<string | null>(null);
-  evidence = $state('');
-  review = $state<Review>('pending');
   reason = $state('');
   reviewer = $state<string | null>(null);
   rotation = $state(0);
-  flagged = $state(false);
-  viewable = $state(true);
-  elsewhere = $state(false);
   placeholder = $state('');
-  certification = $state.raw<Certification>(null);
   /** The server's words why the last verdict was not taken. */
   failed = $state('');
-  gone = $state(false);
+  readonly #stand: Stand;
+  #task = $state<string | null>(null);
+  #evidence = $state('');
+  #review = $state<Review>('pending');
+  #flagged = $state(false);
+  #viewable = $state(true);
+  #elsewhere = $state(false);
+  #certification = $state.raw<Certification>(null);
+  #gone = $state(false);
 
-  constructor(id: string) {
+  constructor(id: string, stand: Stand) {
     this.id = id;
+    this.#stand = stand;
+  }
+
+  get task(): string | null { return this.#task; }
+  set task(to) { if (to !== this.#task) (this.#task = to), this.#stand.places++; }
+  get evidence(): string { return this.#evidence; }
+  set evidence(to) { if (to !== this.#evidence) (this.#evidence = to), this.#stand.places++; }
+  get gone(): boolean { return this.#gone; }
+  set gone(to) { if (to !== this.#gone) (this.#gone = to), this.#stand.places++; }
+  get review(): Review { return this.#review; }
+  set review(to) { if (to !== this.#review) (this.#review = to), this.#stand.verdicts++; }
+  get flagged(): boolean { return this.#flagged; }
+  set flagged(to) { if (to !== this.#flagged) (this.#flagged = to), this.#stand.notices++; }
+  get viewable(): boolean { return this.#viewable; }
+  set viewable(to) { if (to !== this.#viewable) (this.#viewable = to), this.#stand.notices++; }
+  get elsewhere(): boolean { return this.#elsewhere; }
+  set elsewhere(to) { if (to !== this.#elsewhere) (this.#elsewhere = to), this.#stand.notices++; }
+  get certification(): Certification { return this.#certification; }
+  set certification(to) {
+    const was = this.#certification;
+    if (to?.item !== was?.item || to?.time !== was?.time || to?.location !== was?.location) (this.#certification = to), this.#stand.notices++;
   }
 
   /** Takes over what the index says at a place; a verdict that is still on its way stays. */
@@ -133,7 +167,10 @@ export const marked: Notice[] = [
 export const missing = { name: 'missing', tone: 'warn' as Tone, icon: CameraOff, word: m.review_missing };
 
 export type Part = { type: string; shots: Shot[]; lacks: number };
-export type Group = { key: string; task: Task | null; parts: Map<string, Part>; shots: Shot[]; approved: number; left: number; lacks: number };
+/** A task's photos as they stand on the desk; what is lacking of each type stands behind them. */
+export type Group = { key: string; task: Task | null; parts: Map<string, Part>; shots: Shot[]; lacks: number };
+/** All that a task has and is asked for, before anything is left out. */
+type Plan = { key: string; task: Task | null; types: { type: string; all: Shot[]; shown: Shot[]; wanted: number }[] };
 
 export class Desk {
   readonly id: string;
@@ -155,9 +192,11 @@ export class Desk {
   said = $state('');
   /** Counts up when a photo was changed here, so that its facts are read again. */
   edits = $state(0);
+  #stand = new Stand();
   #byID = new Map<string, Shot>();
   #edit = Promise.resolve();
   #changed = new Set<string>();
+  #echoes = new Set<string>();
   #whole = false;
   #orderToo = false;
   #timer = 0;
@@ -184,8 +223,9 @@ export class Desk {
     if (e.type !== 'reset' && e.work_order_id !== this.id) return;
     if (e.type === 'item.changed') {
       if (sender.holds(e.id)) return;
-      this.#changed.add(e.id);
-      return this.#soon(sender.told(e.id) ? 2000 : 30);
+      const own = sender.told(e.id);
+      (own ? this.#echoes : this.#changed).add(e.id);
+      return this.#soon(own ? 2000 : 30);
     }
     if (e.type === 'item.received' || e.type === 'reset') this.#whole = true;
     else if (e.type.startsWith('work_order.')) this.#orderToo = true;
@@ -205,13 +245,14 @@ export class Desk {
     this.#timer = 0;
     this.#reading = true;
     const began = performance.now();
-    const own = [...this.#changed].filter((id) => sender.told(id));
-    const ids = [...this.#changed].filter((id) => !sender.told(id));
-    this.#changed = new Set(own);
+    const ids = [...this.#changed, ...(sender.resting ? this.#echoes : [])];
+    this.#changed.clear();
+    if (sender.resting) this.#echoes.clear();
     const unknown = ids.some((id) => !this.#byID.get(id)?.placeholder); // new here, or its picture was only now made
     try {
       if (this.#whole || unknown || ids.length > 8) {
         this.#whole = this.#orderToo = false;
+        this.#echoes.clear();
         await this.load();
         this.#rests = performance.now() + 3 * (performance.now() - began); // however many events: three quarters of the time are the judge's
       } else {
@@ -224,8 +265,8 @@ export class Desk {
       this.#rests = performance.now() + 2000;
     }
     this.#reading = false;
-    if (this.#whole || this.#orderToo || this.#changed.size > own.length) this.#soon(30);
-    else if (own.length) this.#soon(2000);
+    if (this.#whole || this.#orderToo || this.#changed.size) this.#soon(30);
+    else if (this.#echoes.size) this.#soon(2000);
   }
 
   async #readOne(id: string): Promise<void> {
@@ -243,18 +284,25 @@ export class Desk {
   }
 
   async #readOrder(): Promise<void> {
-    this.order = await ok(api.GET('/work-orders/{id}', { params: { path: { id: this.id } } }));
+    const order = await ok(api.GET('/work-orders/{id}', { params: { path: { id: this.id } } }));
+    this.#know(order);
     // Photos that came from another order, or went to one, are told there.
     let here = 0;
     for (const s of this.#byID.values()) if (!s.gone) here++;
-    if (this.order.item_counts.photos !== here) this.#whole = true;
+    if (order.item_counts.photos !== here) this.#whole = true;
+  }
+
+  /** Tasks that are as they were stay the same ones: nothing is sorted anew for them. */
+  #know(order: Order): void {
+    const was = this.order?.tasks;
+    this.order = was && JSON.stringify(order.tasks) === JSON.stringify(was) ? { ...order, tasks: was } : order;
   }
 
   async load(): Promise<void> {
     try {
       const of = { params: { path: { id: this.id } } };
       const [order, index] = await Promise.all([ok(api.GET('/work-orders/{id}', of)), ok(api.GET('/work-orders/{id}/photo-index', of as never))]);
-      this.order = order;
+      this.#know(order);
       this.#take(index as Index);
       this.failed = '';
     } catch (e) {
@@ -270,7 +318,7 @@ export class Desk {
     (x.id ?? []).forEach((id, n) => {
       let s = this.#byID.get(id);
       if (!s) {
-        this.#byID.set(id, (s = new Shot(id)));
+        this.#byID.set(id, (s = new Shot(id, this.#stand)));
         fresh.push(s);
       }
       s.tell(x, n);
@@ -291,58 +339,80 @@ export class Desk {
   }
 
   #sorted = $derived(this.shots.map((s) => ({ s, key: (s.taken ?? '') + s.id })).sort((a, b) => (a.key < b.key ? -1 : 1)).map(({ s }) => s));
-  groups = $derived.by<Group[]>(() => {
-    const tasks = new Map((this.order?.tasks ?? []).map((t) => [t.id, t]));
-    const groups = new Map<string, Group>();
-    const of = (task: Task | null) => {
-      const key = task?.id ?? '';
-      let g = groups.get(key);
-      if (!g) groups.set(key, (g = { key, task, parts: new Map(), shots: [], approved: 0, left: 0, lacks: 0 }));
-      return g;
-    };
-    const partOf = (g: Group, type: string) => {
-      let p = g.parts.get(type);
-      if (!p) g.parts.set(type, (p = { type, shots: [], lacks: 0 }));
-      return p;
-    };
-    for (const t of tasks.values()) if (t.kind !== 'survey') of(t);
+  #tasks = $derived(this.order?.tasks);
+  #plan = $derived.by<Plan[]>(() => {
     const rule = [...noticed, ...marked].find((k) => k.name === this.filter);
-    for (const s of this.#sorted) {
-      const g = of((s.task && tasks.get(s.task)) || null);
-      const p = partOf(g, s.evidence);
-      if (s.review !== 'rejected' && !s.gone) p.lacks--;
-      if (rule && !rule.is(s)) continue;
-      p.shots.push(s);
-      if (s.review === 'approved') g.approved++;
-      else if (s.review === 'pending') g.left++;
-    }
-    for (const g of groups.values()) {
-      const wanted = (g.task?.required_photos ?? {}) as Record<string, number>;
-      for (const type of Object.keys(wanted)) partOf(g, type);
-      for (const p of g.parts.values()) {
-        p.lacks = Math.max(0, p.lacks + (wanted[p.type] ?? 0));
-        g.lacks += p.lacks;
-        if (rule && !p.shots.length) g.parts.delete(p.type);
+    void this.#stand.places;
+    if (rule) void [this.#stand.notices, this.#stand.verdicts];
+    const tasks = new Map((this.#tasks ?? []).map((t) => [t.id, t]));
+    const sorted = this.#sorted;
+    return untrack(() => {
+      const plans = new Map<string, Plan>();
+      const of = (task: Task | null) => {
+        const key = task?.id ?? '';
+        let p = plans.get(key);
+        if (!p) plans.set(key, (p = { key, task, types: [] }));
+        return p;
+      };
+      const typeOf = (p: Plan, type: string) => {
+        let t = p.types.find((t) => t.type === type);
+        if (!t) p.types.push((t = { type, all: [], shown: [], wanted: ((p.task?.required_photos ?? {}) as Record<string, number>)[type] ?? 0 }));
+        return t;
+      };
+      for (const t of tasks.values()) if (t.kind !== 'survey') of(t);
+      for (const s of sorted) {
+        const t = typeOf(of((s.task && tasks.get(s.task)) || null), s.evidence);
+        if (!s.gone) t.all.push(s);
+        if (!rule || rule.is(s)) t.shown.push(s);
+      }
+      for (const p of plans.values()) for (const type of Object.keys(p.task?.required_photos ?? {})) typeOf(p, type);
+      return [...plans.values()];
+    });
+  });
+  // As a text: as long as it says the same nothing is drawn anew.
+  #lacking = $derived.by(() => {
+    void this.#stand.verdicts;
+    const plan = this.#plan;
+    return untrack(() => plan.flatMap((p) => p.types).map((t) => (t.wanted ? Math.max(0, t.wanted - t.all.filter((s) => s.review !== 'rejected').length) : 0)).join());
+  });
+  groups = $derived.by<Group[]>(() => {
+    const lacking = this.#lacking.split(',').map(Number);
+    const filtered = [...noticed, ...marked].some((k) => k.name === this.filter);
+    let n = 0;
+    const groups = this.#plan.map(({ key, task, types }) => {
+      const g: Group = { key, task, parts: new Map(), shots: [], lacks: 0 };
+      for (const t of types) {
+        const lacks = lacking[n++] ?? 0;
+        g.lacks += lacks;
+        if (t.shown.length || !filtered) g.parts.set(t.type, { type: t.type, shots: t.shown, lacks });
       }
       for (const type of ordered(g)) g.shots.push(...(g.parts.get(type)?.shots ?? []));
-    }
-    return [...groups.values()].filter((g) => (rule ? g.shots.length : this.filter !== 'missing' || g.lacks));
+      return g;
+    });
+    return groups.filter((g) => (filtered ? g.shots.length : this.filter !== 'missing' || g.lacks));
+  });
+  /** How many of each group's photos are approved, and how many nobody has judged. */
+  tallies = $derived.by(() => {
+    void this.#stand.verdicts;
+    const { groups } = this;
+    return untrack(() => new Map(groups.map((g) => [g.key, { approved: having(g.shots, 'approved'), left: having(g.shots, 'pending') }])));
   });
   flat = $derived(this.groups.flatMap((g) => g.shots));
   #places = $derived(new Map(this.flat.map((s, n) => [s.id, n])));
   here = $derived(this.flat[this.#places.get(this.at) ?? -1]);
   position = $derived(this.#places.get(this.at) ?? -1);
   groupHere = $derived(this.groups.find((g) => this.here && g.shots.includes(this.here)));
-  judged = $derived(this.shots.reduce((n, s) => n + (s.review === 'pending' ? 0 : 1), 0));
-  rejected = $derived(this.shots.filter((s) => s.review === 'rejected' && !s.gone));
-  counts = $derived(Object.fromEntries([...noticed, ...marked].map((k) => [k.name, this.shots.reduce((n, s) => n + (k.is(s) ? 1 : 0), 0)])));
-  lacks = $derived.by(() => {
-    let lacks = 0;
-    for (const t of this.order?.tasks ?? [])
-      for (const [type, wanted] of Object.entries((t.required_photos ?? {}) as Record<string, number>))
-        lacks += Math.max(0, wanted - this.shots.filter((s) => s.task === t.id && s.evidence === type && s.review !== 'rejected' && !s.gone).length);
-    return lacks;
-  });
+  judged = $derived.by(() => (void this.#stand.verdicts, this.#of((shots) => shots.length - having(shots, 'pending'))));
+  rejected = $derived.by(() => (void [this.#stand.verdicts, this.#stand.places], this.#of((shots) => shots.filter((s) => s.review === 'rejected' && !s.gone))));
+  counts = $derived.by(() => (void [this.#stand.verdicts, this.#stand.notices], this.#of((shots) => Object.fromEntries([...noticed, ...marked].map((k) => [k.name, shots.filter(k.is).length])))));
+  lacks = $derived(this.#lacking.split(',').reduce((n, l) => n + Number(l), 0));
+
+  /** Looks through all photos without listening to each of them. */
+  #of<T>(look: (shots: Shot[]) => T): T {
+    const { shots } = this;
+    return untrack(() => look(shots));
+  }
+
   /** What a key acts on: the chosen ones, else the one here. */
   get aim(): Shot[] {
     if (this.picked.size) return this.flat.filter((s) => this.picked.has(s.id));
@@ -351,11 +421,28 @@ export class Desk {
 
   /** What stands beside a photo: an after's before in the same place, a before's after. */
   counterpart(s: Shot): Shot | undefined {
-    const type = s.evidence === 'before' ? 'after' : 'before';
-    const ofTask = this.#sorted.filter((o) => o.task === s.task && !o.gone);
-    const theirs = ofTask.filter((o) => o.evidence === type && o.viewable);
-    return theirs[Math.min(ofTask.filter((o) => o.evidence === s.evidence).indexOf(s), theirs.length - 1)] ?? theirs[0];
+    const types = this.#byTask.get(s.task);
+    const theirs = types?.get(s.evidence === 'before' ? 'after' : 'before')?.shown ?? [];
+    return theirs[Math.min(types?.get(s.evidence)?.all.indexOf(s) ?? -1, theirs.length - 1)] ?? theirs[0];
   }
+  // By task and evidence, in the order in which they were taken: all that are there, and those of them that can be shown.
+  #byTask = $derived.by(() => {
+    void [this.#stand.places, this.#stand.notices];
+    const sorted = this.#sorted;
+    return untrack(() => {
+      const tasks = new Map<string | null, Map<string, { all: Shot[]; shown: Shot[] }>>();
+      for (const s of sorted) {
+        if (s.gone) continue;
+        let types = tasks.get(s.task);
+        if (!types) tasks.set(s.task, (types = new Map()));
+        let of = types.get(s.evidence);
+        if (!of) types.set(s.evidence, (of = { all: [], shown: [] }));
+        of.all.push(s);
+        if (s.viewable) of.shown.push(s);
+      }
+      return tasks;
+    });
+  });
 
   /** Begins to compare, or ends it; says so where there is nothing to compare with. */
   compare(): void {
@@ -460,6 +547,8 @@ export class Desk {
     this.said = label;
   }
 }
+
+const having = (shots: Shot[], review: Review) => shots.reduce((n, s) => n + (s.review === review ? 1 : 0), 0);
 
 function show(s: Shot, f: Fields): void {
   if (f.task_id !== undefined) s.task = f.task_id;

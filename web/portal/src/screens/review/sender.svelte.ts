@@ -20,6 +20,7 @@ class Sender {
   #timer = 0;
   #idle: (() => void)[] = [];
   #answered = new Map<string, number>();
+  #judgedAt = -Infinity;
   /** How many verdicts the server does not have yet. */
   waiting = $state(0);
 
@@ -37,6 +38,7 @@ class Sender {
   judge(shot: Shot, review: Review, reason: string): void {
     const queued = this.#queue.get(shot.id);
     const v: Verdict = { shot, review, reason, was: queued?.was ?? shot.review, wasReason: queued?.wasReason ?? shot.reason };
+    this.#judgedAt = performance.now();
     shot.review = review;
     shot.reason = reason;
     this.#queue.delete(shot.id);
@@ -53,6 +55,11 @@ class Sender {
   /** Whether the server told of the photo's verdict just now, in its answer. */
   told(id: string): boolean {
     return performance.now() - (this.#answered.get(id) ?? -Infinity) < 3000;
+  }
+
+  /** Whether nobody has judged for some seconds: what would hold a key up is done then. */
+  get resting(): boolean {
+    return performance.now() - this.#judgedAt > 2000;
   }
 
   /** Waits until the server has everything. */
