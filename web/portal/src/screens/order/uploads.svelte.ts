@@ -1,11 +1,11 @@
 // Photos on their way from this desk: three at a time, each under a uuid made here, so that a repeat is no second photo.
 import { uuid } from '$kit/uuid';
-import { api, ok, type Problem } from '$lib/api';
 import { line } from '$lib/line.svelte';
+import { send, whyOf } from '$lib/send';
 
 export type Upload = {
   uuid: string; file: File; order: string; task: string; evidence: string; notes: string;
-  state: 'waiting' | 'sending' | 'sent' | 'failed'; part: number; why: string; photo: string; tries: number;
+  state: 'waiting' | 'sending' | 'sent' | 'failed'; part: number; why: string; photo: string;
 };
 
 const atOnce = 3;
@@ -30,7 +30,7 @@ class Uploads {
   }
 
   #take(photo: Pick<Upload, 'uuid' | 'file' | 'order' | 'task' | 'evidence' | 'notes'>): void {
-    this.all.push({ ...photo, state: 'waiting', part: 0, why: '', photo: '', tries: 0 });
+    this.all.push({ ...photo, state: 'waiting', part: 0, why: '', photo: '' });
     line.waiting++;
   }
 
@@ -46,7 +46,7 @@ class Uploads {
   }
 
   again(u: Upload): void {
-    Object.assign(u, { state: 'waiting', why: '', part: 0, tries: 0 });
+    Object.assign(u, { state: 'waiting', why: '', part: 0 });
     line.waiting++;
     this.#next();
   }
@@ -66,34 +66,6 @@ class Uploads {
   }
 
   async #send(u: Upload): Promise<void> {
-    for (;;) {
-      const { status, body, after } = await post(u, (part) => (u.part = part));
-      if (status === 200 || status === 201) {
-        Object.assign(u, { state: 'sent', part: 1, photo: (body as { id: string }).id });
-        break;
-      }
-      // The server is away or asks for time: the same photo goes again, for as long as this tab lives.
-      if (status === 0 || status === 429 || status === 502 || status === 503 || status === 504) {
-        if (status !== 429) line.lost();
-        await new Promise((r) => setTimeout(r, after > 0 ? after * 1000 : Math.min(15_000, 1000 * 2 ** u.tries++)));
-        continue;
-      }
-      if (status === 401) void ok(api.GET('/sessions/current')).catch(() => {}); // tells whoever shows the sign-in
-      const p = body as Problem | null;
-      Object.assign(u, { state: 'failed', why: p?.errors?.[0]?.message || p?.detail || p?.title || String(status) });
-      break;
-    }
-    line.heard();
-    line.waiting--;
-    for (const then of this.#ends) then();
-    this.#ends.clear();
-    this.#next();
-  }
-}
-
-/** One try. fetch tells nothing of how far an upload is: XMLHttpRequest does. */
-function post(u: Upload, tell: (part: number) => void): Promise<{ status: number; body: unknown; after: number }> {
-  return new Promise((resolve) => {
     const form = new FormData();
     form.append('uuid', u.uuid);
     if (u.task) form.append('task_id', u.task);
@@ -101,21 +73,14 @@ function post(u: Upload, tell: (part: number) => void): Promise<{ status: number
     if (u.notes) form.append('notes', u.notes);
     form.append('source', 'web_upload');
     form.append('file', u.file, u.file.name);
-    const x = new XMLHttpRequest();
-    x.open('POST', '/api/v1/work-orders/' + encodeURIComponent(u.order) + '/photos');
-    x.upload.onprogress = (e) => e.lengthComputable && tell(e.loaded / e.total);
-    x.onload = () => {
-      let body: unknown = null;
-      try {
-        body = JSON.parse(x.responseText);
-      } catch {
-        // a proxy's page
-      }
-      resolve({ status: x.status, body, after: Number(x.getResponseHeader('Retry-After')) });
-    };
-    x.onerror = x.ontimeout = x.onabort = () => resolve({ status: 0, body: null, after: 0 });
-    x.send(form);
-  });
+    const answer = await send('/work-orders/' + encodeURIComponent(u.order) + '/photos', form, (part) => (u.part = part));
+    if (answer.status === 200 || answer.status === 201) Object.assign(u, { state: 'sent', part: 1, photo: (answer.body as { id: string }).id });
+    else Object.assign(u, { state: 'failed', why: whyOf(answer) });
+    line.waiting--;
+    for (const then of this.#ends) then();
+    this.#ends.clear();
+    this.#next();
+  }
 }
 
 export const uploads = new Uploads();
