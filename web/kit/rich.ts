@@ -17,8 +17,10 @@ purify.addHook('afterSanitizeAttributes', (node) => {
 });
 
 // The parser reports each handler and each style that it meets as a breach of the page's policy, though none would ever count.
-// Behind a space of no width they are neither, and text reads as before; a sheet of styles goes the way of other raw text.
-const quiet = (html: string) => html.replace(/([\s"'/])(on[a-z]+|style)(?=\s*=)/gi, '$1\u200B$2').replace(/<(\/?)style(?=[\s>/])/gi, '<$1xmp');
+// Behind a space of no width they are neither, and text reads as before; a sheet of styles goes the way of other raw text, and
+// an address that all others would follow is an element that nobody knows.
+const quiet = (html: string) =>
+  html.replace(/([\s"'/])(on[a-z]+|style)(?=\s*=)/gi, '$1\u200B$2').replace(/<(\/?)style(?=[\s>/])/gi, '<$1xmp').replace(/<(\/?)base(?=[\s>/])/gi, '<$1no-base');
 
 /** An attachment that shows rich text from outside in its element. */
 export function rich(html: string): (element: HTMLElement) => void {
