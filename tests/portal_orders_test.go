@@ -60,6 +60,9 @@ func TestThePortalsOrdersFromAKeyboard(t *testing.T) {
 	until(t, ctx, "counted by state", `document.querySelector(".StateStrip .ask .n")?.innerText === "2"`)
 	accessible(t, ctx, "the list")
 	shots(t, ctx, "orders")
+	until(t, ctx, "nothing of a date is cut, however late it is", `[...document.querySelectorAll(".Canvas .c-due")].some(c => c.innerText.includes("d late") && c.innerText.includes("Rush")) &&
+		[...document.querySelectorAll(".Canvas .c-due")].every(c => c.scrollWidth <= c.clientWidth)`)
+	until(t, ctx, "photos are figures below each other", `new Set([...document.querySelectorAll(".Canvas .c-photos .figure")].map(f => Math.round(f.getBoundingClientRect().right))).size === 1`)
 
 	// Filters are chips and an address; sorts too.
 	require.NoError(t, chromedp.Run(ctx, press("f"), chromedp.WaitVisible(`.FilterMenu .opt`)))
@@ -113,6 +116,7 @@ func TestThePortalsOrdersFromAKeyboard(t *testing.T) {
 	until(t, ctx, "what became of it", `document.querySelector(".Toasts").innerText.includes("2 done, 9 refused")`)
 	until(t, ctx, "and a way back for what was done",
 		`[...document.querySelectorAll("[data-sonner-toast]")].some(e => e.innerText.includes("Approved: 2 orders") && getComputedStyle(e).opacity === "1")`)
+	until(t, ctx, "one does not lie on the other", `[...document.querySelectorAll("[data-sonner-toast]")].every(e => e.getBoundingClientRect().bottom <= document.querySelector(".Toasts .Toast").getBoundingClientRect().top)`)
 	accessible(t, ctx, "an outcome")
 	shots(t, ctx, "orders-outcome")
 	for _, id := range ready {
@@ -180,6 +184,7 @@ func TestThePortalsOrdersOnAPhone(t *testing.T) {
 	require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(`document.querySelector(".Rail a[href='/orders']").click()`, nil), chromedp.WaitVisible(`.Canvas .p-address`)))
 	until(t, ctx, "nothing is wider than the phone", `document.documentElement.scrollWidth <= 390`)
 	until(t, ctx, "all are counted, few are drawn", `document.querySelector("[role=grid]").ariaRowCount === "131" && document.querySelectorAll(".Canvas [role=row]").length < 40`)
+	until(t, ctx, "a row names its order and counts in words", `[...document.querySelectorAll(".Canvas [role=row]")].every(r => /PHONE-\d+/.test(r.querySelector(".p-number").innerText) && r.querySelector(".p-photos").innerText === "0 photos")`)
 	accessible(t, ctx, "the list on a phone")
 	shots(t, ctx, "orders-phone")
 	require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(`document.querySelector(".List").scrollTop = 1e6; 0`, nil)))

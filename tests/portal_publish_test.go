@@ -57,7 +57,7 @@ func TestPortalPublishesAndShowsWhatArrives(t *testing.T) {
 	require.Len(t, made.List("items", 0, "item_ids"), 1)
 	require.Equal(t, true, made.Get("items", 0, "has_password"))
 	require.NoError(t, chromedp.Run(ctx, press(kb.Escape), chromedp.WaitNotPresent(`.Sheet`)))
-	says(t, ctx, ".DeliveryList", "1 chosen items")
+	says(t, ctx, ".DeliveryList", "1 chosen item")
 
 	// What happened at the address is found there.
 	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`.Rail a[href="/properties"]`), chromedp.WaitVisible(`.prop-body .set-table a`)))

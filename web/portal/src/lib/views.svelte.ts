@@ -20,8 +20,8 @@ class Views {
     });
     onEvent((e) => {
       if (!e.type.startsWith('work_order.') && e.type !== 'reset') return;
-      clearTimeout(this.#timer);
-      this.#timer = window.setTimeout(() => void this.count(), 2000);
+      // Not put off by what comes meanwhile: a stream that never rests would never be counted.
+      this.#timer ||= window.setTimeout(() => ((this.#timer = 0), void this.count().catch(() => {})), 2000);
     });
   }
 

@@ -4,15 +4,15 @@ import { m } from '$kit/words/messages';
 export type Column = { name: string; word: () => string; width: number; sort?: string; right?: boolean };
 
 export const columns: Column[] = [
-  { name: 'state', word: m.orders_col_state, width: 7.5, sort: 'state' },
+  { name: 'state', word: m.orders_col_state, width: 6.75, sort: 'state' },
   { name: 'number', word: m.orders_col_number, width: 8, sort: 'number' },
-  { name: 'address', word: m.orders_col_address, width: 12, sort: 'city' },
+  { name: 'address', word: m.orders_col_address, width: 10.5, sort: 'city' },
   { name: 'client', word: m.orders_col_client, width: 5.5, sort: 'client_code' },
-  { name: 'assignee', word: m.orders_col_assignee, width: 8.5, sort: 'assignee' },
-  { name: 'due', word: m.orders_col_due, width: 10.5, sort: 'due' },
+  { name: 'assignee', word: m.orders_col_assignee, width: 8, sort: 'assignee' },
+  { name: 'due', word: m.orders_col_due, width: 11.25, sort: 'due' },
   { name: 'tasks', word: m.orders_col_tasks, width: 4, right: true },
-  { name: 'photos', word: m.orders_col_photos, width: 8.5 },
-  { name: 'delivery', word: m.orders_col_delivery, width: 8 },
+  { name: 'photos', word: m.orders_col_photos, width: 9.25 },
+  { name: 'delivery', word: m.orders_col_delivery, width: 7.25 },
   { name: 'published', word: m.orders_col_published, width: 9 },
   { name: 'priority', word: m.orders_col_priority, width: 7, sort: 'priority' },
   { name: 'type', word: m.orders_col_type, width: 9 },
