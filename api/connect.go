@@ -50,6 +50,7 @@ func (s *Server) connectRoutes(g *gin.Engine) {
 
 // connectedView is what the page says to who comes back.
 type connectedView struct {
+	house
 	Destination string
 	Problem     string
 }
@@ -67,7 +68,7 @@ func (s *Server) connected(c *call) error {
 		return err
 	}
 	if refusal := c.Query("error"); refusal != "" {
-		return c.html(http.StatusForbidden, "connected.html", connectedView{d.Name, "The service says that the permission was refused. Nothing was connected."})
+		return c.html(http.StatusForbidden, "connected.html", connectedView{plain(), d.Name, "The service says that the permission was refused. Nothing was connected."})
 	}
 	ctx := models.InAccount(c.Request.Context(), d.AccountID)
 	secrets, err := c.secrets(d)
@@ -77,12 +78,12 @@ func (s *Server) connected(c *call) error {
 	token, err := s.Clouds.Finish(ctx, string(d.Kind), d.AllOptions(secrets), c.Query("code"), verifier)
 	if err != nil {
 		s.Log.Warn("a cloud drive could not be connected", "destination", d.ID, "error", err)
-		return c.html(http.StatusBadGateway, "connected.html", connectedView{d.Name, "The service did not give its permission. Begin again at the destination."})
+		return c.html(http.StatusBadGateway, "connected.html", connectedView{plain(), d.Name, "The service did not give its permission. Begin again at the destination."})
 	}
 	if err := s.Intake.Connect(ctx, d, token); err != nil {
 		return err
 	}
-	return c.html(http.StatusOK, "connected.html", connectedView{Destination: d.Name})
+	return c.html(http.StatusOK, "connected.html", connectedView{house: plain(), Destination: d.Name})
 }
 
 func (s *Server) disconnectDestination(c *call) error {

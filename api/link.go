@@ -8,14 +8,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
 	"fieldproof/archives"
 	"fieldproof/models"
-	"fieldproof/reports"
 )
 
 // CommentFields are what a member may write of a comment.
@@ -199,7 +197,8 @@ func (s *Server) sharedRoutes() []outer {
 		form(at(http.MethodPost, "/comments", "commentOnLink", "Say something about the order, or one of its items", admitted(s.sharedComment)), "item_id", "author", "text"),
 		bytes(at(http.MethodGet, "/items/:item/:rendition", "getLinkItem", "A photo that the link shows", admitted(s.sharedPhoto),
 			append(pageProblems(http.StatusUnsupportedMediaType), file("*/*"))...)),
-		bytes(at(http.MethodGet, "/logo", "getLinkLogo", "The account's logo", admitted(logo), file("image/png"))),
+		bytes(at(http.MethodGet, "/logo", "getLinkLogo", "The account's logo", logo, file("image/png"))),
+		at(http.MethodGet, "/brand.css", "getLinkBrand", "The account's colour, as a style sheet", s.sharedBrand, file("text/css")),
 		report(at(http.MethodGet, "/report.pdf", "getLinkReport", "The report of what the link shows", admitted(s.sharedReport), file("application/pdf"))),
 		bytes(at(http.MethodGet, "/archive.zip", "getLinkArchive", "Every original that the link shows", admitted(s.sharedArchive), file("application/zip"))),
 	}
@@ -212,81 +211,6 @@ type SharedState struct {
 }
 
 func passCookie(l *models.Link) string { return "fieldproof_link_" + strings.ReplaceAll(l.ID, "-", "") }
-
-// sharedView is what the page of a link shows.
-type sharedView struct {
-	Base     string
-	Link     *models.Link
-	Proof    *models.Proof
-	Account  *models.Account
-	Zone     *time.Location
-	Number   string
-	Address  string
-	Record   models.ServiceRecord
-	Tasks    []models.TaskPhotos
-	Surveys  []models.FilledSurvey
-	CheckIns []*models.Item
-	Map      *models.PinMap
-	Comments []models.Comment
-	State    string
-	Photos   int
-	Parts    []int // of the report
-	Problem  string
-	Codes    map[string]string
-}
-
-func (s *Server) sharedPage(c *call, l *models.Link) error {
-	pass, _ := c.Cookie(passCookie(l))
-	if !l.Admits(pass) {
-		return c.html(http.StatusOK, "password.html", sharedView{Base: "/s/" + c.Param("token"), Link: l})
-	}
-	return s.showShared(c, l, "", http.StatusOK)
-}
-
-func (s *Server) showShared(c *call, l *models.Link, problem string, status int) error {
-	ctx := models.InAccount(c.Request.Context(), l.AccountID)
-	db := s.Store.Read(ctx)
-	proof, err := s.sharedProof(c, l)
-	if err != nil {
-		return err
-	}
-	v := sharedView{Base: "/s/" + c.Param("token"), Link: l, Proof: proof, Account: proof.Account, Zone: proof.Account.Location(), Number: proof.Order.DisplayNumber(),
-		Address: proof.Order.Address.Line(), Record: proof.ServiceRecord(), Tasks: proof.ByTask(), Map: proof.Map(900, 420), Problem: problem, Codes: map[string]string{}}
-	content := reports.Content{Visits: []reports.Visit{{Proof: proof}}}
-	for part := range content.Parts() {
-		v.Parts = append(v.Parts, part+1)
-	}
-	if v.Surveys, err = proof.Surveys(db); err != nil {
-		return err
-	}
-	signer, err := s.Store.Signer(ctx, l.AccountID)
-	if err != nil {
-		return err
-	}
-	for _, i := range proof.Items {
-		switch i.Kind {
-		case models.CheckIn:
-			v.CheckIns = append(v.CheckIns, i)
-		case models.Photo:
-			v.Photos++
-			if l.AllowDownloads { // the code opens the original
-				v.Codes[i.ID] = signer.LinkCode(l.ID, i.ID)
-			}
-		}
-	}
-	if l.AllowComments {
-		if v.Comments, err = l.Comments(db, proof); err != nil {
-			return err
-		}
-	}
-	if v.State, err = s.stateOfShared(c, l, proof); err != nil {
-		return err
-	}
-	if err := s.Store.Looked(c.Request.Context(), l, "page", c.ClientIP(), c.Request.UserAgent()); err != nil {
-		return err
-	}
-	return c.html(status, "link.html", v)
-}
 
 func (s *Server) sharedProof(c *call, l *models.Link) (*models.Proof, error) {
 	db := s.Store.Read(models.InAccount(c.Request.Context(), l.AccountID))
@@ -370,7 +294,7 @@ func (s *Server) sharedPassword(c *call, l *models.Link) error {
 		if err := s.Store.Looked(ctx, l, "wrong_password", c.ClientIP(), c.Request.UserAgent()); err != nil {
 			return err
 		}
-		return c.html(http.StatusForbidden, "password.html", sharedView{Base: base, Link: l, Problem: "This is not the password. Ask whoever sent you the link."})
+		return s.askPassword(c, l, http.StatusForbidden, "wrong")
 	}
 	if err := s.Store.Forgive(ctx, limits...); err != nil {
 		return err

@@ -8,14 +8,14 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
 	"fieldproof/models"
+	"fieldproof/web"
 )
 
 // The pages that we render ourselves: for people without an account, on any phone, readable without scripts.
@@ -24,67 +24,49 @@ import (
 var pageFiles embed.FS
 
 var pageTemplates = template.Must(template.New("").Funcs(template.FuncMap{
-	"when": func(t any, zone ...*time.Location) string {
-		at, ok := momentOf(t)
-		if !ok {
-			return "unknown"
-		}
-		where := time.UTC
-		if len(zone) > 0 && zone[0] != nil {
-			where = zone[0]
-		}
-		return at.In(where).Format("Jan 2, 2006, 3:04 PM MST")
-	},
-	"iso": func(t any) string {
-		at, _ := momentOf(t)
-		return at.UTC().Format(time.RFC3339)
-	},
-	"certified": func(b *bool) string {
-		switch {
-		case b == nil:
-			return "nothing to judge by"
-		case *b:
-			return "certified"
-		}
-		return "not certified"
-	},
-	"mark": func(b *bool) string {
-		switch {
-		case b == nil:
-			return "–"
-		case *b:
-			return "✓"
-		}
-		return "✗"
-	},
-	"title": func(s string) string {
-		if s == "" {
-			return "Other"
-		}
-		first, size := utf8.DecodeRuneInString(s)
-		return string(unicode.ToUpper(first)) + s[size:]
-	},
 	"version": func() string { return assetVersion },
+	"pair":    func(a, b any) []any { return []any{a, b} },
+	// judged is how what can be vouched for is drawn, and tone in which colour.
+	"judged":          func(b *bool) string { return byJudgement(b, "yes", "no", "null") },
+	"tone":            func(b *bool) string { return byJudgement(b, "good", "warn", "idle") },
+	"certifiedWithin": func() time.Duration { return models.CertifiedWithin },
+	// rest is what of an address does not stand in the title.
+	"rest": func(a models.Address) string {
+		if a.Address1 == "" {
+			return ""
+		}
+		a.Address1 = ""
+		return a.Line()
+	},
+	// grouped is a hash as people compare it.
+	"grouped": func(hash string) string {
+		var groups []string
+		for part := range slices.Chunk([]byte(hash), 8) {
+			groups = append(groups, string(part))
+		}
+		return strings.Join(groups, " ")
+	},
+	"asked": func(t models.Task) (n int) {
+		for _, wanted := range t.RequiredPhotos {
+			n += wanted
+		}
+		return n
+	},
 }).ParseFS(pageFiles, "pages/*.html"))
 
-func momentOf(t any) (time.Time, bool) {
-	switch t := t.(type) {
-	case models.Time:
-		return t.Time, true
-	case *models.Time:
-		if t != nil {
-			return t.Time, true
-		}
-	case time.Time:
-		return t, true
+func byJudgement(b *bool, yes, no, none string) string {
+	switch {
+	case b == nil:
+		return none
+	case *b:
+		return yes
 	}
-	return time.Time{}, false
+	return no
 }
 
 // assetVersion changes with our scripts and styles, so that they can be kept for ever.
 var assetVersion = func() string {
-	h := fnvOf(pageFiles)
-	return fmt.Sprintf("%x", h)
+	return fmt.Sprintf("%x", fnvOf(pageFiles))
 }()
 
 func fnvOf(files fs.FS) uint64 {
@@ -104,7 +86,7 @@ func fnvOf(files fs.FS) uint64 {
 }
 
 // pagePolicy lets a page load only what is ours.
-const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 func (s *Server) assetRoutes(g *gin.Engine) {
 	g.GET("/robots.txt", func(g *gin.Context) {
@@ -113,7 +95,10 @@ func (s *Server) assetRoutes(g *gin.Engine) {
 	g.GET("/pages/:name", func(g *gin.Context) {
 		name := g.Param("name")
 		content, err := pageFiles.ReadFile("pages/" + path.Base(name))
-		types := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+		if name == "tokens.css" {
+			content, err = web.Tokens, nil
+		}
+		types := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
 		if err != nil || types[path.Ext(name)] == "" {
 			s.refuse(models.NotFound, "There is nothing at this address.")(g)
 			return
@@ -142,9 +127,15 @@ func (s *Server) page(g *gin.Context, fn func(*call) error) {
 		return
 	}
 	status := statusOf[models.KindOf(err)]
-	if failed := c.html(status, "problem.html", map[string]any{"Title": titleOf[models.KindOf(err)], "Detail": err.Error()}); failed != nil {
+	if failed := c.html(status, "problem.html", problemPage{plain(), titleOf[models.KindOf(err)], err.Error()}); failed != nil {
 		c.fail(failed)
 	}
+}
+
+// problemPage says what went wrong.
+type problemPage struct {
+	house
+	Title, Detail string
 }
 
 // html renders a page whole before anything is sent.

@@ -143,7 +143,7 @@ func (s *Server) listVisits(c *call) (list[Visit], error) {
 	for _, p := range proofs {
 		r := p.ServiceRecord()
 		v := Visit{WorkOrder: p.View, FirstItemAt: r.First, LastItemAt: r.Last, PerformedBy: r.Performers, Photos: r.Total.Photos,
-			Certified: CertifiedCount{r.Total.Time, r.Total.Location, r.Total.Both}}
+			Certified: CertifiedCount{r.Total.Time.Certified, r.Total.Location.Certified, r.Total.Both.Certified}}
 		for _, i := range p.Items {
 			switch i.Kind {
 			case models.CheckIn:

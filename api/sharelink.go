@@ -95,7 +95,7 @@ func (s *Server) acceptShareLink(c *call, in InvitationTaken) (models.ShareLinkV
 func (s *Server) shareInvitationRoutes() []outer {
 	return []outer{{method: http.MethodGet, path: peers.InvitationPath, id: "getShareInvitationPage", summary: "What an invitation to a Share link is, and how to take it",
 		answers: []answer{{status: http.StatusOK, content: []content{{media: "text/html"}}}}, handle: func(g *gin.Context) {
-			s.page(g, func(c *call) error { return c.html(http.StatusOK, "invitation.html", nil) })
+			s.page(g, func(c *call) error { return c.html(http.StatusOK, "invitation.html", plain()) })
 		}}}
 }
 

@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 
 	"fieldproof/models"
+	"fieldproof/wording"
 )
 
 // Vouched is what the public may know of a published item (contract: /verify/{uuid}).
@@ -25,7 +26,8 @@ type Vouched struct {
 	// Original is there for who gave the item's code.
 	Original string `json:"original,omitempty"`
 
-	item *models.Item
+	item    *models.Item
+	account *models.Account
 }
 
 // VouchedPage is the answer of the verification page as JSON.
@@ -105,7 +107,7 @@ func (s *Server) vouched(c *call, uuid, code string) ([]Vouched, error) {
 			return nil, err
 		}
 		v := Vouched{Account: account.Name, SHA256: item.ContentHash(), Kind: item.Kind, TakenAt: item.TakenAt, ReceivedAt: item.ReceivedAt, PublishedAt: e.SignedAt,
-			Certification: item.Certification, PublicKey: key.Public, item: item,
+			Certification: item.Certification, PublicKey: key.Public, item: item, account: account,
 			Proof: &models.ProofHead{Account: e.AccountID, Sequence: e.Sequence, Head: e.Head, KeyID: e.KeyID, SignedAt: e.SignedAt}}
 		if code != "" {
 			signer, err := s.Store.Signer(models.InAccount(ctx, item.AccountID), item.AccountID)
@@ -178,7 +180,14 @@ func (s *Server) verify(c *call, uuid, code string) error {
 		c.JSON(http.StatusOK, page)
 		return nil
 	}
-	return c.html(http.StatusOK, "verify.html", page)
+	h := plain()
+	if len(found) == 1 && found[0].Account != "" {
+		h = house{R: wording.For(found[0].account), Account: found[0].account}
+	}
+	return c.html(http.StatusOK, "verify.html", struct {
+		house
+		VouchedPage
+	}{h, page})
 }
 
 func (s *Server) verifiedOriginal(c *call) error {

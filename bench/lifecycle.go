@@ -217,7 +217,7 @@ func proofInMemory(dir string, photos int, photo func(i int) []byte) (*reports.C
 	if err != nil {
 		return nil, nil, err
 	}
-	proof := &models.Proof{Account: &models.Account{Name: "Bench", Zone: "UTC"}, Order: &models.WorkOrder{}, Users: map[string]string{"u": "crew"}}
+	proof := &models.Proof{Account: &models.Account{Name: "Bench", Zone: "UTC"}, Order: &models.WorkOrder{}, Users: map[string]string{"u": "crew"}, Names: map[string]string{"u": "crew"}}
 	proof.Order.WorkOrderNumber, proof.Order.Address.Address1 = "B-1", "12 Oak Street"
 	task := models.Task{ID: "t", TaskFields: models.TaskFields{Name: "Inspection"}}
 	proof.View.Tasks = []models.Task{task}

@@ -214,8 +214,8 @@ func (pos Position) Check(p *Problems) {
 }
 
 const (
-	// certifiedWithin is how long before its arrival a certified item was taken.
-	certifiedWithin = 12 * time.Hour
+	// CertifiedWithin is how long before its arrival a certified item was taken.
+	CertifiedWithin = 12 * time.Hour
 	// clockTolerance is how far two clocks that agree may differ.
 	clockTolerance = 5 * time.Minute
 )
@@ -233,7 +233,7 @@ func Certify(source ItemSource, taken *Time, received Time, at Position, propert
 	}
 	if taken != nil {
 		age := received.Sub(taken.Time)
-		c.Time = yes(age <= certifiedWithin && age >= -clockTolerance)
+		c.Time = yes(age <= CertifiedWithin && age >= -clockTolerance)
 		if brought && !*c.Time {
 			c.Time = nil // when it reached the peer only the peer can know
 		}

@@ -14,6 +14,7 @@ type Proof struct {
 	View     WorkOrderView
 	Items    []*Item
 	Users    map[string]string // user id → username
+	Names    map[string]string // user id → full name, the username where no name is set
 
 	published map[string]string // item id → the name of its task as it was published; nil where the present ones are shown
 	photos    *int64            // how many there are, where not all items were read
@@ -80,7 +81,7 @@ func proofOf(db *gorm.DB, orderID string, upTo *Publication, audience Audience, 
 	for i, item := range p.Items {
 		uploaders[i] = item.UploadedBy
 	}
-	p.Users, err = Usernames(db, uploaders)
+	p.Users, p.Names, err = namesOf(db, uploaders)
 	return p, err
 }
 
@@ -95,7 +96,7 @@ func ProofOfItem(db *gorm.DB, o *WorkOrder, item *Item) (*Proof, error) {
 		return nil, err
 	}
 	p := &Proof{Audience: ForClient, Account: account, Order: o.For(ForClient), View: views[0].For(ForClient), Items: []*Item{item}}
-	p.Users, err = Usernames(db, []string{item.UploadedBy})
+	p.Users, p.Names, err = namesOf(db, []string{item.UploadedBy})
 	return p, err
 }
 

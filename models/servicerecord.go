@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -12,19 +13,50 @@ import (
 // What reports and secure links show of a proof: the certified service record, the photos by task, the surveys with
 // their answers, and the places where things happened.
 
-// TaskShare is how much of a task's proof is certified, in photos.
+// TaskShare is how much of a task's proof is certified, in photos. Of what can't be judged nothing is counted.
 type TaskShare struct {
-	Task     string
-	Photos   int
-	Time     int
-	Location int
-	Both     int
+	Task         string
+	Photos       int
+	Camera, Time Judged
+	Location     Judged
+	Both         Judged // time and location
+	Certified    int    // in camera, time and location
+	NotCertified int    // in one of them
+}
+
+// Judged counts what is certified among what can be judged.
+type Judged struct{ Certified, Of int }
+
+func (j *Judged) count(b *bool) {
+	if b != nil {
+		j.Of++
+	}
+	if isTrue(b) {
+		j.Certified++
+	}
+}
+
+func (j *Judged) add(other Judged) {
+	j.Certified += other.Certified
+	j.Of += other.Of
+}
+
+// and is whether both hold; nil where one of them can't be judged and the other holds or can't be either.
+func and(a, b *bool) *bool {
+	switch {
+	case a != nil && !*a || b != nil && !*b:
+		return new(bool)
+	case a == nil || b == nil:
+		return nil
+	}
+	return a
 }
 
 // ServiceRecord is the certified service record of a proof (domain: CSR).
 type ServiceRecord struct {
-	First, Last *Time // the window, by when things were taken
-	Performers  []string
+	First, Last *Time    // the window, by when things were taken
+	Performers  []string // usernames
+	People      []string // the same by their full names
 	Tasks       []TaskShare
 	Total       TaskShare
 }
@@ -34,9 +66,10 @@ func isTrue(b *bool) bool { return b != nil && *b }
 // ServiceRecord makes the certified service record.
 func (p *Proof) ServiceRecord() ServiceRecord {
 	var r ServiceRecord
-	who := map[string]bool{}
+	who, people := map[string]bool{}, map[string]bool{}
 	for _, i := range p.Items {
 		who[p.Users[i.UploadedBy]] = true
+		people[p.Names[i.UploadedBy]] = true
 		at := i.moment()
 		if r.First == nil || at.Before(r.First.Time) {
 			r.First = &at
@@ -45,36 +78,36 @@ func (p *Proof) ServiceRecord() ServiceRecord {
 			r.Last = &at
 		}
 	}
-	r.Performers = slices.Sorted(maps.Keys(who))
+	r.Performers, r.People = slices.Sorted(maps.Keys(who)), slices.Sorted(maps.Keys(people))
 	for _, g := range p.ByTask() {
 		s := TaskShare{Task: g.Task, Photos: len(g.Photos)}
 		for _, i := range g.Photos {
-			inTime, inPlace := isTrue(i.Certification.Time), isTrue(i.Certification.Location)
-			if inTime {
-				s.Time++
-			}
-			if inPlace {
-				s.Location++
-			}
-			if inTime && inPlace {
-				s.Both++
+			is := i.Certification
+			s.Camera.count(is.Item)
+			s.Time.count(is.Time)
+			s.Location.count(is.Location)
+			s.Both.count(and(is.Time, is.Location))
+			switch all := and(is.Item, and(is.Time, is.Location)); {
+			case isTrue(all):
+				s.Certified++
+			case all != nil:
+				s.NotCertified++
 			}
 		}
 		r.Tasks = append(r.Tasks, s)
-		r.Total.Photos += s.Photos
-		r.Total.Time += s.Time
-		r.Total.Location += s.Location
-		r.Total.Both += s.Both
+		r.Total.add(s)
 	}
 	return r
 }
 
-// Share is n of the photos in whole per cent.
-func (s TaskShare) Share(n int) int {
-	if s.Photos == 0 {
-		return 0
-	}
-	return n * 100 / s.Photos
+func (s *TaskShare) add(other TaskShare) {
+	s.Photos += other.Photos
+	s.Camera.add(other.Camera)
+	s.Time.add(other.Time)
+	s.Location.add(other.Location)
+	s.Both.add(other.Both)
+	s.Certified += other.Certified
+	s.NotCertified += other.NotCertified
 }
 
 // TaskPhotos are the photos of one task.
@@ -130,18 +163,101 @@ func (t TaskPhotos) ByType() []TypePhotos {
 	for _, i := range t.Photos {
 		by[i.EvidenceType] = append(by[i.EvidenceType], i)
 	}
-	rank := func(name string) string {
-		if i := slices.Index([]string{"before", "during", "after"}, strings.ToLower(name)); i >= 0 {
-			return string(rune('0' + i))
-		}
-		return "9" + name
-	}
-	names := slices.SortedFunc(maps.Keys(by), func(a, b string) int { return strings.Compare(rank(a), rank(b)) })
+	names := slices.SortedFunc(maps.Keys(by), func(a, b string) int { return strings.Compare(evidenceRank(a), evidenceRank(b)) })
 	groups := make([]TypePhotos, len(names))
 	for n, name := range names {
 		groups[n] = TypePhotos{name, by[name]}
 	}
 	return groups
+}
+
+// evidenceRank sorts evidence types in the order of the work, those of its own behind.
+func evidenceRank(name string) string {
+	if i := slices.Index([]string{"before", "during", "after"}, strings.ToLower(name)); i >= 0 {
+		return string(rune('0' + i))
+	}
+	return "9" + name
+}
+
+// ShotSet is what was taken of one shot of a task: its photos belong side by side, those before first.
+type ShotSet struct {
+	Shot   string
+	Photos []*Item
+}
+
+// Sets are the photos of a task that were taken of one shot, under its name or the one as a parent of the other, and those that
+// stand alone, oldest first. Photos that merely follow each other are no set.
+func (t TaskPhotos) Sets() (sets []ShotSet, single []*Item) {
+	of := map[string]string{} // uuid → what it is a set under
+	under := func(i *Item) string {
+		if i.Shot != "" {
+			return "shot\x00" + strings.ToLower(i.Shot)
+		}
+		if parent := i.Origin.ParentUUID; parent != "" {
+			if root, there := of[UUIDKey(parent)]; there {
+				return root
+			}
+			return "uuid\x00" + UUIDKey(parent)
+		}
+		return "uuid\x00" + UUIDKey(i.UUID)
+	}
+	by := map[string][]*Item{}
+	var keys []string
+	photos := slices.Clone(t.Photos)
+	slices.SortStableFunc(photos, func(a, b *Item) int { return a.moment().Compare(b.moment().Time) })
+	for _, i := range photos {
+		key := under(i)
+		of[UUIDKey(i.UUID)] = key
+		if by[key] == nil {
+			keys = append(keys, key)
+		}
+		by[key] = append(by[key], i)
+	}
+	for _, key := range keys {
+		set := by[key]
+		if len(set) == 1 {
+			single = append(single, set[0])
+			continue
+		}
+		slices.SortStableFunc(set, func(a, b *Item) int {
+			return strings.Compare(evidenceRank(a.EvidenceType), evidenceRank(b.EvidenceType))
+		})
+		sets = append(sets, ShotSet{set[0].Shot, set})
+	}
+	return sets, single
+}
+
+// KeyPair are the photos by which an order is known at a glance: before and after of its first set that has both, else the
+// first after, else the first photo. Nothing of which no picture can be made.
+func (p *Proof) KeyPair() (before, after *Item) {
+	var first, only *Item
+	for _, t := range p.ByTask() {
+		sets, _ := t.Sets()
+		for _, s := range sets {
+			before, after = nil, nil
+			for _, i := range s.Photos {
+				switch kind := strings.ToLower(i.EvidenceType); {
+				case !i.Viewable():
+				case kind == "before" && before == nil:
+					before = i
+				case kind == "after":
+					after = i
+				}
+			}
+			if before != nil && after != nil {
+				return before, after
+			}
+		}
+		for _, i := range t.Photos {
+			if i.Viewable() && first == nil {
+				first = i
+			}
+			if i.Viewable() && only == nil && strings.EqualFold(i.EvidenceType, "after") {
+				only = i
+			}
+		}
+	}
+	return nil, cmp.Or(only, first)
 }
 
 // FilledSurvey is a survey response with the words of its questions.

@@ -301,6 +301,15 @@ func (tx *Tx) PlaceOf(o *WorkOrder) (*Account, *Property, error) {
 	return &found.Account, &found.Property, err
 }
 
+// PropertyOf is the property of an order as its items are judged by: at the order's own position, where that has one.
+func PropertyOf(db *gorm.DB, o *WorkOrder) (*Property, error) {
+	property, err := One[Property](db.Where("id = ?", o.PropertyID), "property")
+	if err == nil && o.Latitude != nil {
+		property.Latitude, property.Longitude = o.Latitude, o.Longitude
+	}
+	return property, err
+}
+
 // KeepStatement keeps what came of an item by a link. What was refused before may be said rightly now; whatever else stands
 // is never replaced. The caller saves the item.
 func (tx *Tx) KeepStatement(i *Item, l *ShareLink, s Statement, at *Property, radius float64) error {

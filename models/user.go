@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha1"
@@ -400,19 +401,25 @@ func UsersOf(db *gorm.DB, items ...*Item) (map[string]string, error) {
 
 // Usernames maps the ids of users of ctx's account to their usernames. Deleted users keep theirs.
 func Usernames(db *gorm.DB, ids []string) (map[string]string, error) {
-	names := map[string]string{}
+	names, _, err := namesOf(db, ids)
+	return names, err
+}
+
+// namesOf maps the ids of users to their usernames, and to what people call them: by their names where one is set.
+func namesOf(db *gorm.DB, ids []string) (usernames, names map[string]string, err error) {
+	usernames, names = map[string]string{}, map[string]string{}
 	ids = slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(ids))), func(id string) bool { return id == "" })
 	if len(ids) == 0 {
-		return names, nil
+		return usernames, names, nil
 	}
 	var users []User
-	if err := db.Select("id", "username").Where("id IN ?", ids).Find(&users).Error; err != nil {
-		return nil, err
+	if err := db.Select("id", "username", "name").Where("id IN ?", ids).Find(&users).Error; err != nil {
+		return nil, nil, err
 	}
 	for _, u := range users {
-		names[u.ID] = u.Username
+		usernames[u.ID], names[u.ID] = u.Username, cmp.Or(strings.TrimSpace(u.Name), u.Username)
 	}
-	return names, nil
+	return usernames, names, nil
 }
 
 // CheckDevice notes an id that no app made.

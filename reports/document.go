@@ -6,7 +6,6 @@ import (
 	"io"
 	"strings"
 	"sync"
-	"time"
 	"unicode"
 
 	"github.com/go-fonts/dejavu/dejavusans"
@@ -16,6 +15,7 @@ import (
 	"rsc.io/qr/coding"
 
 	"fieldproof/models"
+	"fieldproof/wording"
 )
 
 // Measures of a page in points (1/72 inch): US Letter, as the field prints it.
@@ -58,7 +58,7 @@ type section struct {
 // document is one report while it is drawn. The first error ends the drawing.
 type document struct {
 	*Content
-	zone      *time.Location
+	says      *wording.Reader
 	rendition models.Rendition
 	most      int64                              // photos that are shown; the others are named
 	photo     func(*models.Item) ([]byte, error) // a photo's bytes, nil when it can't be shown; called side by side
@@ -275,9 +275,9 @@ func (d *document) tableOfContents() {
 
 func (d *document) when(t *models.Time) string {
 	if t == nil {
-		return "unknown"
+		return d.says.Say("doc_unknown")
 	}
-	return t.In(d.zone).Format("Jan 2, 2006 3:04 PM MST")
+	return d.says.Moment(t.Time)
 }
 
 // row draws a labelled value, over as many lines as it takes.

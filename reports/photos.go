@@ -186,7 +186,7 @@ func (d *document) cell(g grid, x float64, p *models.Item) {
 	}
 	write(bold, fmt.Sprintf("%d  ·  %s%s", d.numbers[p.ID], label, d.when(at)))
 	d.gray(80)
-	write(regular, strings.Join([]string{proof.Users[p.UploadedBy], string(p.Review), placeOf(p)}, "  ·  "))
+	write(regular, strings.Join([]string{proof.Names[p.UploadedBy], d.placeOf(p)}, "  ·  "))
 	c := p.Certification
 	write(regular, fmt.Sprintf("Certified: item %s  time %s  location %s%s", mark(c.Item), mark(c.Time), mark(c.Location), claimed(p)))
 	notes := d.wrap(regular, g.size, width, p.Notes)
@@ -228,11 +228,11 @@ func (d *document) proofOf(p *models.Item) *models.Proof {
 	return d.Visits[0].Proof
 }
 
-func placeOf(p *models.Item) string {
+func (d *document) placeOf(p *models.Item) string {
 	if p.Position.Latitude == nil {
-		return "no position"
+		return d.says.Say("doc_no_place")
 	}
-	place := position(*p.Position.Latitude, *p.Position.Longitude)
+	place := d.says.Position(*p.Position.Latitude, *p.Position.Longitude)
 	if p.Position.Accuracy != nil {
 		place += fmt.Sprintf(" (±%.0f m)", *p.Position.Accuracy)
 	}

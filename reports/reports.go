@@ -13,6 +13,7 @@ import (
 	"fieldproof/media"
 	"fieldproof/models"
 	"fieldproof/storage"
+	"fieldproof/wording"
 )
 
 // Reports renders reports.
@@ -43,7 +44,7 @@ const (
 // whole budget show smaller photos, and beyond that name them only.
 func (r *Reports) Write(ctx context.Context, w io.Writer, c *Content) error {
 	photos := int64(min(c.photos(), mostPhotos))
-	d := &document{Content: c, zone: c.Account.Location(), rendition: models.Display, most: photos}
+	d := &document{Content: c, says: wording.For(c.Account), rendition: models.Display, most: photos}
 	cost := photos * displayCost
 	if cost > r.budget {
 		d.rendition, cost = models.Thumbnail, photos*thumbnailCost

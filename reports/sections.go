@@ -46,7 +46,7 @@ func (d *document) cover() {
 	d.row("Visits", fmt.Sprint(len(d.Visits)))
 	d.row("Photos", fmt.Sprint(d.photos()))
 	if d.Property.Latitude != nil {
-		d.row("Position", position(*d.Property.Latitude, *d.Property.Longitude))
+		d.row("Position", d.says.Position(*d.Property.Latitude, *d.Property.Longitude))
 	}
 	d.row("Notes", d.Property.Notes)
 	d.row("Generated at", d.when(&d.At))
@@ -60,9 +60,9 @@ func (d *document) cover() {
 			r := v.Proof.ServiceRecord()
 			first := "nothing yet"
 			if r.First != nil {
-				first = r.First.In(d.zone).Format("Jan 2, 2006")
+				first = d.says.Year(r.First.Time)
 			}
-			add(v.Proof.Order.DisplayNumber(), first, state(v.Proof.Order), fmt.Sprint(r.Total.Photos), strings.Join(r.Performers, ", "))
+			add(v.Proof.Order.DisplayNumber(), first, state(v.Proof.Order), fmt.Sprint(r.Total.Photos), d.says.Together(r.People))
 		}
 	})
 }
@@ -83,10 +83,6 @@ func (d *document) logo() bool {
 	return true
 }
 
-func position(latitude, longitude float64) string {
-	return fmt.Sprintf("%.5f, %.5f", latitude, longitude)
-}
-
 func state(o *models.WorkOrder) string {
 	return strings.ReplaceAll(string(o.Lifecycle.State), "_", " ")
 }
@@ -97,18 +93,14 @@ func (d *document) general(p *models.Proof) {
 	d.begin(1, 13, 60, "General information")
 	d.row("State", state(o))
 	if o.DueDate != nil {
-		due := string(*o.DueDate)
-		if o.DueTime != nil {
-			due += " " + *o.DueTime
-		}
-		d.row("Due", due)
+		d.row("Due", d.says.Due(string(*o.DueDate), text(o.DueTime)))
 	}
 	d.row("Client's number", o.Source.WorkOrderNumber)
 	d.row("Reference", text(o.Reference))
 	d.row("Client status", o.ClientStatus)
 	d.row("Description", text(o.Description))
 	if o.Latitude != nil {
-		d.row("Position", position(*o.Latitude, *o.Longitude))
+		d.row("Position", d.says.Position(*o.Latitude, *o.Longitude))
 	}
 	if d.Property == nil {
 		d.row("Generated at", d.when(&d.At))
@@ -159,7 +151,7 @@ func (d *document) record(p *models.Proof) {
 	d.begin(1, 13, 120, "Certified service record")
 	d.row("First item", d.when(r.First))
 	d.row("Last item", d.when(r.Last))
-	d.row("Performed by", strings.Join(r.Performers, ", "))
+	d.row("Performed by", d.says.Together(r.People))
 	for _, i := range p.Items {
 		if i.Kind != models.CheckIn {
 			continue
@@ -168,13 +160,13 @@ func (d *document) record(p *models.Proof) {
 		if i.TakenAt != nil {
 			at = *i.TakenAt
 		}
-		d.row("Check-in", strings.TrimSuffix(d.when(&at)+"  ·  "+p.Users[i.UploadedBy]+"  ·  "+placeOf(i), "  ·  "))
+		d.row("Check-in", strings.TrimSuffix(d.when(&at)+"  ·  "+p.Names[i.UploadedBy]+"  ·  "+d.placeOf(i), "  ·  "))
 	}
 	if r.Total.Photos > 0 {
 		d.y += 4
-		d.table([]float64{238, 60, 75, 80, 75}, []string{"Certified photos of task", "Photos", "Time", "Location", "Both"}, func(add func(...string)) {
+		d.table([]float64{200, 50, 92, 94, 92}, []string{"Certified photos of task", "Photos", "Time", "Location", "Both"}, func(add func(...string)) {
 			line := func(s models.TaskShare) {
-				share := func(n int) string { return fmt.Sprintf("%d %%", s.Share(n)) }
+				share := func(j models.Judged) string { return d.says.Share(j.Certified, j.Of) }
 				add(s.Task, fmt.Sprint(s.Photos), share(s.Time), share(s.Location), share(s.Both))
 			}
 			for _, s := range r.Tasks {
@@ -330,7 +322,7 @@ func (d *document) surveys(v *Visit) {
 			at = *s.Item.TakenAt
 		}
 		d.gray(110)
-		d.text(regular, 9, margin, d.y, inner, "Answered "+d.when(&at)+"  ·  "+v.Proof.Users[s.Item.UploadedBy])
+		d.text(regular, 9, margin, d.y, inner, "Answered "+d.when(&at)+"  ·  "+v.Proof.Names[s.Item.UploadedBy])
 		d.gray(0)
 		d.y += 18
 		part := ""
@@ -406,7 +398,7 @@ func (d *document) proof() {
 	d.gray(0)
 	d.text(regular, 8.5, margin+150, d.y, inner-150, d.Head.Text())
 	d.y += 17
-	d.row("Signed at", d.Head.SignedAt.UTC().Format("2006-01-02 15:04:05 UTC"))
+	d.row("Signed at", d.when(&d.Head.SignedAt))
 	d.row("Key", d.Head.KeyID)
 	d.row("Account", d.Head.Account)
 	d.y += 4

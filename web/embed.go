@@ -7,3 +7,8 @@ import "embed"
 //
 //go:embed all:built
 var Built embed.FS
+
+// Tokens are the colours and sizes of every page of ours, as a style sheet.
+//
+//go:embed kit/tokens.css
+var Tokens []byte

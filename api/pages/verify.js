@@ -1,7 +1,7 @@
 "use strict";
 // The copy is hashed here, in the browser: it is sent nowhere.
 (() => {
-  const hashes = [...document.querySelectorAll("[data-hash]")].map((e) => e.textContent.trim());
+  const hashes = [...document.querySelectorAll("[data-hash]")].map((e) => e.dataset.hash);
   const outcome = document.getElementById("outcome");
   const drop = document.getElementById("drop");
 
@@ -46,20 +46,39 @@
     if (!window.crypto || !crypto.subtle) return slowly(new Uint8Array(buffer));
     return [...new Uint8Array(await crypto.subtle.digest("SHA-256", buffer))].map((b) => b.toString(16).padStart(2, "0")).join("");
   };
+  const { working, same: sameWord, differs, unreadable, yours, theirs } = document.body.dataset;
+  const both = document.getElementById("both");
+  const figure = (src, caption) => {
+    const f = document.createElement("figure"), image = new Image(), words = document.createElement("figcaption");
+    image.src = src;
+    image.alt = words.textContent = caption;
+    f.append(image, words);
+    image.addEventListener("error", () => f.remove()); // no picture of this browser's
+    return f;
+  };
+  let copy = "";
   const compare = async (file) => {
     if (!file) return;
-    outcome.className = "";
-    outcome.textContent = "Comparing " + file.name + " …";
+    outcome.className = drop.className = "";
+    drop.className = "Drop";
+    both.hidden = true;
+    both.replaceChildren();
+    if (copy) URL.revokeObjectURL(copy);
+    outcome.textContent = working.replace("{name}", file.name);
     try {
-      const hash = await sha256(await file.arrayBuffer());
-      const same = hashes.includes(hash);
+      const same = hashes.includes(await sha256(await file.arrayBuffer()));
       outcome.className = same ? "good" : "bad";
-      outcome.textContent = same
-        ? "It matches: " + file.name + " is byte for byte the item as it was taken."
-        : "It does not match: " + file.name + " is another file, or was changed. Its SHA-256 is " + hash + ".";
+      drop.className = "Drop " + outcome.className;
+      outcome.textContent = (same ? sameWord : differs).replace("{name}", file.name);
+      const original = document.querySelector("[data-original]");
+      if (!same && original) {
+        copy = URL.createObjectURL(file);
+        both.append(figure(original.src, theirs), figure(copy, yours));
+        both.hidden = false;
+      }
     } catch (e) {
       outcome.className = "bad";
-      outcome.textContent = "The file can't be read: " + e.message;
+      outcome.textContent = unreadable.replace("{why}", e.message);
     }
   };
   document.getElementById("copy").addEventListener("change", (e) => compare(e.target.files[0]));

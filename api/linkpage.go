@@ -1,0 +1,326 @@
+package api
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"fieldproof/models"
+	"fieldproof/reports"
+	"fieldproof/wording"
+)
+
+// sharedView is what the page of a link shows.
+type sharedView struct {
+	house
+	Link     *models.Link
+	Proof    *models.Proof
+	Number   string
+	Address  models.Address
+	Lead     string // what was done, in a sentence
+	Pair     []*pictured
+	Verdict  verdict
+	Record   models.ServiceRecord
+	Tasks    []shownTask
+	Surveys  []models.FilledSurvey
+	CheckIns []string
+	Map      *models.PinMap
+	Comments []models.Comment
+	State    string
+	Photos   int
+	Parts    []int // of the report
+	Problem  string
+}
+
+// house is who shows a page, and for whom its words are. An account without a name is the installation itself.
+type house struct {
+	R       *wording.Reader
+	Account *models.Account // nil: Fieldproof itself
+	Logo    string          // its address, "" for none
+	Brand   string          // the address of the style sheet with the account's colour
+	Base    string          // the address of the link whose page it is, "" for another
+}
+
+// houseOf is an account's, whose logo and colour lie below an address.
+func houseOf(a *models.Account, base string) house {
+	h := house{R: wording.For(a), Account: a, Base: base}
+	if a.LogoKey != "" {
+		h.Logo = base + "/logo"
+	}
+	if a.Colour != "" {
+		h.Brand = base + "/brand.css"
+	}
+	return h
+}
+
+// plain is the house where no account is known.
+func plain() house { return house{R: wording.In("en", "US", time.UTC)} }
+
+// shownTask is a task as the page shows it: sets of one shot side by side, then what stands alone.
+type shownTask struct {
+	Name   string
+	Photos int
+	Sets   []shownSet
+	Single []*pictured
+}
+
+type shownSet struct {
+	Shot   string
+	Photos []*pictured
+	Pairs  bool // has before and after
+}
+
+// pictured is a photo with what is said of it.
+type pictured struct {
+	*models.Item
+	N       int
+	Task    string
+	Code    string // opens its original; "" for none
+	Kind    string // its evidence type, as it is read
+	Bold    string // what it shows, and when where the page's heading tells the rest
+	By      string // who took it, and where
+	Verdict wording.Verdict
+	Said    string // what can be vouched for
+	Alt     string
+}
+
+// verdict is what can be vouched for of all photos.
+type verdict struct {
+	Head   string
+	Of     []meter
+	Judged bool
+	Why    string // leads to those that are not certified; "" where all are
+}
+
+type meter struct {
+	Name  string
+	Share string
+	Wide  float64 // of 100
+}
+
+func (s *Server) sharedPage(c *call, l *models.Link) error {
+	pass, _ := c.Cookie(passCookie(l))
+	if !l.Admits(pass) {
+		return s.askPassword(c, l, http.StatusOK, "")
+	}
+	return s.showShared(c, l, "", http.StatusOK)
+}
+
+func (s *Server) askPassword(c *call, l *models.Link, status int, problem string) error {
+	account, err := s.Store.AccountByID(models.InAccount(c.Request.Context(), l.AccountID), l.AccountID)
+	if err != nil {
+		return err
+	}
+	base := "/s/" + c.Param("token")
+	h := houseOf(account, base)
+	if problem != "" {
+		problem = h.R.Say("link_wrong_password", "account", account.Name)
+	}
+	return c.html(status, "password.html", sharedView{house: h, Link: l, Problem: problem})
+}
+
+func (s *Server) showShared(c *call, l *models.Link, problem string, status int) error {
+	ctx := models.InAccount(c.Request.Context(), l.AccountID)
+	db := s.Store.Read(ctx)
+	proof, err := s.sharedProof(c, l)
+	if err != nil {
+		return err
+	}
+	base := "/s/" + c.Param("token")
+	v := sharedView{house: houseOf(proof.Account, base), Link: l, Proof: proof, Number: proof.Order.DisplayNumber(),
+		Address: proof.Order.Address, Record: proof.ServiceRecord(), Map: proof.Map(900, 420), Problem: problem}
+	content := reports.Content{Visits: []reports.Visit{{Proof: proof}}}
+	for part := range content.Parts() {
+		v.Parts = append(v.Parts, part+1)
+	}
+	if v.Surveys, err = proof.Surveys(db); err != nil {
+		return err
+	}
+	signer, err := s.Store.Signer(ctx, l.AccountID)
+	if err != nil {
+		return err
+	}
+	code := func(i *models.Item) string {
+		if !l.AllowDownloads { // the code opens the original
+			return ""
+		}
+		return signer.LinkCode(l.ID, i.ID)
+	}
+	at, err := models.PropertyOf(db, proof.Order)
+	if err != nil {
+		return err
+	}
+	v.fill(at, code)
+	if l.AllowComments {
+		if v.Comments, err = l.Comments(db, proof); err != nil {
+			return err
+		}
+	}
+	if v.State, err = s.stateOfShared(c, l, proof); err != nil {
+		return err
+	}
+	if err := s.Store.Looked(c.Request.Context(), l, "page", c.ClientIP(), c.Request.UserAgent()); err != nil {
+		return err
+	}
+	return c.html(status, "link.html", v)
+}
+
+// fill makes what is said of each photo, and of all.
+func (v *sharedView) fill(at *models.Property, code func(*models.Item) string) {
+	r, p := v.R, v.Proof
+	several := v.Record.First != nil && r.Year(v.Record.First.Time) != r.Year(v.Record.Last.Time)
+	by := map[string]*pictured{}
+	picture := func(i *models.Item, task string, alone bool) *pictured {
+		v.Photos++
+		x := &pictured{Item: i, N: v.Photos, Task: task, Code: code(i), Kind: evidence(r, i.EvidenceType), Verdict: wording.VerdictOf(i.Certification),
+			Said: r.Certification(i, at, p.Account.CertificationRadius)}
+		when := i.ReceivedAt.Time
+		if i.TakenAt != nil {
+			when = i.TakenAt.Time
+		}
+		moment := r.Clock(when)
+		if several {
+			moment = r.Day(when) + ", " + moment
+		}
+		where := r.Say("doc_no_position")
+		if i.Position.Latitude != nil && at.Latitude != nil {
+			where = r.Say("doc_at_distance", "far", r.Distance(models.Distance(*i.Position.Latitude, *i.Position.Longitude, *at.Latitude, *at.Longitude)))
+		} else if i.Position.Latitude != nil {
+			where = r.Position(*i.Position.Latitude, *i.Position.Longitude)
+		}
+		who := cmp.Or(p.Names[i.UploadedBy], r.Say("doc_nobody"))
+		x.Bold = x.Kind + ", " + moment + "."
+		x.By = r.Say("link_by", "who", who, "where", where)
+		if alone {
+			x.Bold = x.Kind + "."
+			if i.Shot != "" {
+				x.Bold = i.Shot + ", " + strings.ToLower(x.Kind) + "."
+			}
+			said := "doc_taken"
+			if i.TakenAt == nil {
+				said = "doc_received"
+			}
+			x.By = r.Say(said, "who", who, "when", moment) + ", " + where + "."
+		}
+		x.Alt = strings.Join(slices.DeleteFunc([]string{cmp.Or(i.Shot, task), strings.ToLower(x.Kind), moment, i.Notes}, func(s string) bool { return s == "" }), ", ")
+		by[i.ID] = x
+		return x
+	}
+	for _, t := range p.ByTask() {
+		shown := shownTask{Name: t.Task, Photos: len(t.Photos)}
+		sets, single := t.Sets()
+		for _, set := range sets {
+			s := shownSet{Shot: cmp.Or(set.Shot, r.Say("link_linked"))}
+			kinds := map[string]bool{}
+			for _, i := range set.Photos {
+				s.Photos = append(s.Photos, picture(i, t.Task, false))
+				kinds[strings.ToLower(i.EvidenceType)] = i.Viewable()
+			}
+			s.Pairs = kinds["before"] && kinds["after"]
+			shown.Sets = append(shown.Sets, s)
+		}
+		for _, i := range single {
+			shown.Single = append(shown.Single, picture(i, t.Task, true))
+		}
+		v.Tasks = append(v.Tasks, shown)
+	}
+	before, after := p.KeyPair()
+	for _, i := range []*models.Item{before, after} {
+		if i != nil && by[i.ID] != nil {
+			v.Pair = append(v.Pair, by[i.ID])
+		}
+	}
+	if v.Map != nil {
+		for n := range v.Map.Pins {
+			if x := by[v.Map.Pins[n].Item.ID]; x != nil {
+				v.Map.Pins[n].Label = r.Number(float64(x.N), 0)
+			}
+		}
+	}
+	for _, i := range p.Items {
+		if i.Kind == models.CheckIn {
+			when := i.ReceivedAt.Time
+			if i.TakenAt != nil {
+				when = i.TakenAt.Time
+			}
+			v.CheckIns = append(v.CheckIns, r.Moment(when)+", "+cmp.Or(p.Names[i.UploadedBy], r.Say("doc_nobody"))+". "+r.Checked(i, at, p.Account.CertificationRadius))
+		}
+	}
+	v.Lead = v.lead()
+	v.Verdict = verdictOf(r, v.Record.Total)
+}
+
+// lead says what was done in a sentence made from data: that it was documented, for no more is known.
+func (v *sharedView) lead() string {
+	r, first, last := v.R, v.Record.First, v.Record.Last
+	if first == nil {
+		return r.Say("link_nothing")
+	}
+	var what []string
+	if n := len(v.Tasks); n > 0 {
+		what = append(what, r.Say("link_tasks", "n", n))
+	}
+	if n := len(v.Surveys); n > 0 {
+		what = append(what, r.Say("link_surveys", "n", n))
+	}
+	who, photos := r.Together(v.Record.People), r.Say("link_photos", "n", v.Photos)
+	said := r.Say("link_documented", "who", who, "what", r.Together(what), "photos", photos)
+	if len(what) == 0 || v.Photos == 0 {
+		said = r.Say("link_was_here", "who", who)
+	}
+	switch {
+	case r.Year(first.Time) != r.Year(last.Time):
+		return r.Say("link_between", "first", r.Date(first.Time), "last", r.Date(last.Time), "said", said)
+	case last.Sub(first.Time).Minutes() < 1:
+		return r.Say("link_at", "day", r.Date(first.Time), "time", r.Clock(first.Time)+" "+r.Zone(first.Time), "said", said)
+	}
+	return r.Say("link_from", "day", r.Date(first.Time), "first", r.Clock(first.Time), "last", r.Clock(last.Time)+" "+r.Zone(last.Time), "said", said)
+}
+
+func verdictOf(r *wording.Reader, all models.TaskShare) verdict {
+	v := verdict{Head: r.Say("link_certified", "some", all.Certified, "all", all.Photos), Judged: all.Camera.Of+all.Time.Of+all.Location.Of > 0}
+	if !v.Judged {
+		v.Head = r.Say("link_unjudged")
+	}
+	for _, one := range []struct {
+		key    string
+		judged models.Judged
+	}{{"doc_camera", all.Camera}, {"doc_time", all.Time}, {"doc_location", all.Location}} {
+		m := meter{Name: wording.First(r.Say(one.key)), Share: r.Share(one.judged.Certified, one.judged.Of)}
+		if one.judged.Of > 0 {
+			m.Wide = 100 * float64(one.judged.Certified) / float64(one.judged.Of)
+		}
+		v.Of = append(v.Of, m)
+	}
+	if all.NotCertified > 0 {
+		v.Why = r.Say("link_why", "n", all.NotCertified)
+	}
+	return v
+}
+
+// evidence is an evidence type as it is read: the usual ones in the reader's language, those of an account as they are.
+func evidence(r *wording.Reader, kind string) string {
+	switch k := strings.ToLower(kind); k {
+	case "before", "during", "after":
+		return r.Say("doc_" + k)
+	case "":
+		return r.Say("doc_photo")
+	}
+	return wording.First(kind)
+}
+
+func (s *Server) sharedBrand(c *call, l *models.Link) error {
+	account, err := s.Store.AccountByID(models.InAccount(c.Request.Context(), l.AccountID), l.AccountID)
+	if err != nil {
+		return err
+	}
+	c.Header("Cache-Control", "private, max-age=300")
+	sheet := ""
+	if account.Colour != "" {
+		sheet = ":root { --brand: " + account.Colour + "; }\n"
+	}
+	c.Data(http.StatusOK, "text/css; charset=utf-8", []byte(sheet))
+	return nil
+}
