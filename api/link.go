@@ -233,9 +233,10 @@ func (s *Server) stateOfShared(c *call, l *models.Link, proof *models.Proof) (st
 	}
 	h := fnv.New64a()
 	shown := json.NewEncoder(h)
-	parts := []any{proof.Account.Name, proof.Account.LogoKey, proof.Account.Zone, proof.Order.DisplayNumber(), proof.Order.Address, proof.Map(900, 420), proof.ServiceRecord()}
+	account := proof.Account
+	parts := []any{account.Name, account.LogoKey, account.Zone, account.Colour, account.Address, account.Phone, account.Language, account.Region, proof.Names, proof.Order.DisplayNumber(), proof.Order.Address, proof.Map(600, 340), proof.ServiceRecord()}
 	for _, i := range proof.Items {
-		parts = append(parts, i.ID, archives.Describe(proof, i, ""))
+		parts = append(parts, i.ID, i.Shot, archives.Describe(proof, i, ""))
 	}
 	for _, f := range surveys {
 		parts = append(parts, f.Name, f.Task, f.Item.ID, f.Answers)

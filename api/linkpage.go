@@ -27,6 +27,7 @@ type sharedView struct {
 	Surveys  []models.FilledSurvey
 	CheckIns []string
 	Map      *models.PinMap
+	Far      []string // what lies beyond the map
 	Comments []models.Comment
 	State    string
 	Photos   int
@@ -79,6 +80,7 @@ type pictured struct {
 	Task    string
 	Code    string // opens its original; "" for none
 	Kind    string // its evidence type, as it is read
+	Tag     string // its kind, and when
 	Bold    string // what it shows, and when where the page's heading tells the rest
 	By      string // who took it, and where
 	Verdict wording.Verdict
@@ -130,7 +132,7 @@ func (s *Server) showShared(c *call, l *models.Link, problem string, status int)
 	}
 	base := "/s/" + c.Param("token")
 	v := sharedView{house: houseOf(proof.Account, base), Link: l, Proof: proof, Number: proof.Order.DisplayNumber(),
-		Address: proof.Order.Address, Record: proof.ServiceRecord(), Map: proof.Map(900, 420), Problem: problem}
+		Address: proof.Order.Address, Record: proof.ServiceRecord(), Map: proof.Map(600, 340), Problem: problem}
 	content := reports.Content{Visits: []reports.Visit{{Proof: proof}}}
 	for part := range content.Parts() {
 		v.Parts = append(v.Parts, part+1)
@@ -148,11 +150,7 @@ func (s *Server) showShared(c *call, l *models.Link, problem string, status int)
 		}
 		return signer.LinkCode(l.ID, i.ID)
 	}
-	at, err := models.PropertyOf(db, proof.Order)
-	if err != nil {
-		return err
-	}
-	v.fill(at, code)
+	v.fill(code)
 	if l.AllowComments {
 		if v.Comments, err = l.Comments(db, proof); err != nil {
 			return err
@@ -168,8 +166,9 @@ func (s *Server) showShared(c *call, l *models.Link, problem string, status int)
 }
 
 // fill makes what is said of each photo, and of all.
-func (v *sharedView) fill(at *models.Property, code func(*models.Item) string) {
+func (v *sharedView) fill(code func(*models.Item) string) {
 	r, p := v.R, v.Proof
+	at := p.Property
 	several := v.Record.First != nil && r.Year(v.Record.First.Time) != r.Year(v.Record.Last.Time)
 	by := map[string]*pictured{}
 	picture := func(i *models.Item, task string, alone bool) *pictured {
@@ -191,7 +190,8 @@ func (v *sharedView) fill(at *models.Property, code func(*models.Item) string) {
 			where = r.Position(*i.Position.Latitude, *i.Position.Longitude)
 		}
 		who := cmp.Or(p.Names[i.UploadedBy], r.Say("doc_nobody"))
-		x.Bold = x.Kind + ", " + moment + "."
+		x.Tag = x.Kind + ", " + moment
+		x.Bold = x.Tag + "."
 		x.By = r.Say("link_by", "who", who, "where", where)
 		if alone {
 			x.Bold = x.Kind + "."
@@ -234,8 +234,14 @@ func (v *sharedView) fill(at *models.Property, code func(*models.Item) string) {
 	}
 	if v.Map != nil {
 		for n := range v.Map.Pins {
-			if x := by[v.Map.Pins[n].Item.ID]; x != nil {
-				v.Map.Pins[n].Label = r.Number(float64(x.N), 0)
+			pin := &v.Map.Pins[n]
+			x := by[pin.Item.ID]
+			if x == nil {
+				continue
+			}
+			pin.Label = r.Number(float64(x.N), 0)
+			if pin.Far > 0 {
+				v.Far = append(v.Far, r.Say("link_far", "n", x.N, "far", r.Distance(pin.Far)))
 			}
 		}
 	}

@@ -8,11 +8,12 @@ import (
 type Pin struct {
 	X, Y  float64
 	Label string
-	Item  *Item // nil: the property
+	Item  *Item   // nil: the property
+	Far   float64 // metres from the property where it lies beyond the map, at whose edge it stands then; 0 for what lies on it
 }
 
-// PinMap is a drawing of where items were made, without any map service: the property in the middle of its items, and
-// a bar of so many metres for the scale.
+// PinMap is a drawing of where items were made, without any map service: around the property as far as proves anything, with a
+// bar of so many metres for the scale. North is up.
 type PinMap struct {
 	Width, Height float64
 	Pins          []Pin
@@ -22,45 +23,78 @@ type PinMap struct {
 	Radius        float64 // of certification around the property, in the map's units; 0 without a property's position
 }
 
-// Map lays the proof's positions out on a map of a size; nil when there are none. Labels count the photos as the report does.
+const (
+	metresPerDegree = 111_320.0
+	// beyondRadius is how many times the radius away an item counts no more for the scale: one far off would shrink all.
+	beyondRadius = 1.2
+	// apart is how far places must lie from each other, in metres, for a map without a property to say anything.
+	apart = 10.0
+)
+
+// Map lays the proof's positions out on a map of a size; nil when a map would say nothing: there is no position, or, without
+// the property's, all of them are one place.
 func (p *Proof) Map(width, height float64) *PinMap {
 	type place struct {
-		lat, lon float64
-		item     *Item
+		x, y float64 // metres to the east and north
+		item *Item
+	}
+	var home *Property
+	if p.Property != nil && p.Property.Latitude != nil {
+		home = p.Property
 	}
 	var places []place
+	var lat, lon float64 // of the middle
 	for _, i := range p.Items {
-		if i.Position.Latitude != nil && i.Position.Longitude != nil {
-			places = append(places, place{*i.Position.Latitude, *i.Position.Longitude, i})
+		if i.Position.Latitude == nil || i.Position.Longitude == nil {
+			continue
 		}
+		if len(places) == 0 {
+			lat, lon = *i.Position.Latitude, *i.Position.Longitude
+		}
+		places = append(places, place{*i.Position.Longitude, *i.Position.Latitude, i})
 	}
 	if len(places) == 0 {
 		return nil
 	}
-	if o := p.Order; o.Latitude != nil && o.Longitude != nil {
-		places = append(places, place{*o.Latitude, *o.Longitude, nil})
+	if home != nil {
+		lat, lon = *home.Latitude, *home.Longitude
 	}
-	south, north, west, east := places[0].lat, places[0].lat, places[0].lon, places[0].lon
-	for _, at := range places {
-		south, north, west, east = min(south, at.lat), max(north, at.lat), min(west, at.lon), max(east, at.lon)
+	narrow := math.Cos(lat * math.Pi / 180)
+	for n := range places {
+		places[n].x, places[n].y = (places[n].x-lon)*metresPerDegree*narrow, (places[n].y-lat)*metresPerDegree
 	}
-	const metresPerDegree = 111_320.0
-	midLat, midLon := (south+north)/2, (west+east)/2
-	narrow := math.Cos(midLat * math.Pi / 180)
-	margin := min(width, height) * 0.12
-	spanX, spanY := max((east-west)*metresPerDegree*narrow, 20), max((north-south)*metresPerDegree, 20)
-	scale := min((width-2*margin)/spanX, (height-2*margin)/spanY) // units a metre
-	m := &PinMap{Width: width, Height: height}
-	n := 0
+	// What counts for the scale: with a property all that lies within its reach, else all.
+	west, east, south, north := 0.0, 0.0, 0.0, 0.0
+	reach := p.Account.CertificationRadius * beyondRadius
 	for _, at := range places {
-		pin := Pin{X: width/2 + (at.lon-midLon)*metresPerDegree*narrow*scale, Y: height/2 - (at.lat-midLat)*metresPerDegree*scale, Item: at.item}
-		if at.item == nil {
-			pin.Label = "Property"
-			m.Property = &pin
-			m.Radius = p.Account.CertificationRadius * scale
-			continue
+		if home == nil || math.Hypot(at.x, at.y) <= reach {
+			west, east, south, north = min(west, at.x), max(east, at.x), min(south, at.y), max(north, at.y)
 		}
-		n++
+	}
+	if home == nil && max(east-west, north-south) < apart {
+		return nil
+	}
+	margin := min(width, height) * 0.12
+	m := &PinMap{Width: width, Height: height}
+	midX, midY := (west+east)/2, (south+north)/2
+	if home != nil { // the property stays in the middle
+		side := max(-west, east)
+		above := max(-south, north)
+		west, east, south, north, midX, midY = -side, side, -above, above, 0, 0
+	}
+	scale := min((width-2*margin)/max(east-west, 20), (height-2*margin)/max(north-south, 20)) // units a metre
+	onto := func(x, y float64) (float64, float64) { return width/2 + (x-midX)*scale, height/2 - (y-midY)*scale }
+	if home != nil {
+		x, y := onto(0, 0)
+		m.Property, m.Radius = &Pin{X: x, Y: y, Label: "Property"}, p.Account.CertificationRadius*scale
+	}
+	for _, at := range places {
+		pin := Pin{Item: at.item}
+		pin.X, pin.Y = onto(at.x, at.y)
+		if home != nil && math.Hypot(at.x, at.y) > reach {
+			pin.Far = math.Hypot(at.x, at.y)
+			pin.X, pin.Y = atEdge(width, height, margin*0.6, at.x, -at.y)
+		}
 		m.Pins = append(m.Pins, pin)
 	}
 	wanted := width / 4 / scale
@@ -73,4 +107,10 @@ func (p *Proof) Map(width, height float64) *PinMap {
 	}
 	m.BarMetres, m.BarLength = step, step*scale
 	return m
+}
+
+// atEdge is where a ray from the middle of a map meets the edge, less a margin.
+func atEdge(width, height, margin, dx, dy float64) (x, y float64) {
+	t := min((width/2-margin)/math.Abs(dx), (height/2-margin)/math.Abs(dy)) // of a ray along an axis the other is infinite
+	return width/2 + dx*t, height/2 + dy*t
 }

@@ -13,6 +13,7 @@ type Proof struct {
 	Order    *WorkOrder
 	View     WorkOrderView
 	Items    []*Item
+	Property *Property         // as its items are judged by
 	Users    map[string]string // user id → username
 	Names    map[string]string // user id → full name, the username where no name is set
 
@@ -59,6 +60,9 @@ func proofOf(db *gorm.DB, orderID string, upTo *Publication, audience Audience, 
 		return nil, err
 	}
 	p := &Proof{Audience: audience, Account: account, Order: order.For(audience), View: views[0].For(audience)}
+	if p.Property, err = PropertyOf(db, order); err != nil {
+		return nil, err
+	}
 	q := shown(db, orderID)
 	if only != "" {
 		q = q.Where("id = ?", only)

@@ -48,7 +48,7 @@ func content(t testing.TB, photos int) (*reports.Content, *reports.Reports) {
 	order := &models.WorkOrder{ID: "order"}
 	order.WorkOrderNumber, order.Address = "W-77", models.Address{Address1: "12 Oak Street", City: "Round Rock", State: "TX", Zip: "78664"}
 	order.Latitude, order.Longitude, order.Lifecycle.State = &lat, &lon, models.Published
-	proof := &models.Proof{Account: account, Order: order, Users: map[string]string{"u": "crew-7"}, Names: map[string]string{"u": "crew-7"}}
+	proof := &models.Proof{Account: account, Order: order, Property: &models.Property{Latitude: &lat, Longitude: &lon}, Users: map[string]string{"u": "crew-7"}, Names: map[string]string{"u": "crew-7"}}
 	proof.View.Tasks = []models.Task{{ID: "a", TaskFields: models.TaskFields{Name: "Lawn cut"}}, {ID: "b", TaskFields: models.TaskFields{Name: "Đường Ngọc Ánh · Αθήνα · Україна"}}}
 	wide, tall := picture(t, 64, 48), picture(t, 48, 64)
 	for i := range photos {

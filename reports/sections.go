@@ -91,7 +91,9 @@ func state(o *models.WorkOrder) string {
 func (d *document) general(p *models.Proof) {
 	o := p.Order
 	d.begin(1, 13, 60, "General information")
-	d.row("State", state(o))
+	if p.Audience != models.ForClient {
+		d.row("State", state(o)) // the client is told what was done, not where it stands here
+	}
 	if o.DueDate != nil {
 		d.row("Due", d.says.Due(string(*o.DueDate), text(o.DueTime)))
 	}

@@ -119,6 +119,17 @@ func whole(v any) (int, bool) {
 // Moment is a moment in full, as when a page names it first: Tue, Nov 24, 2026, 10:05 AM CST.
 func (r *Reader) Moment(t time.Time) string { return r.written(r.form.Moment, t.In(r.zone)) }
 
+// Window is from when to when, day and zone said once where they are one.
+func (r *Reader) Window(first, last time.Time) string {
+	switch {
+	case r.Moment(first) == r.Moment(last):
+		return r.Moment(first)
+	case r.Date(first) == r.Date(last):
+		return r.Date(first) + ", " + r.Clock(first) + " – " + r.Clock(last) + " " + r.Zone(last)
+	}
+	return r.Moment(first) + " – " + r.Moment(last)
+}
+
 // Clock is the time of day, where day and zone have been said: 10:05 AM.
 func (r *Reader) Clock(t time.Time) string { return r.written(r.form.Clock, t.In(r.zone)) }
 

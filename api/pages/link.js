@@ -110,6 +110,8 @@
     if (!toast) {
       toast = document.createElement("div");
       toast.className = "Toast";
+      toast.setAttribute("role", "region");
+      toast.setAttribute("aria-label", news);
       const said = document.createElement("span"), button = document.createElement("button");
       button.type = "button";
       button.className = "Button primary";
