@@ -4,7 +4,7 @@ import Orders from './screens/orders/Orders.svelte';
 
 export const base = '/field';
 
-export const { p, navigate, isActive, route } = createRouter({
+const router = createRouter({
   '/': Orders, // what the app opens with
   '/today': () => import('./screens/orders/Today.svelte'),
   '/find': () => import('./screens/orders/Find.svelte'),
@@ -21,3 +21,13 @@ export const { p, navigate, isActive, route } = createRouter({
   '/sign-in': () => import('./screens/entry/Entry.svelte'),
   '*': () => import('./shell/NotFound.svelte'),
 });
+
+export const { route } = router;
+
+/** Goes to a path below /field, with its query where it has one. */
+export async function navigate(to: string, { replace = false } = {}): Promise<void> {
+  const { pathname, searchParams } = new URL(to, location.origin);
+  await router.navigate(pathname as '/', { replace, search: Object.fromEntries(searchParams) });
+  // The router leaves the last slash of /field/ out: what is opened there again comes from the network, not from the service worker.
+  if (location.pathname === base) history.replaceState(history.state, '', base + '/' + location.search);
+}

@@ -17,6 +17,7 @@ export class Position {
   #off: ReturnType<typeof setTimeout> | undefined;
   #fix: Fix | null = null;
   #refused = false;
+  #wanted = false;
   #changed = new Set<() => void>();
 
   constructor(
@@ -24,23 +25,25 @@ export class Position {
     private readonly now = () => performance.now(),
   ) {}
 
-  /** Begins to look, or goes on looking for two minutes more. A refusal is asked about anew: iOS asks each session. */
-  warm(): void {
+  /**
+   * Begins to look, or goes on looking for two minutes more. Who was refused asks again only when something speaks for another
+   * answer (`anew`): a screen was opened, or somebody came back from the settings. iOS asks its person each time.
+   */
+  warm(anew = false): void {
     clearTimeout(this.#off);
     this.#off = setTimeout(() => this.cool(), restsAfter);
-    if (this.#watch !== null || !this.source) return;
-    this.#refused = false;
+    this.#wanted = true;
+    if (this.#watch !== null || !this.source || (this.#refused && !anew)) return;
     this.#watch = this.source.watchPosition(
       (p) => {
         const { latitude, longitude, accuracy } = p.coords;
         this.#fix = { latitude, longitude, accuracy, at: p.timestamp, heard: this.now() };
+        this.#refused = false;
         this.#tell();
       },
       (e) => {
-        if (e.code === e.PERMISSION_DENIED) {
-          this.#refused = true;
-          this.cool();
-        }
+        this.#refused = e.code === e.PERMISSION_DENIED;
+        if (this.#refused) this.#unwatch();
         this.#tell();
       },
       { enableHighAccuracy: true, maximumAge: 10_000, timeout: 60_000 },
@@ -50,16 +53,25 @@ export class Position {
   /** Looks no more. */
   cool(): void {
     clearTimeout(this.#off);
+    this.#wanted = false;
+    this.#unwatch();
+  }
+
+  #unwatch(): void {
     if (this.#watch !== null) this.source?.clearWatch(this.#watch);
     this.#watch = null;
   }
 
+  /** Somebody came back to the page, or changed what it may: who was refused asks again, where the position is still wanted. */
+  back(): void {
+    if (this.#wanted) this.warm(true);
+  }
+
   /** The position as it is known now. Its age is counted by a clock that nobody sets. */
   here(): Place {
-    this.warm();
     const f = this.#fix;
-    if (!f) return { position_state: this.#refused ? 'refused' : 'none' };
-    const age = this.now() - f.heard;
+    const age = f ? this.now() - f.heard : Infinity;
+    if (!f || (this.#refused && age > oldAfter)) return { position_state: this.#refused ? 'refused' : 'none' };
     const state: PositionState = age > oldAfter ? 'old' : f.accuracy > vagueFrom ? 'vague' : 'good';
     return { latitude: f.latitude, longitude: f.longitude, accuracy: f.accuracy, position_at: Math.round(Date.now() - age), position_state: state };
   }
@@ -80,3 +92,8 @@ export class Position {
 }
 
 export const position = new Position();
+
+if (typeof document !== 'undefined') {
+  for (const e of ['focus', 'pageshow']) addEventListener(e, () => position.back());
+  navigator.permissions?.query({ name: 'geolocation' }).then((p) => p.addEventListener('change', () => position.back()), () => undefined);
+}

@@ -18,6 +18,7 @@ export type Held = { taken: Parameters<typeof keep>[0]; made: Made };
  */
 export async function develop(picture: { frame: ImageBitmap } | { file: ArrayBuffer }, subject: Subject, source: Item['source'], most: number): Promise<Held> {
   const taken_at = Date.now();
+  position.warm();
   const place = position.here();
   const id = uuid();
   const { latitude, longitude, accuracy, position_at } = place;

@@ -1,4 +1,5 @@
 // Whether somebody is in the middle of something that a new version must not interrupt.
+import { untrack } from 'svelte';
 import { onWrites } from './store';
 
 class Busy {
@@ -9,12 +10,12 @@ class Busy {
     onWrites((n) => (this.writes = n));
   }
 
-  /** While camera or survey is open: a new version waits. What it returns lets go. */
+  /** While camera or survey is open: a new version waits. What it returns lets go. An effect that holds does not wait for itself. */
   hold(): () => void {
-    this.holds++;
+    untrack(() => this.holds++);
     let held = true;
     return () => {
-      if (held) this.holds--;
+      if (held) untrack(() => this.holds--);
       held = false;
     };
   }

@@ -11,6 +11,11 @@ export function better(old: Clock | undefined, fresh: Clock): Clock {
   return Math.abs(fresh.offset_ms - old.offset_ms) > fresh.error_ms + old.error_ms ? fresh : old;
 }
 
+/** Whether less than so many ms have passed since a moment of this phone's clock; one that was set meanwhile says that they have. */
+export function within(ms: number, since: number): boolean {
+  return Math.abs(Date.now() - since) < ms;
+}
+
 let kept: Clock | undefined;
 
 /** Takes the server's time, said with an error, in an answer to what was asked between two moments of this phone. */

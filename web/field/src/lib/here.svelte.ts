@@ -25,7 +25,7 @@ export async function counted(owner: string): Promise<Here> {
 }
 
 /** The counts as they are now; to be called while a component is made. */
-export function here(): { readonly value: Here } {
+export function here(): { readonly value: Here; readonly ready: boolean } {
   return live(() => {
     const owner = session.id;
     return () => counted(owner);

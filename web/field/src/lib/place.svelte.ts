@@ -1,4 +1,5 @@
 // Where this phone is, roughly, for distances: never asked of who has not allowed it yet.
+import { within } from './clock';
 import { db } from './db';
 
 export type Spot = { latitude: number; longitude: number };
@@ -14,12 +15,18 @@ class Place {
   at = $state.raw<Spot | null>(null);
   private asked = 0;
 
+  /** Whether the position may be asked for without a question to the person; where the browser does not say, once it was explained. */
+  async allowed(): Promise<boolean> {
+    if (!('geolocation' in navigator)) return false;
+    const state = (await navigator.permissions?.query({ name: 'geolocation' }).then((s) => s.state, () => undefined)) ?? 'unknown';
+    return state === 'granted' || (state === 'unknown' && ((await db.get('settings'))?.welcomed ?? false));
+  }
+
   /** Looks once a minute at most. */
   async look(): Promise<void> {
-    if (Date.now() - this.asked < 60_000 || !('geolocation' in navigator)) return;
+    if (within(60_000, this.asked)) return;
     this.asked = Date.now();
-    const state = await navigator.permissions?.query({ name: 'geolocation' }).then((s) => s.state, () => 'unknown');
-    if (state !== 'granted' && !(state === 'unknown' && (await db.get('settings'))?.welcomed)) return;
+    if (!(await this.allowed())) return;
     navigator.geolocation.getCurrentPosition((p) => (this.at = { latitude: p.coords.latitude, longitude: p.coords.longitude }), () => undefined, { maximumAge: 300_000, timeout: 20_000, enableHighAccuracy: false });
   }
 

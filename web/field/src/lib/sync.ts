@@ -1,6 +1,6 @@
 // One call brings what changed since, however long ago.
 import { announceAll } from '../queue';
-import { measured } from './clock';
+import { measured, within } from './clock';
 import { db, type KnownPhoto, type Order, type Survey } from './db';
 import { ask, call, line } from './net';
 import { bare, session } from './session.svelte';
@@ -97,10 +97,10 @@ export function watch(): void {
   let last = 0;
   let renewed = 0;
   const soon = (after = 5000) => {
-    if (document.hidden || !session.who || Date.now() - last < after) return;
+    if (document.hidden || !session.who || within(after, last)) return;
     last = Date.now();
     void refresh().catch(() => undefined);
-    if (last - renewed < 3_600_000) return;
+    if (within(3_600_000, renewed)) return;
     renewed = last;
     void session.renew().catch(() => (renewed = 0));
   };

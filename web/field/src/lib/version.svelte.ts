@@ -1,6 +1,7 @@
 // The service worker, and new versions: they wait until neither camera nor survey is open and nothing is written, then ask.
 import { trustedScript } from '$kit/trusted';
 import { busy } from './busy.svelte';
+import { within } from './clock';
 
 class Version {
   private waiting = $state.raw<ServiceWorker | null>(null);
@@ -16,8 +17,10 @@ class Version {
   /** Goes over to the new version. */
   take(): void {
     this.taking = true;
-    if (this.waiting) this.waiting.postMessage('take over');
-    else location.reload();
+    if (this.waiting) {
+      navigator.serviceWorker.controller?.postMessage('stand down');
+      this.waiting.postMessage('take over');
+    } else location.reload();
   }
 
   async start(): Promise<void> {
@@ -34,6 +37,8 @@ class Version {
       controlled = true;
     });
     const registration = await serviceWorker.register(trustedScript('/field/sw.js'), { scope: '/field/', updateViaCache: 'none' });
+    // A page that was opened while the worker became active is nobody's, and would find none of its parts without a network.
+    if (!serviceWorker.controller) void serviceWorker.ready.then((r) => serviceWorker.controller ?? r.active?.postMessage('claim'));
     const installed = (worker: ServiceWorker | null) => {
       if (worker?.state === 'installed' && controlled) this.waiting = worker;
     };
@@ -44,7 +49,7 @@ class Version {
     });
     let asked = Date.now();
     document.addEventListener('visibilitychange', () => {
-      if (document.hidden || Date.now() - asked < 30 * 60_000) return;
+      if (document.hidden || within(30 * 60_000, asked)) return;
       asked = Date.now();
       void registration.update().catch(() => undefined);
     });

@@ -3,6 +3,7 @@ import { db, type Action, type Item } from '../lib/db';
 import { write } from '../lib/store';
 import { ask, later, refusalOf, retryAfter, type Answer } from './http';
 import { isLocal } from './local';
+import { restsFor } from './pieces';
 
 type Body = Record<string, unknown>;
 type Request = { method: string; path: string; body?: Body };
@@ -19,7 +20,7 @@ export async function due(owner: string, now: number): Promise<Action[]> {
   return waiting.filter((a) => {
     const key = changing.includes(a.kind) ? 'item/' + String(a.body.uuid) : a.order_id;
     if (held.has(key)) return false;
-    if ((a.next_try ?? 0) > now) {
+    if (restsFor(a.next_try, now) > 0) {
       held.add(key);
       return false;
     }

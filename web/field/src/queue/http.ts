@@ -2,6 +2,7 @@
 import { db, type SignedIn } from '../lib/db';
 import { Away, call } from '../lib/net';
 import { read } from '../lib/store';
+import { restAtMost } from './pieces';
 
 /** An answer, whatever it says. */
 export type Answer = { status: number; headers: Headers; body: unknown };
@@ -55,5 +56,5 @@ export function later(status: number): boolean {
 /** How long an answer asks to wait, in ms; 0 when it does not. */
 export function retryAfter(a: Answer): number {
   const said = Number(a.headers.get('Retry-After'));
-  return said > 0 ? Math.min(said, 3600) * 1000 : 0;
+  return said > 0 ? Math.min(said * 1000, restAtMost) : 0;
 }

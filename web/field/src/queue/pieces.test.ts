@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { least, most, Pieces, rest } from './pieces';
+import { least, most, Pieces, rest, restAtMost, restsFor } from './pieces';
 
 describe('Pieces', () => {
   it('grow while they go quickly, up to what a server keeps at once', () => {
@@ -56,4 +56,10 @@ it('rests longer and longer, at most about a minute', () => {
   expect(rest(3, () => 0.5)).toBe(8000);
   expect(rest(40, () => 0.5)).toBe(60_000);
   expect(rest(40, () => 1)).toBeLessThanOrEqual(75_000);
+});
+
+it('lets a clock that was set back make nobody wait', () => {
+  const now = 1_790_000_000_000;
+  expect([restsFor(undefined, now), restsFor(now - 1, now), restsFor(now + 5000, now), restsFor(now + restAtMost, now)]).toEqual([0, 0, 5000, restAtMost]);
+  expect(restsFor(now + 86_400_000, now)).toBe(0);
 });

@@ -56,6 +56,15 @@ function whole(size: number): number {
   return Math.max(least, Math.floor(size / least) * least);
 }
 
+/** No answer is waited for longer than this before the next try. */
+export const restAtMost = 3_600_000;
+
+/** How many ms something rests until its next try; a clock that was set back meanwhile makes nobody wait. */
+export function restsFor(nextTry: number | undefined, now: number): number {
+  const left = (nextTry ?? 0) - now;
+  return left > restAtMost ? 0 : Math.max(0, left);
+}
+
 /** How long to rest after so many tries in vain: growing, at most a minute, and never the same for all phones of a crew. */
 export function rest(tries: number, random: () => number = Math.random): number {
   return Math.round(Math.min(60_000, 1000 * 2 ** Math.min(tries, 6)) * (0.75 + random() / 2));

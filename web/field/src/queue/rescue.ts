@@ -13,9 +13,9 @@ const unsent = ['kept', 'announced', 'sending', 'refused'] as const;
 export type Manifest = {
   version: 1;
   device: string;
-  /** The id of whoever took it all. */
-  owner: string;
-  made_at: number;
+  /** Whoever took it all. */
+  owner: { id: string; username: string };
+  made_at: string;
   part: number;
   parts: number;
   items: (Omit<Partial<Item>, 'task_id'> & { task_id: string | null; path: string })[];
@@ -46,8 +46,9 @@ export async function parts(owner: string): Promise<Item[][]> {
 /** One rescue file. */
 export async function fileOf(owner: { id: string; username: string }, device: string, items: Item[], part: number, of: number): Promise<File> {
   const actions = part === 1 ? await db.actions.where('owner').equals(owner.id).filter((a) => a.state !== 'done').sortBy('seq') : [];
+  const made = new Date();
   const manifest: Manifest = {
-    version: 1, device, owner: owner.id, made_at: Date.now(), part, parts: of,
+    version: 1, device, owner, made_at: made.toISOString(), part, parts: of,
     items: items.map((i) => ({
       uuid: i.uuid, order_id: i.order_id, task_id: i.task_id || null, ...(i.task_name ? { task_name: i.task_name } : {}), evidence_type: i.evidence_type, ...(i.shot ? { shot: i.shot } : {}),
       taken_at: i.taken_at, zone: i.zone, offset_ms: i.offset_ms, ...(i.latitude === undefined ? {} : { latitude: i.latitude, longitude: i.longitude, accuracy: i.accuracy, position_at: i.position_at }),
@@ -56,7 +57,6 @@ export async function fileOf(owner: { id: string; username: string }, device: st
     })),
     actions: actions.map((a) => ({ key: a.key, order_id: a.order_id, kind: a.kind, body: a.body, done_at: a.done_at, offset_ms: a.offset_ms, state: a.state })),
   };
-  const made = new Date();
   async function* files() {
     yield { name: 'manifest.json', lastModified: made, input: JSON.stringify(manifest, null, 1) };
     for (const i of items) {

@@ -9,7 +9,7 @@ import { Away } from '../lib/net';
 import { uuid } from '../lib/uuid';
 import { ask, Ended, session } from './http';
 import { hangs } from './local';
-import { Pieces, rest } from './pieces';
+import { Pieces, rest, restsFor } from './pieces';
 import { release } from './room';
 import { upload, type Stand } from './upload';
 
@@ -99,11 +99,11 @@ async function bytesMayGo(): Promise<boolean> {
   return !settings?.wifi_only || !kind || kind === 'wifi' || kind === 'ethernet' || kind === 'unknown';
 }
 
-/** What can be sent of a person's now, oldest first, and when the next of the others is due. */
+/** What can be sent of a person's now, oldest first, and in how many ms the next of the others is due. */
 async function sendable(owner: string, now: number): Promise<{ ready: Item[]; next: number }> {
   const items = await db.items.where('[owner+state]').anyOf([owner, 'announced'], [owner, 'sending']).toArray();
-  const ready = items.filter((i) => !hangs(i) && (i.next_try ?? 0) <= now).sort((a, b) => a.created_at - b.created_at);
-  const next = Math.min(...items.map((i) => i.next_try ?? 0).filter((t) => t > now), Infinity);
+  const ready = items.filter((i) => !hangs(i) && restsFor(i.next_try, now) === 0).sort((a, b) => a.created_at - b.created_at);
+  const next = Math.min(...items.map((i) => restsFor(i.next_try, now)).filter((ms) => ms > 0), Infinity);
   return { ready, next };
 }
 
@@ -142,7 +142,7 @@ export async function work(signal: AbortSignal, once = false): Promise<boolean> 
         await Promise.race([lands, Promise.resolve()]); // what broke is told
         continue;
       }
-      pause = Math.min(pause, next - Date.now());
+      pause = Math.min(pause, next);
       if (!signal.aborted) await release(me);
     } catch (e) {
       if (signal.aborted) break;
@@ -275,7 +275,7 @@ async function alive(by: string, signal: AbortSignal): Promise<boolean> {
  * at the end of its time is asked for anew.
  */
 export async function drain(): Promise<void> {
-  const over = new AbortController();
+  const over = (draining = new AbortController());
   const timer = setTimeout(() => over.abort(), eventAtMost);
   try {
     if (navigator.locks) await navigator.locks.request(lock, { signal: over.signal }, () => work(over.signal, true));
@@ -285,8 +285,18 @@ export async function drain(): Promise<void> {
   } finally {
     clearTimeout(timer);
   }
+  if (draining !== over) return; // the next version's page asks for it
   const who = await session();
   if (who && (await waiting(who.user.id)) > 0) await register();
+}
+
+let draining: AbortController | null = null;
+
+/** Ends the sync event that waits or works: no other version takes over before its end. */
+export function standDown(): void {
+  const was = draining;
+  draining = null;
+  was?.abort();
 }
 
 /** Asks for a sync event, where there is such a thing. */

@@ -91,8 +91,14 @@ export async function upload(item: Item, data: ArrayBuffer, pieces: Pieces, devi
       await keep({ sent: offset });
       if (piece.byteLength === 0) return { kind: 'later', after: 2000 };
     } else if (a.status === 409 && a.headers.has('Upload-Offset')) {
-      sure = false; // somebody else sent meanwhile
-      if (++vain > inVain) return { kind: 'later', after: 0 };
+      // Somebody else sent meanwhile; or the browser itself sent again what a line that broke had carried in part, and the next
+      // piece would meet the same.
+      const stands = Number(a.headers.get('Upload-Offset'));
+      pieces.broke(Math.max(0, stands - offset));
+      vain = stands > offset ? 0 : vain + 1;
+      if (vain > inVain) return { kind: 'later', after: 0 };
+      offset = stands;
+      await keep({ sent: offset });
     } else if (a.status === 404 || a.status === 410) {
       at = '';
       await keep({ upload_url: undefined, sent: 0 });
