@@ -2,11 +2,14 @@ package rig
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"net/url"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Line is a network between two: whoever connects to its URL reaches another, as far as the test lets them.
@@ -21,6 +24,7 @@ type Line struct {
 	broken int
 	taps   []*bytes.Buffer
 	tapped bool
+	pace   *rate.Limiter
 }
 
 // Fault is what befalls one connection.
@@ -54,7 +58,7 @@ func NewLine(t testing.TB, to string) *Line {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &Line{URL: "http://" + listener.Addr().String(), to: u.Host, fault: Sound, open: map[*wire]bool{}}
+	l := &Line{URL: "http://" + listener.Addr().String(), to: u.Host, fault: Sound, open: map[*wire]bool{}, pace: rate.NewLimiter(rate.Inf, packet)}
 	t.Cleanup(func() {
 		_ = listener.Close()
 		l.Cut()
@@ -85,6 +89,25 @@ func (l *Line) Away(away bool) {
 	l.away = away
 	l.mu.Unlock()
 	l.Cut()
+}
+
+// packet is how much a line with a pace carries at once.
+const packet = 1400
+
+// Slow has the line carry so many bytes a second there, over all its connections; 0: as many as there are.
+func (l *Line) Slow(bytesPerSecond int) {
+	pace := rate.Inf
+	if bytesPerSecond > 0 {
+		pace = rate.Limit(bytesPerSecond)
+	}
+	l.pace.SetLimit(pace)
+}
+
+// keepPace waits for as long as so many bytes take.
+func (l *Line) keepPace(bytes int) {
+	for ; bytes > 0; bytes -= packet {
+		_ = l.pace.WaitN(context.Background(), min(bytes, packet))
+	}
 }
 
 // Cut resets every connection that is open.
@@ -156,8 +179,8 @@ func (l *Line) carry(near net.Conn) {
 	l.open[w] = true
 	l.mu.Unlock()
 	var both sync.WaitGroup
-	both.Go(func() { l.copy(w, near, far, f.Up, 0, l.tap()) })
-	both.Go(func() { l.copy(w, far, near, f.Down, f.Delay, func([]byte) {}) })
+	both.Go(func() { l.copy(w, near, far, f.Up, l.keepPace, l.tap()) })
+	both.Go(func() { l.copy(w, far, near, f.Down, func(int) { time.Sleep(f.Delay) }, func([]byte) {}) })
 	both.Wait()
 	l.mu.Lock()
 	delete(l.open, w)
@@ -166,11 +189,11 @@ func (l *Line) carry(near net.Conn) {
 }
 
 // copy carries what comes from one end to the other, up to the byte at which the connection breaks.
-func (l *Line) copy(w *wire, from, to net.Conn, most int64, delay time.Duration, tap func([]byte)) {
+func (l *Line) copy(w *wire, from, to net.Conn, most int64, wait func(bytes int), tap func([]byte)) {
 	piece := make([]byte, 16<<10)
 	for carried := int64(0); ; {
 		n, err := from.Read(piece)
-		time.Sleep(delay)
+		wait(n)
 		if most >= 0 && carried+int64(n) > most {
 			tap(piece[:most-carried])
 			_, _ = to.Write(piece[:most-carried])

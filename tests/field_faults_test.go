@@ -1,0 +1,296 @@
+package tests
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"fieldproof/tests/rig"
+)
+
+// photosAtOnce is how many photos go through all that can befall a phone; make soak takes a hundred.
+var photosAtOnce = 12
+
+// TestFieldPhotosOutliveWhateverBefallsThePhone: photos are taken without a network while tabs crash and the browser ends, and
+// sent while the network comes and goes and the server is killed. Each is at the server, bit for bit, once.
+func TestFieldPhotosOutliveWhateverBefallsThePhone(t *testing.T) {
+	t.Parallel()
+	in, err := rig.Dev(product(t), filepath.Join(t.TempDir(), "installation"))
+	require.NoError(t, err)
+	t.Cleanup(in.Stop)
+	office, crew, order := crewWithOrder(t, in, nil)
+	id := order.Text("id")
+	p := newPhone(t, in)
+	p.enter(crew)
+	p.says(".Row", "12 Oak Street")
+	p.kept()
+	p.line.Away(true)
+	for range 3 {
+		p.shoot(id, photosAtOnce/4)
+		p.crash()
+	}
+	p.shoot(id, photosAtOnce-3*(photosAtOnce/4))
+	p.stop()
+	p.open()
+	p.visit("/queue")
+	p.says(".Sum", "only on this phone")
+	taken := p.items()
+	require.Len(t, taken, photosAtOnce)
+
+	// The line is there for two seconds and away for two, until all is safe; meanwhile the server is killed twice.
+	kills := 0
+	for away := false; ; away = !away {
+		p.line.Away(away)
+		time.Sleep(2 * time.Second)
+		safe := 0
+		for _, i := range p.items() {
+			if i["state"] == "safe" {
+				safe++
+			}
+		}
+		if kills < 2 && safe >= (kills+1)*photosAtOnce/4 {
+			kills++
+			in.KillAll()
+			require.NoError(t, in.Restart())
+		}
+		if safe == photosAtOnce && kills == 2 {
+			break
+		}
+	}
+	p.line.Away(false)
+	require.ElementsMatch(t, shas(taken), arrivedAt(office, id), "each is there, and none twice")
+}
+
+// TestFieldCompleteDoesNotWaitForBytes has a line of 5 kB/s: the office hears at once that the order is completed and what it
+// awaits, and nothing is published or called late without it.
+func TestFieldCompleteDoesNotWaitForBytes(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	const photos = 40
+	office, crew, order := crewWithOrder(t, in, rig.JSON{"tasks": []rig.JSON{{"name": "Lawn", "required_photos": rig.JSON{"before": photos}}}})
+	office.Want(200, "PATCH", "/account", rig.JSON{"qa_policy": "auto_publish"})
+	id := order.Text("id")
+	p := newPhone(t, in)
+	p.enter(crew)
+	p.says(".Row", "12 Oak Street")
+	p.kept()
+	p.line.Away(true)
+	p.shoot(id, photos)
+	p.visit("/orders/" + id)
+	p.tap(`.Dock button`, "Publish")
+	p.says(".Dock", "Completed on this phone")
+	p.line.Slow(5000)
+	p.line.Away(false)
+	office.AwaitState(id, "completed")
+	require.Equal(t, photos, int(awaitedOf(office, order.Text("id")).(float64))+len(arrivedAt(office, id)), "what is not here is awaited")
+	p.visit("/queue")
+	p.until("what is on its way says how far it is", `[...document.querySelectorAll(".Queue .state")].some(e => e.innerText.includes("%"))`)
+	p.seen("queue-sending")
+	require.Empty(t, office.Want(200, "GET", "/work-orders/"+id+"/publications", nil).List("items"), "never without them")
+	require.Equal(t, "completed", office.Want(200, "GET", "/work-orders/"+id, nil).Text("state"))
+	p.line.Slow(0)
+	require.ElementsMatch(t, shas(p.awaitItems(photos, "safe")), arrivedAt(office, id))
+	office.AwaitState(id, "published")
+	published := office.Want(200, "GET", "/work-orders/"+id+"/publications", nil)
+	require.Equal(t, []any{1, float64(photos)}, []any{len(published.List("items")), published.Get("items", 0, "items")})
+	require.Zero(t, alertsOf(office, "late_items"))
+}
+
+func TestFieldANewVersionWaitsUntilNobodyIsInTheMiddleOfSomething(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office, crew, order := crewWithOrder(t, in, nil)
+	id := order.Text("id")
+	deployed := newBetween(t, in)
+	p := newPhone(t, in, func(p *phone) { p.over(deployed.URL) })
+	p.enter(crew)
+	p.says(".Row", "12 Oak Street")
+	p.kept()
+	p.visit("/queue")
+	p.tap(`.AppBar button`, "Pause")
+	p.says(".Banner", "Sending is paused")
+	old, _ := chromedp.NewContext(p.ctx)
+	first := p.ctx
+	p.tab(old)
+	p.visit("/orders/" + id) // another tab, which stays open
+	p.says("h2", "12 Oak Street")
+	p.turnsTo(first)
+	p.shoot(id, 3)
+
+	// Another version of the worker is there.
+	worker := (&rig.User{T: t, URL: in.URL}).Do("GET", in.URL+"/field/sw.js", nil)
+	deployed.answers(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/field/sw.js" {
+			return false
+		}
+		for _, name := range []string{"Content-Type", "Content-Security-Policy", "Cache-Control"} {
+			w.Header().Set(name, worker.Header.Get(name))
+		}
+		_, _ = w.Write(append([]byte("/* the next version */\n"), worker.Body...))
+		return true
+	})
+	p.run(chromedp.Evaluate(`navigator.serviceWorker.getRegistration().then(r => r.update()).then(() => 0)`, nil, awaitPromise))
+	p.settles("it waits", `navigator.serviceWorker.getRegistration().then(r => r.waiting !== null)`)
+	p.fire(1)
+	p.until("the camera is not interrupted", `document.querySelector("video").videoWidth > 0`)
+	p.tap(`.cbtn`, "Close the camera")
+	p.says(".Banner", "There is a new version.")
+	p.seen("new-version")
+	p.run(chromedp.Evaluate(`window.before = true; 0`, nil))
+	p.tap(`.Banner button`, "Take it now")
+	p.until("it is taken", `!window.before && document.querySelector("h2")`)
+	p.settles("by its worker", `navigator.serviceWorker.getRegistration().then(r => r.waiting === null && r.active?.state === "activated")`)
+	require.Len(t, p.items(), 4)
+
+	// The old tab goes on, says so, and doubles nothing.
+	p.turnsTo(old)
+	p.says(".Banner", "There is a new version.")
+	p.tap(`.Dock a`, "Take more photos")
+	p.until("the camera runs", `document.querySelector("video").videoWidth > 0`)
+	p.fire(1)
+	p.turnsTo(first)
+	p.visit("/queue")
+	p.tap(`.AppBar button`, "Go on")
+	require.ElementsMatch(t, shas(p.awaitItems(5, "safe")), arrivedAt(office, id))
+}
+
+// clockSet lets a test set the phone's clock, by ms that it is ahead.
+const clockSet = `(() => {
+	const Real = Date, ahead = () => { try { return Number(localStorage.getItem("test-clock") ?? 0); } catch { return 0; } };
+	globalThis.Date = new Proxy(Real, {
+		construct: (_, args, as) => Reflect.construct(Real, args.length ? args : [Real.now() + ahead()], as),
+		get: (of, name) => name === "now" ? () => Real.now() + ahead() : Reflect.get(of, name),
+	});
+})()`
+
+func (p *phone) setClock(ahead time.Duration) {
+	p.t.Helper()
+	p.run(chromedp.Evaluate(fmt.Sprintf(`localStorage.setItem("test-clock", %d); 0`, ahead.Milliseconds()), nil))
+}
+
+// TestFieldAClockThatIsWrongCertifiesNoTimeAndHoldsUpNothing has a clock a day ahead, and set right in between.
+func TestFieldAClockThatIsWrongCertifiesNoTimeAndHoldsUpNothing(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office, crew, order := crewWithOrder(t, in, nil)
+	id := order.Text("id")
+	busy := newBetween(t, in)
+	p := newPhone(t, in, running(clockSet), func(p *phone) { p.over(busy.URL) })
+	p.visit("/")
+	p.setClock(24 * time.Hour)
+	p.enter(crew)
+	p.says(".Row", "12 Oak Street")
+	p.kept()
+
+	// The server is too busy for bytes: what was tried rests until a time by a clock that is a day ahead.
+	busy.answers(func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasPrefix(r.URL.Path, "/api/v1/uploads/") {
+			return false
+		}
+		w.Header().Set("Retry-After", "60")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	})
+	p.shoot(id, 1)
+	office.Await("it to rest", func() bool {
+		next, rests := p.items()[0]["next_try"].(float64)
+		return rests && next > float64(time.Now().Add(23*time.Hour).UnixMilli())
+	})
+	p.setClock(0)
+	p.visit("/queue")
+	busy.answers(nil)
+	p.awaitItems(1, "safe")
+	p.shoot(id, 1)
+	all := p.awaitItems(2, "safe")
+	there := photosAt(office, id)
+	certified := func(i rig.JSON) any { return there[fmt.Sprint(i["uuid"])]["certification"].(map[string]any)["time"] }
+	slices.SortFunc(all, func(a, b rig.JSON) int { return int(b["taken_at"].(float64) - a["taken_at"].(float64)) })
+	require.Less(t, all[0]["offset_ms"].(float64), -86_000_000.0, "it was measured")
+	require.Equal(t, false, certified(all[0]))
+	require.InDelta(t, 0, all[1]["offset_ms"].(float64), 5000)
+	require.Equal(t, true, certified(all[1]), "set right, it is believed again")
+
+	// What was done by a wrong clock is done all the same.
+	p.setClock(-24 * time.Hour)
+	p.visit("/orders/" + id)
+	p.tap(`.Dock button`, "Complete")
+	office.AwaitState(id, "completed")
+}
+
+// TestFieldWhoWasSwitchedOffLosesNothing: what is unsent leaves the phone as a rescue file, which the office takes.
+func TestFieldWhoWasSwitchedOffLosesNothing(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office, crew, order := crewWithOrder(t, in, nil)
+	id := order.Text("id")
+	p := newPhone(t, in)
+	p.enter(crew)
+	p.says(".Row", "12 Oak Street")
+	p.kept()
+	p.line.Away(true)
+	p.shoot(id, 2)
+	office.Want(200, "PATCH", "/users/"+crew.ID, rig.JSON{"active": false})
+	p.line.Away(false)
+	p.visit("/queue")
+	p.says(".Banner", "Your session has ended. Nothing is lost")
+	p.tap(`.Banner a`, "Sign in")
+	p.fill(`input[autocomplete=current-password]`, rig.Password)
+	p.tap(`.Welcome form button.primary`)
+	p.until("and they don't come in again", `document.querySelector(".Banner.bad")`)
+	p.seen("switched-off")
+	p.tap(`.Welcome a`, "Go on without signing in")
+	p.visit("/queue")
+	p.tap(`.out button`, "2")
+	p.until("it is made", `document.querySelector(".out a[download]")`)
+	p.seen("way-out")
+	file := p.download(`.out a[download]`)
+	brought := office.Want(202, "POST", "/rescues", rig.FileForm("rescue.zip", file))
+	office.Await("all of it", func() bool {
+		return office.Want(200, "GET", brought.Header.Get("Location"), nil).Text("state") == "done"
+	})
+	require.ElementsMatch(t, shas(p.items()), arrivedAt(office, id))
+}
+
+// TestFieldTheSameUploadFromTwoPhones has one phone be the copy of the other, as one that was set up from a backup is.
+func TestFieldTheSameUploadFromTwoPhones(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office, crew, order := crewWithOrder(t, in, nil)
+	id := order.Text("id")
+	p := newPhone(t, in)
+	p.enter(crew)
+	p.says(".Row", "12 Oak Street")
+	p.kept()
+	p.line.Away(true)
+	p.shoot(id, 3)
+	p.visit("/orders/" + id)
+	p.tap(`.Dock button`, "Complete")
+	p.says(".Dock", "Completed on this phone")
+	p.stop()
+	other := &phone{t: t, line: p.line, at: p.at, dir: profile(t)}
+	require.NoError(t, os.CopyFS(other.dir, os.DirFS(p.dir)))
+	p.open()
+	other.open()
+	t.Cleanup(func() { other.stop() })
+	p.visit("/queue")
+	other.visit("/queue")
+	p.line.Away(false)
+	p.awaitItems(3, "safe")
+	other.awaitItems(3, "safe")
+	require.ElementsMatch(t, shas(p.items()), arrivedAt(office, id))
+	office.AwaitState(id, "completed")
+	for _, one := range []*phone{p, other} {
+		one.says(".Sum", "Everything is safe")
+		for _, a := range one.rows("actions") {
+			require.Equal(t, "done", a["state"], "%v", a)
+		}
+	}
+}
