@@ -18,8 +18,8 @@ import (
 )
 
 // everyQuestion is a survey with a question of each kind, a section, a trigger and photos.
-func everyQuestion(id string) rig.JSON {
-	return rig.JSON{"meta": rig.JSON{"surveyTemplateId": id, "version": 1, "name": "Occupancy"}, "questions": []rig.JSON{
+func everyQuestion() rig.JSON {
+	return rig.JSON{"meta": rig.JSON{"surveyTemplateId": "occupancy", "version": 1, "name": "Occupancy"}, "questions": []rig.JSON{
 		{"id": "vacant", "question": "Is it vacant?", "answerType": "yesNo", "required": true, "triggers": []rig.JSON{{"answer": "No", "enable": []string{"who"}}}},
 		{"id": "who", "question": "Who lives there?", "answerType": "text", "required": true, "validation": rig.JSON{"min": 3, "max": 40}},
 		{"type": "section", "question": "Rooms", "questions": []rig.JSON{
@@ -59,7 +59,7 @@ func TestPortalASurveyIsAnsweredAtTheDesk(t *testing.T) {
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)
 	crew := office.Colleague("crew")
-	office.Want(201, "POST", "/surveys", everyQuestion("occupancy"))
+	office.Want(201, "POST", "/surveys", everyQuestion())
 	o := office.Order(rig.JSON{"assignee": crew.Username, "options": rig.JSON{"check_in_required": true}, "tasks": []rig.JSON{{"name": "Occupancy check", "kind": "survey", "survey_id": "occupancy"}}})
 	id, path := o.Text("id"), "/work-orders/"+o.Text("id")
 	ctx := signedIn(t, in, office, false)
@@ -158,7 +158,7 @@ func TestPortalAPhotoThatASurveyLostIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)
-	office.Want(201, "POST", "/surveys", everyQuestion("occupancy"))
+	office.Want(201, "POST", "/surveys", everyQuestion())
 	id := office.Order(rig.JSON{"tasks": []rig.JSON{{"name": "Occupancy check", "kind": "survey", "survey_id": "occupancy"}}}).Text("id")
 	ctx := signedIn(t, in, office, true)
 	open := func() {
@@ -327,7 +327,7 @@ func TestPortalASurveyIsTriedAsOnThePhone(t *testing.T) {
 	says(t, ctx, ".set-main .Empty", "Import a template")
 	accessible(t, ctx, "no survey yet")
 	shots(t, ctx, "settings-surveys-none")
-	require.NoError(t, chromedp.Run(ctx, chromedp.SetUploadFiles(`.set-title input[type=file]`, []string{file("no-survey.json", rig.JSON{"meta": rig.JSON{}}), file("occupancy.json", everyQuestion("occupancy"))}, chromedp.ByQuery)))
+	require.NoError(t, chromedp.Run(ctx, chromedp.SetUploadFiles(`.set-title input[type=file]`, []string{file("no-survey.json", rig.JSON{"meta": rig.JSON{}}), file("occupancy.json", everyQuestion())}, chromedp.ByQuery)))
 	says(t, ctx, ".set-main [role=alert]", "no-survey.json: meta.surveyTemplateId")
 	says(t, ctx, ".set-table td:nth-child(2)", "9")
 	accessible(t, ctx, "the surveys")
@@ -346,7 +346,7 @@ func TestPortalASurveyIsTriedAsOnThePhone(t *testing.T) {
 	accessible(t, ctx, "a survey as on the phone")
 	shots(t, ctx, "settings-survey")
 
-	changed := everyQuestion("occupancy")
+	changed := everyQuestion()
 	changed["questions"] = append(changed["questions"].([]rig.JSON), rig.JSON{"id": "gate", "question": "Is the gate closed?", "answerType": "yesNo"})
 	require.NoError(t, chromedp.Run(ctx, chromedp.SetUploadFiles(`.Sheet .foot input[type=file]`, []string{file("next.json", changed)}, chromedp.ByQuery), chromedp.WaitVisible(question("gate"))))
 	require.Equal(t, 2.0, office.Want(200, "GET", "/surveys", nil).Get("items", 0, "revision"))
