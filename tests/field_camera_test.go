@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
@@ -82,6 +83,116 @@ func photosAt(office *rig.User, order string) map[string]rig.JSON {
 		all[fmt.Sprint(is["uuid"])] = is
 	}
 	return all
+}
+
+func TestFieldTheCameraShootsAgainAndAgainAndTheOfficeGetsItBitForBit(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office, crew, order := crewWithOrder(t, in, rig.JSON{"latitude": property[0], "longitude": property[1], "tasks": []rig.JSON{
+		{"name": "Lawn", "required_photos": rig.JSON{"before": 1, "after": 2}}, {"name": "Lock change", "required_photos": rig.JSON{"during": 1}}}})
+	id, lawn, lock := order.Text("id"), order.Text("tasks", 0, "id"), order.Text("tasks", 1, "id")
+	p := newPhone(t, in)
+	p.run(emulation.SetTimezoneOverride("America/Chicago"))
+	p.enter(crew)
+	p.visit("/orders/" + id)
+	p.tap(`.Dock a`, "Next: Before, Lawn")
+	p.until("the camera runs", `document.querySelector("video").videoWidth > 0`)
+	p.says(".next", "Next, 1 of 1")
+	p.says(".next .stamp", "±")
+	p.seen("camera")
+
+	// What it is proof of is always said, and changed with a thumb; the stream stays the same.
+	p.run(chromedp.Evaluate(`window.stream = document.querySelector("video").srcObject; 0`, nil))
+	p.fire(1)
+	p.says(".next", "1 taken, 1 needed")
+	p.tap(`.Kinds label`, "After")
+	p.fire(2)
+	p.tap(`.Shots label`, "Lock change")
+	p.says(".next", "Lock change, During")
+	p.fire(1)
+	p.until("it never left the camera", `window.stream === document.querySelector("video").srcObject && window.stream.active`)
+	p.tap(`.cbtn`, "Grid")
+	p.until("there is a grid", `document.querySelector(".rules")`)
+	p.tap(`.cbtn`, "Controls on the left")
+	p.run(emulation.SetDeviceMetricsOverride(844, 390, 2, true))
+	p.until("the thumb of the left hand reaches the shutter", `document.querySelector(".shutter").getBoundingClientRect().right < innerWidth / 2`)
+	p.seen("camera-landscape-left")
+	p.tap(`.cbtn`, "Controls on the left")
+	p.until("or that of the right one", `document.querySelector(".shutter").getBoundingClientRect().left > innerWidth / 2`)
+	p.seen("camera-landscape")
+	p.run(emulation.SetDeviceMetricsOverride(390, 844, 2, true))
+	kept := p.awaitItems(4, "safe")
+	var of []string
+	for _, i := range kept {
+		of = append(of, fmt.Sprint(i["task_id"], " ", i["evidence_type"], " ", i["source"], " ", i["position_state"]))
+	}
+	require.ElementsMatch(t, []string{lawn + " before mobile_camera good", lawn + " after mobile_camera good", lawn + " after mobile_camera good",
+		lock + " during mobile_camera good"}, of)
+
+	// The office has the same bytes, and they say when, where and what they are.
+	there := photosAt(office, id)
+	require.Len(t, there, 4)
+	for _, i := range kept {
+		photo := there[fmt.Sprint(i["uuid"])]
+		require.Equal(t, i["sha256"], photo["sha256"])
+		require.Equal(t, map[string]any{"item": true, "time": true, "location": true}, photo["certification"], "%v", photo)
+		bytes := office.Want(200, "GET", fmt.Sprint("/photos/", photo["id"], "/original"), nil).Body
+		require.Equal(t, i["sha256"], sha(bytes))
+		said := exif(t, bytes)
+		require.Nil(t, said["Warning"])
+		at := time.UnixMilli(int64(i["taken_at"].(float64))).In(must(t, func() (*time.Location, error) { return time.LoadLocation("America/Chicago") }))
+		require.Equal(t, []any{"JPEG", at.Format("2006:01:02 15:04:05"), at.Format("-07:00"), 1.0}, []any{said["FileType"], said["DateTimeOriginal"], said["OffsetTimeOriginal"], said["Orientation"]})
+		require.Equal(t, strings.ReplaceAll(fmt.Sprint(i["uuid"]), "-", ""), said["ImageUniqueID"])
+		require.InDelta(t, property[0], said["GPSLatitude"], 1e-5)
+		require.InDelta(t, -property[1], said["GPSLongitude"], 1e-5)
+		require.Equal(t, []any{"N", "W"}, []any{said["GPSLatitudeRef"], said["GPSLongitudeRef"]})
+		require.EqualValues(t, 6, said["GPSHPositioningError"])
+		require.Equal(t, []any{i["width"], i["height"]}, []any{said["ImageWidth"], said["ImageHeight"]})
+	}
+
+	// What was taken can be looked at, captioned, moved.
+	p.tap(`.last`)
+	p.says(".Looked", "Known, ±")
+	p.until("the picture shows", `document.querySelector(".Looked img")?.naturalWidth > 0`)
+	p.seen("photo")
+	p.fill(`.Looked textarea`, "The gate, closed")
+	p.run(chromedp.SetValue(`.Looked select`, lawn, chromedp.ByQuery), chromedp.Evaluate(`document.querySelector(".Looked select").dispatchEvent(new Event("change", {bubbles: true})); 0`, nil))
+	p.tap(`.Looked form button`, "Save")
+	p.says(".Toast", "Saved")
+	moved := fmt.Sprint(kept[len(kept)-1]["uuid"])
+	office.Await("the words and the place of the photo", func() bool {
+		photo := photosAt(office, id)[moved]
+		return photo["notes"] == "The gate, closed" && photo["task_id"] == lawn
+	})
+	p.tap(`.AppBar a`, "Back")
+	p.until("back at the camera", `document.querySelector("video")?.videoWidth > 0`)
+
+	// Without a network too; what the office never heard of is deleted for good, and asks before.
+	p.kept()
+	p.line.Away(true)
+	p.fire(1)
+	p.tap(`.last`)
+	p.says(".Looked .state", "On this phone")
+	p.tap(`.Looked .ends button`, "Delete this photo")
+	p.says(".Looked [role=alert]", "Its only copy is on this phone.")
+	p.seen("photo-delete")
+	p.tap(`.Looked .ends button`, "Keep it")
+	p.tap(`.Looked .ends button`, "Delete this photo")
+	p.tap(`.Looked .ends button`, "Delete this photo")
+	p.until("back at the camera", `document.querySelector("video")?.videoWidth > 0`)
+	require.Len(t, p.items(), 4)
+	p.line.Away(false)
+
+	// What arrived is deleted at the office too.
+	p.visit("/photo/" + moved)
+	p.says(".Looked", "The office can bring it back.")
+	p.until("the picture shows", `document.querySelector(".Looked img")?.naturalWidth > 0`)
+	p.tap(`.Looked .ends button`, "Delete this photo")
+	p.until("back at what waits", `location.pathname === "/field/queue"`)
+	office.Await("the photo to be gone", func() bool {
+		photo, listed := photosAt(office, id)[moved]
+		return !listed || photo["deleted"] == true
+	})
 }
 
 func TestFieldCameraAndPositionRefusedAndGivenBack(t *testing.T) {

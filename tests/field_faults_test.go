@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -162,6 +163,47 @@ func TestFieldANewVersionWaitsUntilNobodyIsInTheMiddleOfSomething(t *testing.T) 
 	require.ElementsMatch(t, shas(p.awaitItems(5, "safe")), arrivedAt(office, id))
 }
 
+func TestFieldStorageThatIsFullClosesTheShutterAndKeepsThePhotoInHand(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office, crew, order := crewWithOrder(t, in, nil)
+	id := order.Text("id")
+	p := newPhone(t, in)
+	p.enter(crew)
+	p.kept()
+	p.line.Away(true)
+	p.shoot(id, 1)
+	p.run(storage.OverrideQuotaForOrigin(p.at).WithQuotaSize(1))
+	kept := 1 // the browser's own quota acts late: it remembers for a while how much room there was
+	for full := false; !full; {
+		p.tap(`.shutter`)
+		office.Await("what became of the photo", func() bool {
+			full = holds(t, p.ctx, `document.querySelector(".trouble")`)
+			return full || len(p.items()) > kept
+		})
+		kept = len(p.items())
+	}
+	p.says(".trouble", "No room on this phone")
+	p.until("the photo in hand is shown", `document.querySelector(".trouble img")?.naturalWidth > 0`)
+	p.until("the shutter is closed", `document.querySelector(".shutter").getAttribute("aria-disabled") === "true"`)
+	p.seen("storage-full")
+	p.tap(`.trouble button`, "Try again")
+	p.says(".trouble", "No room on this phone")
+	require.Len(t, p.items(), kept)
+	p.until("it can be saved as a file", `document.querySelector(".trouble a[download]").href.startsWith("blob:")`)
+
+	// Room was made: it is kept, and the shutter is open.
+	p.run(storage.OverrideQuotaForOrigin(p.at))
+	office.Await("it to be kept", func() bool {
+		p.run(chromedp.Evaluate(`document.querySelector(".trouble button.primary")?.click(); 0`, nil))
+		return len(p.items()) == kept+1
+	})
+	p.until("it is said", `!document.querySelector(".trouble")`)
+	p.fire(1)
+	p.line.Away(false)
+	require.ElementsMatch(t, shas(p.awaitItems(kept+2, "safe")), arrivedAt(office, id))
+}
+
 // clockSet lets a test set the phone's clock, by ms that it is ahead.
 const clockSet = `(() => {
 	const Real = Date, ahead = () => { try { return Number(localStorage.getItem("test-clock") ?? 0); } catch { return 0; } };
@@ -257,6 +299,37 @@ func TestFieldWhoWasSwitchedOffLosesNothing(t *testing.T) {
 		return office.Want(200, "GET", brought.Header.Get("Location"), nil).Text("state") == "done"
 	})
 	require.ElementsMatch(t, shas(p.items()), arrivedAt(office, id))
+}
+
+func TestFieldATaskThatWasRemovedLeavesThePhotoToBeMoved(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office, crew, order := crewWithOrder(t, in, rig.JSON{"tasks": []rig.JSON{{"name": "Lawn"}, {"name": "Debris"}}})
+	id, lawn, debris := order.Text("id"), order.Text("tasks", 0, "id"), order.Text("tasks", 1, "id")
+	p := newPhone(t, in)
+	p.enter(crew)
+	p.says(".Row", "12 Oak Street")
+	p.kept()
+	p.line.Away(true)
+	p.visit("/orders/" + id + "/camera?task=" + debris)
+	p.fire(1)
+	p.visit("/orders/" + id + "/camera?task=" + lawn)
+	p.fire(1)
+	office.Want(200, "PATCH", "/work-orders/"+id, rig.JSON{"tasks": []rig.JSON{{"id": debris, "remove": true}, {"id": lawn}}})
+	p.line.Away(false)
+	p.visit("/queue")
+	p.awaitItems(1, "safe")
+	p.says(".why-box", "The task was removed. Move the photo to another one.")
+	p.seen("queue-refused")
+	p.tap(`.why-box a`, "Look")
+	p.says(".Looked", "The task was removed.")
+	p.until("it can be moved", `document.querySelectorAll(".Looked select").length === 2`)
+	picked(t, p.ctx, `.Looked select`, lawn)
+	p.tap(`.Looked form button`, "Save")
+	require.ElementsMatch(t, shas(p.awaitItems(2, "safe")), arrivedAt(office, id))
+	for _, photo := range photosAt(office, id) {
+		require.Equal(t, lawn, photo["task_id"])
+	}
 }
 
 // TestFieldTheSameUploadFromTwoPhones has one phone be the copy of the other, as one that was set up from a backup is.
