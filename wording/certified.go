@@ -76,12 +76,12 @@ func (r *Reader) Checked(i *models.Item, at *models.Property, radius float64) st
 }
 
 func (r *Reader) cameraReason(i *models.Item) string {
-	switch {
-	case i.Source == models.MobileGallery:
+	switch i.Source {
+	case models.MobileGallery:
 		return r.Say("doc_why_gallery")
-	case i.Source == models.WebUpload:
+	case models.WebUpload:
 		return r.Say("doc_why_upload")
-	case i.Source == models.FromPeer || i.Source == models.FromShare:
+	case models.FromPeer, models.FromShare:
 		return r.Say("doc_why_system")
 	}
 	return r.Say("doc_why_unknown_camera")

@@ -57,7 +57,8 @@ func TestNumbersDistancesAndSizes(t *testing.T) {
 	}
 }
 
-func at(latitude, longitude float64) models.Position {
+func at(latitude float64) models.Position {
+	longitude := -97.7
 	return models.Position{Latitude: &latitude, Longitude: &longitude}
 }
 
@@ -65,7 +66,7 @@ func TestEachMixOfCertificationIsASentenceWithItsReason(t *testing.T) {
 	received := models.Time{Time: time.Date(2026, 11, 24, 16, 0, 0, 0, time.UTC)}
 	before := func(d time.Duration) *models.Time { return &models.Time{Time: received.Add(-d)} }
 	home, none := &models.Property{}, &models.Property{}
-	home.Latitude, home.Longitude = at(30.5, -97.7).Latitude, at(30.5, -97.7).Longitude
+	home.Latitude, home.Longitude = at(30.5).Latitude, at(30.5).Longitude
 	offset := int64(20 * 60 * 1000)
 	us := wording.In("en", "US", chicago)
 	for _, c := range []struct {
@@ -74,12 +75,12 @@ func TestEachMixOfCertificationIsASentenceWithItsReason(t *testing.T) {
 		verdict  wording.Verdict
 		want     string
 	}{
-		{models.Item{Source: models.MobileCamera, TakenAt: before(time.Minute), Position: at(30.5, -97.7)}, home, wording.Certified, "Certified."},
-		{models.Item{Source: models.MobileCamera, TakenAt: before(time.Minute), Position: at(30.56, -97.7)}, home, wording.NotCertified, "Certified in camera and time. Location not certified: 6.7\u00a0km from the property, the limit is 250\u00a0m."},
+		{models.Item{Source: models.MobileCamera, TakenAt: before(time.Minute), Position: at(30.5)}, home, wording.Certified, "Certified."},
+		{models.Item{Source: models.MobileCamera, TakenAt: before(time.Minute), Position: at(30.56)}, home, wording.NotCertified, "Certified in camera and time. Location not certified: 6.7\u00a0km from the property, the limit is 250\u00a0m."},
 		{models.Item{Source: models.MobileGallery, TakenAt: before(14 * time.Hour)}, home, wording.NotCertified, "Camera not certified: it comes from the phone’s gallery. Time not certified: received 14 hours after it was taken, the limit is 12 hours. Location can’t be judged: no position."},
-		{models.Item{Source: models.MobileCamera, TakenAt: before(time.Minute), Position: at(30.5, -97.7)}, none, wording.Unjudged, "Certified in camera and time. Location can’t be judged: the property has no position."},
+		{models.Item{Source: models.MobileCamera, TakenAt: before(time.Minute), Position: at(30.5)}, none, wording.Unjudged, "Certified in camera and time. Location can’t be judged: the property has no position."},
 		{models.Item{Source: models.FromPeer}, home, wording.Unjudged, "Camera can’t be judged: it comes from another system. Time can’t be judged: no time is known. Location can’t be judged: no position."},
-		{models.Item{Source: models.MobileCamera, TakenAt: before(time.Minute), OffsetMS: &offset, Position: at(30.5, -97.7)}, home, wording.NotCertified, "Certified in camera and location. Time not certified: the phone’s clock was 20 minutes behind."},
+		{models.Item{Source: models.MobileCamera, TakenAt: before(time.Minute), OffsetMS: &offset, Position: at(30.5)}, home, wording.NotCertified, "Certified in camera and location. Time not certified: the phone’s clock was 20 minutes behind."},
 	} {
 		i := c.item
 		i.ReceivedAt = received
