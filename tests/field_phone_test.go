@@ -236,8 +236,9 @@ func (p *phone) tap(selector string, words ...string) {
 		const top = document.elementFromPoint(x, y);
 		return top && e.contains(top) ? x + " " + y : "";
 	})(...%s)`, said)
-	at := ""
-	for end := time.Now().Add(rig.Patience); at == ""; time.Sleep(25 * time.Millisecond) {
+	at, before := "", "" // what moves still is missed: two looks must agree
+	for end := time.Now().Add(rig.Patience); at == "" || at != before; time.Sleep(25 * time.Millisecond) {
+		before = at
 		err = chromedp.Run(p.ctx, chromedp.Evaluate(spot, &at))
 		if time.Now().After(end) {
 			p.until(fmt.Sprintf("%s %q can be tapped: %v", selector, words, err), "false")
