@@ -245,6 +245,15 @@ func (p *phone) tap(selector string, words ...string) {
 		}
 	}
 	x, y, _ := strings.Cut(at, " ")
+	// A finger that a busy machine lifts too late has pressed long, which is no click: then it taps once more.
+	p.run(chromedp.Evaluate(`window.tapped = false; addEventListener("click", () => { window.tapped = true; }, {capture: true, once: true}); 0`, nil))
+	p.touch(number(p.t, x), number(p.t, y))
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(25 * time.Millisecond) {
+		tapped := false
+		if err := chromedp.Run(p.ctx, chromedp.Evaluate(`window.tapped !== false`, &tapped)); err != nil || tapped {
+			return // it was taken, or led to another page
+		}
+	}
 	p.touch(number(p.t, x), number(p.t, y))
 }
 
