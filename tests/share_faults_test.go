@@ -127,12 +127,14 @@ func TestABadNetworkCostsTimeAlone(t *testing.T) {
 		for n := range orders {
 			here[n], there[n] = b.order()
 		}
+		var connections atomic.Int64
 		bad := func() rig.Fault {
 			f := rig.Fault{Up: -1, Down: -1, Delay: rand.N(time.Second)}
-			switch rand.IntN(20) {
-			case 0, 1, 2, 3:
-				f.Up = rand.Int64N(12_000)
-			case 4, 5:
+			// Three of ten, the first among them: how many there are depends on how long they live.
+			switch connections.Add(1) % 10 {
+			case 1, 4:
+				f.Up = rand.Int64N(2_000)
+			case 7:
 				f.Down = rand.Int64N(300)
 			}
 			return f
