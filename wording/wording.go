@@ -1,4 +1,4 @@
-// Package wording is how people read what we know: dates, times, numbers, distances and sizes as a language and a region write
+// Package wording is how people read what we know: dates, times, numbers and distances as a language and a region write
 // them, and the sentences of reports, pages and mails. The browser apps write the same forms from the same CLDR, and take their
 // words from the same files.
 package wording
@@ -226,16 +226,6 @@ func (r *Reader) rounded(n float64) string {
 		return r.Number(n, 0)
 	}
 	return r.Number(n, 1)
-}
-
-// Size is a number of bytes: 1.9 MB.
-func (r *Reader) Size(bytes int64) string {
-	units := []string{"B", "kB", "MB", "GB", "TB"}
-	n, unit := float64(bytes), 0
-	for ; n >= 1000 && unit < len(units)-1; unit++ {
-		n /= 1000
-	}
-	return r.rounded(n) + held + units[unit]
 }
 
 // Position is a position in degrees: 30.51000, −97.68000.
