@@ -85,7 +85,7 @@ release: $(APPS) ## the product for every system, with checksums, in dist/
 	@cd dist && sha256sum fieldproof_* > SHA256SUMS && cat SHA256SUMS
 
 docs: ## the parts of docs/ that the code writes
-	$(GO) test ./models -run 'Document$$' -args -write
+	$(GO) test ./models ./mails -run 'Document$$' -args -write
 
 clean: ## removes what was built
 	rm -rf bin dist web/built/portal web/built/field web/kit/words

@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"fieldproof/archives"
+	"fieldproof/mails"
 	"fieldproof/models"
 )
 
@@ -86,7 +87,14 @@ func (s *Server) createLink(c *call, in models.LinkFields) (models.LinkView, err
 		return models.LinkView{}, err
 	}
 	c.Header("Location", "/api/v1/links/"+l.ID)
-	return c.showLink(l, s.PublicURL+"/s/"+token)
+	view, err := c.showLink(l, s.PublicURL+"/s/"+token)
+	if err == nil && len(in.MailTo) > 0 {
+		all := s.mailed(c, in.MailTo, func(by string, account *models.Account, logo []byte) *mails.Message {
+			return mails.Shared{Account: account, Logo: logo, By: by, Order: o.For(models.ForClient), Link: view.URL, Password: view.HasPassword, Fields: in, Message: in.Message}.Mail()
+		})
+		view.Mailed = &all
+	}
+	return view, err
 }
 
 func (s *Server) revokeLink(c *call) error {

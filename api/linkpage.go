@@ -173,7 +173,7 @@ func (v *sharedView) fill(code func(*models.Item) string) {
 	by := map[string]*pictured{}
 	picture := func(i *models.Item, task string, alone bool) *pictured {
 		v.Photos++
-		x := &pictured{Item: i, N: v.Photos, Task: task, Code: code(i), Kind: evidence(r, i.EvidenceType), Verdict: wording.VerdictOf(i.Certification),
+		x := &pictured{Item: i, N: v.Photos, Task: task, Code: code(i), Kind: r.Evidence(i.EvidenceType), Verdict: wording.VerdictOf(i.Certification),
 			Said: r.Certification(i, at, p.Account.CertificationRadius)}
 		when := i.ReceivedAt.Time
 		if i.TakenAt != nil {
@@ -254,35 +254,8 @@ func (v *sharedView) fill(code func(*models.Item) string) {
 			v.CheckIns = append(v.CheckIns, r.Moment(when)+", "+cmp.Or(p.Names[i.UploadedBy], r.Say("doc_nobody"))+". "+r.Checked(i, at, p.Account.CertificationRadius))
 		}
 	}
-	v.Lead = v.lead()
+	v.Lead = r.Documented(v.Record, len(v.Tasks), len(v.Surveys), v.Photos)
 	v.Verdict = verdictOf(r, v.Record.Total)
-}
-
-// lead says what was done in a sentence made from data: that it was documented, for no more is known.
-func (v *sharedView) lead() string {
-	r, first, last := v.R, v.Record.First, v.Record.Last
-	if first == nil {
-		return r.Say("link_nothing")
-	}
-	var what []string
-	if n := len(v.Tasks); n > 0 {
-		what = append(what, r.Say("link_tasks", "n", n))
-	}
-	if n := len(v.Surveys); n > 0 {
-		what = append(what, r.Say("link_surveys", "n", n))
-	}
-	who, photos := r.Together(v.Record.People), r.Say("link_photos", "n", v.Photos)
-	said := r.Say("link_documented", "who", who, "what", r.Together(what), "photos", photos)
-	if len(what) == 0 || v.Photos == 0 {
-		said = r.Say("link_was_here", "who", who)
-	}
-	switch {
-	case r.Year(first.Time) != r.Year(last.Time):
-		return r.Say("link_between", "first", r.Date(first.Time), "last", r.Date(last.Time), "said", said)
-	case last.Sub(first.Time).Minutes() < 1:
-		return r.Say("link_at", "day", r.Date(first.Time), "time", r.Clock(first.Time)+" "+r.Zone(first.Time), "said", said)
-	}
-	return r.Say("link_from", "day", r.Date(first.Time), "first", r.Clock(first.Time), "last", r.Clock(last.Time)+" "+r.Zone(last.Time), "said", said)
 }
 
 func verdictOf(r *wording.Reader, all models.TaskShare) verdict {
@@ -304,17 +277,6 @@ func verdictOf(r *wording.Reader, all models.TaskShare) verdict {
 		v.Why = r.Say("link_why", "n", all.NotCertified)
 	}
 	return v
-}
-
-// evidence is an evidence type as it is read: the usual ones in the reader's language, those of an account as they are.
-func evidence(r *wording.Reader, kind string) string {
-	switch k := strings.ToLower(kind); k {
-	case "before", "during", "after":
-		return r.Say("doc_" + k)
-	case "":
-		return r.Say("doc_photo")
-	}
-	return wording.First(kind)
 }
 
 func (s *Server) sharedBrand(c *call, l *models.Link) error {

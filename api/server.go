@@ -21,6 +21,7 @@ import (
 
 	"fieldproof/archives"
 	"fieldproof/intake"
+	"fieldproof/mails"
 	"fieldproof/media"
 	"fieldproof/models"
 	"fieldproof/peers"
@@ -45,6 +46,7 @@ type Server struct {
 	Uploads  *uploads.Uploads
 	Tests    Tests
 	Links    *peers.Links
+	Mails    *mails.Server
 	Log      *slog.Logger
 	// Apps are the browser apps as they were built, below built/; nil serves none.
 	Apps fs.FS

@@ -3,7 +3,9 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"time"
 
+	"fieldproof/mails"
 	"fieldproof/models"
 )
 
@@ -127,5 +129,16 @@ func (s *Server) invite(c *call, _ nothing) (Invitation, error) {
 	if made.Field {
 		app = "/field"
 	}
-	return Invitation{URL: s.PublicURL + app + "/invitation#" + made.Secret, ExpiresAt: made.Expires}, nil
+	shown := Invitation{URL: s.PublicURL + app + "/invitation#" + made.Secret, ExpiresAt: made.Expires}
+	var to []string
+	if made.User.Email != "" {
+		to = []string{made.User.Email}
+	}
+	shown.Mailed = s.mailed(c, to, func(by string, account *models.Account, logo []byte) *mails.Message {
+		if made.User.PasswordHash != "" {
+			return mails.Reset{Account: account, By: by, User: made.User, Link: shown.URL, Asked: time.Now(), Expires: made.Expires}.Mail()
+		}
+		return mails.Invited{Account: account, Logo: logo, By: by, User: made.User, Link: shown.URL, Expires: made.Expires, Field: made.Field}.Mail()
+	})
+	return shown, nil
 }

@@ -164,6 +164,7 @@ type Invited struct {
 	Expires models.Time
 	// Field: they work in the field app, for they add to orders and do not see the whole account.
 	Field bool
+	User  *models.User
 }
 
 // Invite makes a token by which a user sets a password, once; an earlier one ends.
@@ -187,6 +188,7 @@ func (in *Intake) Invite(ctx context.Context, by *models.Member, id string) (*In
 		if err != nil {
 			return err
 		}
+		made.User = user
 		made.Field = slices.Contains(role.Privileges, models.UploadItems) && !slices.Contains(role.Privileges, models.ViewAllOrders)
 		_, made.Secret, err = tx.NewToken(user, models.InviteToken, "invitation", &made.Expires)
 		return err

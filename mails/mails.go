@@ -1,4 +1,4 @@
-// Package mails sends mail over the operator's SMTP server.
+// Package mails writes mails, and sends them over the operator's SMTP server.
 package mails
 
 import (
@@ -28,6 +28,10 @@ type Letter struct {
 	To      []string
 	Subject string // one line
 	Text    string
+	HTML    string // says the same; "" for the text alone
+	// Pictures are what the HTML shows, as cid: and their name.
+	Pictures []File
+	ReplyTo  string // an address, "" for the sender's own
 	// ID makes the Message-ID, the same over retries, so that a receiver can tell a repeat.
 	ID     string
 	Files  []File
@@ -69,12 +73,26 @@ func (s *Server) Send(ctx context.Context, l Letter) error {
 	if err := message.To(l.To...); err != nil {
 		return err
 	}
+	if l.ReplyTo != "" {
+		if err := message.ReplyTo(l.ReplyTo); err != nil {
+			return err
+		}
+	}
 	if l.ID != "" {
 		message.SetMessageIDWithValue(l.ID + "@" + s.host())
 	}
 	message.SetDate()
 	message.Subject(l.Subject)
+	message.SetGenHeader("Auto-Submitted", "auto-generated") // no absence answers it (RFC 3834)
 	message.SetBodyString(mail.TypeTextPlain, l.Text)
+	if l.HTML != "" {
+		message.AddAlternativeString(mail.TypeTextHTML, l.HTML)
+	}
+	for _, p := range l.Pictures {
+		if err := message.EmbedReader(p.Name, p.Content, mail.WithFileContentType(mail.ContentType(p.ContentType)), mail.WithFileContentID(p.Name)); err != nil {
+			return err
+		}
+	}
 	for _, f := range l.Files {
 		if err := message.AttachReader(f.Name, f.Content, mail.WithFileContentType(mail.ContentType(f.ContentType))); err != nil {
 			return err

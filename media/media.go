@@ -2,9 +2,11 @@
 package media
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"image/jpeg"
 	"io"
 	"log/slog"
 	"sync"
@@ -153,4 +155,39 @@ func (m *Media) Open(ctx context.Context, item *models.Item, r models.Rendition)
 		return nil, models.Errorf(models.Unsupported, "This photo can't be shown smaller: download the original.")
 	}
 	return m.Blobs.Get(context.WithoutCancel(ctx), item.RenditionKey(r))
+}
+
+// smallSide is the longest side of a picture that goes with a mail: twice as sharp as it is shown.
+const smallSide = 528
+
+// Small is a photo as a mail shows it, a JPEG. [models.Unsupported] when the photo can't be decoded.
+func (m *Media) Small(ctx context.Context, item *models.Item) ([]byte, error) {
+	reader, err := m.Open(ctx, item, models.Display)
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	img, err := jpeg.Decode(reader)
+	if err != nil {
+		return nil, err
+	}
+	var small bytes.Buffer
+	err = jpeg.Encode(&small, pictureOf(img).fit(smallSide).upright(1), &jpeg.Options{Quality: quality})
+	return small.Bytes(), err
+}
+
+// LogoOf is an account's logo; nil for none, also for one that is replaced this moment.
+func (m *Media) LogoOf(ctx context.Context, account *models.Account) ([]byte, error) {
+	if account.LogoKey == "" {
+		return nil, nil
+	}
+	reader, err := m.Blobs.Get(ctx, account.LogoKey)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	return io.ReadAll(reader)
 }

@@ -50,6 +50,7 @@ type Account struct {
 	Colour    string            `json:"colour"` // of its documents and pages, such as #1a4f7a; "" is ours
 	Address   string            `json:"address"`
 	Phone     string            `json:"phone"`
+	Email     string            `json:"email"`                     // of the office, where clients' answers to its mails go; "" is nowhere
 	Language  string            `json:"language" words:"language"` // of its documents
 	Region    string            `json:"region"`                    // a country's two letters (ISO 3166), by which its documents write dates and numbers
 	Defaults  map[string]string `gorm:"serializer:json" json:"defaults"`
@@ -127,6 +128,9 @@ func (a *Account) checkWords(p *Problems) {
 	}
 	if utf8.RuneCountInString(a.Address) > 500 {
 		p.Add("address", "At most 500 characters.")
+	}
+	if parsed, err := mail.ParseAddress(a.Email); a.Email != "" && (err != nil || parsed.Address != a.Email) {
+		p.Add("email", "%q is no e-mail address.", a.Email)
 	}
 	if utf8.RuneCountInString(a.Phone) > 50 {
 		p.Add("phone", "At most 50 characters.")

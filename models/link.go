@@ -8,6 +8,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
+	"net/mail"
 	"slices"
 	"strings"
 	"time"
@@ -42,6 +43,9 @@ type LinkFields struct {
 	AllowDownloads bool     `json:"allow_downloads"`
 	AllowComments  bool     `json:"allow_comments"`
 	ItemIDs        []string `json:"item_ids,omitempty"`
+	// MailTo are addresses to which the link is mailed, with a message; never its password.
+	MailTo  []string `json:"mail_to,omitempty"`
+	Message string   `json:"message,omitempty"`
 }
 
 // LinkView is a link as the API shows it. URL is there in the answer to its creation only.
@@ -59,6 +63,7 @@ type LinkView struct {
 	CreatedAt      Time     `json:"created_at"`
 	Views          int64    `json:"views"`
 	LastViewedAt   *Time    `json:"last_viewed_at"`
+	Mailed         *bool    `json:"mailed,omitempty"` // in the answer to its creation, where it was to be mailed
 }
 
 // View makes the link's view; createdBy is a username.
@@ -128,6 +133,7 @@ func (tx *Tx) MakeLink(id string, o *WorkOrder, f LinkFields, passwordHash strin
 	if n := utf8.RuneCountInString(f.Password); n > 200 {
 		p.Add("password", "At most 200 characters.")
 	}
+	f.checkMail(&p)
 	if len(f.ItemIDs) > 5000 {
 		p.Add("item_ids", "At most 5000 items.")
 	}
@@ -154,6 +160,26 @@ func (tx *Tx) MakeLink(id string, o *WorkOrder, f LinkFields, passwordHash strin
 	token := base64.RawURLEncoding.EncodeToString(raw[:])
 	l, err := tx.keepLink(id, token, o, f, passwordHash, by)
 	return l, token, err
+}
+
+// mostMailed is to how many addresses a link is mailed.
+const mostMailed = 20
+
+func (f *LinkFields) checkMail(p *Problems) {
+	if len(f.MailTo) > mostMailed {
+		p.Add("mail_to", "At most %d addresses.", mostMailed)
+	}
+	for i, to := range f.MailTo {
+		if a, err := mail.ParseAddress(to); err != nil || strings.ContainsAny(to, "\r\n") || a.Address == "" {
+			p.Add(fmt.Sprintf("mail_to[%d]", i), "%q is no e-mail address.", to)
+		}
+	}
+	if utf8.RuneCountInString(f.Message) > 5000 {
+		p.Add("message", "At most 5000 characters.")
+	}
+	if f.Password != "" && strings.Contains(f.Message, f.Password) {
+		p.Add("message", "The password is in the message: who reads the mail on its way would have both. Tell it another way.")
+	}
 }
 
 // KeepLink makes sure that there is a link with a token that somebody derived: one that exists stays as it is.

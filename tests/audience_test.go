@@ -74,6 +74,7 @@ var words = map[string]struct {
 	"account.branding":       {"Wbranding", "office field client"},
 	"account.address":        {"Wletterhead", "office field client"},
 	"account.phone":          {"Wtelephone", "office field client"},
+	"account.email":          {"woffice", "office field client"},
 	"account.review_reasons": {"Wtoodark", "office"},
 	"user.username":          {"wcrew", "office field client"},
 	"user.name":              {"Wusername", "office field client"},
@@ -100,7 +101,7 @@ var modelTexts = map[string]map[string]string{
 	"TaskFields": {"Name": "tasks.name", "Instructions": "tasks.instructions", "Options": "tasks.options.note", "SourceService": "tasks.source_service",
 		"SourceServiceID": "tasks.source_service_id", "RequiredPhotos": "item.evidence_type", "Kind": "", "SurveyID": "", "Survey": "survey.name", "SurveyNamed": "survey.name"},
 	"Comment": {"Author": "comment.author", "Text": "comment.text", "ID": "", "AccountID": "", "WorkOrderID": "", "LinkID": "", "ItemID": ""},
-	"Account": {"Name": "account.name", "AlertEmail": "account.alert_email", "Branding": "account.branding", "ReviewReasons": "account.review_reasons", "Colour": "", "Address": "account.address", "Phone": "account.phone", "Language": "", "Region": "", "ID": "", "Zone": "", "QAPolicy": "", "LogoKey": "", "Defaults": ""},
+	"Account": {"Name": "account.name", "AlertEmail": "account.alert_email", "Branding": "account.branding", "ReviewReasons": "account.review_reasons", "Colour": "", "Address": "account.address", "Phone": "account.phone", "Email": "account.email", "Language": "", "Region": "", "ID": "", "Zone": "", "QAPolicy": "", "LogoKey": "", "Defaults": ""},
 	"User": {"Username": "user.username", "Name": "user.name", "Email": "user.email", "ID": "", "AccountID": "", "UsernameKey": "user.username", "Role": "", "PasswordHash": "",
 		"WireHash": ""},
 	"HistoryEvent": {"Reason": "event.reason", "AccountID": "", "WorkOrderID": "", "Type": "", "FromState": "", "ToState": "", "ActorID": "", "Actor": "user.username", "MessageID": ""},
@@ -322,7 +323,7 @@ func TestEachWordReachesItsAudienceAlone(t *testing.T) {
 		office := rig.SignUp(t, in.URL)
 		tag := uuid.NewString()[:8]
 		office.Want(200, "PATCH", "/account", rig.JSON{"name": "Waccount " + tag, "alert_email": "walertmail-" + tag + "@example.com", "branding": rig.JSON{"note": "Wbranding"},
-			"address": "Wletterhead", "phone": "Wtelephone", "review_reasons": []string{"Wtoodark"}})
+			"address": "Wletterhead", "phone": "Wtelephone", "email": "woffice-" + tag + "@example.com", "review_reasons": []string{"Wtoodark"}})
 		crew, vendor := colleagueNamed(office, "wcrew-"+tag, "crew"), office.Colleague("subcontractor")
 		office.Want(200, "PATCH", "/users/"+crew.ID, rig.JSON{"name": "Wusername", "email": "wusermail@example.com"})
 		streams := map[string]func() []byte{"office": overhear(t, office), "field": overhear(t, crew)}
@@ -474,7 +475,7 @@ func TestEachWordReachesItsAudienceAlone(t *testing.T) {
 				mute := []string{"client item.review_reason"}
 				if audience == "client" {
 					// Nothing that goes to clients shows these today: they may, no more.
-					mute = append(mute, "client account.branding", "client account.address", "client account.phone", "client client_instructions", "client client_status")
+					mute = append(mute, "client account.branding", "client client_instructions", "client client_status")
 				}
 				if audience == "field" {
 					mute = append(mute, "field user.name", "field user.email")

@@ -294,7 +294,7 @@ func TestTheAccountSaysHowItPresentsItself(t *testing.T) {
 		a = office.Want(200, "PATCH", "/account", said)
 		require.Equal(t, []any{[]any{"Too dark", "Wrong side"}, 2048.0, "#1a4f7a", "1 Main Street", "+1 512 555 0100", "es", "MX"},
 			[]any{a.List("review_reasons"), a.Get("photo_size"), a.Text("colour"), a.Text("address"), a.Text("phone"), a.Text("language"), a.Text("region")})
-		for field, wrong := range map[string]any{"review_reasons[1]": []string{"a", "a"}, "photo_size": 5, "colour": "red", "language": "xx", "region": "Mexico", "phone": strings.Repeat("1", 60)} {
+		for field, wrong := range map[string]any{"review_reasons[1]": []string{"a", "a"}, "photo_size": 5, "colour": "red", "language": "xx", "region": "Mexico", "phone": strings.Repeat("1", 60), "email": "Office <office@example.com>"} {
 			name, _, _ := strings.Cut(field, "[")
 			office.WantField(422, field, "PATCH", "/account", rig.JSON{name: wrong})
 		}

@@ -220,6 +220,21 @@ func (r *Reader) Distance(metres float64) string {
 	return r.rounded(metres/1000) + held + "km"
 }
 
+// Size is how many bytes something has: 38 kB, 1.9 MB.
+func (r *Reader) Size(bytes int64) string {
+	if bytes < 1000 {
+		return r.Number(float64(bytes), 0) + held + "B"
+	}
+	n, unit := float64(bytes)/1000, 0
+	for units := "MGT"; n >= 999.5 && unit < len(units); unit++ {
+		n /= 1000
+	}
+	if unit == 0 {
+		return r.Number(n, 0) + held + "kB"
+	}
+	return r.rounded(n) + held + "kMGT"[unit:unit+1] + "B"
+}
+
 // rounded has one decimal, none where it is a zero.
 func (r *Reader) rounded(n float64) string {
 	if math.Round(n*10) == math.Round(n)*10 {

@@ -46,6 +46,7 @@ func TestNumbersAndDistances(t *testing.T) {
 	for said, want := range map[string]string{
 		us.Number(1234567.5, 1): "1,234,567.5", us.Number(999, 0): "999", us.Number(-0.001, 1): "0.0", us.Number(1234, 0): "1,234",
 		spain.Number(1234, 0): "1234", spain.Number(12345.5, 1): "12.345,5",
+		us.Size(999): "999\u00a0B", us.Size(38_400): "38\u00a0kB", us.Size(999_499): "999\u00a0kB", us.Size(999_500): "1\u00a0MB", spain.Size(1_949_000): "1,9\u00a0MB", us.Size(999_600_000): "1\u00a0GB", us.Size(5 << 40): "5.5\u00a0TB", us.Size(1 << 62): "4,611,686\u00a0TB",
 		us.Distance(249.6): "250\u00a0m", us.Distance(999.6): "1\u00a0km", us.Distance(6649): "6.6\u00a0km", spain.Distance(1400): "1,4\u00a0km",
 		us.Position(30.51, -97.68): "30.51000, −97.68000", spain.Position(30.51, -97.68): "30,51000; −97,68000",
 		us.Together([]string{"Ana", "Ben"}): "Ana and Ben", us.Together([]string{"Ana", "Ben", "Cy", "Di"}): "Ana, Ben and 2 others",

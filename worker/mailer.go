@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"fieldproof/mails"
@@ -107,25 +106,26 @@ func (m *Mailer) claim(ctx context.Context, account *models.Account) (alerts []m
 	return alerts, err
 }
 
-// oneLine keeps what others wrote from becoming a header, or a second line of a list.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
 func (m *Mailer) send(ctx context.Context, account *models.Account, alerts []models.Alert) error {
-	subject := oneLine(alerts[0].Title)
-	if n := len(alerts); n > 1 {
-		subject = fmt.Sprintf("%d alerts: %s, and more", n, subject)
+	told := mails.Alerts{Account: account, Alerts: alerts, Orders: map[string]*models.WorkOrder{}, Portal: m.PublicURL}
+	if id := alerts[0].WorkOrderID; id != nil {
+		o, err := models.One[models.WorkOrder](m.Store.Read(ctx).Where("id = ?", *id), "work order")
+		if err != nil && models.KindOf(err) != models.NotFound {
+			return err
+		}
+		told.Orders[*id] = o
 	}
-	var text strings.Builder
-	for _, a := range alerts {
-		fmt.Fprintf(&text, "%s\n%s\nWhat to do: %s\n\n", oneLine(a.Title), oneLine(a.Detail), oneLine(a.Remedy))
-	}
-	fmt.Fprintf(&text, "All alerts of %s: %s\n", account.Name, m.PublicURL)
 	head, err := m.Store.Head(ctx, account.ID)
 	if err != nil {
 		return err
 	}
 	if head != nil {
-		fmt.Fprintf(&text, "Proof of everything published so far: %s\n", head.Text())
+		told.Entry = head.Text()
 	}
-	return m.Server.Send(ctx, mails.Letter{To: []string{account.AlertEmail}, Subject: "Fieldproof: " + subject, Text: text.String()})
+	letter, err := told.Mail().Letter()
+	if err != nil {
+		return err
+	}
+	letter.To, letter.ID = []string{account.AlertEmail}, "alert-"+alerts[0].ID
+	return m.Server.Send(ctx, letter)
 }

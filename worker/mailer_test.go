@@ -52,7 +52,7 @@ func TestAlertsAreMailedOnce(t *testing.T) {
 	}
 	mails := box.Mails()
 	require.Len(t, mails, 1, "one mail for all that is new, once")
-	for _, said := range []string{"To: <office@example.com>", "Subject: Fieldproof: 2 alerts: Orders of ACME were rejected", "3 of 4", "What to do: Mend them."} {
+	for _, said := range []string{"To: <office@example.com>", "Subject: 2 alerts: Orders of ACME were rejected", "From: \"Fieldproof\"", "3 of 4", "What to do. Mend them."} {
 		require.Contains(t, mails[0], said)
 	}
 }

@@ -1,6 +1,7 @@
 package deliveries
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,33 +12,28 @@ import (
 
 	"fieldproof/activities/attempts"
 	"fieldproof/mails"
+	"fieldproof/media"
 	"fieldproof/models"
+	"fieldproof/wording"
 )
 
 // Post sends publications by mail.
 type Post struct {
 	Server *mails.Server
+	Media  *media.Media
 	// PublicURL is what links begin with.
 	PublicURL string
 }
 
-// maxAttached is the largest report that is attached: larger ones many mail servers refuse.
-const maxAttached = 20 << 20
+// maxAttached is the largest report that is attached: of larger ones a mail carries the link.
+const maxAttached = 9 << 20
 
 // send mails a publication. The Message-ID is the delivery's own, because a mail server that took a mail and whose answer
 // got lost gets it again.
 func (p *Post) send(ctx context.Context, b *Deliveries, d *models.Delivery, destination *models.Destination, publication *models.Publication, proof *models.Proof) error {
 	s := destination.Settings
-	letter := mails.Letter{To: s.To, Subject: s.Subject, ID: d.ID, Sender: oneLine(proof.Account.Name)}
-	if letter.Subject == "" {
-		letter.Subject = fmt.Sprintf("Results of work order %s, %s", proof.Order.DisplayNumber(), proof.Order.Address.Line())
-	}
-	letter.Subject = oneLine(letter.Subject)
-	var text strings.Builder
-	if s.Message != "" {
-		text.WriteString(strings.TrimSpace(s.Message) + "\n\n")
-	}
-	fmt.Fprintf(&text, "Work order %s\n%s\n%d photos\n", proof.Order.DisplayNumber(), proof.Order.Address.Line(), len(proof.Photos()))
+	said := mails.Ready{Proof: proof, Subject: s.Subject, Message: s.Message}
+	var files []mails.File
 	link := s.Attach == models.MailLink || s.Attach == models.MailBoth
 	if s.Attach != models.MailLink {
 		reader, err := b.Blobs.Get(ctx, publication.ReportPart(1))
@@ -50,26 +46,69 @@ func (p *Post) send(ctx context.Context, b *Deliveries, d *models.Delivery, dest
 			return stored(err)
 		}
 		if several || reader.Size() > maxAttached {
-			link = true
-			text.WriteString("\nThe report is too large for a mail: the link below shows it.\n")
+			link, said.TooBig = true, true
 		} else {
-			letter.Files = append(letter.Files, mails.File{Name: models.SafeName(proof.Order.DisplayNumber()) + ".pdf", ContentType: "application/pdf", Content: io.LimitReader(reader, maxAttached)})
+			said.Report = reader.Size()
+			files = append(files, mails.File{Name: models.SafeName(proof.Order.DisplayNumber()) + ".pdf", ContentType: "application/pdf", Content: io.LimitReader(reader, maxAttached)})
 		}
 	}
+	var err error
 	if link {
-		url, err := p.link(ctx, b, d, proof)
-		if err != nil {
+		if said.Link, err = p.link(ctx, b, d, proof); err != nil {
 			return database(err)
 		}
-		fmt.Fprintf(&text, "\nSee the results: %s\n", url)
 	}
 	entry, err := models.One[models.ChainEntry](b.Store.Read(ctx).Where("publication_id = ?", publication.ID).Order("sequence DESC"), "proof")
 	if err != nil {
 		return database(err)
 	}
-	fmt.Fprintf(&text, "\nProof: %d:%s\nKeep this line: with it you can check later that nothing was changed since.\n", entry.Sequence, entry.Head)
-	letter.Text = text.String()
+	said.Entry = fmt.Sprintf("%d:%s", entry.Sequence, entry.Head)
+	surveys, err := proof.Surveys(b.Store.Read(ctx))
+	if err != nil {
+		return database(err)
+	}
+	said.Surveys = len(surveys)
+	if said.Logo, err = p.Media.LogoOf(ctx, proof.Account); err != nil {
+		return stored(err)
+	}
+	if said.Pair, err = p.pair(ctx, proof); err != nil {
+		return database(stored(err))
+	}
+	letter, err := said.Mail().Letter()
+	if err != nil {
+		return err
+	}
+	letter.To, letter.ID, letter.Files = s.To, d.ID, files
 	return explainMail(p.Server.Send(ctx, letter))
+}
+
+// pair are the photos by which the order is known at a glance. A mail goes without what can't be drawn.
+func (p *Post) pair(ctx context.Context, proof *models.Proof) (pair []mails.Picture, err error) {
+	r := wording.For(proof.Account)
+	before, after := proof.KeyPair()
+	for _, i := range []*models.Item{before, after} {
+		if i == nil {
+			continue
+		}
+		picture, err := p.Media.Small(ctx, i)
+		if models.KindOf(err) == models.Unsupported {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		when := i.ReceivedAt.Time
+		if i.TakenAt != nil {
+			when = i.TakenAt.Time
+		}
+		kind := r.Evidence(i.EvidenceType)
+		alt := kind
+		if of := cmp.Or(i.Shot, proof.TaskName(i)); of != "" {
+			alt = of + ", " + strings.ToLower(kind)
+		}
+		pair = append(pair, mails.Picture{JPEG: picture, Tag: mails.Line(kind + ", " + r.Clock(when)), Alt: mails.Line(alt)})
+	}
+	return pair, nil
 }
 
 // link makes the link of the delivery. Its token follows from the delivery, so that a retry mails the same one.
@@ -85,9 +124,17 @@ func (p *Post) link(ctx context.Context, b *Deliveries, d *models.Delivery, proo
 	})
 }
 
-func (p *Post) test(ctx context.Context, d *models.Destination) error {
-	return p.Server.Send(ctx, mails.Letter{To: d.Settings.To, Subject: "A test by Fieldproof", ID: "test-" + models.NewID(),
-		Text: "This mail was sent to try the destination " + oneLine(d.Name) + ".\n"})
+func (p *Post) test(ctx context.Context, b *Deliveries, d *models.Destination) error {
+	account, err := b.Store.AccountByID(ctx, d.AccountID)
+	if err != nil {
+		return database(err)
+	}
+	letter, err := mails.Tried(account, d.Name).Letter()
+	if err != nil {
+		return err
+	}
+	letter.To, letter.ID = d.Settings.To, "test-"+models.NewID()
+	return p.Server.Send(ctx, letter)
 }
 
 func explainMail(err error) error {
@@ -103,6 +150,3 @@ func explainMail(err error) error {
 	}
 	return err
 }
-
-// oneLine keeps what others wrote from becoming a header.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

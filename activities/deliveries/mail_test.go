@@ -1,15 +1,11 @@
 package deliveries_test
 
 import (
-	"bytes"
-	"encoding/base64"
-	"io"
+	"image"
+	"image/jpeg"
 	"log/slog"
-	"mime"
-	"mime/multipart"
-	"mime/quotedprintable"
-	"net/mail"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -18,6 +14,7 @@ import (
 
 	"fieldproof/activities/deliveries"
 	"fieldproof/mails"
+	"fieldproof/media"
 	"fieldproof/models"
 	"fieldproof/tests/house"
 	"fieldproof/tests/postbox"
@@ -28,9 +25,12 @@ func letters(t *testing.T, attach string) (*drive, *postbox.Postbox) {
 	box := postbox.New(t)
 	h := &drive{House: house.New(t)}
 	server := &mails.Server{URL: &url.URL{Scheme: "smtp", Host: box.Addr().String(), RawQuery: "from=results@example.com"}, PublicURL: "https://fieldproof.example.com"}
-	h.deliveries = &deliveries.Deliveries{Store: h.Store, Blobs: h.Blobs, Sealer: h.Store.Sealer, Mail: &deliveries.Post{Server: server, PublicURL: "https://fieldproof.example.com"}, Log: slog.New(slog.DiscardHandler)}
+	h.deliveries = &deliveries.Deliveries{Store: h.Store, Blobs: h.Blobs, Sealer: h.Store.Sealer, Mail: &deliveries.Post{Server: server, Media: media.New(h.Store, h.Blobs, slog.New(slog.DiscardHandler), 1<<30), PublicURL: "https://fieldproof.example.com"}, Log: slog.New(slog.DiscardHandler)}
 	h.place = &models.Destination{Kind: models.MailDestination, Settings: models.DestinationSettings{To: []string{"Client <client@example.com>"}, Message: "Dear client,\nhere it is.", Attach: attach}}
 	h.Destination(h.place, models.DestinationSecrets{})
+	h.Write(func(tx *models.Tx) error {
+		return tx.Model(&models.Account{}).Where("id = ?", h.Account.ID).Update("email", "office@example.com").Error
+	})
 	return h, box
 }
 
@@ -60,16 +60,17 @@ func TestAReportIsMailedAsADelivery(t *testing.T) {
 	require.Len(t, got, 2)
 	ids, links := map[string]bool{}, map[string]bool{}
 	for _, raw := range got {
-		m, err := mail.ReadMessage(strings.NewReader(raw))
-		require.NoError(t, err)
-		ids[m.Header.Get("Message-ID")] = true
-		require.Equal(t, `"Client" <client@example.com>`, m.Header.Get("To"))
-		require.Equal(t, `"Acme" <results@example.com>`, m.Header.Get("From"))
-		require.Contains(t, m.Header.Get("Subject"), "W-1")
-		text, files := parts(t, m)
+		m := postbox.Read(t, raw)
+		ids[m.Get("Message-ID")] = true
+		require.Equal(t, `"Client" <client@example.com>`, m.Get("To"))
+		require.Equal(t, `"Acme" <results@example.com>`, m.Get("From"))
+		require.Contains(t, m.Subject, "W-1")
+		require.Equal(t, "<office@example.com>", m.Get("Reply-To"))
+		text := m.Text
 		require.Contains(t, text, "Dear client,")
-		require.Equal(t, map[string]string{"W-1.pdf": "%PDF-1.7 the report"}, files)
-		head := regexp.MustCompile(`Proof: (\d+:[0-9a-f]{64})`).FindStringSubmatch(text)
+		require.Contains(t, m.HTML, "Dear client,<br>here it is.")
+		require.Equal(t, map[string]string{"W-1.pdf": "%PDF-1.7 the report"}, m.Files)
+		head := regexp.MustCompile(`Proof:\s+(\d+:[0-9a-f]{64})`).FindStringSubmatch(text)
 		require.NotNil(t, head, text)
 		link := regexp.MustCompile(`https://fieldproof.example.com/s/(\S+)`).FindStringSubmatch(text)
 		require.NotNil(t, link, text)
@@ -99,57 +100,49 @@ func TestALinkAloneIsMailedWithoutAReport(t *testing.T) {
 	h.photo(1)
 	h.publish()
 	require.Equal(t, models.DeliveryDelivered, h.deliver().State, "no report is waited for")
-	m, err := mail.ReadMessage(strings.NewReader(box.Mails()[0]))
-	require.NoError(t, err)
-	text, files := parts(t, m)
-	require.Contains(t, text, "https://fieldproof.example.com/s/")
-	require.Empty(t, files)
+	m := postbox.Read(t, box.Mails()[0])
+	require.Contains(t, m.Text, "https://fieldproof.example.com/s/")
+	require.Contains(t, m.HTML, "https://fieldproof.example.com/s/")
+	require.Empty(t, m.Files)
 
 	none := &deliveries.Deliveries{Store: h.Store, Blobs: h.Blobs, Sealer: h.Store.Sealer, Mail: &deliveries.Post{Server: &mails.Server{}}, Log: slog.New(slog.DiscardHandler)}
 	require.ErrorContains(t, none.Test(h.Ctx, h.place), "FIELDPROOF_SMTP_URL")
 }
 
-// parts takes a mail apart: its text, and its files by name.
-func parts(t *testing.T, m *mail.Message) (text string, files map[string]string) {
-	t.Helper()
-	files = map[string]string{}
-	kind, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
-	require.NoError(t, err)
-	read := func(r io.Reader, encoding string) string {
-		raw, err := io.ReadAll(r)
+// TestAMailShowsTheWorkAndAttachesNoLargeReport: pictures are part of the mail, in the right size; a report above nine megabytes
+// is not, and the mail carries the link instead.
+func TestAMailShowsTheWorkAndAttachesNoLargeReport(t *testing.T) {
+	h, box := letters(t, models.MailReport)
+	for n, name := range []string{"front-before.jpg", "front-after.jpg"} {
+		photo, err := os.ReadFile("../../docs/sample/" + name)
 		require.NoError(t, err)
-		return decoded(t, raw, encoding)
+		item := h.PhotoOf(h.Order, n, photo)
+		h.Write(func(tx *models.Tx) error {
+			return tx.Model(item).Updates(map[string]any{"evidence_type": []string{"before", "after"}[n], "shot": "Front of house", "width": 640, "height": 480}).Error
+		})
 	}
-	if !strings.HasPrefix(kind, "multipart/") {
-		return read(m.Body, m.Header.Get("Content-Transfer-Encoding")), files
-	}
-	all := multipart.NewReader(m.Body, params["boundary"])
-	for {
-		p, err := all.NextRawPart()
-		if err == io.EOF {
-			return text, files
-		}
+	h.publish()
+	h.report(strings.Repeat("x", 9<<20+1))
+	require.Equal(t, models.DeliveryDelivered, h.deliver().State)
+	m := postbox.Read(t, box.Mails()[0])
+	require.Empty(t, m.Files)
+	require.Regexp(t, `Report:\s+too large for a mail: the page has it`, m.Text)
+	require.Contains(t, m.Text, "https://fieldproof.example.com/s/")
+	require.Len(t, m.Shown, 2)
+	for id, content := range m.Shown {
+		require.Contains(t, m.HTML, `"cid:`+id+`"`)
+		picture, err := jpeg.Decode(strings.NewReader(content))
 		require.NoError(t, err)
-		content := read(p, p.Header.Get("Content-Transfer-Encoding"))
-		if p.FileName() != "" {
-			files[p.FileName()] = content
-		} else {
-			text += content
-		}
+		require.Equal(t, image.Pt(528, 396), picture.Bounds().Size())
+		require.Less(t, len(content), 60_000)
 	}
-}
+	require.Contains(t, m.HTML, `alt="Front of house, before"`)
 
-func decoded(t *testing.T, raw []byte, encoding string) string {
-	t.Helper()
-	switch strings.ToLower(encoding) {
-	case "base64":
-		plain, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(raw)), ""))
-		require.NoError(t, err)
-		return string(plain)
-	case "quoted-printable":
-		plain, err := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(raw)))
-		require.NoError(t, err)
-		return string(plain)
-	}
-	return string(raw)
+	h.photo(2)
+	h.publish()
+	h.report(strings.Repeat("x", 9<<20))
+	require.Equal(t, models.DeliveryDelivered, h.deliver().State)
+	m = postbox.Read(t, box.Mails()[1])
+	require.Len(t, m.Files["W-1.pdf"], 9<<20)
+	require.NotContains(t, m.Text, "https://fieldproof.example.com/s/")
 }

@@ -459,7 +459,7 @@ func (b *Deliveries) Test(ctx context.Context, d *models.Destination) error {
 		return err
 	}
 	if d.Kind == models.MailDestination {
-		return b.Mail.test(ctx, d)
+		return b.Mail.test(ctx, b, d)
 	}
 	for _, f := range d.Settings.Paths() {
 		place, err := b.open(ctx, d, secrets, f.Path)

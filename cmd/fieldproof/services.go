@@ -137,7 +137,7 @@ func assemble(ctx context.Context, c *parsed, log *slog.Logger) (_ *services, er
 	s.clouds = &remotes.Clouds{Apps: c.apps, HTTP: network.Client(30 * time.Second), Back: c.PublicURL + api.ConnectedPath}
 	s.mails = &mails.Server{URL: c.smtp, PublicURL: c.PublicURL}
 	s.deliveries = &deliveries.Deliveries{Store: s.store, Blobs: s.blobs, Archives: s.archives, Sealer: c.sealer, Folders: folders, Remotes: places,
-		Mail: &deliveries.Post{Server: s.mails, PublicURL: c.PublicURL}, Log: log}
+		Mail: &deliveries.Post{Server: s.mails, Media: s.media, PublicURL: c.PublicURL}, Log: log}
 	s.clients = clients.New(s.store, s.blobs, s.media, c.sealer, network, c.PublicURL, log)
 	s.links = peers.NewLinks(s.store, c.sealer, network, c.PublicURL)
 	s.share = &share.Share{Store: s.store, Intake: s.intake, Links: s.links, Clients: s.clients}
@@ -193,7 +193,7 @@ func (s *services) serve(ctx context.Context, l net.Listener) error {
 	server := &api.Server{
 		Store: s.store, Blobs: s.blobs, Sealer: s.config.sealer, Temporal: s.temporal, Intake: s.intake,
 		Actions: s.actions(),
-		Media:   s.media, Reports: s.reports, Archives: s.archives, Uploads: s.uploads, Links: s.links, Clouds: s.clouds, Log: s.log, Apps: web.Built,
+		Media:   s.media, Reports: s.reports, Archives: s.archives, Uploads: s.uploads, Links: s.links, Mails: s.mails, Clouds: s.clouds, Log: s.log, Apps: web.Built,
 		Tests:     api.Tests{Webhook: s.webhooks.Test, Client: s.clients.Test, Place: s.deliveries.Test, Integration: s.integrations.Test},
 		PublicURL: s.config.PublicURL, SignUp: s.config.SignUp == "open", TrustedProxies: s.config.proxies, Metrics: s.metrics,
 	}
