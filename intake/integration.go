@@ -94,6 +94,10 @@ func (in *Intake) keepIntegration(tx *models.Tx, by *models.Member, i *models.In
 // EditIntegration changes an integration and claims its folder, as [Intake.CreateIntegration] does.
 func (in *Intake) EditIntegration(ctx context.Context, by *models.Member, id string, change Change[models.Integration]) (i *models.Integration, err error) {
 	err = in.write(ctx, by, func(tx *models.Tx) error {
+		l, err := tx.LockLinkOf(id)
+		if err != nil {
+			return err
+		}
 		was := false
 		i, err = models.Edit(tx, "integration", func(i *models.Integration) error {
 			was = i.Enabled
@@ -107,7 +111,7 @@ func (in *Intake) EditIntegration(ctx context.Context, by *models.Member, id str
 			return err
 		}
 		if i.Kind == models.ShareIntegration {
-			return followIntegration(tx, i, was)
+			return followIntegration(tx, l, i, was)
 		}
 		return tx.Ring(models.IntegrationBell, i.ID)
 	})
@@ -121,8 +125,8 @@ func (in *Intake) EditIntegration(ctx context.Context, by *models.Member, id str
 // DeleteIntegration ends an integration with its push keys; its orders stay, and its folder stays the account's.
 func (in *Intake) DeleteIntegration(ctx context.Context, by *models.Member, id string) error {
 	err := in.write(ctx, by, func(tx *models.Tx) error {
-		// The integration first, then its keys: as whoever makes a new key takes them.
-		l, err := models.LinkOfIntegration(tx.DB, id)
+		// The link, the integration, its keys: as whoever makes a new key takes them.
+		l, err := tx.LockLinkOf(id)
 		if err != nil {
 			return err
 		}
@@ -159,6 +163,10 @@ func (in *Intake) RotatePushKey(ctx context.Context, by *models.Member, id strin
 		ends = &at
 	}
 	err = in.write(ctx, by, func(tx *models.Tx) error {
+		l, err := tx.LockLinkOf(id)
+		if err != nil {
+			return err
+		}
 		i, err = models.Edit(tx, "integration", func(i *models.Integration) error {
 			secrets, err := in.IntegrationSecrets(i)
 			if err != nil {
@@ -170,10 +178,6 @@ func (in *Intake) RotatePushKey(ctx context.Context, by *models.Member, id strin
 			i.UpdatedAt = models.Now()
 			return in.SealIntegration(i, secrets)
 		}, stands, id)
-		if err != nil || i.Kind != models.ShareIntegration {
-			return err
-		}
-		l, err := models.LinkOfIntegration(tx.DB, i.ID)
 		if err != nil || l == nil || l.EndedAt != nil {
 			return err
 		}

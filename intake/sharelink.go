@@ -309,10 +309,9 @@ func followLogin(tx *models.Tx, before, u *models.User) error {
 
 // followIntegration brings a link up to the integration that it stands for: one that is switched off is paused, one that is
 // switched on again goes on, and new credentials are tried at once.
-func followIntegration(tx *models.Tx, i *models.Integration, was bool) error {
-	l, err := models.LinkOfIntegration(tx.DB, i.ID)
-	if err != nil || l == nil {
-		return err
+func followIntegration(tx *models.Tx, l *models.ShareLink, i *models.Integration, was bool) error {
+	if l == nil {
+		return nil
 	}
 	if l.EndedAt != nil {
 		if i.Enabled {

@@ -390,6 +390,12 @@ func LinkOfIntegration(db *gorm.DB, integrationID string) (*ShareLink, error) {
 	return oneLink(db.Where("integration_id = ?", integrationID))
 }
 
+// LockLinkOf is [LinkOfIntegration] under its lock. Who changes an integration begins with it: what comes in by a link notes it
+// on the link and then on the integration, and whoever took them the other way round would wait for it, and it for them.
+func (tx *Tx) LockLinkOf(integrationID string) (*ShareLink, error) {
+	return LinkOfIntegration(tx.Locked(), integrationID)
+}
+
 func oneLink(q *gorm.DB) (*ShareLink, error) {
 	l, err := One[ShareLink](q, "share link")
 	if KindOf(err) == NotFound {

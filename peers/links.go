@@ -230,17 +230,15 @@ func (s *Links) Farewell(ctx context.Context, l *models.ShareLink) error {
 // Forget ends what proves to the other side of a link that is over who we are.
 func (s *Links) Forget(ctx context.Context, l *models.ShareLink) error {
 	return s.Store.Write(ctx, func(tx *models.Tx) error {
-		if l.Direction == models.LinkOut {
-			if err := tx.Where("user_id = ?", *l.UserID).Delete(&models.PeerPushKey{}).Error; err != nil {
-				return err
-			}
-		} else if err := tx.Model(&models.Integration{}).Where("id = ?", *l.IntegrationID).Update("secrets", "").Error; err != nil {
-			return err
-		}
-		_, err := tx.EditLink(l.ID, func(l *models.ShareLink) error {
+		if _, err := tx.EditLink(l.ID, func(l *models.ShareLink) error {
 			l.DueAt, l.ProbeAt = nil, nil
 			return nil
-		})
-		return err
+		}); err != nil {
+			return err
+		}
+		if l.Direction == models.LinkOut {
+			return tx.Where("user_id = ?", *l.UserID).Delete(&models.PeerPushKey{}).Error
+		}
+		return tx.Model(&models.Integration{}).Where("id = ?", *l.IntegrationID).Update("secrets", "").Error
 	})
 }

@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -243,4 +244,48 @@ func TestADelegatorThatWasDownHearsTheNewestStatusAndEveryItem(t *testing.T) {
 		require.Equal(t, rest, came[1:], "of items all, oldest first")
 		b.vendor.Await("the link", func() bool { return b.vendor.Want(200, "GET", "/share-links/"+b.in, nil).Text("state") == "ok" })
 	})
+}
+
+// TestALinkAndItsIntegrationAreTakenInOneOrder holds a link's row, as what comes in by it does before it notes the same on the
+// integration: whoever changes the integration meanwhile waits for the link, and holds nothing that is waited for.
+func TestALinkAndItsIntegrationAreTakenInOneOrder(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "postgres")
+	for what, change := range map[string]func(l *linked) rig.Answer{
+		"changed": func(l *linked) rig.Answer {
+			return l.vendor.Want(200, "PATCH", "/integrations/"+l.integration, rig.JSON{"name": "Another name"})
+		},
+		"given a key": func(l *linked) rig.Answer {
+			return l.vendor.Want(200, "POST", "/integrations/"+l.integration+"/rotate-key", rig.JSON{})
+		},
+		"deleted": func(l *linked) rig.Answer { return l.vendor.Want(204, "DELETE", "/integrations/"+l.integration, nil) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			l := link(t, rig.SignUp(t, in.URL), rig.SignUp(t, in.URL), "ACME", "")
+			l.vendor.Want(200, "POST", "/share-links/"+l.in+"/pause", nil) // or others wait for it too
+			db, err := sql.Open("pgx", in.DatabaseURL)
+			require.NoError(t, err)
+			defer db.Close()
+			tx, err := db.Begin()
+			require.NoError(t, err)
+			defer tx.Rollback()
+			var holder int
+			require.NoError(t, tx.QueryRow("SELECT pg_backend_pid() FROM share_links WHERE id = $1 FOR UPDATE", l.in).Scan(&holder))
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				change(l)
+			}()
+			l.vendor.Await("the change to wait for the link", func() bool {
+				var waits int
+				require.NoError(t, db.QueryRow("SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))", holder).Scan(&waits))
+				return waits > 0
+			})
+			_, err = tx.Exec("SELECT 1 FROM integrations WHERE id = $1 FOR UPDATE NOWAIT", l.integration)
+			require.NoError(t, err)
+			require.NoError(t, tx.Rollback())
+			<-done
+		})
+	}
 }

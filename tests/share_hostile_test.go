@@ -238,7 +238,7 @@ func TestAPeerThatGoesMadHurtsNothing(t *testing.T) {
 
 				peer.mood.Store(nil)
 				number := mad.given()
-				vendor.AwaitFor(time.Minute, "what waited", func() bool {
+				vendor.AwaitFor(3*time.Minute, "what waited", func() bool {
 					vendor.Want(200, "POST", "/share-links/"+mad.in+"/test", nil) // or it rests for a while
 					vendor.Want(200, "POST", "/share-links/"+mad.in+"/resync", nil)
 					return len(photosOf(office, order.Text("id"))) == 2 && len(photosOf(vendor, theirs.Text("id"))) == 2 &&

@@ -1,7 +1,9 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 import { alias } from './vite.shared.ts';
 
 export default defineConfig({
-  resolve: { alias },
+  plugins: [svelte()],
+  resolve: { alias, conditions: ['browser'] },
   test: { include: ['kit/**/*.test.ts', 'portal/**/*.test.ts', 'field/**/*.test.ts'] },
 });

@@ -10,6 +10,20 @@ class Undo {
   undone = $state<Step[]>([]);
   #busy = Promise.resolve();
 
+  /**
+   * Notes a step once its answer is there: the screen may show it earlier, by the stream, and who takes it back then waits for
+   * it; the step before would go back in its place.
+   */
+  take<T>(answer: Promise<T>, step: Step | ((answer: T) => Step)): Promise<T> {
+    const taken = answer.then((a) => {
+      this.push(typeof step === 'function' ? step(a) : step);
+      return a;
+    });
+    const busy = this.#busy;
+    this.#busy = taken.then(() => busy, () => busy);
+    return taken;
+  }
+
   /** Notes a step that was just taken, and offers to take it back. */
   push(step: Step, quiet = false): void {
     this.done = [...this.done.slice(-49), step];
