@@ -1,6 +1,7 @@
 # make help lists what there is.
 GO      ?= go
-GOFLAGS ?= -buildvcs=false
+# With the same flags for all, each package is compiled once, for the product and for its tests.
+GOFLAGS ?= -buildvcs=false -trimpath
 export GOFLAGS
 
 VERSION := $(shell git describe --tags --always 2>/dev/null || echo development)
@@ -25,7 +26,7 @@ run: bin/fieldproof bin/temporal-dev ## the whole product at http://127.0.0.1:80
 	@exec bin/fieldproof dev
 
 bin/fieldproof: $(SOURCES) $(APPS)
-	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $@ ./cmd/fieldproof
+	$(GO) build -ldflags "-s -w -X main.version=$(VERSION)" -o $@ ./cmd/fieldproof
 
 web/node_modules/.package-lock.json: web/package-lock.json
 	cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
@@ -37,7 +38,7 @@ $(APPS): web/node_modules/.package-lock.json $(WEB)
 # A whole Temporal server: the first build takes some minutes, later ones seconds.
 bin/temporal-dev: $(wildcard cmd/temporal-dev/*.go) cmd/temporal-dev/go.mod
 	@echo "Building the embedded Temporal; the first time this takes several minutes."
-	cd cmd/temporal-dev && $(GO) build -trimpath -ldflags "-s -w" -o ../../$@ .
+	cd cmd/temporal-dev && $(GO) build -ldflags "-s -w" -o ../../$@ .
 
 # RERUN=1, as CI has it: a test that failed is run once more, alone, and the summary says that it was; more than three are not.
 RERUNS = $(if $(RERUN),--rerun-fails=1 --rerun-fails-max-failures=3 --rerun-fails-abort-on-data-race)

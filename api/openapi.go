@@ -257,6 +257,8 @@ var parameters = map[string]parameter{
 	"template":       {"Folder levels, such as Date/City.", huma.Schema{Type: huma.TypeString}},
 	"item_ids":       {"Of these items alone, at most 200.", huma.Schema{Type: huma.TypeArray, Items: text()}},
 
+	"/audit kind":                          {"Of this kind alone.", *reference("AuditKind")},
+	"who":                                  {"By this user alone: a username.", *text()},
 	"/properties q":                        {"Words of the address, in any order.", huma.Schema{Type: huma.TypeString}},
 	"/imports/:id/rows result":             {"With one of these results.", huma.Schema{Type: huma.TypeArray, Items: reference("Result")}},
 	"/bulk/:id/rows result":                {"With one of these results.", huma.Schema{Type: huma.TypeArray, Items: reference("BulkResult")}},

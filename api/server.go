@@ -227,7 +227,7 @@ func (s *Server) ready(g *gin.Context) {
 func (s *Server) table() []route {
 	var all []route
 	for _, some := range [][]route{
-		s.sessionRoutes(), s.accountRoutes(), s.orderRoutes(), s.transitionRoutes(), s.photoRoutes(), s.uploadRoutes(), s.rescueRoutes(), s.checkInRoutes(), s.announcementRoutes(), s.syncRoutes(), s.deviceRoutes(), s.resultRoutes(), s.publishedRoutes(), s.linkRoutes(), s.proofRoutes(),
+		s.sessionRoutes(), s.accountRoutes(), s.orderRoutes(), s.transitionRoutes(), s.photoRoutes(), s.uploadRoutes(), s.rescueRoutes(), s.checkInRoutes(), s.announcementRoutes(), s.syncRoutes(), s.deviceRoutes(), s.resultRoutes(), s.publishedRoutes(), s.linkRoutes(), s.proofRoutes(), s.auditRoutes(),
 		s.destinationRoutes(), s.propertyRoutes(), s.workTypeRoutes(), s.surveyRoutes(), s.surveyResponseRoutes(), s.integrationRoutes(), s.shareLinkRoutes(), s.importRoutes(), s.bulkRoutes(), s.exportRoutes(), s.viewRoutes(), s.roleRoutes(), s.userRoutes(), s.tokenRoutes(), s.alertRoutes(), s.streamRoutes(),
 	} {
 		all = append(all, some...)

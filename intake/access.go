@@ -94,9 +94,27 @@ func (in *Intake) CreateUser(ctx context.Context, by *models.Member, user *model
 		if err := mayGrant(tx, by, user.Role); err != nil {
 			return err
 		}
-		return tx.NewUser(user)
+		if err := tx.NewUser(user); err != nil {
+			return err
+		}
+		return made(tx, by, user.Audited())
 	})
 	return user, err
+}
+
+// made notes in the audit log what somebody made.
+func made(tx *models.Tx, by *models.Member, what models.AuditFacts) error {
+	return tx.Audit(&by.User, nil, &what)
+}
+
+// changed notes in the audit log what somebody changed.
+func changed(tx *models.Tx, by *models.Member, before, after models.AuditFacts) error {
+	return tx.Audit(&by.User, &before, &after)
+}
+
+// taken notes in the audit log what somebody took away.
+func taken(tx *models.Tx, by *models.Member, what models.AuditFacts) error {
+	return tx.Audit(&by.User, &what, nil)
 }
 
 // EditUser changes a user, and the password unless it is nil. The last admin stays one: [models.Conflict].
@@ -121,6 +139,9 @@ func (in *Intake) EditUser(ctx context.Context, by *models.Member, id string, pa
 			return err
 		}
 		if err := followLogin(tx, &before, user); err != nil {
+			return err
+		}
+		if err := changed(tx, by, before.Audited(), user.Audited()); err != nil {
 			return err
 		}
 		return keepAnAdmin(tx)
@@ -148,6 +169,9 @@ func (in *Intake) DeleteUser(ctx context.Context, by *models.Member, id string) 
 			return err
 		}
 		if err := followLogin(tx, &before, user); err != nil {
+			return err
+		}
+		if err := taken(tx, by, before.Audited()); err != nil {
 			return err
 		}
 		return keepAnAdmin(tx)
@@ -190,8 +214,10 @@ func (in *Intake) Invite(ctx context.Context, by *models.Member, id string) (*In
 		}
 		made.User = user
 		made.Field = slices.Contains(role.Privileges, models.UploadItems) && !slices.Contains(role.Privileges, models.ViewAllOrders)
-		_, made.Secret, err = tx.NewToken(user, models.InviteToken, "invitation", &made.Expires)
-		return err
+		if _, made.Secret, err = tx.NewToken(user, models.InviteToken, "invitation", &made.Expires); err != nil {
+			return err
+		}
+		return tx.Noted(&by.User, &models.AuditEntry{Kind: models.AuditUser, SubjectID: user.ID, Subject: user.Username, What: models.AuditInvited})
 	})
 	return made, err
 }
@@ -205,7 +231,9 @@ func (in *Intake) AcceptInvitation(ctx context.Context, invited *models.Member, 
 	}
 	err = in.Store.Write(models.InAccount(ctx, invited.AccountID), func(tx *models.Tx) error {
 		// The user first, then the token: as whoever invites anew or deletes takes them.
+		var before models.User
 		user, err = tx.EditUser(invited.ID, func(u *models.User) error {
+			before = *u
 			if !u.Active || u.CredentialVersion != token.CredentialVersion {
 				return models.Errorf(models.Gone, "The invitation has ended: ask the office for a new one.")
 			}
@@ -222,7 +250,10 @@ func (in *Intake) AcceptInvitation(ctx context.Context, invited *models.Member, 
 		if done.Error == nil && done.RowsAffected == 0 {
 			return models.Errorf(models.Gone, "The invitation was used: ask the office for a new one.")
 		}
-		return done.Error
+		if done.Error != nil {
+			return done.Error
+		}
+		return changed(tx, invited, before.Audited(), user.Audited())
 	})
 	return user, err
 }
@@ -239,6 +270,9 @@ func (in *Intake) NewSession(ctx context.Context, user *models.User, address, de
 			if err := tx.Model(&models.Token{}).Where("id = ?", token.ID).Update("device", device).Error; err != nil {
 				return err
 			}
+		}
+		if err := tx.Noted(user, &models.AuditEntry{Kind: models.AuditSession, SubjectID: user.ID, Subject: user.Username, What: models.AuditCreated}); err != nil {
+			return err
 		}
 		return tx.RememberNetwork(user, address)
 	})
@@ -272,8 +306,10 @@ func (in *Intake) CreateToken(ctx context.Context, by *models.Member, name strin
 		return nil, "", err
 	}
 	err = in.write(ctx, by, func(tx *models.Tx) error {
-		t, secret, err = tx.NewToken(&by.User, models.APIToken, name, expires)
-		return err
+		if t, secret, err = tx.NewToken(&by.User, models.APIToken, name, expires); err != nil {
+			return err
+		}
+		return made(tx, by, t.Audited())
 	})
 	return t, secret, err
 }
@@ -281,13 +317,18 @@ func (in *Intake) CreateToken(ctx context.Context, by *models.Member, name strin
 // EditToken changes name and end of a member's token.
 func (in *Intake) EditToken(ctx context.Context, by *models.Member, id string, change Change[models.Token]) (t *models.Token, err error) {
 	err = in.write(ctx, by, func(tx *models.Tx) error {
+		var before models.AuditFacts
 		t, err = models.Edit(tx, "token", func(t *models.Token) error {
+			before = t.Audited()
 			if err := change(t); err != nil {
 				return err
 			}
 			return checkToken(t.Name, t.ExpiresAt)
 		}, TokenOf, id, by.ID, models.APIToken)
-		return err
+		if err != nil {
+			return err
+		}
+		return changed(tx, by, before, t.Audited())
 	})
 	return t, err
 }
@@ -295,11 +336,18 @@ func (in *Intake) EditToken(ctx context.Context, by *models.Member, id string, c
 // DeleteToken ends a member's token at once.
 func (in *Intake) DeleteToken(ctx context.Context, by *models.Member, id string) error {
 	err := in.write(ctx, by, func(tx *models.Tx) error {
+		t, err := models.One[models.Token](tx.Where(TokenOf, id, by.ID, models.APIToken), "token")
+		if err != nil {
+			return err
+		}
 		n, err := tx.EndTokens(TokenOf, id, by.ID, models.APIToken)
 		if err == nil && n == 0 {
 			return models.Errorf(models.NotFound, "There is no such token.")
 		}
-		if err != nil || by.Role != models.Subcontractor {
+		if err != nil {
+			return err
+		}
+		if err := taken(tx, by, t.Audited()); err != nil || by.Role != models.Subcontractor {
 			return err
 		}
 		l, err := models.LinkOfUser(tx.DB, by.ID)
@@ -322,7 +370,12 @@ func (in *Intake) CreateRole(ctx context.Context, by *models.Member, role *model
 	if err := checkRole(role); err != nil {
 		return err
 	}
-	err := in.administer(ctx, by, func(tx *models.Tx) error { return tx.Create(role).Error })
+	err := in.administer(ctx, by, func(tx *models.Tx) error {
+		if err := tx.Create(role).Error; err != nil {
+			return err
+		}
+		return made(tx, by, role.Audited())
+	})
 	if models.IsUnique(err) {
 		return &models.Error{Kind: models.Conflict, Code: models.CodeTaken, Message: "The account already has a role of this name.", Fields: []models.FieldError{{Field: "name", Message: "Choose another name."}}}
 	}
@@ -339,7 +392,9 @@ func checkRole(role *models.Role) error {
 // EditRole changes a role's privileges. It keeps its name, and the account somebody who manages it.
 func (in *Intake) EditRole(ctx context.Context, by *models.Member, name string, change Change[models.Role]) (role *models.Role, err error) {
 	err = in.administer(ctx, by, func(tx *models.Tx) error {
+		var before models.AuditFacts
 		role, err = models.Edit(tx, "role", func(role *models.Role) error {
+			before = role.Audited()
 			if err := change(role); err != nil {
 				return err
 			}
@@ -350,6 +405,9 @@ func (in *Intake) EditRole(ctx context.Context, by *models.Member, name string, 
 			return checkRole(role)
 		}, "name = ?", name)
 		if err != nil {
+			return err
+		}
+		if err := changed(tx, by, before, role.Audited()); err != nil {
 			return err
 		}
 		return keepAnAdmin(tx)
@@ -370,6 +428,9 @@ func (in *Intake) DeleteRole(ctx context.Context, by *models.Member, role *model
 		if n > 0 {
 			return models.Errorf(models.Conflict, "%d users have the role %s: give them another first.", n, role.Name).Coded(models.CodeNeeded)
 		}
-		return tx.Where("name = ?", role.Name).Delete(&models.Role{}).Error
+		if err := tx.Where("name = ?", role.Name).Delete(&models.Role{}).Error; err != nil {
+			return err
+		}
+		return taken(tx, by, role.Audited())
 	})
 }

@@ -63,6 +63,7 @@ func (in *Intake) EditAccount(ctx context.Context, by *models.Member, change Cha
 		if account, err = models.One[models.Account](tx.Locked().Where("id = ?", by.AccountID), "account"); err != nil {
 			return err
 		}
+		before := account.Audited()
 		if err := change(account); err != nil {
 			return err
 		}
@@ -70,7 +71,10 @@ func (in *Intake) EditAccount(ctx context.Context, by *models.Member, change Cha
 		if err := account.Check(); err != nil {
 			return err
 		}
-		return tx.Select("*").Updates(account).Error
+		if err := tx.Select("*").Updates(account).Error; err != nil {
+			return err
+		}
+		return changed(tx, by, before, account.Audited())
 	})
 	return account, err
 }
@@ -78,6 +82,15 @@ func (in *Intake) EditAccount(ctx context.Context, by *models.Member, change Cha
 // SetLogo names the bytes that are the account's logo, "" for none.
 func (in *Intake) SetLogo(ctx context.Context, by *models.Member, key string) error {
 	return in.write(ctx, by, func(tx *models.Tx) error {
-		return tx.Model(&models.Account{}).Where("id = ?", by.AccountID).Updates(map[string]any{"logo_key": key, "updated_at": models.Now()}).Error
+		account, err := models.One[models.Account](tx.Locked().Where("id = ?", by.AccountID), "account")
+		if err != nil {
+			return err
+		}
+		before := account.Audited()
+		account.LogoKey, account.UpdatedAt = key, models.Now()
+		if err := tx.Select("logo_key", "updated_at").Updates(account).Error; err != nil {
+			return err
+		}
+		return changed(tx, by, before, account.Audited())
 	})
 }

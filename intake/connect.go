@@ -43,7 +43,7 @@ func (in *Intake) Connect(ctx context.Context, d *models.Destination, token stri
 // when it has none.
 func (in *Intake) Disconnect(ctx context.Context, by *models.Member, id string) (options map[string]string, err error) {
 	err = in.write(ctx, by, func(tx *models.Tx) error {
-		_, err := models.Edit(tx, "destination", func(d *models.Destination) error {
+		_, err := in.editDestination(tx, by, id, func(d *models.Destination) error {
 			secrets, err := in.DestinationSecrets(d)
 			if err != nil {
 				return err
@@ -54,7 +54,7 @@ func (in *Intake) Disconnect(ctx context.Context, by *models.Member, id string) 
 			options = d.AllOptions(secrets)
 			delete(secrets.Options, "token")
 			return in.SealDestination(d, secrets)
-		}, stands, id)
+		})
 		return err
 	})
 	return options, err

@@ -21,6 +21,34 @@ func (in *Intake) DestinationSecrets(d *models.Destination) (s models.Destinatio
 	return s, in.Store.Sealer.Open("destination/"+d.ID, d.Secrets, &s)
 }
 
+// auditedDestination are what the audit log may say of a destination as it stands.
+func (in *Intake) auditedDestination(d *models.Destination) (models.AuditFacts, error) {
+	secrets, err := in.DestinationSecrets(d)
+	return d.Audited(secrets), err
+}
+
+// editDestination is [models.Edit] of a destination by somebody, which the audit log tells.
+func (in *Intake) editDestination(tx *models.Tx, by *models.Member, id string, apply func(*models.Destination) error) (*models.Destination, error) {
+	var before models.AuditFacts
+	d, err := models.Edit(tx, "destination", func(d *models.Destination) (err error) {
+		if before, err = in.auditedDestination(d); err != nil {
+			return err
+		}
+		return apply(d)
+	}, stands, id)
+	if err != nil {
+		return nil, err
+	}
+	if d.DeletedAt != nil {
+		return d, taken(tx, by, before)
+	}
+	after, err := in.auditedDestination(d)
+	if err != nil {
+		return nil, err
+	}
+	return d, changed(tx, by, before, after)
+}
+
 // SealDestination seals the secrets of a destination into its row.
 func (in *Intake) SealDestination(d *models.Destination, s models.DestinationSecrets) (err error) {
 	d.Secrets, err = in.Store.Sealer.Seal("destination/"+d.ID, s)
@@ -78,7 +106,10 @@ func (in *Intake) CreateDestination(ctx context.Context, by *models.Member, d *m
 		if err := reaches(tx, d); err != nil {
 			return err
 		}
-		return tx.Create(d).Error
+		if err := tx.Create(d).Error; err != nil {
+			return err
+		}
+		return made(tx, by, d.Audited(secrets))
 	})
 	return d, err
 }
@@ -87,7 +118,7 @@ func (in *Intake) CreateDestination(ctx context.Context, by *models.Member, d *m
 // once.
 func (in *Intake) EditDestination(ctx context.Context, by *models.Member, id string, change Change[models.Destination]) (d *models.Destination, err error) {
 	err = in.write(ctx, by, func(tx *models.Tx) error {
-		d, err = models.Edit(tx, "destination", func(d *models.Destination) error {
+		d, err = in.editDestination(tx, by, id, func(d *models.Destination) error {
 			if err := givenByLink(d); err != nil {
 				return err
 			}
@@ -97,7 +128,7 @@ func (in *Intake) EditDestination(ctx context.Context, by *models.Member, id str
 			d.UpdatedAt = models.Now()
 			d.ProbeAt = nil // whoever mended it does not want to wait for the next probe
 			return reaches(tx, d)
-		}, stands, id)
+		})
 		return ringWebhook(tx, d, err)
 	})
 	if err != nil {
@@ -126,14 +157,14 @@ func ringWebhook(tx *models.Tx, d *models.Destination, err error) error {
 // DeleteDestination ends a destination and forgets its secrets; its folders stay the account's.
 func (in *Intake) DeleteDestination(ctx context.Context, by *models.Member, id string) error {
 	err := in.write(ctx, by, func(tx *models.Tx) error {
-		d, err := models.Edit(tx, "destination", func(d *models.Destination) error {
+		d, err := in.editDestination(tx, by, id, func(d *models.Destination) error {
 			if err := givenByLink(d); err != nil {
 				return err
 			}
 			now := models.Now()
 			d.DeletedAt, d.Enabled, d.Secrets = &now, false, ""
 			return nil
-		}, stands, id)
+		})
 		return ringWebhook(tx, d, err)
 	})
 	if err == nil {
@@ -145,7 +176,7 @@ func (in *Intake) DeleteDestination(ctx context.Context, by *models.Member, id s
 // RotateSecret gives a web-hook a new secret; the old one signs along for a day.
 func (in *Intake) RotateSecret(ctx context.Context, by *models.Member, id string) (d *models.Destination, err error) {
 	err = in.write(ctx, by, func(tx *models.Tx) error {
-		d, err = models.Edit(tx, "destination", func(d *models.Destination) error {
+		d, err = in.editDestination(tx, by, id, func(d *models.Destination) error {
 			secrets, err := in.DestinationSecrets(d)
 			if err != nil {
 				return err
@@ -154,7 +185,7 @@ func (in *Intake) RotateSecret(ctx context.Context, by *models.Member, id string
 			secrets.OldSigning, secrets.OldUntil, secrets.Signing = secrets.Signing, &until, newSigningSecret()
 			d.UpdatedAt = models.Now()
 			return in.SealDestination(d, secrets)
-		}, stands, id)
+		})
 		return err
 	})
 	return d, err

@@ -88,7 +88,31 @@ func (in *Intake) keepIntegration(tx *models.Tx, by *models.Member, i *models.In
 			return nil, err
 		}
 	}
-	return l, tx.Select("secrets").Updates(i).Error
+	if err := tx.Select("secrets").Updates(i).Error; err != nil {
+		return nil, err
+	}
+	return l, made(tx, by, i.Audited(secrets))
+}
+
+// editIntegration is [models.Edit] of an integration by somebody, which the audit log tells.
+func (in *Intake) editIntegration(tx *models.Tx, by *models.Member, id string, apply func(*models.Integration) error) (*models.Integration, error) {
+	var before models.AuditFacts
+	i, err := models.Edit(tx, "integration", func(i *models.Integration) error {
+		secrets, err := in.IntegrationSecrets(i)
+		if err != nil {
+			return err
+		}
+		before = i.Audited(secrets)
+		return apply(i)
+	}, stands, id)
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := in.IntegrationSecrets(i)
+	if err != nil {
+		return nil, err
+	}
+	return i, changed(tx, by, before, i.Audited(secrets))
 }
 
 // EditIntegration changes an integration and claims its folder, as [Intake.CreateIntegration] does.
@@ -99,14 +123,14 @@ func (in *Intake) EditIntegration(ctx context.Context, by *models.Member, id str
 			return err
 		}
 		was := false
-		i, err = models.Edit(tx, "integration", func(i *models.Integration) error {
+		i, err = in.editIntegration(tx, by, id, func(i *models.Integration) error {
 			was = i.Enabled
 			if err := change(i); err != nil {
 				return err
 			}
 			i.UpdatedAt = models.Now()
 			return draws(tx, i)
-		}, stands, id)
+		})
 		if err != nil {
 			return err
 		}
@@ -128,6 +152,17 @@ func (in *Intake) DeleteIntegration(ctx context.Context, by *models.Member, id s
 		// The link, the integration, its keys: as whoever makes a new key takes them.
 		l, err := tx.LockLinkOf(id)
 		if err != nil {
+			return err
+		}
+		i, err := models.One[models.Integration](tx.Where(stands, id), "integration")
+		if err != nil {
+			return err
+		}
+		secrets, err := in.IntegrationSecrets(i)
+		if err != nil {
+			return err
+		}
+		if err := taken(tx, by, i.Audited(secrets)); err != nil {
 			return err
 		}
 		gone := map[string]any{"deleted_at": models.Now(), "enabled": false, "asked": "", "fetching": "", "retry_at": nil}
@@ -167,7 +202,7 @@ func (in *Intake) RotatePushKey(ctx context.Context, by *models.Member, id strin
 		if err != nil {
 			return err
 		}
-		i, err = models.Edit(tx, "integration", func(i *models.Integration) error {
+		i, err = in.editIntegration(tx, by, id, func(i *models.Integration) error {
 			secrets, err := in.IntegrationSecrets(i)
 			if err != nil {
 				return err
@@ -177,7 +212,7 @@ func (in *Intake) RotatePushKey(ctx context.Context, by *models.Member, id strin
 			}
 			i.UpdatedAt = models.Now()
 			return in.SealIntegration(i, secrets)
-		}, stands, id)
+		})
 		if err != nil || l == nil || l.EndedAt != nil {
 			return err
 		}

@@ -65,8 +65,10 @@ func (in *Intake) RetryDelivery(ctx context.Context, by *models.Member, d *model
 // RotateKey has the account sign with a new key from now on.
 func (in *Intake) RotateKey(ctx context.Context, by *models.Member) (key *models.SigningKey, err error) {
 	err = in.write(ctx, by, func(tx *models.Tx) error {
-		key, err = tx.RotateKey(by.AccountID)
-		return err
+		if key, err = tx.RotateKey(by.AccountID); err != nil {
+			return err
+		}
+		return tx.Noted(&by.User, &models.AuditEntry{Kind: models.AuditProofKey, SubjectID: key.ID, Subject: key.ID, What: models.AuditCreated})
 	})
 	return key, err
 }

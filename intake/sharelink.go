@@ -21,7 +21,14 @@ func (in *Intake) editShareLink(ctx context.Context, by *models.Member, id strin
 		if _, err := models.One[models.ShareLink](tx.Where(livingLink, id), "share link"); err != nil {
 			return err
 		}
-		if l, err = tx.EditLink(id, whileLiving(change)); err != nil {
+		var before models.AuditFacts
+		if l, err = tx.EditLink(id, whileLiving(func(l *models.ShareLink) error {
+			before = l.Audited()
+			return change(l)
+		})); err != nil {
+			return err
+		}
+		if err := changed(tx, by, before, l.Audited()); err != nil {
 			return err
 		}
 		return tx.Ring(models.ShareBell, l.ID)
@@ -66,10 +73,15 @@ func (in *Intake) ResumeLink(ctx context.Context, by *models.Member, id string) 
 		if _, err := models.One[models.ShareLink](tx.Where(livingLink, id), "share link"); err != nil {
 			return err
 		}
+		var before models.AuditFacts
 		if l, err = tx.EditLink(id, whileLiving(func(l *models.ShareLink) error {
+			before = l.Audited()
 			l.PausedAt, l.ProbeAt, l.DueAt = nil, nil, &now
 			return nil
 		})); err != nil {
+			return err
+		}
+		if err := changed(tx, by, before, l.Audited()); err != nil {
 			return err
 		}
 		if err := tx.Model(&models.ClientMessage{}).Where("destination_id = ? AND state = 'retrying'", id).Update("next_attempt_at", now).Error; err != nil {
@@ -101,6 +113,9 @@ func (in *Intake) EndLink(ctx context.Context, by *models.Member, id string) err
 	err := in.write(ctx, by, func(tx *models.Tx) error {
 		l, err := models.One[models.ShareLink](tx.Locked().Where("id = ?", id), "share link")
 		if err != nil || l.EndedAt != nil {
+			return err
+		}
+		if err := taken(tx, by, l.Audited()); err != nil {
 			return err
 		}
 		return endLink(tx, l, "The link was ended here.")
@@ -137,8 +152,10 @@ func (in *Intake) InviteLink(ctx context.Context, by *models.Member, name string
 		if err := mayGrant(tx, by, models.Subcontractor); err != nil {
 			return err
 		}
-		l, secret, err = tx.MakeInvitation(by.AccountID, name, by.ID)
-		return err
+		if l, secret, err = tx.MakeInvitation(by.AccountID, name, by.ID); err != nil {
+			return err
+		}
+		return made(tx, by, l.Audited())
 	})
 	return l, secret, err
 }

@@ -10,7 +10,12 @@ import (
 
 // CreateSurvey keeps a new survey with its template.
 func (in *Intake) CreateSurvey(ctx context.Context, by *models.Member, sv *models.Survey, template json.RawMessage) error {
-	return in.write(ctx, by, func(tx *models.Tx) error { return tx.SaveSurvey(sv, template) })
+	return in.write(ctx, by, func(tx *models.Tx) error {
+		if err := tx.SaveSurvey(sv, template); err != nil {
+			return err
+		}
+		return made(tx, by, sv.Audited())
+	})
 }
 
 // EditSurvey gives a survey another template, as its next revision: [models.Conflict] when somebody else has made one
@@ -23,7 +28,11 @@ func (in *Intake) EditSurvey(ctx context.Context, by *models.Member, sv *models.
 		if edited.Revision != sv.Revision {
 			return models.Errorf(models.Conflict, "Somebody else has just changed this survey: it is revision %d now. Look at it, and change it again.", edited.Revision)
 		}
-		return tx.SaveSurvey(edited, template)
+		before := edited.Audited()
+		if err := tx.SaveSurvey(edited, template); err != nil {
+			return err
+		}
+		return changed(tx, by, before, edited.Audited())
 	})
 	return edited, err
 }
@@ -31,7 +40,14 @@ func (in *Intake) EditSurvey(ctx context.Context, by *models.Member, sv *models.
 // DeleteSurvey deletes a survey; tasks keep the template that they were given.
 func (in *Intake) DeleteSurvey(ctx context.Context, by *models.Member, id string) error {
 	return in.write(ctx, by, func(tx *models.Tx) error {
-		return tx.Model(&models.Survey{}).Where("id = ?", id).Update("deleted_at", models.Now()).Error
+		sv, err := models.One[models.Survey](tx.Locked().Where(stands, id), "survey")
+		if err != nil {
+			return err
+		}
+		if err := tx.Model(&models.Survey{}).Where("id = ?", id).Update("deleted_at", models.Now()).Error; err != nil {
+			return err
+		}
+		return taken(tx, by, sv.Audited())
 	})
 }
 

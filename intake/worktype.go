@@ -12,7 +12,12 @@ const mostDuplicates = 1000
 
 // CreateWorkType keeps a new work type; [models.Conflict] when its name is taken.
 func (in *Intake) CreateWorkType(ctx context.Context, by *models.Member, w *models.WorkType) error {
-	return in.write(ctx, by, func(tx *models.Tx) error { return tx.SaveWorkType(w) })
+	return in.write(ctx, by, func(tx *models.Tx) error {
+		if err := tx.SaveWorkType(w); err != nil {
+			return err
+		}
+		return made(tx, by, w.Audited())
+	})
 }
 
 // EditWorkType changes a work type; orders that it filled stay as they are.
@@ -21,17 +26,30 @@ func (in *Intake) EditWorkType(ctx context.Context, by *models.Member, id string
 		if w, err = models.One[models.WorkType](tx.Locked().Where("id = ?", id), "work type"); err != nil {
 			return err
 		}
+		before := w.Audited()
 		if err := change(&w.WorkTypeFields); err != nil {
 			return err
 		}
-		return tx.SaveWorkType(w)
+		if err := tx.SaveWorkType(w); err != nil {
+			return err
+		}
+		return changed(tx, by, before, w.Audited())
 	})
 	return w, err
 }
 
 // DeleteWorkType deletes a work type; orders that it filled stay as they are.
 func (in *Intake) DeleteWorkType(ctx context.Context, by *models.Member, id string) error {
-	return in.write(ctx, by, func(tx *models.Tx) error { return tx.Where("id = ?", id).Delete(&models.WorkType{}).Error })
+	return in.write(ctx, by, func(tx *models.Tx) error {
+		w, err := models.One[models.WorkType](tx.Locked().Where("id = ?", id), "work type")
+		if err != nil {
+			return err
+		}
+		if err := tx.Where("id = ?", id).Delete(&models.WorkType{}).Error; err != nil {
+			return err
+		}
+		return taken(tx, by, w.Audited())
+	})
 }
 
 // DuplicateWorkType makes of w a new one with its fields and tasks, under the first free name; it is not the default.

@@ -125,7 +125,7 @@ var every = []any{&models.Link{}, &models.LinkViewRow{}, &models.Comment{}, &mod
 	&models.DeliveryItem{}, &models.WebhookMessage{}, &models.Attempt{}, &models.Alert{}, &models.Bell{}, &models.FeedEntry{}, &models.IdempotencyKey{}, &models.RateLimit{}, models.SignedInFrom{}, &models.SignedInFrom{}, &models.FolderClaim{},
 	&models.Integration{}, &models.PushKey{}, &models.ReceivedOrder{}, &models.LogEntry{}, &models.Import{}, &models.ImportRow{}, &models.ImportMapping{}, &models.WatchedFile{},
 	&models.Survey{}, &models.SurveyRevision{}, &models.SurveyContent{}, &models.PeerPushKey{}, &models.PeerNumber{}, &models.ShortCode{}, &models.ShareLink{}, &models.EndedToken{}, &models.Statement{},
-	&models.Bulk{}, &models.BulkRow{}, &models.FieldChange{}, &models.SavedView{}, &models.Announcement{}, &models.SyncPoint{}, &models.Device{},
+	&models.Bulk{}, &models.BulkRow{}, &models.FieldChange{}, &models.SavedView{}, &models.Announcement{}, &models.SyncPoint{}, &models.Device{}, &models.AuditEntry{},
 	&models.Upload{}, &models.UploadPiece{}, &models.Rescue{}, &models.RescueItem{}}
 
 func TestTheMigratedSchemaFitsTheModels(t *testing.T) {

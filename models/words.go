@@ -53,6 +53,9 @@ func (Privilege) Words() []string { return wordsOf(Privileges) }
 // Words lists the kinds of destination.
 func (DestinationKind) Words() []string { return wordsOf(DestinationKinds) }
 
+// Words lists the kinds of what the audit log tells of.
+func (AuditKind) Words() []string { return wordsOf(AuditKinds) }
+
 // Words lists the kinds of integration.
 func (IntegrationKind) Words() []string { return wordsOf(IntegrationKinds) }
 
@@ -97,6 +100,8 @@ var (
 	LinkLooks = []string{"page", "wrong_password", "report", "archive", "original", "comment"}
 	// MailAttachments lists what a mail may bring.
 	MailAttachments = []string{MailReport, MailLink, MailBoth}
+	// AuditWords lists what the audit log says was done.
+	AuditWords = []string{AuditCreated, AuditChanged, AuditDeleted, AuditInvited}
 	// ClientMessageKinds lists what goes to a client's system.
 	ClientMessageKinds = []string{ClientItem, ClientStatus}
 )
@@ -109,7 +114,7 @@ var Vocabulary = map[string][]string{
 	"bulk_state": BulkStates, "bulk_result": BulkResults, "bulk_action": BulkActions, "review_result": ReviewResults, "language": Languages, "life": LifeWords,
 	"rescue_state": RescueStates, "rescue_result": RescueResults,
 	"announcement_state": AnnouncementStates, "announcement_column": AnnouncementColumns, "announced_result": AnnouncedWords, "photo_stands": PhotoStands, "policy_from": PolicySources,
-	"upload_source": wordsOf(UploadSources),
+	"upload_source": wordsOf(UploadSources), "audit_what": AuditWords,
 }
 
 func wordsOf[T ~string](values []T) []string {

@@ -32,9 +32,38 @@ var axe = sync.OnceValues(func() (string, error) {
 	return string(b), err
 })
 
+// atScreens are the tests that have a browser open, with how many of their parts do.
+var atScreens = struct {
+	sync.Mutex
+	parts map[string]int
+	rooms chan struct{}
+}{parts: map[string]int{}, rooms: make(chan struct{}, 2)}
+
+// atScreen waits until a test may open a browser, and keeps its place until it ends. A browser keeps a processor busy, where all
+// the others wait most of the time: more of them than processors, and each moment that one of them should catch is missed.
+func atScreen(t *testing.T) {
+	t.Helper()
+	name, _, _ := strings.Cut(t.Name(), "/")
+	atScreens.Lock()
+	atScreens.parts[name]++
+	first := atScreens.parts[name] == 1
+	atScreens.Unlock()
+	if first {
+		atScreens.rooms <- struct{}{}
+	}
+	t.Cleanup(func() {
+		atScreens.Lock()
+		defer atScreens.Unlock()
+		if atScreens.parts[name]--; atScreens.parts[name] == 0 {
+			<-atScreens.rooms
+		}
+	})
+}
+
 // browse opens Chromium, as a phone or as a desk has it.
 func browse(t *testing.T, phone bool) context.Context {
 	t.Helper()
+	atScreen(t)
 	path, err := exec.LookPath("chromium")
 	require.NoError(t, err, "install the Debian package chromium")
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 900))

@@ -86,6 +86,7 @@ func (p *phone) over(url string) {
 // open starts the browser, with what it kept when it was open before.
 func (p *phone) open() {
 	p.t.Helper()
+	atScreen(p.t)
 	path, err := exec.LookPath("chromium")
 	require.NoError(p.t, err, "install the Debian package chromium")
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(390, 844),

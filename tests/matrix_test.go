@@ -25,6 +25,7 @@ var matrix = map[string]string{
 	"POST /accounts":                          "........",
 	"GET /account":                            ".......1",
 	"PATCH /account":                          ".33333.1",
+	"GET /audit":                              ".33333.1",
 	"GET /account/logo":                       "44444441", // there is none
 	"PUT /account/logo":                       ".33333.1",
 	"DELETE /account/logo":                    ".33333.1",

@@ -2,13 +2,13 @@ package rig
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,10 +18,19 @@ import (
 	"fieldproof/workflows/protocol"
 )
 
-// Root is the folder of the repository.
+// Root is the folder of the repository, in which the process runs or somewhere below.
 func Root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, missing := os.Stat(filepath.Join(dir, "go.mod")); missing == nil {
+			return dir
+		}
+		if filepath.Dir(dir) == dir {
+			err = errors.New("no go.mod above the working directory")
+		}
+		dir = filepath.Dir(dir)
+	}
+	panic(err)
 }
 
 // TemporalBinary is temporal-dev as make builds it.
