@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -169,47 +168,21 @@ func (s *Server) showShared(c *call, l *models.Link, problem string, status int)
 func (v *sharedView) fill(code func(*models.Item) string) {
 	r, p := v.R, v.Proof
 	at := p.Property
-	several := v.Record.First != nil && r.Year(v.Record.First.Time) != r.Year(v.Record.Last.Time)
+	several := r.SeveralDays(v.Record)
 	by := map[string]*pictured{}
 	picture := func(i *models.Item, task string, alone bool) *pictured {
 		v.Photos++
-		x := &pictured{Item: i, N: v.Photos, Task: task, Code: code(i), Kind: r.Evidence(i.EvidenceType), Verdict: wording.VerdictOf(i.Certification),
-			Said: r.Certification(i, at, p.Account.CertificationRadius)}
-		when := i.ReceivedAt.Time
-		if i.TakenAt != nil {
-			when = i.TakenAt.Time
-		}
-		moment := r.Clock(when)
-		if several {
-			moment = r.Day(when) + ", " + moment
-		}
-		where := r.Say("doc_no_position")
-		if i.Position.Latitude != nil && at.Latitude != nil {
-			where = r.Say("doc_at_distance", "far", r.Distance(models.Distance(*i.Position.Latitude, *i.Position.Longitude, *at.Latitude, *at.Longitude)))
-		} else if i.Position.Latitude != nil {
-			where = r.Position(*i.Position.Latitude, *i.Position.Longitude)
-		}
-		who := cmp.Or(p.Names[i.UploadedBy], r.Say("doc_nobody"))
-		x.Tag = x.Kind + ", " + moment
-		x.Bold = x.Tag + "."
-		x.By = r.Say("link_by", "who", who, "where", where)
+		said := r.Caption(p, i, several)
+		x := &pictured{Item: i, N: v.Photos, Task: task, Code: code(i), Kind: said.Kind, Verdict: said.Verdict, Said: said.Certified,
+			Tag: said.Kind + ", " + said.When, Bold: said.Kind + ", " + said.When + ".", By: said.By, Alt: said.Alt(task)}
 		if alone {
-			x.Bold = x.Kind + "."
-			if i.Shot != "" {
-				x.Bold = i.Shot + ", " + strings.ToLower(x.Kind) + "."
-			}
-			said := "doc_taken"
-			if i.TakenAt == nil {
-				said = "doc_received"
-			}
-			x.By = r.Say(said, "who", who, "when", moment) + ", " + where + "."
+			x.Bold, x.By = said.Alone, said.Taken
 		}
-		x.Alt = strings.Join(slices.DeleteFunc([]string{cmp.Or(i.Shot, task), strings.ToLower(x.Kind), moment, i.Notes}, func(s string) bool { return s == "" }), ", ")
 		by[i.ID] = x
 		return x
 	}
 	for _, t := range p.ByTask() {
-		shown := shownTask{Name: t.Task, Photos: len(t.Photos)}
+		shown := shownTask{Name: r.Task(t.Task), Photos: len(t.Photos)}
 		sets, single := t.Sets()
 		for _, set := range sets {
 			s := shownSet{Shot: cmp.Or(set.Shot, r.Say("link_linked"))}
@@ -259,10 +232,8 @@ func (v *sharedView) fill(code func(*models.Item) string) {
 }
 
 func verdictOf(r *wording.Reader, all models.TaskShare) verdict {
-	v := verdict{Head: r.Say("link_certified", "some", all.Certified, "all", all.Photos), Judged: all.Camera.Of+all.Time.Of+all.Location.Of > 0}
-	if !v.Judged {
-		v.Head = r.Say("link_unjudged")
-	}
+	head, judged := r.Judgement(all)
+	v := verdict{Head: head, Judged: judged}
 	for _, one := range []struct {
 		key    string
 		judged models.Judged

@@ -46,12 +46,7 @@ var pageTemplates = template.Must(template.New("").Funcs(template.FuncMap{
 		}
 		return strings.Join(groups, " ")
 	},
-	"asked": func(t models.Task) (n int) {
-		for _, wanted := range t.RequiredPhotos {
-			n += wanted
-		}
-		return n
-	},
+	"asked": func(t models.Task) int { return t.AskedPhotos() },
 }).ParseFS(pageFiles, "pages/*.html"))
 
 func byJudgement(b *bool, yes, no, none string) string {

@@ -52,6 +52,14 @@ func (t *Task) WantedPhotos(order map[string]any) map[string]int {
 	return wanted
 }
 
+// AskedPhotos is how many photos the task itself asks for: what its options ask for is the office's own.
+func (t *Task) AskedPhotos() (n int) {
+	for _, wanted := range t.RequiredPhotos {
+		n += wanted
+	}
+	return n
+}
+
 // allowedSources lists the sources that count; nil is every one.
 func (t *Task) allowedSources(order map[string]any) []string {
 	for _, options := range []map[string]any{t.Options, order} {

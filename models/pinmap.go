@@ -33,7 +33,17 @@ const (
 
 // Map lays the proof's positions out on a map of a size; nil when a map would say nothing: there is no position, or, without
 // the property's, all of them are one place.
-func (p *Proof) Map(width, height float64) *PinMap {
+func (p *Proof) Map(width, height float64) *PinMap { return p.mapped(width, height, false) }
+
+// MapOfRadius is [Proof.Map] with the whole radius of certification on it; nil without a property's position.
+func (p *Proof) MapOfRadius(width, height float64) *PinMap {
+	if p.Property == nil || p.Property.Latitude == nil {
+		return nil
+	}
+	return p.mapped(width, height, true)
+}
+
+func (p *Proof) mapped(width, height float64, whole bool) *PinMap {
 	type place struct {
 		x, y float64 // metres to the east and north
 		item *Item
@@ -77,6 +87,10 @@ func (p *Proof) Map(width, height float64) *PinMap {
 	margin := min(width, height) * 0.12
 	m := &PinMap{Width: width, Height: height}
 	midX, midY := (west+east)/2, (south+north)/2
+	if whole {
+		r := p.Account.CertificationRadius
+		west, east, south, north = min(west, -r), max(east, r), min(south, -r), max(north, r)
+	}
 	if home != nil { // the property stays in the middle
 		side := max(-west, east)
 		above := max(-south, north)

@@ -116,6 +116,9 @@ type TaskPhotos struct {
 	Photos []*Item
 }
 
+// WithoutTask is the name under which photos of no task stand; documents have a word of the reader's language for it.
+const WithoutTask = "Without a task"
+
 // ByTask groups the photos by task, in the order's sequence; those without one come last.
 func (p *Proof) ByTask() []TaskPhotos {
 	// What was published bears the names of then: a task may have several, and may be gone.
@@ -123,7 +126,7 @@ func (p *Proof) ByTask() []TaskPhotos {
 		place int
 		name  string
 	}
-	without := named{len(p.View.Tasks) + 1, "Without a task"}
+	without := named{len(p.View.Tasks) + 1, WithoutTask}
 	places := map[string]int{}
 	for n, t := range p.View.Tasks {
 		places[t.ID] = n

@@ -12,6 +12,7 @@ import (
 
 	"fieldproof/models"
 	"fieldproof/storage"
+	"fieldproof/wording"
 )
 
 // Content is what a report shows: one work order, or every visit to a property.
@@ -71,10 +72,11 @@ func (c *Content) Number() string {
 
 // Title is the report's title.
 func (c *Content) Title() string {
+	says := wording.For(c.Account)
 	if c.Property != nil {
-		return "Property report"
+		return says.Say("pdf_property_report") + ", " + c.Number()
 	}
-	return "Work order " + c.Number()
+	return says.Say("link_order", "number", c.Number()) + ", " + c.Visits[0].Proof.Order.Address.Line()
 }
 
 // Of gathers the content of the report of one order. Publication is the one whose proof the report carries; nil: the

@@ -1,315 +1,421 @@
 package reports
 
 import (
-	"errors"
+	"bytes"
+	"cmp"
 	"fmt"
+	"image/png"
 	"io"
+	"maps"
+	"slices"
 	"strings"
-	"sync"
-	"unicode"
 
-	"github.com/go-fonts/dejavu/dejavusans"
-	"github.com/go-fonts/dejavu/dejavusansbold"
-	"github.com/signintech/gopdf"
-	"golang.org/x/text/unicode/norm"
 	"rsc.io/qr/coding"
 
 	"fieldproof/models"
+	"fieldproof/reports/pdf"
 	"fieldproof/wording"
 )
 
-// Measures of a page in points (1/72 inch): US Letter, as the field prints it.
-const (
-	pageWidth  = 612.0
-	pageHeight = 792.0
-	margin     = 42.0
-	inner      = pageWidth - 2*margin
-	bottom     = pageHeight - margin - 14
-)
+// contentsFrom is from how many pages on a report has contents behind its cover.
+const contentsFrom = 12
 
-const (
-	regular = "regular"
-	bold    = "bold"
-)
-
-// fonts are parsed once a process: it takes as long as drawing a hundred photos.
-var fonts = sync.OnceValues(func() (*gopdf.FontContainer, error) {
-	c := &gopdf.FontContainer{}
-	option := gopdf.TtfOption{OnGlyphNotFoundSubstitute: func(rune) rune { return '\uFFFD' }}
-	return c, errors.Join(c.AddTTFFontDataWithOption(regular, dejavusans.TTF, option), c.AddTTFFontDataWithOption(bold, dejavusansbold.TTF, option))
-})
-
-// Reports longer than contentsAbove pages begin with a table of contents, of so many lines a page.
-const (
-	contentsAbove = 20
-	contentsALine = 16.0
-	contentsAPage = 38
-	measuredAbove = 40 // photos: shorter reports are drawn at once, longer ones first without pictures, to count their pages
-)
-
-// section is an entry of bookmarks and contents.
+// section is a place that bookmarks, contents and page numbers lead to, once it is known where it lies.
 type section struct {
-	title string
-	depth int // from 1
-	page  int
-	place string // the anchor
+	place
+	page int // from 0
+	y    float64
 }
 
-// document is one report while it is drawn. The first error ends the drawing.
+// spot is where a photo is shown.
+type spot struct {
+	page int
+	y    float64
+}
+
+// visitShown is a visit as it is laid out.
+type visitShown struct {
+	*Visit
+	n       int // from 0
+	record  models.ServiceRecord
+	several bool // days
+	tasks   []taskShown
+}
+
+// taskShown are the photos of a task: sets of one shot, then what stands alone.
+type taskShown struct {
+	models.TaskPhotos
+	key    string
+	sets   []models.ShotSet
+	single []*models.Item
+	asked  map[string]int // photos by evidence type that were asked for and are not there
+	survey int            // the survey to which they belong, -1 for none
+}
+
+// document is one report while it is laid out and drawn.
 type document struct {
 	*Content
-	says      *wording.Reader
-	rendition models.Rendition
-	most      int64                              // photos that are shown; the others are named
-	photo     func(*models.Item) ([]byte, error) // a photo's bytes, nil when it can't be shown; called side by side
+	says   *wording.Reader
+	paper  paper
+	brand  pdf.Colour
+	faces  [2]typeface
+	layout int
+	photo  func(*models.Item, models.Rendition) ([]byte, error) // a photo's bytes, nil when it can't be shown; called side by side
 
-	measuring bool // pages are counted; no picture is read
-	contents  []section
-	pages     int // of the whole document, 0 while it is unknown
+	visits  []visitShown
+	numbers map[string]int             // item id → the photo's number in the report
+	said    map[string]wording.Caption // by item id
+	proofs  map[string]*visitShown     // by item id
 
-	pdf      *gopdf.GoPdf
-	ahead    *ahead
-	y        float64
-	shown    int64
-	sections []section
-	numbers  map[string]int // item id → the photo's number in the report
-	plans    map[coding.Version]*coding.Plan
-	err      error
+	places   []section
+	at       map[string]int // key of a place → its page
+	shownOn  map[string]spot
+	contents []section // as the last layout had them; nil while there are too few pages
+	known    map[string]int
+	knownOn  map[string]spot
+	pages    int
+
+	images  map[string]*pdf.Image
+	plans   map[coding.Version]*coding.Plan
+	letters []set
+	text    strings.Builder
 }
 
-func (d *document) write(w io.Writer) error {
-	d.measuring = d.photos() > measuredAbove
-	d.draw()
-	if d.err == nil && (d.measuring || d.pdf.GetNumberOfPages() > contentsAbove) {
-		if d.pdf.GetNumberOfPages() > contentsAbove {
-			d.contents, d.measuring = d.sections, true
-			d.draw() // with the contents between, which moves what follows
-			d.contents = d.sections
+// newDocument numbers the photos of a report and says what is known of each.
+func newDocument(c *Content) (*document, error) {
+	d := &document{Content: c, says: wording.For(c.Account), paper: paperOf(c.Account), brand: colourOf(c.Account), layout: c.Layout,
+		numbers: map[string]int{}, said: map[string]wording.Caption{}, proofs: map[string]*visitShown{}, plans: map[coding.Version]*coding.Plan{}, images: map[string]*pdf.Image{}}
+	var err error
+	if d.faces, err = faces(); err != nil {
+		return nil, err
+	}
+	d.visits = make([]visitShown, len(c.Visits))
+	for n := range c.Visits {
+		v := &d.visits[n]
+		v.Visit, v.n, v.record = &c.Visits[n], n, c.Visits[n].Proof.ServiceRecord()
+		v.several = d.says.SeveralDays(v.record)
+		for m, t := range v.Proof.ByTask() {
+			shown := taskShown{TaskPhotos: t, key: fmt.Sprintf("task-%d-%d", n, m), survey: -1}
+			shown.sets, shown.single = t.Sets()
+			for s, survey := range v.Surveys {
+				if survey.Task != "" && survey.Task == t.Task {
+					shown.survey = s
+				}
+			}
+			shown.asked = missing(v.Proof, t)
+			for _, set := range shown.sets {
+				for _, i := range set.Photos {
+					d.number(v, i)
+				}
+			}
+			for _, i := range shown.single {
+				d.number(v, i)
+			}
+			v.tasks = append(v.tasks, shown)
 		}
-		d.pages, d.measuring = d.pdf.GetNumberOfPages(), false
-		d.draw()
 	}
-	if d.err != nil {
-		return fmt.Errorf("reports: %w", d.err)
-	}
-	_, err := d.pdf.WriteTo(w)
-	return err
+	return d, nil
 }
 
-// draw draws everything, once.
-func (d *document) draw() {
-	d.pdf, d.sections, d.shown, d.plans = &gopdf.GoPdf{}, nil, 0, map[coding.Version]*coding.Plan{}
-	d.pdf.Start(gopdf.Config{PageSize: gopdf.Rect{W: pageWidth, H: pageHeight}})
-	d.pdf.SetNoCompression() // photos are compressed already, and the text is a hundredth of the file
-	parsed, err := fonts()
-	d.check(err)
-	for _, font := range []string{regular, bold} {
-		d.check(d.pdf.AddTTFFontFromFontContainer(font, parsed))
-	}
-	info := gopdf.PdfInfo{Title: clean(d.Title()), Author: clean(d.Account.Name), Creator: "Fieldproof", Producer: "Fieldproof", CreationDate: d.At.UTC()}
-	if d.Head != nil {
-		info.Subject = "Proof " + d.Head.Text()
-	}
-	d.pdf.SetInfo(info)
-	d.pdf.AddFooter(d.footer)
-	d.pdf.AddPage()
-	d.y = margin
-	plates := d.plates()
-	if !d.measuring {
-		d.ahead = readAhead(d.drawn(plates), d.photo)
-		defer d.ahead.end()
-	}
-	d.cover()
-	d.tableOfContents()
-	for i := range d.Visits {
-		d.visit(&d.Visits[i], plates[i])
-	}
-	d.proof()
+func (d *document) number(v *visitShown, i *models.Item) {
+	d.numbers[i.ID] = len(d.numbers) + 1
+	d.said[i.ID] = d.says.Caption(v.Proof, i, v.several)
+	d.proofs[i.ID] = v
 }
 
-func (d *document) check(err error) {
-	if d.err == nil {
-		d.err = err
-	}
-}
-
-// clean drops what can't be drawn, control and format characters, and joins accents with their letters.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return ' '
+// missing is what a task asks for, by evidence type, and has not.
+func missing(p *models.Proof, t models.TaskPhotos) map[string]int {
+	lacks := map[string]int{}
+	for _, task := range p.View.Tasks {
+		if task.Name == t.Task {
+			maps.Copy(lacks, task.RequiredPhotos)
 		}
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			return -1
-		}
-		return r
-	}, norm.NFC.String(s))
-}
-
-// width measures a text, which has been cleaned.
-func (d *document) width(font string, size float64, s string) float64 {
-	if d.err != nil || s == "" {
-		return 0
 	}
-	d.check(d.pdf.SetFont(font, "", size))
-	w, err := d.pdf.MeasureTextWidth(s)
-	d.check(err)
-	return w
+	for _, i := range t.Photos {
+		lacks[strings.ToLower(i.EvidenceType)]--
+	}
+	maps.DeleteFunc(lacks, func(_ string, n int) bool { return n <= 0 })
+	return lacks
 }
 
-// text draws one line at x, y, cut to width.
-func (d *document) text(font string, size, x, y, width float64, s string) {
-	s = clean(s)
-	for width > 0 && s != "" {
-		w := d.width(font, size, s)
-		if d.err != nil || w <= width {
+// inPart tells whether a photo belongs to the part that is drawn.
+func (d *document) inPart(i *models.Item) bool {
+	first, last := d.span()
+	return d.numbers[i.ID] >= first && d.numbers[i.ID] <= last
+}
+
+// span is the photos of the part, from 1.
+func (c *Content) span() (first, last int) {
+	n := c.photos()
+	if c.Parts() == 1 {
+		return 1, n
+	}
+	return (c.Part-1)*photosAPart + 1, min(c.Part*photosAPart, n)
+}
+
+// laidOut lays everything onto pages until nothing moves any more: pages are named on pages.
+func (d *document) laidOut() []*sheet {
+	d.known, d.knownOn, d.contents, d.pages = map[string]int{}, map[string]spot{}, nil, 0
+	var sheets []*sheet
+	for range 6 {
+		d.places, d.at, d.shownOn = nil, map[string]int{}, map[string]spot{}
+		sheets = d.compose()
+		if len(sheets) == d.pages && maps.Equal(d.at, d.known) && maps.Equal(d.shownOn, d.knownOn) && (len(d.contents) > 0) == (len(sheets) >= contentsFrom) {
 			break
 		}
-		runes := []rune(strings.TrimSuffix(s, "…"))
-		keep := min(len(runes)-1, int(float64(len(runes))*width/w))
-		if keep <= 0 {
-			return
+		d.pages, d.known, d.knownOn = len(sheets), d.at, d.shownOn
+		d.contents = nil
+		if len(sheets) >= contentsFrom {
+			d.contents = d.places
 		}
-		s = string(runes[:keep]) + "…"
 	}
-	if s == "" || d.err != nil {
-		return
-	}
-	if width <= 0 {
-		d.check(d.pdf.SetFont(font, "", size))
-	}
-	d.pdf.SetXY(x, y)
-	d.check(d.pdf.Cell(nil, s))
+	return sheets
 }
 
-// wrap cuts a text into lines of a width.
-func (d *document) wrap(font string, size, width float64, s string) []string {
-	s = clean(s)
-	if d.err != nil || strings.TrimSpace(s) == "" {
+// fitted chooses the layout: a report with fewer photos than its page holds shows them larger where that takes no more pages.
+func (d *document) fitted() []*sheet {
+	asked := d.layout
+	sheets := d.laidOut()
+	if d.photos() >= asked {
+		return sheets
+	}
+	for _, larger := range []int{1, 2, 4, 6} {
+		if larger >= asked || larger < d.photos() && larger == 1 {
+			continue
+		}
+		d.layout = larger
+		if s := d.laidOut(); len(s) <= len(sheets) {
+			return s
+		}
+	}
+	d.layout = asked
+	return d.laidOut()
+}
+
+func (d *document) compose() []*sheet {
+	f := &flow{document: d}
+	f.page(true)
+	d.cover(f)
+	d.tableOfContents(f)
+	if d.Property != nil {
+		d.placeByPlace(f)
+	}
+	for n := range d.visits {
+		d.visit(f, &d.visits[n])
+	}
+	d.closing(f)
+	return f.sheets
+}
+
+// visit lays out all that one order has. In the parts behind the first only its photos.
+func (d *document) visit(f *flow, v *visitShown) {
+	any := slices.ContainsFunc(v.Proof.Photos(), d.inPart)
+	if d.Part > 1 && !any {
+		return
+	}
+	if d.Property != nil {
+		d.visitHead(f, v)
+	} else if d.Part == 1 {
+		d.record(f, v)
+	} else {
+		f.page(false)
+	}
+	for n := range v.tasks {
+		if v.tasks[n].survey < 0 {
+			d.task(f, v, &v.tasks[n])
+		}
+	}
+	for n := range v.Surveys {
+		if d.Part == 1 {
+			d.survey(f, v, n)
+		}
+		for m := range v.tasks {
+			if v.tasks[m].survey == n {
+				d.task(f, v, &v.tasks[m])
+			}
+		}
+	}
+}
+
+// write draws the report.
+func (d *document) write(w io.Writer) error {
+	sheets := d.fitted()
+	d.pages = len(sheets)
+	info := pdf.Info{Title: clean(d.Title()), Author: clean(d.Account.Name), Creator: "Fieldproof", Language: d.says.Language(), Created: d.At.UTC()}
+	if d.Head != nil {
+		info.Subject = d.says.Say("pdf_proof") + " " + d.Head.Text()
+	}
+	out := pdf.New(w, len(sheets), info)
+	var photos []*models.Item
+	seen := map[string]bool{}
+	for _, s := range sheets {
+		for _, b := range s.placed {
+			for _, p := range b.photos {
+				if !seen[p.ID] {
+					seen[p.ID] = true
+					photos = append(photos, p)
+				}
+			}
+		}
+	}
+	rendition := models.Display
+	if d.layout == 12 {
+		rendition = models.Thumbnail
+	}
+	reading := readAhead(photos, func(i *models.Item) ([]byte, error) { return d.photo(i, rendition) })
+	defer reading.end()
+	for _, s := range d.places {
+		if s.depth > 0 {
+			out.Bookmark(pdf.Bookmark{Title: clean(s.title), Depth: s.depth, Page: s.page, Y: max(0, s.y-8)})
+		}
+	}
+	for n, s := range sheets {
+		c := &canvas{document: d, out: out, page: out.Page(d.paper.width, d.paper.height)}
+		c.page.Artifact(func() { c.frame(n, s.cover) })
+		for _, b := range s.placed {
+			for _, p := range b.photos {
+				if _, there := d.images[p.ID]; there {
+					continue
+				}
+				picture, err := reading.next()
+				if err != nil {
+					return fmt.Errorf("reports: photo %s: %w", p.UUID, err)
+				}
+				d.images[p.ID] = nil
+				if picture != nil {
+					d.images[p.ID] = out.JPEG(picture)
+				}
+			}
+			b.draw(c, b.y)
+		}
+		c.page.Close()
+		if out.Err() != nil {
+			return out.Err()
+		}
+	}
+	return out.Close()
+}
+
+// frame is what stands on every page.
+func (c *canvas) frame(n int, cover bool) {
+	left, right := margin, c.paper.width-margin
+	if !cover {
+		account := c.shortened(running, c.paper.inner()*0.3, c.Account.Name)
+		room := c.paper.inner() - c.width(running, account) - 16
+		name, about := c.runner()
+		name = c.shortened(running.bold(), room, name)
+		c.write(running.bold().in(ink), left, runner, 0, name)
+		if about != "" {
+			if x := c.width(running.bold(), name); x+c.width(running, " · "+about) <= room {
+				c.write(running, left+x, runner, 0, " · "+about)
+			}
+		}
+		c.write(running, right, runner, 1, account)
+		c.page.Line(left, runner+16.25, right, runner+16.25, 0.5, rule)
+	}
+	y := c.paper.height - footed - footing.leading
+	if c.Head != nil {
+		c.write(footing, left, y, 0, c.says.Say("pdf_proof")+" "+fmt.Sprint(c.Head.Sequence)+" · "+grouped(c.Head.Head[:min(len(c.Head.Head), 16)], 4))
+	}
+	c.write(footing, right, y, 1, c.says.Say("pdf_page_of", "n", n+1, "all", c.pages))
+}
+
+// grouped sets a number as people compare it.
+func grouped(s string, by int) string {
+	var groups []string
+	for part := range slices.Chunk([]byte(s), by) {
+		groups = append(groups, string(part))
+	}
+	return strings.Join(groups, " ")
+}
+
+// runner is what the report is about: the address, and the order where it is of one.
+func (d *document) runner() (address, order string) {
+	if d.Property != nil {
+		a := d.Property.Address
+		return street(a), d.says.Say("pdf_property_report")
+	}
+	o := d.Visits[0].Proof.Order
+	return street(o.Address), o.DisplayNumber()
+}
+
+// street is an address in short.
+func street(a models.Address) string {
+	return cmp.Or(strings.Join(slices.DeleteFunc([]string{a.Address1, a.City}, func(s string) bool { return s == "" }), ", "), a.Line())
+}
+
+// tableOfContents lays out where each section lies.
+func (d *document) tableOfContents(f *flow) {
+	if len(d.contents) == 0 {
+		return
+	}
+	f.page(false)
+	about := d.says.Say("pdf_contents_of", "photos", d.says.Say("link_photos", "n", d.photos()), "n", d.pages)
+	if d.Parts() > 1 {
+		about += " " + d.says.Say("pdf_part_of", "n", d.Part, "all", d.Parts())
+	}
+	f.add(block{height: 21, place: &place{key: "contents", title: d.says.Say("pdf_contents"), depth: 1}, draw: func(c *canvas, y float64) {
+		c.tell("H1", margin, y, c.wrap(c.paper.inner(), span{c.says.Say("pdf_contents"), section1}))
+	}}, d.paragraph("P", margin, d.paper.inner(), 0, span{about, small.in(second)}))
+	for _, s := range d.contents {
+		if s.depth == 0 || s.key == "contents" {
+			continue
+		}
+		f.add(d.contentsLine(s))
+	}
+}
+
+func (d *document) contentsLine(s section) block {
+	st, x := plain.led(15.5), margin
+	above := 0.0
+	if s.depth == 1 {
+		st, above = st.bold(), 4
+	} else {
+		st, x = st.in(second), margin+16*float64(s.depth-1)
+	}
+	page := fmt.Sprint(s.page + 1)
+	wide := d.width(st, page)
+	lines := d.wrap(d.paper.inner()-(x-margin)-wide-30, span{s.title, st})
+	return block{height: leadingOf(lines), above: above, draw: func(c *canvas, y float64) {
+		right := c.paper.width - margin
+		link := c.out.Element(c.element("P"), "Link")
+		c.page.Mark(link, func() {
+			c.lines(x, y, lines)
+			c.write(st, right, y+leadingOf(lines)-st.leading, 1, page)
+		})
+		foot := y + leadingOf(lines) - 4.5
+		c.page.Artifact(func() {
+			if from := x + lines[len(lines)-1].width + 5; from < right-wide-8 {
+				c.page.Line(from, foot, right-wide-5, foot, 0.75, idle, 0.75, 1.5)
+			}
+		})
+		c.page.Jump(link, x, y, right-x, leadingOf(lines), s.page, max(0, s.y-8), s.title)
+	}}
+}
+
+// logo draws the account's logo, as large as it fits; how high it is.
+func (d *document) logo() (picture *logoShown) {
+	if len(d.Logo) == 0 {
 		return nil
 	}
-	if d.width(font, size, s) <= width {
-		return []string{s}
+	img, err := png.Decode(bytes.NewReader(d.Logo))
+	if err != nil {
+		return nil // ours is a PNG; what is none is left out
 	}
-	lines, err := d.pdf.SplitTextWithWordWrap(s, width)
-	d.check(err)
-	return lines
-}
-
-func (d *document) gray(level uint8) { d.pdf.SetTextColor(level, level, level) }
-
-func (d *document) footer() {
-	d.gray(110)
-	left := d.Number()
-	if d.Property == nil {
-		left += "  ·  " + d.Visits[0].Proof.Order.Address.Line()
-	}
-	d.text(regular, 8, margin, pageHeight-margin, inner-190, left)
-	page := fmt.Sprintf("Page %d", d.pdf.GetNumberOfPages())
-	if d.pages > 0 {
-		page += fmt.Sprintf(" of %d", d.pages)
-	}
-	if d.Head != nil {
-		page = fmt.Sprintf("Proof %d:%.16s…  ·  %s", d.Head.Sequence, d.Head.Head, page)
-	}
-	d.text(regular, 8, pageWidth-margin-d.width(regular, 8, page), pageHeight-margin, 0, page)
-	d.gray(0)
-}
-
-// newPage begins a page, unless the one there is is empty still.
-func (d *document) newPage() {
-	if d.y == margin {
-		return
-	}
-	d.pdf.AddPage()
-	d.y = margin
-}
-
-// room begins a new page when less than height is left.
-func (d *document) room(height float64) {
-	if d.y+height > bottom {
-		d.newPage()
-	}
-}
-
-func (d *document) heading(size float64, s string) {
-	d.room(size*2 + 20)
-	d.y += size * 0.6
-	d.text(bold, size, margin, d.y, inner, s)
-	d.y += size * 1.6
-}
-
-// begin is a heading that bookmarks and contents name. needs is the room that must follow on the same page.
-func (d *document) begin(depth int, size, needs float64, title string) {
-	d.room(size*2.2 + needs)
-	s := section{title: clean(title), depth: depth, page: d.pdf.GetNumberOfPages(), place: fmt.Sprintf("section-%d", len(d.sections))}
-	d.sections = append(d.sections, s)
-	d.pdf.SetXY(margin, d.y)
-	d.pdf.SetAnchor(s.place)
-	d.pdf.AddOutlineWithPosition(strings.Repeat("   ", depth-1) + s.title)
-	d.heading(size, title)
-}
-
-func (d *document) tableOfContents() {
-	for i, s := range d.contents {
-		if i%contentsAPage == 0 {
-			d.newPage()
-			d.heading(15, "Contents")
+	b := img.Bounds()
+	scale := min(150/float64(b.Dx()), 46/float64(b.Dy()))
+	pixels := make([]byte, 0, 3*b.Dx()*b.Dy())
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		for x := b.Min.X; x < b.Max.X; x++ {
+			r, g, bl, _ := img.At(x, y).RGBA()
+			pixels = append(pixels, uint8(r>>8), uint8(g>>8), uint8(bl>>8))
 		}
-		x := margin + float64(s.depth-1)*16
-		page := fmt.Sprint(s.page)
-		wide := d.width(regular, 10, page)
-		font := regular
-		if s.depth == 1 {
-			font = bold
-		}
-		d.text(font, 10, x, d.y, inner-40-(x-margin), s.title)
-		d.text(regular, 10, pageWidth-margin-wide, d.y, 0, page)
-		d.pdf.AddInternalLink(s.place, margin, d.y-2, inner, contentsALine)
-		d.y += contentsALine
 	}
-	if len(d.contents) > 0 {
-		d.newPage()
-	}
+	return &logoShown{b.Dx(), b.Dy(), pixels, float64(b.Dx()) * scale, float64(b.Dy()) * scale}
 }
 
-func (d *document) when(t *models.Time) string {
-	if t == nil {
-		return d.says.Say("doc_unknown")
-	}
-	return d.says.Moment(t.Time)
-}
-
-// row draws a labelled value, over as many lines as it takes.
-func (d *document) row(label, value string) {
-	for i, line := range d.wrap(regular, 10, inner-150, value) {
-		d.room(16)
-		if i == 0 {
-			d.gray(110)
-			d.text(regular, 10, margin, d.y, 140, label)
-			d.gray(0)
-		}
-		d.text(regular, 10, margin+150, d.y, inner-150, line)
-		d.y += 15
-	}
-	if strings.TrimSpace(value) != "" {
-		d.y += 2
-	}
-}
-
-// paragraph draws a text over the width of the page.
-func (d *document) paragraph(size float64, s string) {
-	for _, line := range d.wrap(regular, size, inner, s) {
-		d.room(size * 1.5)
-		d.text(regular, size, margin, d.y, inner, line)
-		d.y += size * 1.5
-	}
-	d.y += size * 0.5
-}
-
-func (d *document) rule() {
-	d.pdf.SetLineWidth(0.6)
-	d.pdf.SetStrokeColor(200, 200, 200)
-	d.pdf.Line(margin, d.y, pageWidth-margin, d.y)
-	d.y += 8
+type logoShown struct {
+	across, down  int
+	pixels        []byte
+	width, height float64
 }

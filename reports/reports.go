@@ -13,7 +13,6 @@ import (
 	"fieldproof/media"
 	"fieldproof/models"
 	"fieldproof/storage"
-	"fieldproof/wording"
 )
 
 // Reports renders reports.
@@ -34,36 +33,28 @@ func New(store *models.Store, blobs *storage.Store, m *media.Media, publicURL st
 	return &Reports{Store: store, Blobs: blobs, Media: m, PublicURL: publicURL, room: semaphore.NewWeighted(budget), budget: budget}
 }
 
-// What a photo takes in a document: its bytes, and their copy while it is written.
-const (
-	displayCost   = 700 << 10
-	thumbnailCost = 80 << 10
-)
+// photoCost is what a photo takes while it is drawn. A document holds no more of them than are read ahead of their drawing.
+const photoCost = 700 << 10
 
-// Write renders a report to w. Long reports wait until there is room for them; those that would take more than the
-// whole budget show smaller photos, and beyond that name them only.
+// Write renders a report to w, as it is drawn. Reports wait until there is room for the photos that each reads ahead.
 func (r *Reports) Write(ctx context.Context, w io.Writer, c *Content) error {
-	photos := int64(min(c.photos(), mostPhotos))
-	d := &document{Content: c, says: wording.For(c.Account), rendition: models.Display, most: photos}
-	cost := photos * displayCost
-	if cost > r.budget {
-		d.rendition, cost = models.Thumbnail, photos*thumbnailCost
+	d, err := newDocument(c)
+	if err != nil {
+		return err
 	}
-	if cost > r.budget {
-		d.most, cost = r.budget/thumbnailCost, r.budget
-	}
+	cost := min(int64(min(c.photos(), readers+2))*photoCost, r.budget)
 	if err := r.room.Acquire(ctx, cost); err != nil {
 		return err
 	}
 	defer r.room.Release(cost)
-	d.photo = func(item *models.Item) ([]byte, error) {
+	d.photo = func(item *models.Item, rendition models.Rendition) ([]byte, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		if activity.IsActivity(ctx) {
 			activity.RecordHeartbeat(ctx)
 		}
-		reader, err := r.Media.Open(ctx, item, d.rendition)
+		reader, err := r.Media.Open(ctx, item, rendition)
 		if models.KindOf(err) == models.Unsupported {
 			return nil, nil
 		}

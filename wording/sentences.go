@@ -26,7 +26,7 @@ func (r *Reader) Documented(record models.ServiceRecord, tasks, surveys, photos 
 		said = r.Say("link_was_here", "who", who)
 	}
 	switch {
-	case r.Year(first.Time) != r.Year(last.Time):
+	case r.SeveralDays(record):
 		return r.Say("link_between", "first", r.Date(first.Time), "last", r.Date(last.Time), "said", said)
 	case last.Sub(first.Time).Minutes() < 1:
 		return r.Say("link_at", "day", r.Date(first.Time), "time", r.Clock(first.Time)+" "+r.Zone(first.Time), "said", said)

@@ -1,0 +1,246 @@
+// Package pdf writes PDF documents that can be read aloud: text, JPEG photos, lines and shapes, each in the tree of what it is
+// (PDF/UA-1). It writes as it goes and holds no picture once it is written: a document takes no more memory than its text.
+package pdf
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/image/font/sfnt"
+)
+
+// Face is a TrueType font, good for any number of documents at once.
+type Face struct {
+	name       string
+	unitsPerEm float64
+	glyphs     map[rune]uint16
+	low        [0x250]uint16 // the same, of the letters that most texts are of
+	advances   []uint16
+	tables     map[string][]byte
+	long       bool // how loca is written
+}
+
+// Parse reads a TrueType font: one with outlines in a glyf table.
+func Parse(ttf []byte) (*Face, error) {
+	font, err := sfnt.Parse(ttf)
+	if err != nil {
+		return nil, err
+	}
+	f := &Face{unitsPerEm: float64(font.UnitsPerEm()), glyphs: map[rune]uint16{}, tables: map[string][]byte{}}
+	var buffer sfnt.Buffer
+	if f.name, err = font.Name(&buffer, sfnt.NameIDPostScript); err != nil {
+		return nil, err
+	}
+	if len(ttf) < 12 {
+		return nil, errShort
+	}
+	for i := range int(binary.BigEndian.Uint16(ttf[4:])) {
+		at := 12 + 16*i
+		if at+16 > len(ttf) {
+			return nil, errShort
+		}
+		offset, length := int(binary.BigEndian.Uint32(ttf[at+8:])), int(binary.BigEndian.Uint32(ttf[at+12:]))
+		if offset < 0 || length < 0 || offset+length > len(ttf) {
+			return nil, errShort
+		}
+		f.tables[string(ttf[at:at+4])] = ttf[offset : offset+length]
+	}
+	for name, least := range map[string]int{"head": 54, "hhea": 36, "maxp": 6, "hmtx": 4, "loca": 4, "glyf": 1} {
+		if len(f.tables[name]) < least {
+			return nil, fmt.Errorf("pdf: the font %s has no table %s", f.name, name)
+		}
+	}
+	f.long = f.tables["head"][51] == 1
+	metrics := int(binary.BigEndian.Uint16(f.tables["hhea"][34:]))
+	if metrics == 0 || len(f.tables["hmtx"]) < 4*metrics {
+		return nil, errShort
+	}
+	f.advances = make([]uint16, font.NumGlyphs())
+	for g := range f.advances {
+		f.advances[g] = binary.BigEndian.Uint16(f.tables["hmtx"][4*min(g, metrics-1):])
+	}
+	for r := rune(0x20); r < 0x20000; r++ {
+		if g, err := font.GlyphIndex(&buffer, r); err == nil && g != 0 {
+			f.glyphs[r] = uint16(g)
+			if int(r) < len(f.low) {
+				f.low[r] = uint16(g)
+			}
+		}
+	}
+	return f, nil
+}
+
+var errShort = errors.New("pdf: the font ends too early")
+
+func (f *Face) glyph(r rune) uint16 {
+	if int(r) < len(f.low) && r >= 0 {
+		return f.low[r]
+	}
+	return f.glyphs[r]
+}
+
+// Has tells whether the face has a letter.
+func (f *Face) Has(r rune) bool { return f.glyph(r) != 0 }
+
+// Advance is a letter's width, in sizes of the face. What it has not is a box.
+func (f *Face) Advance(r rune) float64 { return float64(f.advances[f.glyph(r)]) / f.unitsPerEm }
+
+// Descent is how far letters reach below the line, and Ascent how far above, in sizes of the face.
+func (f *Face) Descent() float64 { return -f.signed("hhea", 6) }
+
+// Ascent is how far letters reach above the line.
+func (f *Face) Ascent() float64 { return f.signed("hhea", 4) }
+
+func (f *Face) signed(table string, at int) float64 {
+	return float64(int16(binary.BigEndian.Uint16(f.tables[table][at:]))) / f.unitsPerEm
+}
+
+// outline is the description of a glyph, empty for one that shows nothing.
+func (f *Face) outline(g uint16) []byte {
+	loca, glyf := f.tables["loca"], f.tables["glyf"]
+	at := func(n int) int {
+		if f.long {
+			if 4*n+4 > len(loca) {
+				return 0
+			}
+			return int(binary.BigEndian.Uint32(loca[4*n:]))
+		}
+		if 2*n+2 > len(loca) {
+			return 0
+		}
+		return 2 * int(binary.BigEndian.Uint16(loca[2*n:]))
+	}
+	from, to := at(int(g)), at(int(g)+1)
+	if from < 0 || to > len(glyf) || from >= to {
+		return nil
+	}
+	return glyf[from:to]
+}
+
+// Flags of a composite glyph's parts.
+const (
+	wordArguments = 1 << 0
+	oneScale      = 1 << 3
+	moreParts     = 1 << 5
+	twoScales     = 1 << 6
+	fourScales    = 1 << 7
+)
+
+// cut is a font of these glyphs alone, in this sequence, and of those that they are composed of.
+func (f *Face) cut(glyphs []uint16) []byte {
+	glyphs = slices.Clone(glyphs)
+	place := map[uint16]int{}
+	for n, g := range glyphs {
+		if _, there := place[g]; !there {
+			place[g] = n
+		}
+	}
+	var glyf []byte
+	var loca []byte
+	for n := 0; n < len(glyphs); n++ { // it grows
+		loca = binary.BigEndian.AppendUint32(loca, uint32(len(glyf)))
+		outline := slices.Clone(f.outline(glyphs[n]))
+		if len(outline) > 10 && int16(binary.BigEndian.Uint16(outline)) < 0 {
+			for at := 10; at+4 <= len(outline); {
+				flags, part := binary.BigEndian.Uint16(outline[at:]), binary.BigEndian.Uint16(outline[at+2:])
+				to, there := place[part]
+				if !there {
+					to = len(glyphs)
+					place[part] = to
+					glyphs = append(glyphs, part)
+				}
+				binary.BigEndian.PutUint16(outline[at+2:], uint16(to))
+				at += 6
+				if flags&wordArguments != 0 {
+					at += 2
+				}
+				switch {
+				case flags&oneScale != 0:
+					at += 2
+				case flags&twoScales != 0:
+					at += 4
+				case flags&fourScales != 0:
+					at += 8
+				}
+				if flags&moreParts == 0 {
+					break
+				}
+			}
+		}
+		glyf = append(glyf, outline...)
+		for len(glyf)%4 != 0 {
+			glyf = append(glyf, 0)
+		}
+	}
+	loca = binary.BigEndian.AppendUint32(loca, uint32(len(glyf)))
+	var hmtx []byte
+	bearings := f.tables["hmtx"]
+	metrics := int(binary.BigEndian.Uint16(f.tables["hhea"][34:]))
+	for _, g := range glyphs {
+		hmtx = binary.BigEndian.AppendUint16(hmtx, f.advances[g])
+		at := 4*int(g) + 2
+		if int(g) >= metrics {
+			at = 4*metrics + 2*(int(g)-metrics)
+		}
+		if at+2 > len(bearings) {
+			hmtx = append(hmtx, 0, 0)
+			continue
+		}
+		hmtx = append(hmtx, bearings[at:at+2]...)
+	}
+	head, hhea, maxp := slices.Clone(f.tables["head"]), slices.Clone(f.tables["hhea"]), slices.Clone(f.tables["maxp"])
+	binary.BigEndian.PutUint32(head[8:], 0)
+	binary.BigEndian.PutUint16(head[50:], 1)
+	binary.BigEndian.PutUint16(hhea[34:], uint16(len(glyphs)))
+	binary.BigEndian.PutUint16(maxp[4:], uint16(len(glyphs)))
+	tables := map[string][]byte{"head": head, "hhea": hhea, "maxp": maxp, "hmtx": hmtx, "loca": loca, "glyf": glyf}
+	for _, hints := range []string{"cvt ", "fpgm", "prep"} {
+		if there := f.tables[hints]; len(there) > 0 {
+			tables[hints] = there
+		}
+	}
+	return assembled(tables)
+}
+
+func assembled(tables map[string][]byte) []byte {
+	names := []string{}
+	for name := range tables {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	power, log := 1, 0
+	for power*2 <= len(names) {
+		power, log = power*2, log+1
+	}
+	out := []byte{0, 1, 0, 0}
+	for _, n := range []int{len(names), power * 16, log, len(names)*16 - power*16} {
+		out = binary.BigEndian.AppendUint16(out, uint16(n))
+	}
+	offset := 12 + 16*len(names)
+	for _, name := range names {
+		table := tables[name]
+		out = append(out, name...)
+		out = binary.BigEndian.AppendUint32(out, checksum(table))
+		out = binary.BigEndian.AppendUint32(out, uint32(offset))
+		out = binary.BigEndian.AppendUint32(out, uint32(len(table)))
+		offset += (len(table) + 3) &^ 3
+	}
+	for _, name := range names {
+		out = append(out, tables[name]...)
+		for len(out)%4 != 0 {
+			out = append(out, 0)
+		}
+	}
+	return out
+}
+
+func checksum(table []byte) (sum uint32) {
+	for at := 0; at < len(table); at += 4 {
+		var word [4]byte
+		copy(word[:], table[at:])
+		sum += binary.BigEndian.Uint32(word[:])
+	}
+	return sum
+}
