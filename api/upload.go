@@ -30,7 +30,7 @@ func (s *Server) uploadRoutes() []route {
 		takes(tusBytes).asked("Upload-Length", "Upload-Metadata").heads("Upload-Offset", "Upload-Expires", "Item-Id")
 	begin.status, begin.bare = http.StatusCreated, true
 	more := tus(stream(http.MethodPatch, "/uploads/:id", with(models.UploadItems), "Bring more of a photo, from where its upload stands on", "", s.moveUpload)).named("moveUpload").
-		takes(tusBytes).asked("Upload-Offset").heads("Upload-Offset", "Upload-Expires", "Item-Id")
+		takes(tusBytes).asked("Upload-Offset", "Upload-Overlap").heads("Upload-Offset", "Upload-Overlap", "Upload-Expires", "Item-Id")
 	more.status = http.StatusNoContent
 	end := tus(stream(http.MethodDelete, "/uploads/:id", with(models.UploadItems), "End an upload; what came of it is deleted", "", s.endUpload)).named("endUpload")
 	end.status = http.StatusNoContent
@@ -73,11 +73,10 @@ func (c *call) speaksTus() error {
 // upload is that of the address, if it is the member's own.
 func (c *call) upload() (*models.Upload, error) {
 	defer c.within(asksAtMost)()
-	find := c.server.Uploads.Find
-	if c.Request.Method == http.MethodHead {
-		find = c.server.Uploads.Stands
+	up, err := c.server.Uploads.Find(c.ctx(), c.Param("id"), c.member)
+	if err == nil && c.Request.Method == http.MethodHead {
+		up, err = c.server.Uploads.Stands(c.ctx(), up.ID, c.member, nil)
 	}
-	up, err := find(c.ctx(), c.Param("id"), c.member)
 	if err != nil {
 		return nil, err
 	}
@@ -174,6 +173,8 @@ func (s *Server) showUpload(c *call) (any, error) {
 }
 
 func (s *Server) moveUpload(c *call) (any, error) {
+	body := s.Uploads.Comes(c.Param("id"))
+	defer body.End()
 	up, err := c.upload()
 	if err != nil {
 		return nil, err
@@ -186,16 +187,27 @@ func (s *Server) moveUpload(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if offset != up.Received {
+	// A browser sends a request again by itself when the line broke in it; what was kept of the first need not come a third time.
+	skips := c.Request.Header.Get("Upload-Overlap") == "skip"
+	if skips {
+		if up, err = c.server.Uploads.Stands(c.ctx(), up.ID, c.member, body); err != nil {
+			return nil, err
+		}
+	}
+	known := up.Received - offset
+	if known > 0 {
+		c.Header("Upload-Overlap", strconv.FormatInt(known, 10))
+	}
+	if known != 0 && (!skips || known < 0) {
 		c.stands(up)
 		return nil, models.Errorf(models.Conflict, "The upload stands at byte %d: go on from there.", up.Received).Coded(models.CodeElsewhere)
 	}
-	if c.Request.ContentLength > up.Length-up.Received {
+	if c.Request.ContentLength > up.Length-offset {
 		c.stands(up)
-		return nil, models.Errorf(models.TooLarge, "The upload lacks %d bytes, and more came.", up.Length-up.Received)
+		return nil, models.Errorf(models.TooLarge, "The upload lacks %d bytes, and more came.", up.Length-offset)
 	}
 	if brings && up.EndedAt == nil {
-		err = c.bring(up, 0)
+		err = c.bring(up, known)
 	} else {
 		err = c.finish(up, time.Now())
 	}

@@ -44,6 +44,36 @@ func TestCertification(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotCertifiedSaysWhy(t *testing.T) {
+	received := models.At(time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC))
+	at := func(before time.Duration) *models.Time { return ptr(models.At(received.Add(-before))) }
+	here := models.Position{Latitude: ptr(30.0), Longitude: ptr(-97.0)}
+	property := &models.Property{Latitude: ptr(30.0), Longitude: ptr(-97.0)}
+	for name, c := range map[string]struct {
+		item     models.Item
+		property *models.Property
+		want     models.Doubts
+	}{
+		"all of it":             {models.Item{Source: models.MobileCamera, TakenAt: at(0), Position: here}, property, models.Doubts{}},
+		"nothing of it":         {models.Item{Source: models.MobileGallery}, property, models.Doubts{Item: models.DoubtCamera, Time: models.DoubtNoTime, Location: models.DoubtNoPosition}},
+		"late, a place unknown": {models.Item{Source: models.MobileCamera, TakenAt: at(13 * time.Hour), Position: here}, nil, models.Doubts{Time: models.DoubtLate, Location: models.DoubtUnplaced}},
+		"announced in time":     {models.Item{Source: models.MobileCamera, TakenAt: at(13 * time.Hour), AnnouncedAt: at(12 * time.Hour), Position: here}, property, models.Doubts{}},
+		"from the future, far":  {models.Item{Source: models.MobileCamera, TakenAt: at(-time.Hour), Position: models.Position{Latitude: ptr(31.0), Longitude: ptr(-97.0)}}, property, models.Doubts{Time: models.DoubtFuture, Location: models.DoubtFar}},
+		"a clock that is wrong": {models.Item{Source: models.MobileCamera, TakenAt: at(0), OffsetMS: ptr(int64(-86_400_000)), Position: here}, property, models.Doubts{Time: models.DoubtClock}},
+		"what a peer judged":    {models.Item{Source: models.FromShare, TakenAt: at(13 * time.Hour)}, property, models.Doubts{}},
+	} {
+		known := received
+		if c.item.AnnouncedAt != nil {
+			known = *c.item.AnnouncedAt
+		}
+		c.item.ReceivedAt, c.item.Certification = received, models.Certify(c.item.Source, c.item.TakenAt, known, c.item.Position, c.property, 250)
+		if !models.ClocksAgree(c.item.OffsetMS) {
+			c.item.Certification.Time = new(bool)
+		}
+		require.Equal(t, c.want, c.item.Doubts(), name)
+	}
+}
+
 func TestNamesNeverLeaveTheirFolder(t *testing.T) {
 	for in, want := range map[string]string{
 		"Lawn: front/back": "Lawn_ front_back", "../../etc/passwd": "______etc_passwd", "": "none", " . ": "_", "CON": "_CON", "a\x00b": "a_b",

@@ -256,6 +256,59 @@ func ClocksAgree(offsetMS *int64) bool {
 	return offsetMS == nil || time.Duration(*offsetMS).Abs() <= clockTolerance/time.Millisecond
 }
 
+// Why an item is not vouched for, in a word that screens translate.
+const (
+	DoubtCamera     = "other_camera"  // it was not taken with the app's own camera
+	DoubtClock      = "clock_off"     // the phone's clock and ours did not agree
+	DoubtLate       = "told_late"     // it was taken longer before we knew of it than we vouch for
+	DoubtFuture     = "in_the_future" // it was taken, by its clock, after we knew of it
+	DoubtFar        = "too_far"       // from the property
+	DoubtNoTime     = "no_time"
+	DoubtNoPosition = "no_position" // of its own
+	DoubtUnplaced   = "unplaced"    // nobody knows where the property is
+)
+
+// Doubts are why an item is not certified: "" where it is, or where another account judged it.
+type Doubts struct {
+	Item     string `json:"item"`
+	Time     string `json:"time"`
+	Location string `json:"location"`
+}
+
+// Doubts says why [Certify] judged as it did.
+func (i *Item) Doubts() (d Doubts) {
+	no := func(b *bool) bool { return b != nil && !*b }
+	if no(i.Certification.Item) {
+		d.Item = DoubtCamera
+	}
+	brought := i.Source == FromPeer || i.Source == FromShare
+	known := i.ReceivedAt
+	if i.AnnouncedAt != nil {
+		known = *i.AnnouncedAt
+	}
+	switch {
+	case i.TakenAt == nil:
+		d.Time = DoubtNoTime
+	case !no(i.Certification.Time) || brought:
+	case !ClocksAgree(i.OffsetMS):
+		d.Time = DoubtClock
+	case i.TakenAt.After(known.Time):
+		d.Time = DoubtFuture
+	default:
+		d.Time = DoubtLate
+	}
+	switch {
+	case no(i.Certification.Location):
+		d.Location = DoubtFar
+	case i.Certification.Location != nil || brought:
+	case i.Position.Latitude == nil:
+		d.Location = DoubtNoPosition
+	default:
+		d.Location = DoubtUnplaced
+	}
+	return d
+}
+
 // Distance is the great-circle distance in metres between two positions in degrees.
 func Distance(lat1, lon1, lat2, lon2 float64) float64 {
 	const earthRadius = 6_371_000
@@ -282,6 +335,7 @@ type PhotoView struct {
 	Position
 	Source        ItemSource     `json:"source"`
 	Certification Certification  `json:"certification"`
+	Doubts        Doubts         `json:"doubts"`       // why it is not certified
 	Claims        *Claims        `json:"claims"`       // of the file or the peer, null when there are none
 	Statement     *StatementView `json:"statement"`    // of the account whose phone delivered it, null where none came
 	Withdrawn     bool           `json:"withdrawn"`    // by who brought it: what came stays
@@ -317,7 +371,7 @@ func (i *Item) View(users map[string]string) PhotoView {
 	}
 	return PhotoView{Statement: i.Said, Withdrawn: i.WithdrawnAt != nil, BroughtTask: orNil(task), ID: i.ID, WorkOrderID: i.WorkOrderID, UUID: i.UUID, SHA256: i.SHA256, Size: i.Size, ContentType: i.ContentType,
 		Width: i.Width, Height: i.Height, TaskID: i.TaskID, EvidenceType: i.EvidenceType, TakenAt: i.TakenAt, ReceivedAt: i.ReceivedAt,
-		Position: i.Position, Source: i.Source, Certification: i.Certification, Claims: i.Claims.View(), Review: i.Review, ReviewReason: i.ReviewReason,
+		Position: i.Position, Source: i.Source, Certification: i.Certification, Doubts: i.Doubts(), Claims: i.Claims.View(), Review: i.Review, ReviewReason: i.ReviewReason,
 		ReviewedBy: orNil(users[i.ReviewedBy]), ReviewedAt: i.ReviewedAt, Rotation: i.Rotation, Flagged: i.Flagged, Viewable: i.Viewable(), FileName: orNil(i.FileName),
 		UploadedBy: users[i.UploadedBy], ClaimedBy: orNil(i.Origin.Author), ParentUUID: orNil(i.Origin.ParentUUID), FirstReceived: i.Origin.FirstReceivedAt,
 		AnnouncedAt: i.AnnouncedAt, Shot: i.Shot, OffsetMS: i.OffsetMS, Notes: i.Notes, Device: i.Device, Deleted: i.DeletedAt != nil}

@@ -1,12 +1,14 @@
 package tests
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -134,17 +136,31 @@ func TestWhatAPhoneAnnouncesIsAwaitedUntilItIsHere(t *testing.T) {
 // TestAPhotoIsCertifiedByTheTimeOfItsAnnouncement brings home at night what was announced in the morning.
 func TestAPhotoIsCertifiedByTheTimeOfItsAnnouncement(t *testing.T) {
 	each(t, func(t *testing.T, in *rig.Installation) {
-		_, crew, order := crewWithOrder(t, in, nil)
+		office, crew, order := crewWithOrder(t, in, nil)
 		id := order.Text("id")
 		taken := time.Now().Add(-30 * time.Hour)
+		doubts := map[string]string{} // by uuid
 		certified := func(announcedAgo time.Duration, offset any) any {
 			photo, of := rig.JPEG(60, 40, uint64(announcedAgo)), uuid.NewString()
 			crew.Want(200, "POST", "/announcements", announcement("", announced(id, of, photo, "taken_at", taken.UnixMilli(), "offset_ms", offset)))
 			backdate(t, in, &models.Announcement{}, "announced_at", time.Now().Add(-announcedAgo), "uuid = ?", of)
-			return bring(crew, id, of, photo).Get("certification", "time")
+			arrived := bring(crew, id, of, photo)
+			doubts[of] = arrived.Text("doubts", "time")
+			return arrived.Get("certification", "time")
 		}
 		require.Equal(t, []any{true, false, false, true}, []any{certified(20*time.Hour, nil), certified(time.Hour, nil), certified(19*time.Hour, 24*3600*1000), certified(21*time.Hour, -60_000)},
 			"within 12 hours of the announcement; too late; a clock that is wrong by a day; one that is right")
+
+		// The archive says the same: when it was announced, what the clock was off by, and why its time is not vouched for.
+		var reasons, offsets []any
+		for _, i := range manifestIn(t, office.Want(200, "GET", "/work-orders/"+id+"/archive.zip", nil).Body).List("items") {
+			is := rig.JSON(i.(map[string]any))
+			require.NotNil(t, is["announced_at"])
+			require.Equal(t, doubts[fmt.Sprint(is["uuid"])], is["doubts"].(map[string]any)["time"])
+			reasons, offsets = append(reasons, is["doubts"].(map[string]any)["time"]), append(offsets, is["offset_ms"])
+		}
+		require.ElementsMatch(t, []any{"", "told_late", "clock_off", ""}, reasons)
+		require.ElementsMatch(t, []any{nil, nil, 86_400_000.0, -60_000.0}, offsets)
 	})
 }
 
@@ -380,4 +396,18 @@ func TestAnOrderSaysWhichPolicyCounts(t *testing.T) {
 		require.Equal(t, map[string]any{"qa": "auto_relay", "from": "order"}, policy(crew))
 		require.Equal(t, map[string]any{"qa": "auto_relay", "from": "order"}, policy(office))
 	})
+}
+
+// manifestIn is the manifest of an archive.
+func manifestIn(t *testing.T, archive []byte) rig.Answer {
+	t.Helper()
+	r, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+	require.NoError(t, err)
+	f, err := r.Open("manifest.json")
+	require.NoError(t, err)
+	text, err := io.ReadAll(f)
+	require.NoError(t, err)
+	var m rig.JSON
+	require.NoError(t, json.Unmarshal(text, &m))
+	return rig.Answer{JSON: m}
 }

@@ -228,34 +228,51 @@ func (p *phone) tap(selector string, words ...string) {
 	p.t.Helper()
 	said, err := json.Marshal([]any{selector, words})
 	require.NoError(p.t, err)
-	spot := fmt.Sprintf(`((selector, words) => {
-		const says = e => e.innerText + " " + (e.getAttribute("aria-label") ?? "");
-		const e = [...document.querySelectorAll(selector)].find(e => e.getClientRects().length && (words ?? []).every(w => says(e).includes(w)));
+	// A finger that a busy machine lifts too late has pressed long, which is no click; and what the page brings meanwhile may have
+	// moved what it was meant for. Whoever sees that nothing came of it taps once more.
+	for range 3 {
+		x, y := p.spot(string(said))
+		p.touch(x, y)
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(25 * time.Millisecond) {
+			var came any
+			if err := chromedp.Run(p.ctx, chromedp.Evaluate(`window.tapped ?? "gone"`, &came)); err != nil || came == "it" || came == "gone" {
+				return // it was taken, or led to another page
+			}
+			if came == "another" {
+				break
+			}
+		}
+	}
+	require.FailNow(p.t, fmt.Sprintf("%s %q could not be tapped", selector, words))
+}
+
+// spot is where something is that holds still. The page notes from then on where the next click came.
+func (p *phone) spot(said string) (x, y float64) {
+	p.t.Helper()
+	look := fmt.Sprintf(`((selector, words) => {
+		const says = e => (words ?? []).every(w => (e.innerText + " " + (e.getAttribute("aria-label") ?? "")).includes(w));
+		const e = [...document.querySelectorAll(selector)].find(e => e.getClientRects().length && says(e));
 		if (!e || e.disabled || e.getAttribute("aria-disabled") === "true") return "";
 		e.scrollIntoView({block: "center", behavior: "instant"});
 		const r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2;
 		const top = document.elementFromPoint(x, y);
-		return top && e.contains(top) ? x + " " + y : "";
+		if (!top || !e.contains(top)) return "";
+		if (window.tapped === undefined)
+			addEventListener("click", event => { window.tapped ||= window.wanted(event.target) ? "it" : "another"; }, true);
+		window.wanted = on => e.contains(on) || Boolean(on.closest?.(selector) && says(on.closest(selector)));
+		window.tapped = "";
+		return x + " " + y;
 	})(...%s)`, said)
 	at, before := "", "" // what moves still is missed: two looks must agree
 	for end := time.Now().Add(rig.Patience); at == "" || at != before; time.Sleep(25 * time.Millisecond) {
 		before = at
-		err = chromedp.Run(p.ctx, chromedp.Evaluate(spot, &at))
+		err := chromedp.Run(p.ctx, chromedp.Evaluate(look, &at))
 		if time.Now().After(end) {
-			p.until(fmt.Sprintf("%s %q can be tapped: %v", selector, words, err), "false")
+			p.until(fmt.Sprintf("%s can be tapped: %v", said, err), "false")
 		}
 	}
-	x, y, _ := strings.Cut(at, " ")
-	// A finger that a busy machine lifts too late has pressed long, which is no click: then it taps once more.
-	p.run(chromedp.Evaluate(`window.tapped = false; addEventListener("click", () => { window.tapped = true; }, {capture: true, once: true}); 0`, nil))
-	p.touch(number(p.t, x), number(p.t, y))
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(25 * time.Millisecond) {
-		tapped := false
-		if err := chromedp.Run(p.ctx, chromedp.Evaluate(`window.tapped !== false`, &tapped)); err != nil || tapped {
-			return // it was taken, or led to another page
-		}
-	}
-	p.touch(number(p.t, x), number(p.t, y))
+	left, top, _ := strings.Cut(at, " ")
+	return number(p.t, left), number(p.t, top)
 }
 
 func number(t *testing.T, text string) float64 {

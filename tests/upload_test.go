@@ -67,9 +67,9 @@ func (p *tus) begin(order string, photo, first []byte) string {
 	return strings.TrimPrefix(a.Header.Get("Location"), "/api/v1/uploads/")
 }
 
-func (p *tus) moves(id string, from int, piece []byte) rig.Answer {
+func (p *tus) moves(id string, from int, piece []byte, headers ...string) rig.Answer {
 	p.T.Helper()
-	return p.send("PATCH", "/uploads/"+id, piece, "Upload-Offset", strconv.Itoa(from))
+	return p.send("PATCH", "/uploads/"+id, piece, append(headers, "Upload-Offset", strconv.Itoa(from))...)
 }
 
 func (p *tus) stands(id string) rig.Answer {
@@ -282,6 +282,29 @@ func TestTwoWhoSendTheSameUploadDoubleNothing(t *testing.T) {
 		}
 		require.Equal(t, photo, crew.Want(200, "GET", "/photos/"+first+"/original", nil).Body)
 		require.Len(t, crew.Want(200, "GET", "/work-orders/"+order.Text("id")+"/photos", nil).List("items"), 1)
+	})
+}
+
+// TestAPieceThatComesAgainIsTakenFromWhereTheUploadStands is what a browser does by itself where the line broke in a request.
+func TestAPieceThatComesAgainIsTakenFromWhereTheUploadStands(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		_, crew, order := crewWithOrder(t, in, nil)
+		phone, photo := tusOf(crew), longPhoto(60_000)
+		at := phone.begin(order.Text("id"), photo, nil)
+		require.Equal(t, "20000", phone.moves(at, 0, photo[:20_000]).Header.Get("Upload-Offset"))
+		again := func(from, to int) rig.Answer {
+			return phone.moves(at, from, photo[from:to], "Upload-Overlap", "skip")
+		}
+		a := again(10_000, 30_000)
+		require.Equal(t, []any{204, "30000"}, []any{a.Status, a.Header.Get("Upload-Offset")})
+		a = again(0, 30_000)
+		require.Equal(t, []any{204, "30000"}, []any{a.Status, a.Header.Get("Upload-Offset")}, "all of it is here")
+		a = again(40_000, 60_000)
+		require.Equal(t, []any{409, "30000"}, []any{a.Status, a.Header.Get("Upload-Offset")}, "what lies between is lacking")
+		a = phone.moves(at, 0, photo[:40_000])
+		require.Equal(t, []any{409, "30000"}, []any{a.Status, a.Header.Get("Upload-Offset")}, "who did not ask for it")
+		item := again(5000, 60_000).Header.Get("Item-Id")
+		require.Equal(t, photo, crew.Want(200, "GET", "/photos/"+item+"/original", nil).Body)
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +32,53 @@ type Uploads struct {
 	Intake *intake.Intake
 
 	underWay sync.Map // id of an upload → *keeper of a body that comes to this process
+
+	mu     sync.Mutex
+	coming map[string][]*Body // by the id of their upload, in the order in which they came
+}
+
+// Body is one that comes to this process, from the moment when its request was heard until what came of it is kept.
+type Body struct {
+	uploads *Uploads
+	id      string
+	ended   chan struct{}
+}
+
+// Comes notes that a body for an upload begins to come.
+func (u *Uploads) Comes(id string) *Body {
+	b := &Body{uploads: u, id: id, ended: make(chan struct{})}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.coming == nil {
+		u.coming = map[string][]*Body{}
+	}
+	u.coming[id] = append(u.coming[id], b)
+	return b
+}
+
+// End says that nothing more comes of it.
+func (b *Body) End() {
+	close(b.ended)
+	b.uploads.mu.Lock()
+	defer b.uploads.mu.Unlock()
+	if left := slices.DeleteFunc(b.uploads.coming[b.id], func(o *Body) bool { return o == b }); len(left) > 0 {
+		b.uploads.coming[b.id] = left
+	} else {
+		delete(b.uploads.coming, b.id)
+	}
+}
+
+// before are the bodies that came before one; all where it is nil.
+func (u *Uploads) before(id string, body *Body) (all []*Body) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, b := range u.coming[id] {
+		if b == body {
+			break
+		}
+		all = append(all, b)
+	}
+	return all
 }
 
 // errElsewhere says that an upload does not stand where a piece begins.
@@ -38,11 +86,11 @@ func errElsewhere() error {
 	return models.Errorf(models.Conflict, "The upload stands at another byte: go on from Upload-Offset.").Coded(models.CodeElsewhere)
 }
 
-// Stands returns an upload of the member's own as it stands once what came to this process is kept: who asks because a line
-// broke would else be told of less than came, and send it again.
-func (u *Uploads) Stands(ctx context.Context, id string, by *models.Member) (*models.Upload, error) {
+// Stands returns an upload of the member's own as it stands once what came to this process, before a body or until now, is kept:
+// who asks because a line broke would else be told of less than came, and send it again.
+func (u *Uploads) Stands(ctx context.Context, id string, by *models.Member, before *Body) (*models.Upload, error) {
 	up, err := u.Find(ctx, id, by)
-	if err == nil && u.settles(ctx, id) {
+	if err == nil && u.settles(ctx, id, before) {
 		return u.Find(ctx, id, by)
 	}
 	return up, err
@@ -51,16 +99,32 @@ func (u *Uploads) Stands(ctx context.Context, id string, by *models.Member) (*mo
 // settlesWithin is how long the end of a body is waited for whose line may be dead or alive.
 const settlesWithin = 500 * time.Millisecond
 
-// settles waits for the end of a body that comes to this process, and tells whether there was one.
-func (u *Uploads) settles(ctx context.Context, id string) bool {
+// settles waits for the end of bodies that come to this process, and tells whether there was one.
+func (u *Uploads) settles(ctx context.Context, id string, before *Body) (waited bool) {
+	enough, spent := time.After(settlesWithin), false
+	for _, b := range u.before(id, before) {
+		waited = true
+		select {
+		case <-b.ended:
+			continue
+		case <-ctx.Done():
+		case <-enough:
+			spent = true
+		}
+		break
+	}
 	k, there := u.underWay.Load(id)
 	if !there {
-		return false
+		return waited
+	}
+	if spent {
+		_ = k.(*keeper).keep()
+		return true
 	}
 	select {
 	case <-k.(*keeper).ended:
 	case <-ctx.Done():
-	case <-time.After(settlesWithin):
+	case <-enough:
 		_ = k.(*keeper).keep() // whoever sends it is told of what fails
 	}
 	return true
@@ -102,7 +166,7 @@ func (u *Uploads) Begin(ctx context.Context, n intake.NewItem, length int64, met
 		case item != nil && up.EndedAt == nil:
 			err = u.end(ctx, &up, item.ID)
 		case up.ID != fresh.ID:
-			return u.Stands(ctx, up.ID, n.By)
+			return u.Stands(ctx, up.ID, n.By, nil)
 		}
 		return &up, err
 	}

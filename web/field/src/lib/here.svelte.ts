@@ -19,7 +19,7 @@ export async function counted(owner: string): Promise<Here> {
     if (i.state === 'refused') refused++;
     orders.set(i.order_id, (orders.get(i.order_id) ?? 0) + 1);
   });
-  const actions = await db.actions.where('[owner+state]').anyOf([[owner, 'waiting'], [owner, 'refused'], [owner, 'conflict']]).count();
+  const actions = await db.actions.where('[owner+state]').anyOf([[owner, 'waiting'], [owner, 'refused'], [owner, 'conflict']]).filter((a) => a.kind !== 'view').count(); // nobody misses that they looked
   const others = await db.items.where('owner').notEqual(owner).filter((i) => onlyHere.includes(i.state)).count();
   return { items, refused, actions, others, orders };
 }

@@ -25,6 +25,12 @@ describe('what is missing', () => {
     expect(lacks(t.missing)).toBe(2);
     expect(jump('o', t.missing[1]!)).toBe('/orders/o/camera?task=a&evidence=after');
   });
+  it('calls nothing done where nothing was done, though nothing is required', () => {
+    const o = order({ tasks: [task('a')] });
+    expect(tally(o, known()).tasks[0]).toMatchObject({ done: false, lacks: false });
+    expect(tally(o, known()).missing).toEqual([]);
+    expect(tally(o, known({ items: [item('1', 'a', 'before')] })).tasks[0]).toMatchObject({ done: true, lacks: false });
+  });
   it('counts nothing that was sent back, and shows it', () => {
     const o = order({ tasks: [task('a', { required_photos: { before: 1 } })] });
     const t = tally(o, known({ items: [item('1', 'a', 'before', { state: 'safe' })], photos: [photo('1', 'a', 'before', 'rejected')] }));

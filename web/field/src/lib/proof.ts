@@ -18,6 +18,9 @@ export type TaskTally = {
   /** Photos of mine that were sent back. */
   rejected: KnownPhoto[];
   answered: boolean;
+  /** Something that is required is missing. */
+  lacks: boolean;
+  /** Nothing is missing, and something was done: where nothing is required, that decides. */
   done: boolean;
 };
 export type Tally = { tasks: TaskTally[]; missing: Missing[]; checkIn: { wanted: boolean; done: boolean }; completing: boolean };
@@ -100,7 +103,7 @@ export function tally(order: Order, known: Known): Tally {
     for (const w of wants) if (w.have < w.want) missing.push({ kind: 'photos', task, ...w });
     if (all > 0 && fit === 0) missing.push({ kind: 'source', task });
     if (task.kind === 'survey' && !answered && surveyRequired(task, options)) missing.push({ kind: 'survey', task });
-    return { task, wants, photos: all, rejected: mine.filter((p) => p.review === 'rejected'), answered, done: missing.length === before };
+    return { task, wants, photos: all, rejected: mine.filter((p) => p.review === 'rejected'), answered, lacks: missing.length > before, done: missing.length === before && (all > 0 || answered) };
   });
 
   const wanted = truthy(options.check_in_required) || (order.tasks ?? []).some((t) => truthy(optionsOf(t).check_in_required));

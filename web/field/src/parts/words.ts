@@ -1,11 +1,5 @@
 // Words of the work on an order that several parts say.
-import { count } from '$kit/format';
 import { m } from '$kit/words/messages';
-
-/** One of two sentences, by how many it speaks of. */
-export function many(n: number, one: () => string, more: (count: string) => string): string {
-  return n === 1 ? one() : more(count(n));
-}
 
 /** The type of evidence as people say it; one of the account's own as it is written. */
 export function evidence(type: string): string {

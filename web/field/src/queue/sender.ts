@@ -249,6 +249,8 @@ async function hold(signal: AbortSignal): Promise<void> {
       }
     } catch {
       mine.abort(); // the lock was taken from us, who showed no life: somebody else sends
+      // A page that is just left is given no lock either: WebKit refuses at once, and who asks again at once never lets it go.
+      await new Promise((resolve) => setTimeout(resolve, 1000));
     } finally {
       signal.removeEventListener('abort', stop);
     }

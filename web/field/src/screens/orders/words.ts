@@ -10,9 +10,7 @@ export const groupWords: Record<Group, () => string> = {
 
 /** "2 days late", "3 hours late". */
 export function lateWords(late: { days: number; hours: number }): string {
-  if (late.days === 1) return m.field_late_day();
-  if (late.days > 1) return m.field_late_days({ days: String(late.days) });
-  return late.hours === 1 ? m.field_late_hour() : m.field_late_hours({ hours: String(late.hours) });
+  return late.days > 0 ? m.field_late_days({ count: late.days }) : m.field_late_hours({ count: late.hours });
 }
 
 /** "Today, 17:00". */
