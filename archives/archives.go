@@ -61,14 +61,14 @@ type ManifestItem struct {
 	EvidenceType    string               `json:"evidence_type"`
 	TakenAt         *models.Time         `json:"taken_at"`
 	ReceivedAt      models.Time          `json:"received_at"`
-	AnnouncedAt     *models.Time         `json:"announced_at"` // when its phone first told of it; null when it came unannounced
-	OffsetMS        *int64               `json:"offset_ms"`    // by how much the server's clock was ahead of the phone's; null when nobody measured
+	AnnouncedAt     *models.Time         `json:"announced_at,omitempty"` // when its phone first told of it
+	OffsetMS        *int64               `json:"offset_ms,omitempty"`    // by how much the server's clock was ahead of the phone's
 	Latitude        *float64             `json:"latitude"`
 	Longitude       *float64             `json:"longitude"`
 	Accuracy        *float64             `json:"accuracy"`
 	Source          models.ItemSource    `json:"source"`
 	Certification   models.Certification `json:"certification"`
-	Doubts          models.Doubts        `json:"doubts"`           // why it is not certified
+	Doubts          *models.Doubts       `json:"doubts,omitempty"` // why it is not certified, where it is not
 	Claims          *models.Claims       `json:"claims,omitempty"` // of the file or the peer
 	UploadedBy      string               `json:"uploaded_by"`
 	Notes           string               `json:"notes"`
@@ -103,8 +103,16 @@ func Describe(proof *models.Proof, item *models.Item, at string) ManifestItem {
 	return ManifestItem{Path: at, UUID: item.UUID, Kind: item.Kind, WorkOrderNumber: proof.Order.DisplayNumber(), SHA256: item.ContentHash(), Size: item.Size,
 		Task: proof.TaskName(item), EvidenceType: item.EvidenceType,
 		TakenAt: item.TakenAt, ReceivedAt: item.ReceivedAt, AnnouncedAt: item.AnnouncedAt, OffsetMS: item.OffsetMS, Latitude: item.Position.Latitude, Longitude: item.Position.Longitude, Accuracy: item.Position.Accuracy,
-		Source: item.Source, Certification: item.Certification, Doubts: item.Doubts(), Claims: item.Claims.View(), UploadedBy: proof.Users[item.UploadedBy], Notes: item.Notes,
+		Source: item.Source, Certification: item.Certification, Doubts: doubtsOf(item), Claims: item.Claims.View(), UploadedBy: proof.Users[item.UploadedBy], Notes: item.Notes,
 		SurveyID: item.SurveyID, Answers: json.RawMessage(item.Answers)}
+}
+
+// doubtsOf is nil where there are none: a manifest has room for what is said.
+func doubtsOf(item *models.Item) *models.Doubts {
+	if d := item.Doubts(); d != (models.Doubts{}) {
+		return &d
+	}
+	return nil
 }
 
 // ChainLine is one line of proof/chain.jsonl: an entry of the account's chain. The manifest is there for entries of

@@ -35,14 +35,19 @@ func cold(u *rig.User, script string) (window context.Context, stop func(), err 
 	if window, stop, err = chromium(); err != nil {
 		return nil, nil, err
 	}
-	err = chromedp.Run(window, network.SetCookie("fieldproof_session", u.Token).WithURL(u.URL).WithHTTPOnly(true), chromedp.ActionFunc(func(ctx context.Context) error {
-		_, err := page.AddScriptToEvaluateOnNewDocument(script).Do(ctx)
-		return err
-	}))
+	err = chromedp.Run(window, network.SetCookie("fieldproof_session", u.Token).WithURL(u.URL).WithHTTPOnly(true), inEachPage(script))
 	if err != nil {
 		stop()
 	}
 	return window, stop, err
+}
+
+// inEachPage has each document that a window opens run a script first.
+func inEachPage(script string) chromedp.Action {
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		_, err := page.AddScriptToEvaluateOnNewDocument(script).Do(ctx)
+		return err
+	})
 }
 
 // ask runs a script on a page and takes what its promise gives.

@@ -10,4 +10,7 @@ type fataler struct{ testing.TB }
 
 func (fataler) Helper() {}
 
+// Cleanup leaves what was opened to the end of the process.
+func (fataler) Cleanup(func()) {}
+
 func (fataler) Fatalf(format string, args ...any) { panic(brokenOff{fmt.Sprintf(format, args...)}) }

@@ -20,11 +20,11 @@ type figure struct {
 	run  func(dir string) error
 }
 
-var figures = []figure{{"renditions", renditions}, {"report", reportAgainstChromium}, {"lifecycle", lifecycles}, {"update", updates}, {"bulk", inBulk}, {"ingest", ingest}, {"list", lists}, {"places", placesIn}, {"review", reviewing}, {"portal", portalsList}, {"push", pushes}, {"sheets", spreadsheets}, {"hooks", hooks}, {"zip", zips}, {"backup", backupsOf}, {"idle", idle}, {"hop", linkedUp(hop)}, {"links", linkedUp(idleLinks)}, {"beside", linkedUp(besideOneThatIsDown)},
+var figures = []figure{{"renditions", renditions}, {"report", reportAgainstChromium}, {"lifecycle", lifecycles}, {"update", updates}, {"bulk", inBulk}, {"ingest", ingest}, {"list", lists}, {"places", placesIn}, {"review", reviewing}, {"portal", portalsList}, {"field", fieldApp}, {"push", pushes}, {"sheets", spreadsheets}, {"hooks", hooks}, {"zip", zips}, {"backup", backupsOf}, {"idle", idle}, {"hop", linkedUp(hop)}, {"links", linkedUp(idleLinks)}, {"beside", linkedUp(besideOneThatIsDown)},
 	{"import", linkedUp(besideAnImport)}, {"resync", linkedUp(resyncs)}, {"chain", chainKilled}}
 
 func main() {
-	only := flag.String("only", "", "figures to measure, with commas between: renditions, report, lifecycle, update, bulk, ingest, list, places, review, portal, push, sheets, hooks, zip, backup, idle, hop, links, beside, import, resync, chain")
+	only := flag.String("only", "", "figures to measure, with commas between: renditions, report, lifecycle, update, bulk, ingest, list, places, review, portal, field, push, sheets, hooks, zip, backup, idle, hop, links, beside, import, resync, chain")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		if err := child(flag.Args()); err != nil {

@@ -159,6 +159,10 @@ func TestFieldNothingMovesUnderAThumb(t *testing.T) {
 	p.kept()
 	p.shoot(order.Text("id"), 1)
 	p.awaitItems(1, "safe")
+	p.visit("/queue")
+	p.says(".Sum", "Everything is safe")
+	p.visit("/") // what it knew before it opened
+	p.says(".Row", "12 Oak Street")
 	for path, shows := range map[string][2]string{
 		"/":                           {".Row", "12 Oak Street"},
 		"/queue":                      {".Sum", "Everything is safe"},

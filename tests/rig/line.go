@@ -24,7 +24,8 @@ type Line struct {
 	broken int
 	taps   []*bytes.Buffer
 	tapped bool
-	pace   *rate.Limiter
+	pace   *rate.Limiter // on the way there
+	back   *rate.Limiter // on the way back
 }
 
 // Fault is what befalls one connection.
@@ -58,7 +59,7 @@ func NewLine(t testing.TB, to string) *Line {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &Line{URL: "http://" + listener.Addr().String(), to: u.Host, fault: Sound, open: map[*wire]bool{}, pace: rate.NewLimiter(rate.Inf, packet)}
+	l := &Line{URL: "http://" + listener.Addr().String(), to: u.Host, fault: Sound, open: map[*wire]bool{}, pace: rate.NewLimiter(rate.Inf, packet), back: rate.NewLimiter(rate.Inf, packet)}
 	t.Cleanup(func() {
 		_ = listener.Close()
 		l.Cut()
@@ -95,18 +96,22 @@ func (l *Line) Away(away bool) {
 const packet = 1400
 
 // Slow has the line carry so many bytes a second there, over all its connections; 0: as many as there are.
-func (l *Line) Slow(bytesPerSecond int) {
-	pace := rate.Inf
-	if bytesPerSecond > 0 {
-		pace = rate.Limit(bytesPerSecond)
+func (l *Line) Slow(bytesPerSecond int) { l.pace.SetLimit(paceOf(bytesPerSecond)) }
+
+// SlowBack is [Line.Slow] for the way back.
+func (l *Line) SlowBack(bytesPerSecond int) { l.back.SetLimit(paceOf(bytesPerSecond)) }
+
+func paceOf(bytesPerSecond int) rate.Limit {
+	if bytesPerSecond <= 0 {
+		return rate.Inf
 	}
-	l.pace.SetLimit(pace)
+	return rate.Limit(bytesPerSecond)
 }
 
-// keepPace waits for as long as so many bytes take.
-func (l *Line) keepPace(bytes int) {
+// keep waits for as long as so many bytes take.
+func keep(pace *rate.Limiter, bytes int) {
 	for ; bytes > 0; bytes -= packet {
-		_ = l.pace.WaitN(context.Background(), min(bytes, packet))
+		_ = pace.WaitN(context.Background(), min(bytes, packet))
 	}
 }
 
@@ -179,8 +184,10 @@ func (l *Line) carry(near net.Conn) {
 	l.open[w] = true
 	l.mu.Unlock()
 	var both sync.WaitGroup
-	both.Go(func() { l.copy(w, near, far, f.Up, l.keepPace, l.tap()) })
-	both.Go(func() { l.copy(w, far, near, f.Down, func(int) { time.Sleep(f.Delay) }, func([]byte) {}) })
+	both.Go(func() { l.copy(w, near, far, f.Up, func(n int) { keep(l.pace, n) }, l.tap()) })
+	both.Go(func() {
+		l.copy(w, far, near, f.Down, func(n int) { time.Sleep(f.Delay); keep(l.back, n) }, func([]byte) {})
+	})
 	both.Wait()
 	l.mu.Lock()
 	delete(l.open, w)
