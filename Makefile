@@ -17,7 +17,7 @@ TOOL := $(GO) tool -modfile=lint.mod
 # Everything that needs no installation of Fieldproof.
 QUICK = $(shell $(GO) list ./... | grep -v -e '/tests$$' -e '/bench$$')
 
-.PHONY: help run test test-quick test-one soak bench lint web-check release docs clean
+.PHONY: help run test test-quick test-one soak bench lint web-check release docs pictures clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -87,6 +87,9 @@ release: $(APPS) ## the product for every system, with checksums, in dist/
 
 docs: ## the parts of docs/ that the code writes
 	$(GO) test ./models ./mails -run 'Document$$' -args -write
+
+pictures: bin/temporal-dev $(APPS) ## the pictures of the README
+	PICTURES=1 $(GO) test ./tests -count=1 -run '^TestThePicturesOfTheReadme$$'
 
 clean: ## removes what was built
 	rm -rf bin dist web/built/portal web/built/field web/kit/words

@@ -155,14 +155,20 @@ func (s *Server) createComment(c *call, in CommentFields) (models.Comment, error
 
 // sharedRoutes are the pages of secure web links. The token is a secret: it stands in no log.
 func (s *Server) sharedRoutes() []outer {
+	// A link that has ended still tells whose it was, and whom to ask.
+	lasting := []string{"/logo", "/brand.css"}
 	at := func(method, path, id, summary string, fn func(*call, *models.Link) error, answers ...answer) outer {
+		afterwards := slices.Contains(lasting, path)
 		o := outer{method: method, path: "/s/:token" + path, id: id, summary: summary, handle: func(g *gin.Context) {
 			s.page(g, func(c *call) error {
 				l, err := s.Store.LinkByToken(c.Request.Context(), c.Param("token"))
-				if err != nil {
-					return err
+				if err == nil || (l != nil && afterwards) {
+					err = fn(c, l)
 				}
-				return fn(c, l)
+				if l != nil && models.KindOf(err) == models.Gone && !c.wantsJSON() {
+					return s.linkEnded(c, l)
+				}
+				return err
 			})
 		}}
 		o.answers = append(pageProblems(http.StatusUnauthorized, http.StatusForbidden, http.StatusGone, http.StatusUnprocessableEntity, http.StatusBadRequest), answers...)

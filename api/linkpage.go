@@ -30,6 +30,7 @@ type sharedView struct {
 	Comments []models.Comment
 	State    string
 	Photos   int
+	Bytes    int64 // of all originals
 	Parts    []int // of the report
 	Problem  string
 }
@@ -120,6 +121,33 @@ func (s *Server) askPassword(c *call, l *models.Link, status int, problem string
 		problem = h.R.Say("link_wrong_password", "account", account.Name)
 	}
 	return c.html(status, "password.html", sharedView{house: h, Link: l, Problem: problem})
+}
+
+// endedView is the page of a link that shows nothing any more.
+type endedView struct {
+	house
+	Why string
+	// Kept tells that codes beside photos still open what they did.
+	Kept bool
+}
+
+// linkEnded answers whoever holds a link that has ended: with its account's own head, and nothing of what it showed.
+func (s *Server) linkEnded(c *call, l *models.Link) error {
+	account, err := s.Store.AccountByID(models.InAccount(c.Request.Context(), l.AccountID), l.AccountID)
+	if err != nil {
+		return err
+	}
+	v := endedView{house: houseOf(account, "/s/"+c.Param("token"))}
+	v.Base = "" // no visit is noted
+	switch {
+	case l.RevokedAt == nil && l.ExpiresAt != nil && l.ExpiresAt.Before(time.Now()):
+		v.Why, v.Kept = v.R.Say("link_ended_expired", "day", v.R.Year(l.ExpiresAt.Time), "account", account.Name), true
+	case l.RevokedAt != nil:
+		v.Why = v.R.Say("link_ended_revoked", "account", account.Name)
+	default:
+		v.Why = v.R.Say("link_ended_gone", "account", account.Name)
+	}
+	return c.html(http.StatusGone, "ended.html", v)
 }
 
 func (s *Server) showShared(c *call, l *models.Link, problem string, status int) error {
@@ -219,6 +247,7 @@ func (v *sharedView) fill(code func(*models.Item) string) {
 		}
 	}
 	for _, i := range p.Items {
+		v.Bytes += i.Size
 		if i.Kind == models.CheckIn {
 			when := i.ReceivedAt.Time
 			if i.TakenAt != nil {

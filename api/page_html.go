@@ -117,7 +117,7 @@ func (s *Server) page(g *gin.Context, fn func(*call) error) {
 		s.Log.Warn("an answer broke off", "route", c.FullPath(), "error", err)
 		panic(http.ErrAbortHandler)
 	}
-	if strings.Contains(c.GetHeader("Accept"), "application/json") || models.KindOf(err) == "" {
+	if c.wantsJSON() || models.KindOf(err) == "" {
 		c.fail(err)
 		return
 	}
@@ -126,6 +126,8 @@ func (s *Server) page(g *gin.Context, fn func(*call) error) {
 		c.fail(failed)
 	}
 }
+
+func (c *call) wantsJSON() bool { return strings.Contains(c.GetHeader("Accept"), "application/json") }
 
 // problemPage says what went wrong.
 type problemPage struct {

@@ -36,6 +36,8 @@ type PhotoFields struct {
 	Reason       string        `json:"reason"`
 	Rotation     int64         `json:"rotation"` // clockwise, in degrees: 0, 90, 180 or 270
 	Flagged      bool          `json:"flagged"`
+	// Shot is what of its task it shows: photos of one task and shot are shown side by side, as before and after.
+	Shot string `json:"shot"`
 }
 
 // PhotoReviews are what the office thinks of some photos.

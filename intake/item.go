@@ -22,17 +22,18 @@ type ItemFields struct {
 	Reason       string
 	Rotation     int64
 	Flagged      bool
+	Shot         string
 }
 
 func fieldsOf(i *models.Item) ItemFields {
-	return ItemFields{i.WorkOrderID, i.TaskID, i.EvidenceType, i.Notes, i.Review, i.ReviewReason, i.Rotation, i.Flagged}
+	return ItemFields{i.WorkOrderID, i.TaskID, i.EvidenceType, i.Notes, i.Review, i.ReviewReason, i.Rotation, i.Flagged, i.Shot}
 }
 
 func same(a, b *string) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
 
 // relabelled tells whether anything but the office's judgement differs.
 func (f *ItemFields) relabelled(before *ItemFields) bool {
-	return f.EvidenceType != before.EvidenceType || f.Notes != before.Notes || f.WorkOrderID != before.WorkOrderID || !same(f.TaskID, before.TaskID)
+	return f.EvidenceType != before.EvidenceType || f.Notes != before.Notes || f.Shot != before.Shot || f.WorkOrderID != before.WorkOrderID || !same(f.TaskID, before.TaskID)
 }
 
 func (f *ItemFields) reviewed(before *ItemFields) bool {
@@ -40,8 +41,11 @@ func (f *ItemFields) reviewed(before *ItemFields) bool {
 }
 
 func (f *ItemFields) check() error {
-	f.EvidenceType = strings.ToLower(strings.TrimSpace(f.EvidenceType))
+	f.EvidenceType, f.Shot = strings.ToLower(strings.TrimSpace(f.EvidenceType)), strings.TrimSpace(f.Shot)
 	var problems models.Problems
+	if utf8.RuneCountInString(f.Shot) > 300 {
+		problems.Add("shot", "At most 300 characters.")
+	}
 	switch f.Review {
 	case models.ReviewPending, models.ReviewApproved:
 		f.Reason = ""
@@ -234,7 +238,7 @@ func (h *held) save(relabelled bool) error {
 		judged(item, h.by)
 	}
 	item.Rotation, item.Flagged = h.fields.Rotation, h.fields.Flagged
-	item.WorkOrderID, item.TaskID, item.EvidenceType, item.Notes = h.to.ID, h.fields.TaskID, h.fields.EvidenceType, h.fields.Notes
+	item.WorkOrderID, item.TaskID, item.EvidenceType, item.Notes, item.Shot = h.to.ID, h.fields.TaskID, h.fields.EvidenceType, h.fields.Notes, h.fields.Shot
 	item.Review, item.ReviewReason = h.fields.Review, h.fields.Reason
 	if relabelled {
 		item.Revision++
@@ -247,7 +251,7 @@ func (h *held) save(relabelled bool) error {
 			return err
 		}
 	}
-	err := h.tx.Select("work_order_id", "task_id", "evidence_type", "notes", "review", "review_reason", "approved_with", "reviewed_by", "reviewed_at", "rotation", "flagged", "revision").
+	err := h.tx.Select("work_order_id", "task_id", "evidence_type", "notes", "shot", "review", "review_reason", "approved_with", "reviewed_by", "reviewed_at", "rotation", "flagged", "revision").
 		Updates(item).Error
 	if err != nil {
 		return err

@@ -60,6 +60,9 @@ func makeSamples(tx *models.Tx, accountID string) error {
 	return tx.SaveWorkType(&models.WorkType{ID: models.DerivedID("sample work type", accountID), AccountID: accountID, WorkTypeFields: sampleType()})
 }
 
+// samplePlace is where the sample order is: photos that its walk brings were taken around it.
+var samplePlace = [2]float64{30.51, -97.68}
+
 // newSampleOrder is the order that every new account begins with.
 func newSampleOrder(by *models.Member) NewOrder {
 	description := "Your first order. Assign it to a crew, add photos, complete, approve and publish it. It was filled by the work type " + sampleWorkType + "."
@@ -67,7 +70,10 @@ func newSampleOrder(by *models.Member) NewOrder {
 		ID: models.DerivedID("sample order", by.AccountID), By: by, WorkType: sampleWorkType,
 		Fields: models.WorkOrderFields{
 			WorkOrderNumber: "SAMPLE-1",
-			Address:         models.Address{Address1: "110 East Main Street", City: "Round Rock", State: "TX", Zip: "78664", Country: "US"},
+			Address:         models.Address{Address1: "24 Larkspur Lane", City: "Round Rock", State: "TX", Zip: "78664", Country: "US"},
+			Latitude:        &samplePlace[0],
+			Longitude:       &samplePlace[1],
+			Source:          models.Source{Provider: "Meridian Asset Services", WorkOrderNumber: "FC-88120-3"},
 			WorkOrderInfo:   "Gate code 0000 (a sample)",
 			Description:     &description,
 		},

@@ -202,17 +202,17 @@ func (tx *Tx) keepLink(id, token string, o *WorkOrder, f LinkFields, passwordHas
 	return l, tx.Create(l).Error
 }
 
-// LinkByToken finds the link of a token: [NotFound] when there is none, [Gone] when it was revoked or has expired.
+// LinkByToken finds the link of a token: [NotFound] when there is none. With a link that was revoked or has expired comes [Gone].
 func (s *Store) LinkByToken(ctx context.Context, token string) (*Link, error) {
 	l, err := One[Link](s.Read(AcrossAccounts(ctx)).Where("token_hash = ?", hashToken(token)), "link")
 	if err != nil {
 		return nil, err
 	}
 	if l.RevokedAt != nil {
-		return nil, Errorf(Gone, "This link was revoked. Ask whoever sent it for a new one.")
+		return l, Errorf(Gone, "This link was revoked. Ask whoever sent it for a new one.")
 	}
 	if l.ExpiresAt != nil && l.ExpiresAt.Before(time.Now()) {
-		return nil, Errorf(Gone, "This link has expired. Ask whoever sent it for a new one.")
+		return l, Errorf(Gone, "This link has expired. Ask whoever sent it for a new one.")
 	}
 	return l, nil
 }

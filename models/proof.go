@@ -169,7 +169,7 @@ func (p *Proof) publishedWords(db *gorm.DB, upTo *Publication, only string) erro
 	p.published = map[string]string{}
 	for _, i := range p.Items {
 		if w, published := words[i.ID]; published {
-			i.TaskID, i.EvidenceType, i.Notes, p.published[i.ID] = w.TaskID, w.EvidenceType, w.Notes, w.TaskName
+			i.TaskID, i.EvidenceType, i.Notes, i.Shot, p.published[i.ID] = w.TaskID, w.EvidenceType, w.Notes, w.Shot, w.TaskName
 		}
 	}
 	return nil

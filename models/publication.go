@@ -45,6 +45,7 @@ type PublicationItem struct {
 	TaskName     string
 	EvidenceType string
 	Notes        string
+	Shot         string
 }
 
 // Delivery is a publication on its way to one destination. That of a web-hook is computed from its messages.
@@ -234,7 +235,7 @@ func (tx *Tx) release(o *WorkOrder, p *Publication, by string, items []*Item) (*
 	rows := make([]PublicationItem, len(items))
 	for i, item := range items {
 		rows[i] = PublicationItem{PublicationID: p.ID, ItemID: item.ID, AccountID: o.AccountID, Revision: item.Revision, Sequence: head.Sequence,
-			Leaf: leaves[i], LeafIndex: int64(i), TaskID: item.TaskID, EvidenceType: item.EvidenceType, Notes: item.Notes}
+			Leaf: leaves[i], LeafIndex: int64(i), TaskID: item.TaskID, EvidenceType: item.EvidenceType, Notes: item.Notes, Shot: item.Shot}
 		if item.TaskID != nil {
 			rows[i].TaskName = taskNames[*item.TaskID]
 		}

@@ -64,7 +64,7 @@ func TestGeneratedClientsMakeTheWalk(t *testing.T) {
 			hook := rig.NewReceiver()
 			defer hook.Close()
 			said := execute(t, dir, []string{"SERVER=" + in.URL, "OFFICE=" + office.Username, "CREW=" + crew.Username, "PASSWORD=correct horse", "HOOK=" + hook.URL,
-				"FOLDER=" + office.Username, "PHOTO=" + filepath.Join(rig.Root(), "docs", "sample-photo.jpg")}, client.walk...)
+				"FOLDER=" + office.Username, "PHOTO=" + filepath.Join(rig.Root(), "docs", "sample", "front-before.jpg")}, client.walk...)
 			require.Equal(t, walked, said)
 		})
 	}

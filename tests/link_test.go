@@ -151,3 +151,78 @@ func TestALinkShowsNoCommentsOnItemsThatItDoesNotShow(t *testing.T) {
 		require.NotEqual(t, before, state())
 	})
 }
+
+// TestALinkThatHasEndedTellsWhomToAsk: who holds it sees the account's own head, and nothing of what it showed; who holds none
+// learns nothing.
+func TestALinkThatHasEndedTellsWhomToAsk(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		office.Want(200, "PATCH", "/account", rig.JSON{"name": "Cedarline <Services>", "phone": "+1 512 555 0142", "email": "office@cedarline.example", "colour": "#0f5866"})
+		office.Want(200, "PUT", "/account/logo", rig.PNG(300, 90, 5), "Content-Type", "image/png")
+		order, photos := released(t, office, 1)
+		number := office.Want(200, "GET", "/work-orders/"+order, nil).Text("work_order_number")
+		make := func(fields rig.JSON) rig.Answer {
+			return office.Want(201, "POST", "/work-orders/"+order+"/links", fields)
+		}
+		nobody := &rig.User{T: t, URL: in.URL}
+		over := make(rig.JSON{"password": "open sesame", "expires_at": time.Now().Add(3 * time.Second).UTC().Format(time.RFC3339Nano)}).Text("url")
+		office.Await("the link's end", func() bool { return nobody.Do("GET", over, nil).Status == 410 })
+		revoked, taken := make(rig.JSON{}), make(rig.JSON{}).Text("url")
+		office.Want(204, "DELETE", "/links/"+revoked.Text("id"), nil)
+		office.Want(204, "DELETE", "/work-orders/"+order, nil)
+		for link, says := range map[string]string{over: "It was open until", revoked.Text("url"): "has ended it.", taken: "has taken back"} {
+			page := nobody.Do("GET", link, nil)
+			require.Equal(t, 410, page.Status)
+			for _, said := range []string{"This link has ended", says, "Cedarline &lt;Services&gt;", "1 512 555 0142", "office@cedarline.example", `/logo"`, `/brand.css"`} {
+				require.Contains(t, string(page.Body), said)
+			}
+			for _, secret := range []string{number, photos[0].Text("id"), photos[0].Text("uuid"), "Oak Street", "open sesame", "is noted"} {
+				require.NotContains(t, string(page.Body), secret)
+			}
+			require.Equal(t, 200, nobody.Do("GET", link+"/logo", nil).Status)
+			require.Contains(t, string(nobody.Want(200, "GET", link+"/brand.css", nil).Body), "#0f5866")
+			for _, path := range []string{"/state", "/archive.zip", "/report.pdf", "/items/" + photos[0].Text("id") + "/display"} {
+				require.Contains(t, []int{401, 403, 404, 410}, nobody.Do("GET", link+path, nil).Status, path)
+			}
+			require.Equal(t, "application/problem+json", nobody.Do("GET", link, nil, "Accept", "application/json").Header.Get("Content-Type"))
+			for _, path := range []string{"", "/logo", "/brand.css"} {
+				wrong := nobody.Do("GET", link[:len(link)-3]+"AAA"+path, nil)
+				require.Equal(t, 404, wrong.Status)
+				require.NotContains(t, string(wrong.Body), "Cedarline", "a wrong token gives nothing")
+			}
+		}
+	})
+}
+
+// TestTheOfficeLinksTwoPhotos: photos are shown side by side when they are of one task and shot, which the office can say later;
+// never for merely following each other, and to clients once it is published.
+func TestTheOfficeLinksTwoPhotos(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		o := office.Order(nil)
+		order, task := o.Text("id"), o.Text("tasks", 0, "id")
+		var photos []string
+		for n, kind := range []string{"before", "after", "after"} {
+			photos = append(photos, office.Upload(order, rig.JPEG(90, 60, uint64(n)), "task_id", task, "evidence_type", kind, "source", "mobile_camera", "taken_at", now()).Text("id"))
+		}
+		office.Want(200, "POST", "/work-orders/"+order+"/assign", rig.JSON{"assignee": office.Username})
+		office.AwaitState(order, "in_progress")
+		for _, step := range []string{"complete", "approve", "publish"} {
+			office.Want(200, "POST", "/work-orders/"+order+"/"+step, nil)
+		}
+		nobody := &rig.User{T: t, URL: in.URL}
+		link := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{}).Text("url")
+		sets := func() int { return strings.Count(string(nobody.Want(200, "GET", link, nil).Body), "data-compare>") }
+		require.Zero(t, sets(), "they merely follow each other")
+		for _, id := range []string{photos[0], photos[2]} {
+			require.Equal(t, "Back door", office.Want(200, "PATCH", "/photos/"+id, rig.JSON{"shot": " Back door "}).Text("shot"))
+		}
+		require.Zero(t, sets(), "not published so yet")
+		office.Want(200, "POST", "/work-orders/"+order+"/publish", nil)
+		require.Equal(t, 1, sets())
+		page := string(nobody.Want(200, "GET", link, nil).Body)
+		require.Contains(t, page, "<h3>Back door</h3>")
+		require.Less(t, strings.Index(page, photos[2]), strings.LastIndex(page, photos[1]), "the third belongs to the first, the second stands alone")
+		office.WantField(422, "shot", "PATCH", "/photos/"+photos[0], rig.JSON{"shot": strings.Repeat("ä", 301)})
+	})
+}

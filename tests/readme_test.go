@@ -35,15 +35,15 @@ func commandsOf(t *testing.T, document, heading string) string {
 	}
 }
 
-// TestTheWalkOfTheReadme types what the README says, as a newcomer would.
-func TestTheWalkOfTheReadme(t *testing.T) {
-	t.Parallel()
+// walk makes a new installation in a folder, types there what the README says, and returns what it printed.
+func walk(t *testing.T) (in *rig.Installation, dir, said string) {
+	t.Helper()
 	hook := rig.NewReceiver()
-	defer hook.Close()
-	dir := t.TempDir()
+	t.Cleanup(hook.Close)
+	dir = t.TempDir()
 	in, err := rig.Dev(product(t), filepath.Join(dir, "data"))
 	require.NoError(t, err)
-	defer in.Stop()
+	t.Cleanup(in.Stop)
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "bin"), 0o755))
 	require.NoError(t, os.Symlink(product(t), filepath.Join(dir, "bin", "fieldproof")))
 	require.NoError(t, os.Symlink(filepath.Join(rig.Root(), "docs"), filepath.Join(dir, "docs")))
@@ -55,12 +55,19 @@ func TestTheWalkOfTheReadme(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	walk := exec.CommandContext(ctx, "bash", "-eo", "pipefail", "-c", commands)
-	walk.Dir = dir
-	out, err := walk.CombinedOutput()
+	typed := exec.CommandContext(ctx, "bash", "-eo", "pipefail", "-c", commands)
+	typed.Dir = dir
+	out, err := typed.CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	said := string(out)
-	for _, word := range []string{"needs 1 before photos", "completed\napproved\npublished\n", `"delivered"`, "published by demo-office", "2 fetched", in.URL + "/s/"} {
+	return in, dir, string(out)
+}
+
+// TestTheWalkOfTheReadme types what the README says, as a newcomer would.
+func TestTheWalkOfTheReadme(t *testing.T) {
+	t.Parallel()
+	in, dir, said := walk(t)
+	for _, word := range []string{"needs 1 before photos", "completed\napproved\npublished\n", `"delivered"`, "published by demo-office", "10 fetched",
+		`{"shot":"Front door","evidence_type":"after","certification":{"item":true,"time":true,"location":true}}`, in.URL + "/s/"} {
 		require.Contains(t, said, word)
 	}
 	require.NotContains(t, said, `"failed"`)
@@ -71,6 +78,10 @@ func TestTheWalkOfTheReadme(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, mirrored)
 	require.NotContains(t, in.Output(), "level=ERROR")
+	nobody := &rig.User{T: t, URL: in.URL}
+	page := string(nobody.Want(200, "GET", strings.TrimSpace(said[strings.LastIndex(said, in.URL+"/s/"):]), nil).Body)
+	require.Contains(t, page, "8 of 8 photos are certified")
+	require.Equal(t, 3, strings.Count(page, "data-compare>"), "front, yard and door, before and after")
 }
 
 // TestTheWalkOfSharing types what the page about Share says, inside one installation and between two.

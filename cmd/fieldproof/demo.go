@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -19,9 +20,21 @@ type demoLogin struct {
 	Username string `json:"username"`
 	Password string `json:"password"`
 	Role     string `json:"role"`
+	name     string
 }
 
-var demoUsers = []demoLogin{{Username: "demo-office", Role: models.Admin}, {Username: "demo-crew", Role: models.Crew}, {Username: "demo-vendor", Role: models.Subcontractor}}
+var demoUsers = []demoLogin{{Username: "demo-office", Role: models.Admin, name: "Ines Marlow"}, {Username: "demo-crew", Role: models.Crew, name: "Dana Okafor"},
+	{Username: "demo-vendor", Role: models.Subcontractor, name: "Lone Star Lawns"}}
+
+// demoAccount makes the account look like a firm's, with addresses that nobody has. What was set since stays.
+func demoAccount(a *models.Account) error {
+	if a.Address != "" {
+		return nil
+	}
+	a.Zone, a.Colour = "America/Chicago", "#0f5866"
+	a.Address, a.Phone, a.Email = "402 Quarry Road, Georgetown, TX 78626", "+1 512 555 0142", "office@fieldproof.example"
+	return nil
+}
 
 // makeDemo makes the demo account with its users and its sample order, once, and returns its logins on one line. A
 // lost demo.json is written anew with new passwords.
@@ -43,10 +56,18 @@ func makeDemo(ctx context.Context, s *services, dir string) (string, error) {
 		logins = append(logins, l)
 	}
 	id := models.DerivedID("demo account")
-	if _, _, err := s.intake.CreateAccount(ctx, id, intake.NewAccount{Name: "Demo Field Services", Username: logins[0].Username, Password: logins[0].Password}); err != nil {
+	_, first, err := s.intake.CreateAccount(ctx, id, intake.NewAccount{Name: "Demo Field Services", Username: logins[0].Username, Password: logins[0].Password})
+	if err != nil {
 		return "", err
 	}
 	scoped := models.InAccount(ctx, id)
+	office, err := s.store.MemberByID(scoped, first.ID)
+	if err != nil {
+		return "", err
+	}
+	if _, err := s.intake.EditAccount(scoped, office, demoAccount); err != nil {
+		return "", err
+	}
 	for _, l := range logins {
 		if err := setDemoUser(scoped, s.store, id, l); err != nil {
 			return "", err
@@ -66,7 +87,7 @@ func setDemoUser(ctx context.Context, store *models.Store, accountID string, l d
 		return err
 	}
 	if isNew {
-		user = &models.User{ID: models.NewID(), AccountID: accountID, Username: l.Username, Role: l.Role, Active: true}
+		user = &models.User{ID: models.NewID(), AccountID: accountID, Username: l.Username, Name: l.name, Role: l.Role, Active: true}
 	}
 	password, err := models.HashPassword(ctx, l.Password)
 	if err != nil {
@@ -77,7 +98,7 @@ func setDemoUser(ctx context.Context, store *models.Store, accountID string, l d
 			user.SetPassword(password)
 			return tx.NewUser(user)
 		}
-		_, err := tx.EditUser(user.ID, func(u *models.User) error { u.SetPassword(password); return nil })
+		_, err := tx.EditUser(user.ID, func(u *models.User) error { u.SetPassword(password); u.Name = cmp.Or(u.Name, l.name); return nil })
 		return err
 	})
 }
