@@ -238,6 +238,7 @@ func fieldCamera(url string, crew *rig.User, order string) error {
 		Took, Kept    float64
 	}
 	s, err := ask[shots](p.window, fmt.Sprintf(`(async () => {
+		await bench.until(() => document.querySelector('video') && document.querySelector('.shutter'));
 		const video = document.querySelector('video'), shutter = document.querySelector('.shutter');
 		await bench.until(() => video.videoWidth > 0 && shutter.ariaDisabled === 'false');
 		const kept = () => bench.store(['items'], of => of('items').count());

@@ -26,7 +26,8 @@ const illegible = `(() => {
 		if (!node.data.trim() || parent.closest(".sr, script, style, [aria-hidden=true], option, .Toasts") || !parent.checkVisibility({checkOpacity: true, checkVisibilityCSS: true})) continue;
 		const range = document.createRange();
 		range.selectNodeContents(node);
-		parent.scrollIntoView({block: "center", inline: "nearest", behavior: "instant"});
+		const box = parent.getBoundingClientRect(), room = (parent.closest("main, dialog") ?? document.body).getBoundingClientRect();
+		if (box.top < room.top || box.bottom > room.bottom) parent.scrollIntoView({block: "center", inline: "nearest", behavior: "instant"});
 		for (const r of range.getClientRects()) {
 			if (r.width < 2 || r.height < 2) continue;
 			const says = node.data.trim().slice(0, 40);

@@ -1,4 +1,5 @@
-import { liveQuery } from 'dexie';
+import { liveQuery, type Subscription } from 'dexie';
+import { onReopened } from './store';
 
 /**
  * What a query of the database gives, always as it is now, whoever changed it: this page, another tab, the service worker.
@@ -9,14 +10,23 @@ export function live<T>(make: () => () => T | Promise<T>, initial: T): { readonl
   let ready = $state(false);
   $effect(() => {
     const query = make();
-    const watching = liveQuery(query).subscribe({
-      next: (v) => {
-        value = v;
-        ready = true;
-      },
-      error: (e: unknown) => console.warn('A query of the database failed.', e),
-    });
-    return () => watching.unsubscribe();
+    let watching: Subscription | undefined;
+    const watch = () => {
+      watching?.unsubscribe();
+      watching = liveQuery(query).subscribe({
+        next: (v) => {
+          value = v;
+          ready = true;
+        },
+        error: (e: unknown) => console.warn('A query of the database failed.', e),
+      });
+    };
+    watch();
+    const stop = onReopened(watch);
+    return () => {
+      stop();
+      watching?.unsubscribe();
+    };
   });
   return {
     get value() {

@@ -30,9 +30,17 @@ export function isClosed(e: unknown): boolean {
   return names(e).some((n) => closings.includes(n));
 }
 
+const reopenings = new Set<() => void>();
+/** Calls back whenever the database was opened anew: a query that was under way then is dropped without a word. */
+export function onReopened(hear: () => void): () => void {
+  reopenings.add(hear);
+  return () => reopenings.delete(hear);
+}
+
 async function reopened(): Promise<void> {
   db.close({ disableAutoOpen: false });
   await db.open();
+  for (const hear of reopenings) hear();
 }
 
 let writes = 0;
