@@ -372,6 +372,7 @@ var answerHeaders = map[string]parameter{
 	"Tus-Extension":       {"The extensions of tus that are known.", *text(tusExtensions)},
 	"Tus-Max-Size":        {"The most bytes of a photo.", whole},
 	"Upload-Offset":       {"How much of the photo is kept: go on from there.", whole},
+	"Upload-Overlap":      {"How many bytes of the body were kept already: they are counted once.", whole},
 	"Upload-Length":       {"How long the photo is.", whole},
 	"Upload-Metadata":     {"As it was sent.", huma.Schema{Type: huma.TypeString}},
 	"Upload-Expires":      {"Until when the upload is kept if nothing more comes.", huma.Schema{Type: huma.TypeString}},
@@ -384,6 +385,7 @@ var askedHeaders = map[string]parameter{
 	"Upload-Length":   {"How long the photo is.", whole},
 	"Upload-Metadata": {"Pairs of a name and a base64 text, as tus writes them: the parts of the photo form, and work_order_id. uuid, sha256 and work_order_id are needed.", huma.Schema{Type: huma.TypeString}},
 	"Upload-Offset":   {"From which byte on the body is: 409 if the upload stands at another.", whole},
+	"Upload-Overlap":  {"skip: a body that begins before where the upload stands is taken from there on, where it is 409 without.", *enumOf([]string{"skip"})},
 }
 
 func tell(r *huma.Response, names []string) {

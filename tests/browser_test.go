@@ -103,9 +103,12 @@ func until(t *testing.T, ctx context.Context, what, expression string) {
 			return
 		}
 	}
+	// What else a page that stands still can tell: whether it is drawn at all, and where the keys go.
+	const stands = `Promise.race([new Promise(drawn => requestAnimationFrame(() => drawn("is drawn"))), new Promise(over => setTimeout(() => over("is not drawn"), 2000))])
+		.then(drawn => location.href + " " + drawn + ", is " + document.visibilityState + ", the keys go to " + document.activeElement?.outerHTML.slice(0, 200) + " in " + document.activeElement?.closest("[role=dialog]")?.outerHTML.slice(0, 300) + "; it says: " + document.body.innerText)`
 	var text string
-	_ = chromedp.Run(ctx, chromedp.Evaluate(`document.body.innerText`, &text))
-	require.FailNow(t, what, "%v; the page says: %s", err, text)
+	_ = chromedp.Run(ctx, chromedp.Evaluate(stands, &text, awaitPromise))
+	require.FailNow(t, what, "%v; the page %s", err, text)
 }
 
 // screenshot keeps what the page looks like when somebody asks for it by SCREENSHOTS=folder.

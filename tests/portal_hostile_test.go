@@ -145,7 +145,7 @@ func TestPortalHostileTexts(t *testing.T) {
 		{"users", "/settings/users"}, {"account", "/settings/account"}, {"reasons", "/settings/reasons"}, {"surveys", "/settings/surveys"}, {"phones", "/settings/phones"},
 		{"work-types", "/settings/work-types"}, {"integrations", "/settings/integrations"}, {"integration", "/settings/integrations/" + integration},
 		{"destinations", "/settings/destinations"}, {"destination", "/settings/destinations/" + hook},
-		{"share", "/settings/share"}, {"tokens", "/settings/tokens"}, {"policy", "/settings/policy"}, {"roles", "/settings/roles"}}
+		{"share", "/settings/share"}, {"tokens", "/settings/tokens"}, {"policy", "/settings/policy"}, {"audit", "/settings/audit"}, {"roles", "/settings/roles"}}
 	for _, phone := range []bool{false, true} {
 		width := 1280
 		if phone {

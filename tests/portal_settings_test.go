@@ -57,7 +57,7 @@ func TestPortalSettingsBringPeopleIn(t *testing.T) {
 	require.NoError(t, chromedp.Run(ctx, press("u")))
 	office.Await("and no longer", func() bool { return !may() })
 
-	for _, section := range []string{"account", "policy", "work-types", "surveys", "reasons", "integrations", "share", "destinations", "downloader", "tokens"} {
+	for _, section := range []string{"account", "policy", "audit", "work-types", "surveys", "reasons", "integrations", "share", "destinations", "downloader", "tokens"} {
 		require.NoError(t, chromedp.Run(ctx, chromedp.Click(`a[href="/settings/`+section+`"]`), chromedp.WaitVisible(`a[href="/settings/`+section+`"][aria-current]`), chromedp.WaitVisible(`.set-main h2`)))
 		until(t, ctx, section+" is here", `!document.querySelector(".set-wait")`)
 		accessible(t, ctx, section)
