@@ -107,7 +107,7 @@ var modelTexts = map[string]map[string]string{
 	"HistoryEvent": {"Reason": "event.reason", "AccountID": "", "WorkOrderID": "", "Type": "", "FromState": "", "ToState": "", "ActorID": "", "Actor": "user.username", "MessageID": ""},
 	"Publication":  {"ID": "", "AccountID": "", "WorkOrderID": "", "CreatedBy": "", "ReportKey": ""},
 	"PublicationItem": {"PublicationID": "", "ItemID": "", "AccountID": "", "Leaf": "", "TaskID": "", "TaskName": "tasks.name", "EvidenceType": "item.evidence_type",
-		"Notes": "item.notes"},
+		"Notes": "item.notes", "Shot": "item.shot"},
 }
 
 // kinds are the kinds of destination, and for whom what they bring is. A new one fails the test: say here who gets it, and
