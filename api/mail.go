@@ -15,20 +15,20 @@ const mailFor = 5 * time.Second
 
 // mailed writes in the name of the member, a mail to each address, and tells whether the mail server took all. Nothing depends on
 // it: what the mails would have brought stands in the answer, so that a failure is for the log.
-func (s *Server) mailed(c *call, to []string, write func(by string, account *models.Account, logo []byte) *mails.Message) bool {
+func (s *Server) mailed(c *call, to []string, letter func(by string, account *models.Account, logo []byte) *mails.Message) bool {
 	if len(to) == 0 || s.Mails == nil || s.Mails.URL == nil {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(c.ctx(), mailFor)
 	defer cancel()
-	err := s.mail(ctx, c.member, to, write)
+	err := s.mail(ctx, c.member, to, letter)
 	if err != nil {
 		s.Log.Warn("a mail was not sent", "route", c.FullPath(), "error", err)
 	}
 	return err == nil
 }
 
-func (s *Server) mail(ctx context.Context, by *models.Member, to []string, write func(by string, account *models.Account, logo []byte) *mails.Message) error {
+func (s *Server) mail(ctx context.Context, by *models.Member, to []string, letter func(by string, account *models.Account, logo []byte) *mails.Message) error {
 	account, err := s.Store.AccountByID(ctx, by.AccountID)
 	if err != nil {
 		return err
@@ -39,12 +39,12 @@ func (s *Server) mail(ctx context.Context, by *models.Member, to []string, write
 	}
 	var failures []error
 	for _, address := range to {
-		letter, err := write(cmp.Or(by.Name, by.Username), account, logo).Letter()
+		mail, err := letter(cmp.Or(by.Name, by.Username), account, logo).Letter()
 		if err != nil {
 			return err
 		}
-		letter.To = []string{address}
-		failures = append(failures, s.Mails.Send(ctx, letter))
+		mail.To = []string{address}
+		failures = append(failures, s.Mails.Send(ctx, mail))
 	}
 	return errors.Join(failures...)
 }

@@ -30,7 +30,7 @@ func (d *document) closing(f *flow) {
 	radius := d.says.Distance(d.Account.CertificationRadius)
 	words := []block{d.subheading(d.says.Say("pdf_words"))}
 	words[0].above = 18
-	words = append(words, d.facts(margin, inner,
+	words = append(words, d.facts(inner,
 		fact{d.says.Say("pdf_word_camera"), says(d.says.Say("pdf_word_camera_text"))},
 		fact{d.says.Say("pdf_word_time"), says(d.says.Say("pdf_word_time_text", "hours", d.says.Lasting(models.CertifiedWithin)))},
 		fact{d.says.Say("pdf_word_location"), says(d.says.Say("pdf_word_location_text", "radius", radius))},
@@ -43,7 +43,7 @@ func (d *document) closing(f *flow) {
 	}
 	figures := []block{d.subheading(d.says.Say("pdf_figures")), d.paragraph("P", margin, inner, 0, span{d.says.Say("pdf_figures_text", "account", d.Account.Name), small})}
 	figures[0].above = 18
-	list := d.facts(margin, inner,
+	list := d.facts(inner,
 		fact{d.says.Say("pdf_entry"), says(fmt.Sprint(d.Head.Sequence))},
 		fact{d.says.Say("pdf_head"), says(grouped(d.Head.Head, 8))},
 		fact{d.says.Say("pdf_signed"), says(d.says.Moment(d.Head.SignedAt.Time))},

@@ -152,7 +152,7 @@ func (d *document) twoColumns(f *flow, v *visitShown) {
 	var left []block
 	if rows := d.askedAndDone(v); len(rows) > 0 {
 		width := half - 54 - 54 - 28
-		head, lines := d.table(margin, []column{{width, false, d.says.Say("pdf_task")}, {54, true, d.says.Say("pdf_asked")}, {54, true, d.says.Say("pdf_done")}, {28, true, d.says.Say("pdf_page")}}, rows)
+		head, lines := d.table([]column{{width, false, d.says.Say("pdf_task")}, {54, true, d.says.Say("pdf_asked")}, {54, true, d.says.Say("pdf_done")}, {28, true, d.says.Say("pdf_page")}}, rows)
 		heading := d.paragraph("H2", margin, half, 0, span{d.says.Say("pdf_asked_done"), section3})
 		heading.height += 3
 		left = append(append(left, heading, head), lines...)
@@ -184,7 +184,7 @@ func (d *document) twoColumns(f *flow, v *visitShown) {
 			kept = append(kept, one)
 		}
 	}
-	list := d.facts(margin, half, kept...)
+	list := d.facts(half, kept...)
 	if len(list) > 0 && len(left) > 0 {
 		list[0].above = 12
 	}
@@ -219,11 +219,11 @@ func (d *document) twoColumns(f *flow, v *visitShown) {
 		left[0].above = 14
 		wide := d.paper.inner() - 70 - 70 - 40
 		if rows := d.askedAndDone(v); len(rows) > 0 {
-			head, lines := d.table(margin, []column{{wide, false, d.says.Say("pdf_task")}, {70, true, d.says.Say("pdf_asked")}, {70, true, d.says.Say("pdf_done")}, {40, true, d.says.Say("pdf_page")}}, rows)
+			head, lines := d.table([]column{{wide, false, d.says.Say("pdf_task")}, {70, true, d.says.Say("pdf_asked")}, {70, true, d.says.Say("pdf_done")}, {40, true, d.says.Say("pdf_page")}}, rows)
 			f.rows([]block{left[0]}, head, lines)
 		}
 	}
-	list = d.facts(margin, d.paper.inner(), kept...)
+	list = d.facts(d.paper.inner(), kept...)
 	if len(list) > 0 {
 		list[0].above = 12
 		f.add(list...)

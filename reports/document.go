@@ -222,7 +222,7 @@ func (d *document) visit(f *flow, v *visitShown) {
 	}
 	for n := range v.tasks {
 		if v.tasks[n].survey < 0 {
-			d.task(f, v, &v.tasks[n])
+			d.task(f, &v.tasks[n])
 		}
 	}
 	for n := range v.Surveys {
@@ -231,7 +231,7 @@ func (d *document) visit(f *flow, v *visitShown) {
 		}
 		for m := range v.tasks {
 			if v.tasks[m].survey == n {
-				d.task(f, v, &v.tasks[m])
+				d.task(f, &v.tasks[m])
 			}
 		}
 	}

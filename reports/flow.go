@@ -177,8 +177,8 @@ type fact struct {
 
 func says(s string) []span { return []span{{s, cellText}} }
 
-// facts makes a list of labelled values, from x on and as wide as width; each is a block.
-func (d *document) facts(x, width float64, facts ...fact) (blocks []block) {
+// facts makes a list of labelled values, from the margin on and as wide as width; each is a block.
+func (d *document) facts(width float64, facts ...fact) (blocks []block) {
 	label := cellText.in(second)
 	wide := 0.0
 	for _, f := range facts {
@@ -189,7 +189,7 @@ func (d *document) facts(x, width float64, facts ...fact) (blocks []block) {
 		names, values := d.wrap(wide-12, span{f.name, label}), d.wrap(width-wide, f.value...)
 		b := block{height: max(leadingOf(names), leadingOf(values)), draw: func(c *canvas, y float64) {
 			p := c.element("P")
-			c.page.Mark(p, func() { c.lines(x, y, names); c.lines(x+wide, y, values) })
+			c.page.Mark(p, func() { c.lines(margin, y, names); c.lines(margin+wide, y, values) })
 		}}
 		if n > 0 {
 			b.above = 2.5
@@ -207,7 +207,7 @@ type column struct {
 }
 
 // table makes the head and the rows of a table, each a block. A row of strong cells is given as such.
-func (d *document) table(x float64, columns []column, rows [][][]span) (head block, blocks []block) {
+func (d *document) table(columns []column, rows [][][]span) (head block, blocks []block) {
 	var table *pdf.Element
 	owner := func(c *canvas) *pdf.Element {
 		if table == nil {
@@ -224,7 +224,7 @@ func (d *document) table(x float64, columns []column, rows [][][]span) (head blo
 	}
 	draw := func(c *canvas, y float64, texts [][]line, kinds func(n int) string, down bool) {
 		row := c.out.Element(owner(c), "TR")
-		at := x
+		at := margin
 		for n, lines := range texts {
 			e := c.out.Element(row, kinds(n))
 			if kinds(n) == "TH" {
@@ -257,7 +257,7 @@ func (d *document) table(x float64, columns []column, rows [][][]span) (head blo
 	tops, height := cells(heads)
 	head = block{height: height + 3.75, draw: func(c *canvas, y float64) {
 		draw(c, y, tops, func(int) string { return "TH" }, true)
-		c.page.Artifact(func() { c.page.Line(x, y+height+3.4, x+wide, y+height+3.4, 0.75, rule) })
+		c.page.Artifact(func() { c.page.Line(margin, y+height+3.4, margin+wide, y+height+3.4, 0.75, rule) })
 	}}
 	for _, r := range rows {
 		texts, height := cells(r)
@@ -268,7 +268,7 @@ func (d *document) table(x float64, columns []column, rows [][][]span) (head blo
 				}
 				return "TD"
 			}, false)
-			c.page.Artifact(func() { c.page.Line(x, y+height+5.75, x+wide, y+height+5.75, 0.5, hair) })
+			c.page.Artifact(func() { c.page.Line(margin, y+height+5.75, margin+wide, y+height+5.75, 0.5, hair) })
 		}})
 	}
 	return head, blocks

@@ -61,7 +61,7 @@ type row struct {
 const pinRoom = 5.0
 
 // task lays out the photos of a task: sets as rows, then what stands alone.
-func (d *document) task(f *flow, v *visitShown, t *taskShown) {
+func (d *document) task(f *flow, t *taskShown) {
 	rows := d.rowsOf(t)
 	if len(rows) == 0 {
 		return

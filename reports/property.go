@@ -232,7 +232,7 @@ func (d *document) visitTable(f *flow) {
 		bold := func(s string) []span { return []span{{s, cellText.bold()}} }
 		rows = append(rows, [][]span{bold(d.says.Say("pdf_all")), nil, nil, nil, bold(d.says.Number(float64(total.Photos), 0)), bold(d.says.Number(float64(total.Certified), 0)), nil})
 	}
-	head, blocks := d.table(margin, columns, rows)
+	head, blocks := d.table(columns, rows)
 	f.rows([]block{d.subheading(d.says.Say("pdf_visits_newest"))}, head, blocks)
 }
 

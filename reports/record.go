@@ -39,7 +39,7 @@ func (d *document) record(f *flow, v *visitShown) {
 	if !checked {
 		facts = append(facts, fact{d.says.Say("link_checkin"), says(d.says.Say("pdf_none"))})
 	}
-	begins := append([]block{d.heading("record", 1, d.says.Say("link_csr"))}, d.facts(margin, inner, facts...)...)
+	begins := append([]block{d.heading("record", 1, d.says.Say("link_csr"))}, d.facts(inner, facts...)...)
 	begins[1].above = 4
 	if len(v.tasks) == 0 {
 		f.add(begins...)
@@ -350,14 +350,14 @@ func (d *document) where(f *flow, v *visitShown) {
 		whole := v.Proof.MapOfRadius(narrow, mapHeight)
 		near = v.Proof.Map(inner-narrow-8, mapHeight)
 		panels = append(panels, block{height: mapHeight, draw: func(c *canvas, y float64) {
-			c.overview(v, whole, near, margin, y)
-			c.closeUp(v, near, margin+narrow+8, y, false, spread)
+			c.overview(whole, near, margin, y)
+			c.closeUp(near, margin+narrow+8, y, false, spread)
 		}})
 	default:
 		if near.Property != nil {
 			near = v.Proof.MapOfRadius(inner, mapHeight)
 		}
-		panels = append(panels, block{height: mapHeight, draw: func(c *canvas, y float64) { c.closeUp(v, near, margin, y, true, spread) }})
+		panels = append(panels, block{height: mapHeight, draw: func(c *canvas, y float64) { c.closeUp(near, margin, y, true, spread) }})
 	}
 	var words []string
 	if len(far) > 0 {
@@ -484,7 +484,7 @@ func (c *canvas) house(x, y, r float64) {
 var mapText = style{size: 7.5, colour: ink}
 
 // overview draws the radius of certification with the property, and where the close-up lies.
-func (c *canvas) overview(v *visitShown, m, near *models.PinMap, x0, y0 float64) {
+func (c *canvas) overview(m, near *models.PinMap, x0, y0 float64) {
 	alt := c.says.Say("pdf_overview_alt", "radius", c.says.Distance(c.Account.CertificationRadius))
 	if far := c.farAway(m); len(far) > 0 {
 		alt += " " + strings.Join(far, " ")
@@ -606,7 +606,7 @@ func (c *canvas) groupWidth(g *group) float64 {
 func (c *canvas) group(g *group, x, y float64) { c.pin(g.mark, x, y, pinSize, c.groupLabel(g)) }
 
 // closeUp draws where the photos were taken, numbered as they are. Alone: it is the only map, and shows the radius too.
-func (c *canvas) closeUp(v *visitShown, m *models.PinMap, x0, y0 float64, alone bool, spread float64) {
+func (c *canvas) closeUp(m *models.PinMap, x0, y0 float64, alone bool, spread float64) {
 	alt := c.says.Say("link_map")
 	if m.Property != nil {
 		alt = c.says.Say("pdf_map_alt", "far", c.says.Distance(spread))
@@ -739,7 +739,7 @@ func (d *document) howMuch(f *flow, v *visitShown) {
 	if len(rows) > 1 {
 		rows = append(rows, row(v.record.Total, d.says.Say("pdf_all"), true))
 	}
-	head, blocks := d.table(margin, columns, rows)
+	head, blocks := d.table(columns, rows)
 	f.rows([]block{d.subheading(d.says.Say("pdf_how_much"))}, head, blocks)
 }
 

@@ -100,7 +100,7 @@ func rendered(t testing.TB, pdf []byte, dpi int) (pages []*image.Gray) {
 		f, err := os.Open(name)
 		require.NoError(t, err)
 		img, err := png.Decode(f)
-		f.Close()
+		require.NoError(t, f.Close())
 		require.NoError(t, err)
 		gray := image.NewGray(img.Bounds())
 		for y := range img.Bounds().Dy() {
