@@ -23,7 +23,7 @@ func (in *Intake) TakeConnection(ctx context.Context, state string) (d *models.D
 // Connect gives a destination the permission that its cloud gave.
 func (in *Intake) Connect(ctx context.Context, d *models.Destination, token string) error {
 	return in.Store.Write(models.InAccount(ctx, d.AccountID), func(tx *models.Tx) error {
-		_, err := models.Edit(tx, "destination", func(d *models.Destination) error {
+		_, err := in.editDestination(tx, &models.Member{User: models.User{AccountID: d.AccountID}}, d.ID, func(d *models.Destination) error {
 			secrets, err := in.DestinationSecrets(d)
 			if err != nil {
 				return err
@@ -34,7 +34,7 @@ func (in *Intake) Connect(ctx context.Context, d *models.Destination, token stri
 			secrets.Options["token"] = token
 			d.FailingSince, d.LastError, d.UpdatedAt = nil, "", models.Now()
 			return in.SealDestination(d, secrets)
-		}, stands, d.ID)
+		})
 		return err
 	})
 }

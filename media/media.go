@@ -183,11 +183,11 @@ func (m *Media) LogoOf(ctx context.Context, account *models.Account) ([]byte, er
 	}
 	reader, err := m.Blobs.Get(ctx, account.LogoKey)
 	if errors.Is(err, storage.ErrNotFound) {
-		return nil, nil
+		return nil, nil // replaced this moment; what it was to stand on is worth more
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer reader.Close()
-	return io.ReadAll(reader)
+	return io.ReadAll(io.LimitReader(reader, 4<<20))
 }

@@ -87,8 +87,7 @@ type AuditFacts struct {
 }
 
 // noSettings are members of views that nobody sets.
-var noSettings = []string{"id", "created_at", "updated_at", "status", "last_refresh_at", "last_error", "next_try_at", "failing_since", "state", "state_since",
-	"last_contact_at", "waiting", "compared_at", "mended", "expires_at", "built_in", "push_url", "invitation_url", "user_id", "kind"}
+var noSettings = []string{"id", "user_id", "kind", "built_in", "created_at", "updated_at", "status", "last_refresh_at", "last_error", "next_try_at", "failing_since"}
 
 // auditFactsOf takes what a view shows: what no view shows never comes into the log.
 func auditFactsOf(kind AuditKind, id, name string, view any, secrets map[string]string) AuditFacts {

@@ -3,15 +3,12 @@ package reports
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"slices"
 	"strings"
 
 	"fieldproof/models"
-	"fieldproof/storage"
 	"fieldproof/wording"
 )
 
@@ -135,7 +132,7 @@ func (r *Reports) fill(ctx context.Context, c *Content, proofs []*models.Proof, 
 			return err
 		}
 	}
-	c.Logo, err = r.logo(ctx, c.Account)
+	c.Logo, err = r.Media.LogoOf(ctx, c.Account)
 	return err
 }
 
@@ -145,21 +142,6 @@ func shortAddress(publicURL, code string) string {
 		publicURL = strings.ToUpper(publicURL)
 	}
 	return publicURL + "/V/" + code
-}
-
-func (r *Reports) logo(ctx context.Context, account *models.Account) ([]byte, error) {
-	if account.LogoKey == "" {
-		return nil, nil
-	}
-	reader, err := r.Blobs.Get(ctx, account.LogoKey)
-	if errors.Is(err, storage.ErrNotFound) {
-		return nil, nil // replaced this moment; the report is worth more than its logo
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer reader.Close()
-	return io.ReadAll(io.LimitReader(reader, 4<<20))
 }
 
 // Choose sets layout and part as an address asks for them; 0 leaves what is set. [models.Malformed] for what there is not.

@@ -48,6 +48,7 @@ func TestTheAuditLogTellsWhoChangedWhat(t *testing.T) {
 		admin.Want(200, "PATCH", "/users/"+user, rig.JSON{"role": "night", "password": "SECRET other battery"})
 		admin.Want(201, "POST", "/users/"+user+"/invite", nil)
 		token := admin.Want(201, "POST", "/tokens", rig.JSON{"name": "nightly"})
+		admin.Want(200, "PATCH", "/tokens/"+token.Text("id"), rig.JSON{"expires_at": "2099-01-01T00:00:00Z"})
 		admin.Want(204, "DELETE", "/tokens/"+token.Text("id"), nil)
 		hook := admin.Want(201, "POST", "/destinations", rig.JSON{"name": "Hook", "kind": "webhook", "settings": rig.JSON{"url": "http://127.0.0.1:9/", "authorization": "Bearer SECRET-one"}})
 		admin.Want(200, "PATCH", "/destinations/"+hook.Text("id"), rig.JSON{"name": "Hook two", "settings": rig.JSON{"authorization": "Bearer SECRET-two"}})
@@ -66,6 +67,7 @@ func TestTheAuditLogTellsWhoChangedWhat(t *testing.T) {
 			"changed user " + name + " role=crew>night password=<nil>><nil>",
 			"invited user " + name,
 			"created token nightly",
+			"changed token nightly expires_at=<nil>>2099-01-01T00:00:00Z",
 			"deleted token nightly",
 			"created destination Hook",
 			"changed destination Hook two name=Hook>Hook two secrets=<nil>><nil>",
@@ -84,7 +86,7 @@ func TestTheAuditLogTellsWhoChangedWhat(t *testing.T) {
 		slices.Reverse(got)
 		require.Equal(t, want, got)
 		require.NotContains(t, string(admin.Want(200, "GET", "/audit?limit=200", nil).Body), "SECRET")
-		require.Equal(t, []string{me + " deleted token nightly", me + " created token nightly"}, told(admin, "&kind=token"))
+		require.Equal(t, []string{me + " deleted token nightly", me + " changed token nightly expires_at=<nil>>2099-01-01T00:00:00Z", me + " created token nightly"}, told(admin, "&kind=token"))
 		require.Empty(t, told(admin, "&who=somebody"))
 		require.Equal(t, 400, admin.Do("GET", "/audit?kind=nothing", nil).Status)
 		for _, line := range told(other, "") {

@@ -86,8 +86,13 @@ func (u userPassword) Run(ctx context.Context) error {
 		return err
 	}
 	err = store.Write(models.InAccount(ctx, user.AccountID), func(tx *models.Tx) error {
-		_, err := tx.EditUser(user.ID, func(u *models.User) error { u.SetPassword(hashed); return nil })
-		return err
+		before := user.Audited()
+		changed, err := tx.EditUser(user.ID, func(u *models.User) error { u.SetPassword(hashed); return nil })
+		if err != nil {
+			return err
+		}
+		after := changed.Audited()
+		return tx.Audit(&models.User{AccountID: user.AccountID}, &before, &after) // by who runs the server
 	})
 	if err != nil {
 		return err
