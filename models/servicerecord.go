@@ -333,10 +333,10 @@ func (t *SurveyTemplate) words(section string, questions []SurveyQuestion, into 
 	for i := range questions {
 		q := &questions[i]
 		if q.IsSection() {
-			t.words(q.label(), q.Questions, into)
+			t.words(cmp.Or(q.Question, q.ID), q.Questions, into)
 			continue
 		}
-		into[q.ID] = [2]string{section, q.label()}
+		into[q.ID] = [2]string{section, cmp.Or(q.Question, q.ID)}
 	}
 }
 

@@ -553,6 +553,7 @@ func (q *SurveyQuestion) checkAnswer(p *Problems, a *SurveyAnswer) {
 	}
 }
 
+// label is how a problem names the question.
 func (q *SurveyQuestion) label() string {
 	if q.Question != "" {
 		return fmt.Sprintf("%q", q.Question)

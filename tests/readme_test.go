@@ -82,6 +82,7 @@ func TestTheWalkOfTheReadme(t *testing.T) {
 	page := string(nobody.Want(200, "GET", strings.TrimSpace(said[strings.LastIndex(said, in.URL+"/s/"):]), nil).Body)
 	require.Contains(t, page, "8 of 8 photos are certified")
 	require.Equal(t, 3, strings.Count(page, "data-compare>"), "front, yard and door, before and after")
+	require.Contains(t, page, `<th scope="row">Is somebody living there?</th>`, "a question stands as it was asked")
 }
 
 // TestTheWalkOfSharing types what the page about Share says, inside one installation and between two.
