@@ -32,6 +32,9 @@ export type KnownPhoto = {
 };
 
 export type ItemState = 'kept' | 'announced' | 'sending' | 'safe' | 'refused' | 'lost';
+/** The states in which the bytes are on this phone alone. */
+export const onlyHere = ['kept', 'announced', 'sending', 'refused'] as const satisfies ItemState[];
+export const isOnlyHere = (i: { state: ItemState }): boolean => (onlyHere as readonly ItemState[]).includes(i.state);
 export type PositionState = 'good' | 'old' | 'vague' | 'refused' | 'none';
 
 /** One piece of proof that was taken here. Times are of this phone's clock, in milliseconds. */
@@ -58,6 +61,8 @@ export type Action = {
   seq?: number; key: string; owner: string; order_id: string; kind: ActionKind; body: Record<string, unknown>;
   done_at: number; offset_ms: number | null; state: 'waiting' | 'done' | 'refused' | 'conflict'; tries: number; next_try?: number; answer?: unknown;
 };
+/** Whether what somebody did is work that would be missed: that they looked at an order is not. */
+export const missed = (a: Action): boolean => a.kind !== 'view';
 
 /** The answers of a survey as they stand, saved at every keystroke. */
 export type Draft = { id: string; owner: string; answers: Record<string, unknown>; at: number; revision: number;

@@ -1,10 +1,7 @@
 // What is on this phone and nowhere else.
-import { db, type ItemState } from './db';
+import { db, isOnlyHere, missed, onlyHere } from './db';
 import { live } from './live.svelte';
 import { session } from './session.svelte';
-
-/** The states in which the bytes are on this phone alone. */
-export const onlyHere: ItemState[] = ['kept', 'announced', 'sending', 'refused'];
 
 export type Here = { items: number; refused: number; actions: number; others: number; orders: Map<string, number> };
 const nothing: Here = { items: 0, refused: 0, actions: 0, others: 0, orders: new Map() };
@@ -19,8 +16,8 @@ export async function counted(owner: string): Promise<Here> {
     if (i.state === 'refused') refused++;
     orders.set(i.order_id, (orders.get(i.order_id) ?? 0) + 1);
   });
-  const actions = await db.actions.where('[owner+state]').anyOf([[owner, 'waiting'], [owner, 'refused'], [owner, 'conflict']]).filter((a) => a.kind !== 'view').count(); // nobody misses that they looked
-  const others = await db.items.where('owner').notEqual(owner).filter((i) => onlyHere.includes(i.state)).count();
+  const actions = await db.actions.where('[owner+state]').anyOf([[owner, 'waiting'], [owner, 'refused'], [owner, 'conflict']]).filter(missed).count();
+  const others = await db.items.where('owner').notEqual(owner).filter(isOnlyHere).count();
   return { items, refused, actions, others, orders };
 }
 

@@ -16,11 +16,18 @@ class Version {
 
   /** Goes over to the new version. */
   take(): void {
+    if (this.taking) return;
     this.taking = true;
-    if (this.waiting) {
+    if (!this.waiting) {
+      location.reload();
+      return;
+    }
+    const over = () => {
       navigator.serviceWorker.controller?.postMessage('stand down');
-      this.waiting.postMessage('take over');
-    } else location.reload();
+      this.waiting?.postMessage('take over');
+    };
+    over();
+    setInterval(over, 2000); // a worker that was put to sleep meanwhile has forgotten it
   }
 
   async start(): Promise<void> {

@@ -1,6 +1,6 @@
 // The queue as screens use it: everything that a person does is on the phone before the screen says so.
 import { liveQuery, type Observable } from 'dexie';
-import { db, type Action, type Item } from '../lib/db';
+import { db, isOnlyHere, missed, onlyHere, type Action, type Item } from '../lib/db';
 import { Full, write } from '../lib/store';
 import { session } from './http';
 import { uuid } from '../lib/uuid';
@@ -109,7 +109,6 @@ export type Counts = {
 };
 
 const nothing: Counts = { here: 0, kept: 0, announced: 0, sending: 0, refused: 0, safe: 0, actions: 0, conflicts: 0, others: 0 };
-const onlyHere = ['kept', 'announced', 'sending', 'refused'] as const;
 
 /** The counts as they change. */
 export function counts(): Observable<Counts> {
@@ -123,10 +122,10 @@ export async function count(): Promise<Counts> {
   for (const s of onlyHere) c.here += c[s] = await db.items.where('[owner+state]').equals([own, s]).count();
   const morning = new Date().setHours(0, 0, 0, 0);
   c.safe = await db.items.where('[owner+state]').equals([own, 'safe']).filter((i) => i.created_at >= morning || (i.confirmed_at ?? 0) >= morning).count();
-  const actions = await db.actions.where('owner').equals(own).toArray();
+  const actions = await db.actions.where('owner').equals(own).filter(missed).toArray();
   c.actions = actions.filter((a) => a.state === 'waiting').length;
   c.conflicts = actions.filter((a) => a.state === 'refused' || a.state === 'conflict').length;
-  c.others = await db.items.where('owner').notEqual(own).filter((i) => (onlyHere as readonly string[]).includes(i.state)).count();
+  c.others = await db.items.where('owner').notEqual(own).filter(isOnlyHere).count();
   return c;
 }
 
