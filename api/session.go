@@ -23,6 +23,7 @@ type Session struct {
 	Token     string       `json:"token,omitempty"`
 	ExpiresAt *models.Time `json:"expires_at"`
 	User      UserView     `json:"user"`
+	Own       models.Own   `json:"own"`
 	Account   AccountRef   `json:"account"`
 	// LastEventID is the newest event of the account: a stream from there tells all that what is read after this may lack.
 	LastEventID int64 `json:"last_event_id"`
@@ -60,6 +61,7 @@ func (s *Server) sessionRoutes() []route {
 	return []route{
 		define(http.MethodPost, "/sessions", anybody, http.StatusCreated, "Sign in: gives a token and sets a cookie", s.signIn).named("signIn"),
 		get("/sessions/current", anyMember, "Who is signed in", s.currentSession).named("getCurrentSession"),
+		patch[models.Own]("/sessions/current", anyMember, "Change what you set for yourself: keys of the portal, the language of mails to you", s.patchOwn).named("changeOwn"),
 		remove("/sessions/current", anyMember, "Sign out", s.signOut).named("signOut"),
 		define(http.MethodPost, "/invitations/accept", anybody, http.StatusCreated, "Set the password of an invitation, and sign in", s.acceptInvitation),
 	}
@@ -182,11 +184,24 @@ func (c *call) session(ctx context.Context, user *models.User, expires *models.T
 	}
 	view := viewUser(*user)
 	view.Privileges = member.Privileges
-	return &Session{ExpiresAt: expires, User: view, Account: AccountRef{account.ID, account.Name}, LastEventID: newest}, nil
+	own := user.Own
+	own.Keys = orEmpty(own.Keys)
+	return &Session{ExpiresAt: expires, User: view, Own: own, Account: AccountRef{account.ID, account.Name}, LastEventID: newest}, nil
 }
 
 func (s *Server) currentSession(c *call) (*Session, error) {
 	return c.session(c.ctx(), &c.member.User, c.token.ExpiresAt)
+}
+
+func (s *Server) patchOwn(c *call, patch mergePatch) (*Session, error) {
+	user, err := s.Intake.EditOwn(c.ctx(), c.member, func(own *models.Own) error {
+		own.Keys = orEmpty(own.Keys)
+		return merge(own, patch)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c.session(c.ctx(), user, c.token.ExpiresAt)
 }
 
 func (s *Server) signOut(c *call) error {

@@ -152,6 +152,20 @@ func (in *Intake) EditUser(ctx context.Context, by *models.Member, id string, pa
 	return user, err
 }
 
+// EditOwn changes what a user set for themselves.
+func (in *Intake) EditOwn(ctx context.Context, by *models.Member, change Change[models.Own]) (user *models.User, err error) {
+	err = in.write(ctx, by, func(tx *models.Tx) error {
+		user, err = tx.EditUser(by.ID, func(u *models.User) error {
+			if err := change(&u.Own); err != nil {
+				return err
+			}
+			return u.Own.Check()
+		})
+		return err
+	})
+	return user, err
+}
+
 // DeleteUser ends a user with every session and token; items and history stay.
 func (in *Intake) DeleteUser(ctx context.Context, by *models.Member, id string) error {
 	err := in.administer(ctx, by, func(tx *models.Tx) error {

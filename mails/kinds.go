@@ -150,7 +150,7 @@ type Invited struct {
 
 // Mail writes it.
 func (i Invited) Mail() *Message {
-	m := &Message{R: wording.For(i.Account), Account: i.Account, Logo: i.Logo, Link: i.Link}
+	m := &Message{R: wording.For(i.Account.In(i.User.Language)), Account: i.Account, Logo: i.Logo, Link: i.Link}
 	by, house := name(i.By), name(i.Account.Name)
 	m.Subject = subject(m.R.Say("mail_invited_subject", "who", Line(i.By), "account", Line(i.Account.Name)), m.R.Say("mail_invited_subject_short", "account", Line(i.Account.Name)))
 	m.Title = m.R.Say("mail_invited_title", "who", cmp.Or(name(i.User.Name), name(i.User.Username)))
@@ -181,7 +181,7 @@ type Reset struct {
 
 // Mail writes it.
 func (r Reset) Mail() *Message {
-	m := &Message{R: wording.For(r.Account), Link: r.Link}
+	m := &Message{R: wording.For(r.Account.In(r.User.Language)), Link: r.Link}
 	m.Title = m.R.Say("mail_reset_title")
 	m.Subject, m.Button = m.Title, m.Title
 	asked := m.R.Say("mail_reset_lead", "username", name(r.User.Username), "account", name(r.Account.Name))

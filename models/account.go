@@ -143,6 +143,16 @@ func (a *Account) checkWords(p *Problems) {
 	}
 }
 
+// In is the account as it speaks to somebody whose language may be another; nil is its own.
+func (a *Account) In(language *string) *Account {
+	if language == nil || *language == a.Language {
+		return a
+	}
+	spoken := *a
+	spoken.Language = *language
+	return &spoken
+}
+
 // Languages are those in which documents, mails and screens are written.
 var Languages = []string{"en", "es"}
 

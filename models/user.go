@@ -37,10 +37,37 @@ type User struct {
 	PasswordHash      string `json:"-"`
 	WireHash          string `json:"-"` // argon2id over the SHA-1 hex, for subcontractors: good for /integration/v2 alone. In another role it tells them why it is not
 	CredentialVersion int64  `json:"-"` // every session and token made under an older one is dead
-	CreatedAt         Time   `json:"created_at"`
-	UpdatedAt         Time   `json:"updated_at"`
-	DeletedAt         *Time  `json:"-"`
+	Own               `gorm:"embedded" json:"-"`
+	CreatedAt         Time  `json:"created_at"`
+	UpdatedAt         Time  `json:"updated_at"`
+	DeletedAt         *Time `json:"-"`
 }
+
+// Own is what a user sets for themselves, on whatever machine they sign in.
+type Own struct {
+	Keys     map[string]string `gorm:"serializer:json" json:"keys"` // name of an action of the portal → its key, "" when it is off; those that are as usual are not in it
+	Language *string           `json:"language" words:"language"`   // of the mails to them; null: the account's
+}
+
+// Check returns an [Invalid] error that names each wrong field.
+func (o *Own) Check() error {
+	var p Problems
+	if len(o.Keys) > mostKeys {
+		p.Add("keys", "At most %d keys of your own.", mostKeys)
+	}
+	for name, key := range o.Keys {
+		if utf8.RuneCountInString(name) > 60 || utf8.RuneCountInString(key) > 20 {
+			p.Add("keys", "A name has at most 60 characters, a key 20.")
+			break
+		}
+	}
+	if o.Language != nil && !slices.Contains(Languages, *o.Language) {
+		p.Add("language", "Choose %s.", strings.Join(Languages, " or "))
+	}
+	return p.Err()
+}
+
+const mostKeys = 300
 
 var usernamePattern = regexp.MustCompile(`^[\pL\pN][\pL\pN._@+-]{1,63}$`)
 

@@ -103,7 +103,7 @@ var modelTexts = map[string]map[string]string{
 	"Comment": {"Author": "comment.author", "Text": "comment.text", "ID": "", "AccountID": "", "WorkOrderID": "", "LinkID": "", "ItemID": ""},
 	"Account": {"Name": "account.name", "AlertEmail": "account.alert_email", "Branding": "account.branding", "ReviewReasons": "account.review_reasons", "Colour": "", "Address": "account.address", "Phone": "account.phone", "Email": "account.email", "Language": "", "Region": "", "ID": "", "Zone": "", "QAPolicy": "", "LogoKey": "", "Defaults": ""},
 	"User": {"Username": "user.username", "Name": "user.name", "Email": "user.email", "ID": "", "AccountID": "", "UsernameKey": "user.username", "Role": "", "PasswordHash": "",
-		"WireHash": ""},
+		"WireHash": "", "Keys": "", "Language": ""},
 	"HistoryEvent": {"Reason": "event.reason", "AccountID": "", "WorkOrderID": "", "Type": "", "FromState": "", "ToState": "", "ActorID": "", "Actor": "user.username", "MessageID": ""},
 	"Publication":  {"ID": "", "AccountID": "", "WorkOrderID": "", "CreatedBy": "", "ReportKey": ""},
 	"PublicationItem": {"PublicationID": "", "ItemID": "", "AccountID": "", "Leaf": "", "TaskID": "", "TaskName": "tasks.name", "EvidenceType": "item.evidence_type",

@@ -20,6 +20,7 @@ var columns = []string{"admin", "staff", "crew", "restricted_crew", "subcontract
 var matrix = map[string]string{
 	"POST /sessions":                          "........",
 	"GET /sessions/current":                   ".......1",
+	"PATCH /sessions/current":                 ".......1",
 	"DELETE /sessions/current":                ".......1",
 	"POST /invitations/accept":                "........",
 	"POST /accounts":                          "........",

@@ -309,6 +309,49 @@ func TestPortalAPhoneThatKeepsPhotosIsLookedAtAndWrittenOff(t *testing.T) {
 	until(t, ctx, "home has forgotten it", `!document.body.innerText.includes("for a day or longer")`)
 }
 
+// TestPortalOrdersWhosePhotosAreOnAPhoneAreApprovedWithoutThem has two orders await more photos than a page of them holds.
+func TestPortalOrdersWhosePhotosAreOnAPhoneAreApprovedWithoutThem(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office := rig.SignUp(t, in.URL)
+	crew := office.Colleague("crew")
+	device := uuid.NewString()
+	phone := withPhone(t, in, crew, device)
+	phone.Want(200, "PUT", "/devices/"+device, reportOf(260, now()))
+	var orders []string
+	for n, photos := range []int{60, 200} {
+		order := office.Order(rig.JSON{"assignee": crew.Username}).Text("id")
+		var rows []rig.JSON
+		for i := range photos {
+			rows = append(rows, announced(order, uuid.NewString(), []byte{byte(n), byte(i)}))
+		}
+		phone.Want(200, "POST", "/announcements", announcement(device, rows...))
+		do(crew, order, "complete")
+		orders = append(orders, order)
+	}
+	still := office.Order(nil).Text("id")
+	ctx := signedIn(t, in, office, false)
+	run := func(actions ...chromedp.Action) { t.Helper(); require.NoError(t, chromedp.Run(ctx, actions...)) }
+	run(chromedp.Navigate(in.URL+"/settings/phones/"+device), chromedp.WaitVisible(`.Sheet .DeliveryList`))
+	says(t, ctx, ".Sheet .DeliveryList", "200 photos on it")
+	run(chromedp.Click(`//*[contains(@class, "Sheet")]//button[normalize-space(.) = "More"]`, chromedp.BySearch))
+	says(t, ctx, ".Sheet .DeliveryList", "60 photos on it")
+	until(t, ctx, "that is all", `![...document.querySelectorAll(".Sheet button")].some(b => b.innerText.trim() === "More")`)
+
+	run(chromedp.Navigate(in.URL+"/orders?state=completed"), chromedp.WaitVisible(`[role=grid] [aria-rowindex="3"] .code`), chromedp.Focus(`[role=grid] [aria-rowindex="2"]`),
+		chromedp.KeyEvent("a", chromedp.KeyModifiers(input.ModifierCtrl)), chromedp.WaitVisible(`.SelectionBar`), press("a"))
+	says(t, ctx, ".Toast", "2 refused")
+	run(chromedp.Click(`.Toast a[href^="/orders?refused="]`), chromedp.WaitVisible(`[role=grid] .why`))
+	says(t, ctx, "[role=grid] .why", "still on phones")
+	accessible(t, ctx, "orders that await photos")
+	shots(t, ctx, "orders-refused-awaited")
+	run(chromedp.Click(`//button[contains(., "Approve 2 orders without what is on phones")]`, chromedp.BySearch))
+	for _, order := range orders {
+		office.AwaitState(order, "approved")
+	}
+	require.Equal(t, "created", office.Want(200, "GET", "/work-orders/"+still, nil).Text("state"))
+}
+
 // TestPortalASurveyIsTriedAsOnThePhone imports a survey, tries it, gives it a new revision, and refuses what is none.
 func TestPortalASurveyIsTriedAsOnThePhone(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -238,6 +240,42 @@ func TestPortalJudgesThreeHundredPhotosAsFastAsKeysCome(t *testing.T) {
 	}
 }
 
+// TestPortalPhotosBelongTogetherByTheirShot gives two photos one shot, which makes them a set on all that clients see, and takes
+// it back.
+func TestPortalPhotosBelongTogetherByTheirShot(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office, _, order, photos := toReview(t, in)
+	office.Want(200, "PATCH", "/photos/"+photos[2], rig.JSON{"shot": "Back"})
+	stand := func() (all []string) {
+		for _, p := range photos[:4] {
+			all = append(all, office.Want(200, "GET", "/photos/"+p, nil).Text("shot"))
+		}
+		return all
+	}
+	ctx := signedIn(t, in, office, false)
+	run := func(actions ...chromedp.Action) { t.Helper(); require.NoError(t, chromedp.Run(ctx, actions...)) }
+	run(chromedp.Navigate(in.URL+"/orders/"+order+"/review"), chromedp.WaitVisible(`.Tile.at`), chromedp.Focus(`.Tile.at`), press("x"), press("j"), press("x"), press("T"),
+		chromedp.WaitVisible(`.Sheet .Input`))
+	says(t, ctx, ".Sheet", "Photos that get it: 2.")
+	accessible(t, ctx, "the shot")
+	before := stand()
+	until(t, ctx, "what it is", `document.querySelector(".Sheet .Input").value === "Back"`)
+	over(t, ctx, ".Sheet .Input", "Front")
+	after := []string{"Front", before[1], "Front", before[3]} // the first two in the grid are both before
+	screenshot(t, ctx, "review-shot")
+	run(press(kb.Enter), chromedp.WaitNotPresent(`.Sheet`))
+	require.Equal(t, after, stand())
+	run(press("u"))
+	office.Await("it to be taken back", func() bool { return slices.Equal(stand(), before) })
+	run(press("T"), chromedp.WaitVisible(`.Sheet .Input`))
+	until(t, ctx, "what it is again", `document.querySelector(".Sheet .Input").value === "Back"`)
+	over(t, ctx, ".Sheet .Input", strings.Repeat("x", 301))
+	run(press(kb.Enter))
+	says(t, ctx, ".Sheet .wrong", "characters")
+	require.Equal(t, before, stand())
+}
+
 func TestPortalShowsAtOnceWhatAnotherJudges(t *testing.T) {
 	t.Parallel()
 	in := shape(t, "sqlite")
@@ -361,7 +399,12 @@ func TestPortalKeysAreEachUsersOwn(t *testing.T) {
 	until(t, ctx, "and one is switched off",
 		`[...document.querySelectorAll(".KeyList li")].some(l => l.innerText.startsWith("Flag") && l.innerText.includes("off"))`)
 	accessible(t, ctx, "keys that were changed")
-	run(press(kb.Escape), chromedp.WaitNotPresent(`.KeyList`), chromedp.Focus(`.Tile.at`), press("a"), press("b"), press(","))
+	// They are the user's, not this browser's.
+	office.Await("the keys are kept", func() bool {
+		kept, _ := office.Want(200, "GET", "/sessions/current", nil).Get("own", "keys").(map[string]any)
+		return len(kept) == 2
+	})
+	run(chromedp.Evaluate(`localStorage.clear()`, nil), chromedp.Navigate(review), chromedp.WaitVisible(`.Tile.at`), chromedp.Focus(`.Tile.at`), press("a"), press("b"), press(","))
 	office.Await("the new key judges", func() bool { return verdict(office, photos[0]) == "approved" })
 	require.Equal(t, []any{"pending", false}, []any{verdict(office, photos[2]), office.Want(200, "GET", "/photos/"+photos[0], nil).Get("flagged")},
 		"the old ones do nothing")

@@ -56,6 +56,25 @@ func atOnce(n int, try func() int) map[int]int {
 	return answers
 }
 
+// TestWhatAUserSetsForThemselvesFollowsThem changes keys and language on one machine, beside another that changes others.
+func TestWhatAUserSetsForThemselvesFollowsThem(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		crew := office.Colleague("crew")
+		require.Equal(t, map[string]any{"keys": map[string]any{}, "language": nil}, crew.Want(200, "GET", "/sessions/current", nil).Get("own"))
+		crew.Want(200, "PATCH", "/sessions/current", rig.JSON{"keys": rig.JSON{"approve": "G", "flag": ""}})
+		crew.Want(200, "PATCH", "/sessions/current", rig.JSON{"keys": rig.JSON{"approve": nil, "next": "N"}, "language": "es"})
+		own := map[string]any{"keys": map[string]any{"flag": "", "next": "N"}, "language": "es"}
+		require.Equal(t, own, rig.SignIn(t, in.URL, crew.Username, rig.Password).Want(200, "GET", "/sessions/current", nil).Get("own"))
+		require.Equal(t, map[string]any{}, office.Want(200, "GET", "/sessions/current", nil).Get("own", "keys"))
+		require.NotContains(t, string(office.Want(200, "GET", "/users/"+crew.ID, nil).Body), `"keys"`, "nobody else's business")
+		crew.WantField(422, "language", "PATCH", "/sessions/current", rig.JSON{"language": "xx"})
+		crew.WantField(422, "keys", "PATCH", "/sessions/current", rig.JSON{"keys": rig.JSON{"approve": strings.Repeat("x", 21)}})
+		crew.WantField(422, "token", "PATCH", "/sessions/current", rig.JSON{"token": "mine"})
+		require.Equal(t, own, crew.Want(200, "GET", "/sessions/current", nil).Get("own"))
+	})
+}
+
 func TestPasswordsAreNotGuessedSideBySide(t *testing.T) {
 	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		office := rig.SignUp(t, in.URL)

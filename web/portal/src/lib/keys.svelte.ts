@@ -1,5 +1,7 @@
 // The portal's keys: each screen says which it knows; people change them or switch them off (WCAG 2.1.4).
 import { onDestroy } from 'svelte';
+import { api, ok, wordsOf } from './api';
+import { toast } from './toast';
 
 export type Key = {
   /** A stable name, by which people's own keys are kept: "approve". The same name wherever it means the same. */
@@ -14,13 +16,11 @@ export type Key = {
 
 type Own = Record<string, string>; // name → key; "" is off
 
-
 class Keys {
   // No state of its own: a screen that leaves would read what stood before the next one came (Svelte gives old values to
   // whoever tidies up), and take that one's keys away with its own.
   #groups: { title: string; keys: Key[] }[] = [];
   #changes = $state(0);
-  #stored = '';
   own = $state.raw<Own>({});
   #first = '';
   #firstAt = 0;
@@ -29,10 +29,9 @@ class Keys {
     window.addEventListener('keydown', (e) => this.#pressed(e));
   }
 
-  /** Each user has keys of their own, also where several share a browser. */
-  belongTo(user: string): void {
-    this.#stored = 'fieldproof-keys-' + user;
-    this.own = JSON.parse(localStorage.getItem(this.#stored) ?? '{}') as Own;
+  /** Each user has keys of their own, at whatever machine they sit. */
+  belongTo(own: Own): void {
+    this.own = own;
   }
 
   /** Registers a screen's keys for as long as its component lives; later groups win over earlier ones. */
@@ -69,14 +68,22 @@ class Keys {
   change(k: Key, key: string): string | null {
     for (const other of this.#groups.flatMap((g) => g.keys))
       if (key && other.name !== k.name && collide(this.of(other), key)) return other.label;
-    this.own = { ...this.own, [k.name]: key };
-    localStorage.setItem(this.#stored, JSON.stringify(this.own));
+    this.#keep({ ...this.own, [k.name]: key }, { [k.name]: key });
     return null;
   }
 
   reset(): void {
-    this.own = {};
-    localStorage.removeItem(this.#stored);
+    this.#keep({}, Object.fromEntries(Object.keys(this.own).map((name) => [name, null])));
+  }
+
+  /** They work at once; when they can't be kept, those of before do again. */
+  #keep(own: Own, changed: Record<string, string | null>): void {
+    const before = this.own;
+    this.own = own;
+    ok(api.PATCH('/sessions/current', { body: { keys: changed } as never })).catch((e: unknown) => {
+      this.own = before;
+      toast.failed(wordsOf(e));
+    });
   }
 
   #pressed(e: KeyboardEvent): void {

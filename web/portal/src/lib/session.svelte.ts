@@ -36,7 +36,7 @@ class Session {
     listenFrom(s.last_event_id);
     this.account = await ok(api.GET('/account'));
     setFormat({ zone: this.account.zone });
-    keys.belongTo(s.user.id);
+    keys.belongTo(s.own.keys ?? {});
     this.user = s.user;
     this.ended = false;
     if (other) location.assign('/'); // nothing of the one before stays on the screen
