@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -130,7 +130,23 @@ func screenshot(t *testing.T, ctx context.Context, name string) {
 	require.NoError(t, os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o600))
 }
 
-func press(keys ...string) chromedp.Action { return chromedp.KeyEvent(strings.Join(keys, "")) }
+// press presses keys as a keyboard does: a character that a page refuses when its key goes down is not typed. By chromedp's own
+// KeyEvent it is, wherever the focus is by then: Enter took an option of a list, and pressed the button that had the focus after it.
+func press(keys ...string) chromedp.Action {
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		for _, r := range strings.Join(keys, "") {
+			for _, k := range kb.Encode(r) {
+				if k.Type == input.KeyDown {
+					k.Type = input.KeyRawDown
+				}
+				if err := k.Do(ctx); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
 
 func TestASecureLinkInABrowser(t *testing.T) {
 	t.Parallel()
