@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -19,12 +20,14 @@ type ShareView struct {
 // ShareFrom is the link by which an order came, with the number that its delegator gave it.
 type ShareFrom struct {
 	LinkID string `json:"link_id"`
+	Name   string `json:"name"` // of the other side
 	Number string `json:"number"`
 }
 
 // ShareTo is a link to which an order went, and where it stands there.
 type ShareTo struct {
 	LinkID      string `json:"link_id"`
+	Name        string `json:"name"`         // of the other side
 	Number      string `json:"number"`       // by which the other side knows it, "" until it was told
 	FieldStatus string `json:"field_status"` // as the other side said last, "" until it did
 	Waiting     int64  `json:"waiting"`      // how many changes of the order the other side has not fetched
@@ -48,9 +51,11 @@ func shareOf(db *gorm.DB, orders []*WorkOrder, tasks map[string][]Task) (map[str
 	}
 	var came []struct {
 		ReceivedOrder
-		LinkID string
+		LinkID   string
+		Name     string
+		PeerName string
 	}
-	err := db.Model(&ReceivedOrder{}).Select("received_orders.*, share_links.id AS link_id").Joins("JOIN share_links ON share_links.integration_id = received_orders.integration_id").
+	err := db.Model(&ReceivedOrder{}).Select("received_orders.*, share_links.id AS link_id, share_links.name, share_links.peer_name").Joins("JOIN share_links ON share_links.integration_id = received_orders.integration_id").
 		Where("received_orders.work_order_id IN ?", ids).Order("received_orders.at, received_orders.number").Find(&came).Error
 	if err != nil {
 		return nil, err
@@ -62,7 +67,7 @@ func shareOf(db *gorm.DB, orders []*WorkOrder, tasks map[string][]Task) (map[str
 			continue
 		}
 		if v := views[o.ID]; v.From == nil {
-			v.From, v.Differs = &ShareFrom{m.LinkID, m.Number}, o.differsFrom(m.Differs, tasks[o.ID])
+			v.From, v.Differs = &ShareFrom{m.LinkID, cmp.Or(m.PeerName, m.Name), m.Number}, o.differsFrom(m.Differs, tasks[o.ID])
 		}
 	}
 	return views, wentTo(db, orders, ids, views)
@@ -110,7 +115,7 @@ func wentTo(db *gorm.DB, orders []*WorkOrder, ids []string, views map[string]*Sh
 			if l == nil {
 				continue
 			}
-			to := ShareTo{LinkID: l.ID, Number: row.Number, FieldStatus: row.FieldStatus, Waiting: waiting[[2]string{o.ID, l.ID}], LastError: row.Refused}
+			to := ShareTo{LinkID: l.ID, Name: cmp.Or(l.PeerName, l.Name), Number: row.Number, FieldStatus: row.FieldStatus, Waiting: waiting[[2]string{o.ID, l.ID}], LastError: row.Refused}
 			if to.LastError == "" && l.Condition != LinkOK {
 				to.LastError = l.LastError
 			}

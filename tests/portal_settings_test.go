@@ -131,3 +131,30 @@ func TestPortalSettingsOfWhatIsOutside(t *testing.T) {
 	accessible(t, ctx, "the downloader")
 	shots(t, ctx, "settings-downloader")
 }
+
+// TestPortalANewKeyOfAnotherFirmIsTrusted has a firm sign with a key that none of its known ones vouches for.
+func TestPortalANewKeyOfAnotherFirmIsTrusted(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
+	l := link(t, office, vendor, "ACME", "")
+	var lost []string
+	for _, table := range []string{"chain_entries", "signing_keys", "chains"} {
+		lost = append(lost, "DELETE FROM "+table+" WHERE account_id = (SELECT account_id FROM share_links WHERE id = ?)")
+	}
+	inDatabase(t, in, []any{l.in}, lost...)
+	vendor.Want(200, "POST", "/share-links/"+l.in+"/test", nil)
+	key, _ := office.Want(200, "GET", "/share-links/"+l.out, nil).Get("asks", "keys", 0).(string)
+	require.NotEmpty(t, key)
+	ctx := signedIn(t, in, office, false)
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(in.URL+"/settings/share"), chromedp.WaitVisible(`.set-table`)))
+	says(t, ctx, ".set-table", "a key that none of its known keys vouches for")
+	accessible(t, ctx, "a key that is new")
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`//button[contains(., "Trust the new key")]`, chromedp.BySearch), chromedp.WaitVisible(`[role=alertdialog]`)))
+	says(t, ctx, "[role=alertdialog]", key)
+	accessible(t, ctx, "the question before a key is trusted")
+	shots(t, ctx, "settings-share-key")
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`[role=alertdialog] .primary`), chromedp.WaitNotPresent(`[role=alertdialog]`)))
+	until(t, ctx, "nothing is asked any more", `!document.querySelector(".set-table").innerText.includes("vouches")`)
+	require.Nil(t, office.Want(200, "GET", "/share-links/"+l.out, nil).Get("asks"))
+}

@@ -26,11 +26,11 @@ func TestAChainOfFourAccountsOverTwoInstallationsWorksAsOne(t *testing.T) {
 		require.Equal(t, []any{"Lock box 4711", 1.0}, []any{o.Get("work_order_info"), o.Get("tasks", 0, "required_photos", "before")})
 		o = awaitAt(u, ids[n], "the hand that it is in", func(o rig.Answer) bool { return o.Text("assignee") == c.by(n) })
 		if n > 0 {
-			require.Equal(t, c.links[n-1].in, o.Text("share", "from", "link_id"))
+			require.Equal(t, []string{c.links[n-1].in, "Account of " + c.accounts[n-1].Username}, []string{o.Text("share", "from", "link_id"), o.Text("share", "from", "name")})
 			require.Empty(t, o.Text("reference"))
 		}
 		if n < len(c.links) {
-			require.Equal(t, c.links[n].out, o.Text("share", "to", 0, "link_id"))
+			require.Equal(t, []string{c.links[n].out, "Account of " + c.accounts[n+1].Username}, []string{o.Text("share", "to", 0, "link_id"), o.Text("share", "to", 0, "name")}, "the neighbour alone is named")
 		}
 	}
 	last := len(ids) - 1
