@@ -43,7 +43,7 @@ bin/temporal-dev: $(wildcard cmd/temporal-dev/*.go) cmd/temporal-dev/go.mod
 # RERUN=1, as CI has it: a test that failed is run once more, alone, and the summary says that it was; more than six are not.
 RERUNS = $(if $(RERUN),--rerun-fails=1 --rerun-fails-max-failures=6 --rerun-fails-abort-on-data-race)
 
-test: bin/fieldproof bin/temporal-dev ## every test, on SQLite or PostgreSQL in turn; SHAPES=sqlite,postgres takes each on both, as CI does
+test: bin/fieldproof bin/temporal-dev ## every test, on SQLite or PostgreSQL in turn; SHAPES=sqlite,postgres takes each on both
 	FIELDPROOF_TEST_SHAPES=$(or $(SHAPES),turns) GO=$(GO) $(TOOL) gotestsum --format pkgname --hide-summary skipped $(RERUNS) --raw-command -- sh .ci/stages
 
 test-quick: ## what needs no server: some seconds after the first time

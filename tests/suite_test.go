@@ -147,7 +147,7 @@ func shapeNames() []string {
 
 const (
 	shapesVariable = "FIELDPROOF_TEST_SHAPES"
-	// inTurn is what make test asks for, which has no time for more: each test runs on one of the shapes. CI runs each on both.
+	// inTurn is what make test asks for, which has no time for more: each test runs on one of the shapes.
 	inTurn = "turns"
 )
 
