@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"reflect"
 	"strings"
@@ -161,6 +162,7 @@ func (c *call) seesItem(id string) error {
 // runAndKeep holds the answer back until it is stored.
 func (c *call) runAndKeep() {
 	real := c.Writer
+	before := real.Header().Clone()
 	held := &heldWriter{ResponseWriter: real, status: http.StatusOK}
 	c.Writer = held
 	c.run()
@@ -188,6 +190,9 @@ func (c *call) runAndKeep() {
 			err = c.server.Store.AnswerKey(ctx, c.repeatable, status, sealed)
 		}
 		if err != nil {
+			// What is told now is another answer: it has no header of the one that could not be kept.
+			clear(real.Header())
+			maps.Copy(real.Header(), before)
 			c.fail(err)
 			return
 		}

@@ -82,6 +82,7 @@ func (c *call) fail(err error) {
 		c.Header("WWW-Authenticate", `Bearer realm="fieldproof"`)
 	}
 	body, _ := json.Marshal(p)
+	c.Header("Content-Type", "application/problem+json") // whatever was begun before
 	c.Data(p.Status, "application/problem+json", body)
 	c.Abort()
 }
