@@ -4,6 +4,8 @@ import { app } from '../vite.shared.ts';
 
 export default defineConfig(mergeConfig(app('field', '/field/'), {
   plugins: [
+    // Nothing stands on the page before its script has run: it is drawn once, not first as an empty one.
+    { name: 'drawn-once', transformIndexHtml: { order: 'post', handler: (html: string) => html.replace('<script type="module"', '<script type="module" blocking="render"') } },
     VitePWA({
       strategies: 'injectManifest',
       srcDir: 'src/worker',

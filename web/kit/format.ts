@@ -73,6 +73,7 @@ function clockIn(at: Date, where: string): string {
 
 const numbers = new Map<string, Intl.NumberFormat>();
 export function count(n: number): string {
+  if (n >= 0 && n < 1000 && Number.isInteger(n)) return String(n); // the first formatter takes a slow phone a while
   const locale = getLocale();
   let f = numbers.get(locale);
   if (!f) numbers.set(locale, (f = new Intl.NumberFormat(locale)));

@@ -97,7 +97,8 @@ export class FieldBase extends Dexie {
   drafts!: Table<Draft, string>;
 
   constructor(name = 'fieldproof') {
-    super(name, { chromeTransactionDurability: 'strict' });
+    // Without dexie's cache, which shows what is written before it is kept, and copies all that is read.
+    super(name, { chromeTransactionDurability: 'strict', cache: 'disabled' });
     this.version(1).stores({
       meta: 'key',
       orders: 'id, owner',
@@ -114,6 +115,12 @@ export class FieldBase extends Dexie {
   /** What is kept under a key of [Meta]. */
   async get<K extends keyof Meta>(key: K): Promise<Meta[K] | undefined> {
     return (await this.meta.get(key))?.value as Meta[K] | undefined;
+  }
+
+  /** What is kept under several keys, in one question. */
+  async several<K extends keyof Meta>(...keys: K[]): Promise<{ [P in K]?: Meta[P] }> {
+    const rows = await this.meta.bulkGet(keys);
+    return Object.fromEntries(rows.flatMap((r) => (r ? [[r.key, r.value]] : []))) as { [P in K]?: Meta[P] };
   }
 
   async set<K extends keyof Meta>(key: K, value: Meta[K] | undefined): Promise<void> {

@@ -1,6 +1,7 @@
 // What is on this phone and nowhere else.
 import { db, isOnlyHere, missed, onlyHere } from './db';
-import { live } from './live.svelte';
+import { shared } from './live.svelte';
+import { opening } from './opening';
 import { session } from './session.svelte';
 
 export type Here = { items: number; refused: number; actions: number; others: number; orders: Map<string, number> };
@@ -8,23 +9,38 @@ const nothing: Here = { items: 0, refused: 0, actions: 0, others: 0, orders: new
 
 /** Counts what one person has here, and how much others have. */
 export async function counted(owner: string): Promise<Here> {
-  const orders = new Map<string, number>();
-  let items = 0;
-  let refused = 0;
-  await db.items.where('[owner+state]').anyOf(onlyHere.map((s) => [owner, s])).each((i) => {
-    items++;
-    if (i.state === 'refused') refused++;
-    orders.set(i.order_id, (orders.get(i.order_id) ?? 0) + 1);
+  return db.transaction('r', db.items, db.actions, async () => {
+    const [items, actions, others] = await Promise.all([
+      Promise.all(onlyHere.map((state) => db.items.where('[owner+state]').equals([owner, state]).toArray())),
+      Promise.all(['waiting', 'refused', 'conflict'].map((state) => db.actions.where('[owner+state]').equals([owner, state]).filter(missed).count())),
+      db.items.where('owner').notEqual(owner).filter(isOnlyHere).count(),
+    ]);
+    const all = items.flat();
+    const orders = new Map<string, number>();
+    for (const i of all) orders.set(i.order_id, (orders.get(i.order_id) ?? 0) + 1);
+    return { items: all.length, refused: all.filter((i) => i.state === 'refused').length, actions: actions.reduce((n, a) => n + a, 0), others, orders };
   });
-  const actions = await db.actions.where('[owner+state]').anyOf([[owner, 'waiting'], [owner, 'refused'], [owner, 'conflict']]).filter(missed).count();
-  const others = await db.items.where('owner').notEqual(owner).filter(isOnlyHere).count();
-  return { items, refused, actions, others, orders };
 }
+
+const counts = shared<{ owner: string; here: Here } | null>(
+  () => {
+    const owner = session.id;
+    return async () => ({ owner, here: await counted(owner) });
+  },
+  null,
+  () => opening.is?.here && { value: { owner: session.id, here: opening.is.here } },
+);
 
 /** The counts as they are now; to be called while a component is made. */
 export function here(): { readonly value: Here; readonly ready: boolean } {
-  return live(() => {
-    const owner = session.id;
-    return () => counted(owner);
-  }, nothing);
+  const all = counts();
+  const own = () => (all.value?.owner === session.id ? all.value.here : undefined); // whoever was in before had others
+  return {
+    get value() {
+      return own() ?? nothing;
+    },
+    get ready() {
+      return own() !== undefined;
+    },
+  };
 }

@@ -1,5 +1,5 @@
 // Whether this is the app on the home screen, or a tab; told by what the browser can do.
-import { db } from './db';
+import { db, type Meta } from './db';
 import { write } from './store';
 
 type Offer = Event & { prompt(): Promise<{ outcome: 'accepted' | 'dismissed' }> };
@@ -26,8 +26,8 @@ class Install {
     });
   }
 
-  async load(): Promise<void> {
-    this.waved = (await db.get('settings'))?.tab_waved ?? false;
+  load(settings: Meta['settings'] | undefined): void {
+    this.waved = settings?.tab_waved ?? false;
   }
 
   async ask(): Promise<void> {

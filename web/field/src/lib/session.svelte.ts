@@ -1,6 +1,6 @@
 // Who is signed in on this phone. It works for weeks without a network; a session that ended keeps everything.
 import { setFormat } from '$kit/format';
-import { db, type Account, type Schemas, type SignedIn, type User } from './db';
+import { db, type Account, type Meta, type Schemas, type SignedIn, type User } from './db';
 import { ask, Away, line } from './net';
 import { write } from './store';
 import { uuid } from './uuid';
@@ -17,10 +17,11 @@ class Session {
     line.addEventListener('ended', () => (this.ended = true));
   }
 
-  async load(): Promise<void> {
-    if (!(await db.get('device'))) await write(() => db.set('device', uuid()));
-    this.ended = (await db.get('ended')) ?? false;
-    this.show((await db.get('session')) ?? null);
+  /** Takes what is kept of it. */
+  async load(kept: Pick<Partial<Meta>, 'device' | 'ended' | 'session'>): Promise<void> {
+    if (!kept.device) await write(() => db.set('device', uuid()));
+    this.ended = kept.ended ?? false;
+    this.show(kept.session ?? null);
   }
 
   private show(who: SignedIn | null): void {

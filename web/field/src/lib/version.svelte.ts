@@ -2,6 +2,7 @@
 import { trustedScript } from '$kit/trusted';
 import { busy } from './busy.svelte';
 import { within } from './clock';
+import { drawn } from './drawn';
 
 class Version {
   private waiting = $state.raw<ServiceWorker | null>(null);
@@ -43,6 +44,7 @@ class Version {
       else if (controlled) this.stale = true;
       controlled = true;
     });
+    await drawn();
     const registration = await serviceWorker.register(trustedScript('/field/sw.js'), { scope: '/field/', updateViaCache: 'none' });
     // A page that was opened while the worker became active is nobody's, and would find none of its parts without a network.
     if (!serviceWorker.controller) void serviceWorker.ready.then((r) => serviceWorker.controller ?? r.active?.postMessage('claim'));

@@ -2,23 +2,26 @@
 import { db, type Order } from '$field/lib/db';
 import { here, type Here } from '$field/lib/here.svelte';
 import { live } from '$field/lib/live.svelte';
+import { opening } from '$field/lib/opening';
 import { tally, type Known } from '$field/lib/proof';
 import { session } from '$field/lib/session.svelte';
 
 export type Fresh = 'new' | 'changed' | null;
 export type Line = { order: Order; unsent: number; fresh: Fresh; done: number; tasks: number };
-type Read = { orders: Order[]; seen: Map<string, number>; known: Known };
+export type Read = { orders: Order[]; seen: Map<string, number>; known: Known };
 const none: Read = { orders: [], seen: new Map(), known: { items: [], photos: [], actions: [] } };
 
-async function readAll(owner: string): Promise<Read> {
-  const [orders, seen, items, photos, actions] = await Promise.all([
-    db.orders.where('owner').equals(owner).toArray(),
-    db.meta.where('key').startsWith('seen/').toArray(),
-    db.items.where('owner').equals(owner).toArray(),
-    db.photos.where('owner').equals(owner).toArray(),
-    db.actions.where('owner').equals(owner).toArray(),
-  ]);
-  return { orders, seen: new Map(seen.map((s) => [s.key.slice(5), (s.value as { version?: number }).version ?? 0])), known: { items, photos, actions } };
+export async function readDay(owner: string): Promise<Read> {
+  return db.transaction('r', [db.orders, db.meta, db.items, db.photos, db.actions], async () => {
+    const [orders, seen, items, photos, actions] = await Promise.all([
+      db.orders.where('owner').equals(owner).toArray(),
+      db.meta.where('key').startsWith('seen/').toArray(),
+      db.items.where('owner').equals(owner).toArray(),
+      db.photos.where('owner').equals(owner).toArray(),
+      db.actions.where('owner').equals(owner).toArray(),
+    ]);
+    return { orders, seen: new Map(seen.map((s) => [s.key.slice(5), (s.value as { version?: number }).version ?? 0])), known: { items, photos, actions } };
+  });
 }
 
 const byOrder = <T>(rows: readonly T[], of: (row: T) => string | undefined): Map<string, T[]> => {
@@ -39,8 +42,8 @@ export class Day {
   constructor() {
     this.kept = live(() => {
       const owner = session.id;
-      return () => readAll(owner);
-    }, none);
+      return () => readDay(owner);
+    }, none, opening.is?.day && { value: opening.is.day });
     this.only = here();
   }
 

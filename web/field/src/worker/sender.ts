@@ -1,0 +1,1 @@
+export { drain, standDown } from '../queue/sender';
