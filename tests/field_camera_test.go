@@ -197,12 +197,8 @@ func TestFieldTheCameraShootsAgainAndAgainAndTheOfficeGetsItBitForBit(t *testing
 
 func TestFieldCameraAndPositionRefusedAndGivenBack(t *testing.T) {
 	t.Parallel()
-	in := shape(t, "sqlite")
-	office, crew, order := crewWithOrder(t, in, rig.JSON{"latitude": property[0], "longitude": property[1]})
+	p, office, _, order := atWork(t, rig.JSON{"latitude": property[0], "longitude": property[1]})
 	id := order.Text("id")
-	p := newPhone(t, in)
-	p.enter(crew)
-	p.kept()
 	p.allow(asCamera, false)
 	p.allow(asPosition, false)
 	p.visit("/orders/" + id + "/camera")

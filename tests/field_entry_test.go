@@ -128,12 +128,8 @@ func TestFieldATabThatForgetsSaysSo(t *testing.T) {
 
 func TestFieldASessionThatEndedKeepsEverything(t *testing.T) {
 	t.Parallel()
-	in := shape(t, "sqlite")
-	office, crew, order := crewWithOrder(t, in, rig.JSON{"work_order_info": "Key box, code 0417"})
+	p, office, crew, order := atWork(t, rig.JSON{"work_order_info": "Key box, code 0417"})
 	id := order.Text("id")
-	p := newPhone(t, in)
-	p.enter(crew)
-	p.kept()
 	p.tap(`.Row`, "12 Oak Street")
 	p.line.Away(true)
 	p.shoot(id, 2)

@@ -74,15 +74,10 @@ func TestFieldPhotosOutliveWhateverBefallsThePhone(t *testing.T) {
 // awaits, and nothing is published or called late without it.
 func TestFieldCompleteDoesNotWaitForBytes(t *testing.T) {
 	t.Parallel()
-	in := shape(t, "sqlite")
 	const photos = 40
-	office, crew, order := crewWithOrder(t, in, rig.JSON{"tasks": []rig.JSON{{"name": "Lawn", "required_photos": rig.JSON{"before": photos}}}})
+	p, office, _, order := atWork(t, rig.JSON{"tasks": []rig.JSON{{"name": "Lawn", "required_photos": rig.JSON{"before": photos}}}})
 	office.Want(200, "PATCH", "/account", rig.JSON{"qa_policy": "auto_publish"})
 	id := order.Text("id")
-	p := newPhone(t, in)
-	p.enter(crew)
-	p.says(".Row", "12 Oak Street")
-	p.kept()
 	p.line.Away(true)
 	p.shoot(id, photos)
 	p.visit("/orders/" + id)
@@ -165,12 +160,8 @@ func TestFieldANewVersionWaitsUntilNobodyIsInTheMiddleOfSomething(t *testing.T) 
 
 func TestFieldStorageThatIsFullClosesTheShutterAndKeepsThePhotoInHand(t *testing.T) {
 	t.Parallel()
-	in := shape(t, "sqlite")
-	office, crew, order := crewWithOrder(t, in, nil)
+	p, office, _, order := atWork(t, nil)
 	id := order.Text("id")
-	p := newPhone(t, in)
-	p.enter(crew)
-	p.kept()
 	p.line.Away(true)
 	p.shoot(id, 1)
 	p.run(storage.OverrideQuotaForOrigin(p.at).WithQuotaSize(1))
@@ -270,13 +261,8 @@ func TestFieldAClockThatIsWrongCertifiesNoTimeAndHoldsUpNothing(t *testing.T) {
 // TestFieldWhoWasSwitchedOffLosesNothing: what is unsent leaves the phone as a rescue file, which the office takes.
 func TestFieldWhoWasSwitchedOffLosesNothing(t *testing.T) {
 	t.Parallel()
-	in := shape(t, "sqlite")
-	office, crew, order := crewWithOrder(t, in, nil)
+	p, office, crew, order := atWork(t, nil)
 	id := order.Text("id")
-	p := newPhone(t, in)
-	p.enter(crew)
-	p.says(".Row", "12 Oak Street")
-	p.kept()
 	p.line.Away(true)
 	p.shoot(id, 2)
 	office.Want(200, "PATCH", "/users/"+crew.ID, rig.JSON{"active": false})
@@ -303,13 +289,8 @@ func TestFieldWhoWasSwitchedOffLosesNothing(t *testing.T) {
 
 func TestFieldATaskThatWasRemovedLeavesThePhotoToBeMoved(t *testing.T) {
 	t.Parallel()
-	in := shape(t, "sqlite")
-	office, crew, order := crewWithOrder(t, in, rig.JSON{"tasks": []rig.JSON{{"name": "Lawn"}, {"name": "Debris"}}})
+	p, office, _, order := atWork(t, rig.JSON{"tasks": []rig.JSON{{"name": "Lawn"}, {"name": "Debris"}}})
 	id, lawn, debris := order.Text("id"), order.Text("tasks", 0, "id"), order.Text("tasks", 1, "id")
-	p := newPhone(t, in)
-	p.enter(crew)
-	p.says(".Row", "12 Oak Street")
-	p.kept()
 	p.line.Away(true)
 	p.visit("/orders/" + id + "/camera?task=" + debris)
 	p.fire(1)
@@ -335,13 +316,8 @@ func TestFieldATaskThatWasRemovedLeavesThePhotoToBeMoved(t *testing.T) {
 // TestFieldTheSameUploadFromTwoPhones has one phone be the copy of the other, as one that was set up from a backup is.
 func TestFieldTheSameUploadFromTwoPhones(t *testing.T) {
 	t.Parallel()
-	in := shape(t, "sqlite")
-	office, crew, order := crewWithOrder(t, in, nil)
+	p, office, _, order := atWork(t, nil)
 	id := order.Text("id")
-	p := newPhone(t, in)
-	p.enter(crew)
-	p.says(".Row", "12 Oak Street")
-	p.kept()
 	p.line.Away(true)
 	p.shoot(id, 3)
 	p.visit("/orders/" + id)
@@ -372,13 +348,8 @@ func TestFieldTheSameUploadFromTwoPhones(t *testing.T) {
 // gets through, and go on where the server stands.
 func TestFieldAPhotoArrivesOverALineThatDrops(t *testing.T) {
 	t.Parallel()
-	in := shape(t, "sqlite")
-	office, crew, order := crewWithOrder(t, in, nil)
+	p, office, _, order := atWork(t, nil)
 	id := order.Text("id")
-	p := newPhone(t, in)
-	p.enter(crew)
-	p.says(".Row", "12 Oak Street")
-	p.kept()
 	p.line.Away(true)
 	file := filepath.Join(t.TempDir(), "large.jpg")
 	require.NoError(t, os.WriteFile(file, longPhoto(5_000_000), 0o600))

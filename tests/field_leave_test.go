@@ -12,15 +12,10 @@ import (
 // TestFieldSigningOutWarnsByCountAndWhatOnePersonTookGoesUnderTheirName has two people share a phone.
 func TestFieldSigningOutWarnsByCountAndWhatOnePersonTookGoesUnderTheirName(t *testing.T) {
 	t.Parallel()
-	in := shape(t, "sqlite")
-	office, crew, order := crewWithOrder(t, in, rig.JSON{"work_order_info": "Key box, code 0417", "tasks": []rig.JSON{{"name": "Lawn"}}})
+	p, office, crew, order := atWork(t, rig.JSON{"work_order_info": "Key box, code 0417", "tasks": []rig.JSON{{"name": "Lawn"}}}, running(shifts))
 	other := office.Colleague("crew")
 	id := order.Text("id")
 	theirs := office.Order(rig.JSON{"assignee": other.Username, "tasks": []rig.JSON{{"name": "Roof"}}, "address": rig.JSON{"address1": "7 Elm Street", "city": "Round Rock", "state": "TX", "zip": "78664"}}).Text("id")
-	p := newPhone(t, in, running(shifts))
-	p.enter(crew)
-	p.says(".Row", "12 Oak Street")
-	p.kept()
 
 	// With nothing unsent nobody is warned: see below. With two photos and a note it says how much stays behind.
 	p.line.Away(true)

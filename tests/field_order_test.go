@@ -12,14 +12,10 @@ import (
 
 func TestFieldAnOrderIsWorkedOnWithoutANetworkAndComesBack(t *testing.T) {
 	t.Parallel()
-	in := shape(t, "sqlite")
-	office, crew, order := crewWithOrder(t, in, rig.JSON{"latitude": property[0], "longitude": property[1], "options": rig.JSON{"check_in_required": true},
+	p, office, _, order := atWork(t, rig.JSON{"latitude": property[0], "longitude": property[1], "options": rig.JSON{"check_in_required": true},
 		"work_order_info": "Key box, code 0417", "due_date": "2020-05-04", "instructions": "<p>Close the gate. <b>Every room.</b></p><script>document.title = 'taken'</script>",
 		"tasks": []rig.JSON{{"name": "Lawn", "instructions": "Front and back.", "required_photos": rig.JSON{"before": 1, "after": 1}}}})
 	id := order.Text("id")
-	p := newPhone(t, in)
-	p.enter(crew)
-	p.says(".Row", "12 Oak Street")
 	p.says(".Row", "days late")
 	p.kept()
 	p.line.Away(true)
@@ -107,13 +103,10 @@ func TestFieldAnOrderIsWorkedOnWithoutANetworkAndComesBack(t *testing.T) {
 
 func TestFieldAnOrderThatWasChangedMeanwhileLosesNothing(t *testing.T) {
 	t.Parallel()
-	in := shape(t, "sqlite")
-	office, crew, order := crewWithOrder(t, in, rig.JSON{"due_date": "2026-12-04", "tasks": []rig.JSON{{"name": "Lawn", "required_photos": rig.JSON{"after": 1}}}})
+	p, office, crew, order := atWork(t, rig.JSON{"due_date": "2026-12-04", "tasks": []rig.JSON{{"name": "Lawn", "required_photos": rig.JSON{"after": 1}}}})
 	other := office.Colleague("crew")
 	cancelled := office.Order(rig.JSON{"assignee": crew.Username, "address": rig.JSON{"address1": "7 Elm Street", "city": "Round Rock", "state": "TX", "zip": "78664"}})
 	id := order.Text("id")
-	p := newPhone(t, in)
-	p.enter(crew)
 	p.says(".Row", "7 Elm Street")
 	p.kept()
 	p.tap(`.Row`, "12 Oak Street")

@@ -61,6 +61,18 @@ func newPhone(t *testing.T, in *rig.Installation, as ...func(p *phone)) *phone {
 	return p
 }
 
+// atWork is a crew's phone: they are in, their order is listed, and the app opens without a network.
+func atWork(t *testing.T, order rig.JSON, as ...func(p *phone)) (p *phone, office, crew *rig.User, made rig.Answer) {
+	t.Helper()
+	in := shape(t, "sqlite")
+	office, crew, made = crewWithOrder(t, in, order)
+	p = newPhone(t, in, as...)
+	p.enter(crew)
+	p.says(".Row", "12 Oak Street")
+	p.kept()
+	return p, office, crew, made
+}
+
 // profile is a folder for what a browser keeps. Its processes end one after the other: what they still write is removed too.
 func profile(t *testing.T) string {
 	t.Helper()

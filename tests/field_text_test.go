@@ -151,12 +151,7 @@ const shifts = `(() => {
 // TestFieldNothingMovesUnderAThumb opens screens anew: what can be touched stays where it appeared.
 func TestFieldNothingMovesUnderAThumb(t *testing.T) {
 	t.Parallel()
-	in := shape(t, "sqlite")
-	_, crew, order := crewWithOrder(t, in, rig.JSON{"due_date": "2026-12-04", "work_order_info": "Key box, code 0417"})
-	p := newPhone(t, in, running(shifts))
-	p.enter(crew)
-	p.says(".Row", "12 Oak Street")
-	p.kept()
+	p, _, _, order := atWork(t, rig.JSON{"due_date": "2026-12-04", "work_order_info": "Key box, code 0417"}, running(shifts))
 	p.shoot(order.Text("id"), 1)
 	p.awaitItems(1, "safe")
 	p.visit("/queue")

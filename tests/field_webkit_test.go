@@ -33,13 +33,8 @@ const asWebKit = `(() => {
 
 func TestFieldWebKitsWaysInChromium(t *testing.T) {
 	t.Parallel()
-	in := shape(t, "sqlite")
-	office, crew, order := crewWithOrder(t, in, nil)
+	p, office, _, order := atWork(t, nil, running(asWebKit))
 	id := order.Text("id")
-	p := newPhone(t, in, running(asWebKit))
-	p.enter(crew)
-	p.says(".Row", "12 Oak Street")
-	p.kept()
 	p.line.Away(true)
 	p.visit("/orders/" + id + "/camera")
 	p.until("the camera runs", `document.querySelector("video")?.videoWidth > 0`)
