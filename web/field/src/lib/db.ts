@@ -85,6 +85,9 @@ export type Meta = {
   work_types: unknown[];
 };
 
+/** The transactions of this page that have not ended. */
+export const running = new Set<IDBTransaction>();
+
 export class FieldBase extends Dexie {
   meta!: Table<{ key: string; value: unknown }, string>;
   orders!: Table<Order, string>;
@@ -99,6 +102,19 @@ export class FieldBase extends Dexie {
   constructor(name = 'fieldproof') {
     // Without dexie's cache, which shows what is written before it is kept, and copies all that is read.
     super(name, { chromeTransactionDurability: 'strict', cache: 'disabled' });
+    this.use({
+      stack: 'dbcore',
+      name: 'running',
+      create: (core) => ({
+        ...core,
+        transaction: (stores, mode, options) => {
+          const begun = core.transaction(stores, mode, options) as unknown as IDBTransaction;
+          running.add(begun);
+          for (const end of ['complete', 'abort']) begun.addEventListener(end, () => running.delete(begun));
+          return begun as unknown as ReturnType<typeof core.transaction>;
+        },
+      }),
+    });
     this.version(1).stores({
       meta: 'key',
       orders: 'id, owner',

@@ -1,6 +1,6 @@
 // The one way to write. What a person did is on the phone before the screen says so.
 import { Dexie } from 'dexie';
-import { db } from './db';
+import { db, running } from './db';
 
 /** There is no room left on this phone: a write that fails is the only sign, the browser's estimate tells nothing of the disk. */
 export class Full extends Error {
@@ -43,6 +43,27 @@ async function reopened(): Promise<void> {
   for (const hear of reopenings) hear();
 }
 
+// A page that is left may be kept for whoever comes back to it. WebKit keeps its transactions too, as they stood, and whatever they
+// hold nobody else reads or writes any more. So they end with the page, and are begun anew if it comes back.
+let back: Promise<void> | null = null;
+globalThis.addEventListener?.('pagehide', (e) => {
+  if (!(e as PageTransitionEvent).persisted) return;
+  back = new Promise((resolve) =>
+    addEventListener('pageshow', () => {
+      back = null;
+      resolve();
+      for (const hear of reopenings) hear();
+    }, { once: true }),
+  );
+  for (const begun of running) {
+    try {
+      begun.abort();
+    } catch {
+      // it is ending by itself
+    }
+  }
+});
+
 let writes = 0;
 const watchers = new Set<(writes: number) => void>();
 /** Calls back with how many writes are under way. */
@@ -79,7 +100,8 @@ async function again<T>(act: () => PromiseLike<T>): Promise<T> {
     try {
       return await Dexie.Promise.resolve(act());
     } catch (e) {
-      if (attempt === 3 || isFull(e) || !isClosed(e)) throw e;
+      if (back && names(e).includes('AbortError')) await back;
+      else if (attempt === 3 || isFull(e) || !isClosed(e)) throw e;
       await reopened().catch(() => undefined);
     }
   }
