@@ -86,14 +86,15 @@ func browse(t *testing.T, phone bool) context.Context {
 	return ctx
 }
 
+// What fades in or out has another contrast on its way: it is judged, and shown, where it ends.
+const settled = `Promise.all(document.getAnimations().filter(a => isFinite(a.effect.getComputedTiming().endTime)).map(a => a.finished.catch(() => 0))).then(() => 0)`
+
 // accessible asserts that axe finds nothing against WCAG 2.2 AA on the page as it stands.
 func accessible(t *testing.T, ctx context.Context, what string) {
 	t.Helper()
 	script, err := axe()
 	require.NoError(t, err)
 	var violations string
-	// What fades in or out has another contrast on its way: it is judged where it ends.
-	const settled = `Promise.all(document.getAnimations().filter(a => isFinite(a.effect.getComputedTiming().endTime)).map(a => a.finished.catch(() => 0))).then(() => 0)`
 	require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(script+"; 0", nil), chromedp.Evaluate(settled, nil, awaitPromise), chromedp.Evaluate(
 		`axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(r => JSON.stringify(r.violations.map(v => v.id + ": " + v.nodes.map(n => n.html).join(" | "))))`,
 		&violations, awaitPromise)))
@@ -126,7 +127,7 @@ func screenshot(t *testing.T, ctx context.Context, name string) {
 		return
 	}
 	var picture []byte
-	require.NoError(t, chromedp.Run(ctx, chromedp.FullScreenshot(&picture, 100)))
+	require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(settled, nil, awaitPromise), chromedp.FullScreenshot(&picture, 100)))
 	require.NoError(t, os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o600))
 }
 
