@@ -28,6 +28,7 @@ const (
 	shotRatio, shotsWithin, queueMemory, frameWithin    = 1.3, 30_000, 200, 100
 	syncWithin, announceWithin, dayOrders, fieldQueue   = 60, 60, 40, 300
 	fieldSlower, laterLoads, fieldShots, comparedShots  = 4, 7, 30, 15
+	shotsInAll                                          = 100
 )
 
 // fieldWatching stands in each page of the app: when it first showed what somebody can work with.
@@ -35,6 +36,9 @@ const fieldWatching = `
 (() => {
 	const look = () => document.querySelector('.Row, input[autocomplete=username]') ? (window.usable = performance.now()) : requestAnimationFrame(look);
 	look();
+	// A camera of 1,920 × 1,080: what the browser's own picture of a camera has above that no phone's video gives.
+	const devices = navigator.mediaDevices, opens = devices?.getUserMedia.bind(devices);
+	if (opens) devices.getUserMedia = asked => opens({...asked, video: {...asked.video, width: {ideal: 1920, max: 1920}, height: {ideal: 1080, max: 1080}}});
 	window.bench = {
 		frame: () => new Promise(requestAnimationFrame),
 		async until(is) { for (const began = performance.now(); !is();) { await bench.frame(); if (performance.now() - began > 60000) throw new Error('it never came: ' + is); } return performance.now(); },
@@ -280,6 +284,21 @@ func fieldCamera(url string, crew *rig.User, order string) error {
 	fmt.Printf("  %d shots took %.1f s; %.0f are kept\n", fieldShots, s.Took/1000, s.Kept)
 	verdict("30 shots, of 30 s", s.Took/shotsWithin, false, 1)
 	verdict("of them kept", s.Kept/fieldShots, true, 1)
+	all, err := ask[float64](p.window, fmt.Sprintf(`(async () => {
+		const shutter = document.querySelector('.shutter'), kept = () => bench.store(['items'], of => of('items').count());
+		for (let n = 0; n < %d; n++) { await bench.until(() => shutter.ariaDisabled === 'false' && !document.querySelector('.Finder.taken')); shutter.click(); await bench.frame(); }
+		for (let n = 0; n < 600 && await kept() < %d; n++) await new Promise(r => setTimeout(r, 100));
+		return kept();
+	})()`, shotsInAll-fieldShots-comparedShots, shotsInAll))
+	if err != nil {
+		return err
+	}
+	mb, err := privateMemory(p.window)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("  after %.0f shots: %.0f MB\n", all, mb)
+	verdict("memory after 100 shots, of 200 MB", mb/queueMemory, false, 1)
 	return nil
 }
 
