@@ -285,8 +285,8 @@ func fieldCamera(url string, crew *rig.User, order string) error {
 	verdict("30 shots, of 30 s", s.Took/shotsWithin, false, 1)
 	verdict("of them kept", s.Kept/fieldShots, true, 1)
 	all, err := ask[float64](p.window, fmt.Sprintf(`(async () => {
-		const shutter = document.querySelector('.shutter'), kept = () => bench.store(['items'], of => of('items').count());
-		for (let n = 0; n < %d; n++) { await bench.until(() => shutter.ariaDisabled === 'false' && !document.querySelector('.Finder.taken')); shutter.click(); await bench.frame(); }
+		const shutter = document.querySelector('.shutter'), taken = () => document.querySelector('.Finder.taken'), kept = () => bench.store(['items'], of => of('items').count());
+		for (let n = 0; n < %d; n++) { await bench.until(() => shutter.ariaDisabled === 'false' && !taken()); shutter.click(); await bench.until(taken); }
 		for (let n = 0; n < 600 && await kept() < %d; n++) await new Promise(r => setTimeout(r, 100));
 		return kept();
 	})()`, shotsInAll-fieldShots-comparedShots, shotsInAll))
