@@ -20,7 +20,7 @@ function canvas(width: number, height: number): Canvas {
 
 async function jpegOf(c: Canvas, q: number): Promise<ArrayBuffer> {
   const blob = 'convertToBlob' in c ? await c.convertToBlob({ type: 'image/jpeg', quality: q }) : await new Promise<Blob | null>((r) => c.toBlob(r, 'image/jpeg', q));
-  c.width = c.height = 0; // it holds a whole picture until somebody collects it: after a hundred shots that is 700 MB
+  c.width = c.height = 0; // it holds a whole picture until somebody collects it
   if (!blob) throw new Error('the picture could not be encoded');
   return blob.arrayBuffer();
 }
