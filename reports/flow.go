@@ -276,6 +276,8 @@ func (d *document) table(columns []column, rows [][][]span) (head block, blocks 
 
 // rows lays the rows of a table below what begins it: its head stays with them, and comes again on each page.
 func (f *flow) rows(begins []block, head block, rows []block) {
+	with := min(len(rows), 2)
+	f.add(append(append(begins, head), rows[:with]...)...) // on a page that this begins its head stands once
 	before := f.more
 	f.more = func() []block {
 		var again []block
@@ -284,8 +286,6 @@ func (f *flow) rows(begins []block, head block, rows []block) {
 		}
 		return append(again, head)
 	}
-	with := min(len(rows), 2)
-	f.add(append(append(begins, head), rows[:with]...)...)
 	for _, r := range rows[with:] {
 		f.add(r)
 	}

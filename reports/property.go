@@ -102,48 +102,69 @@ func (d *document) timeLine() *block {
 	}}
 }
 
-// shotView is one place as it was seen on several visits, oldest first.
+// shotView is one place as it was seen on several visits, oldest first: what is of one task and one shot.
 type shotView struct {
+	task   string
 	shot   string
 	photos []*models.Item
 }
+
+// spotKey is what a place is known by from visit to visit. Shots of one name in two tasks are two places.
+func spotKey(task, shot string) string { return strings.ToLower(task) + "\x00" + strings.ToLower(shot) }
 
 // views are the places that were photographed under one name on more than one visit: those seen most often first.
 func (d *document) views() (views []shotView) {
 	by := map[string]*shotView{}
 	seen := map[string]map[int]bool{}
+	tasks := map[string]map[string]bool{} // shot → the tasks that have it
 	var keys []string
+	see := func(n int, task, shot string, photos []*models.Item) {
+		key := spotKey(task, shot)
+		for _, i := range d.beforeAndAfter(photos) {
+			if by[key] == nil {
+				by[key], seen[key] = &shotView{task: task, shot: shot}, map[int]bool{}
+				keys = append(keys, key)
+			}
+			by[key].photos = append(by[key].photos, i)
+			seen[key][n] = true
+		}
+	}
 	for n := len(d.visits) - 1; n >= 0; n-- { // the newest come first in a report
 		for _, t := range d.visits[n].tasks {
 			for _, s := range t.sets {
-				if s.Shot == "" {
-					continue
+				if s.Shot != "" {
+					see(n, t.Task, s.Shot, s.Photos)
 				}
-				d.view1(by, seen, &keys, n, s.Shot, s.Photos)
 			}
 			for _, i := range t.single {
 				if i.Shot != "" {
-					d.view1(by, seen, &keys, n, i.Shot, []*models.Item{i})
+					see(n, t.Task, i.Shot, []*models.Item{i})
 				}
 			}
 		}
 	}
+	keys = slices.DeleteFunc(keys, func(key string) bool { return len(seen[key]) < 2 })
 	for _, key := range keys {
-		if len(seen[key]) > 1 {
-			v := by[key]
-			slices.SortStableFunc(v.photos, func(a, b *models.Item) int { return momentOf(a).Compare(momentOf(b)) })
-			views = append(views, *v)
+		shot := strings.ToLower(by[key].shot)
+		if tasks[shot] == nil {
+			tasks[shot] = map[string]bool{}
 		}
+		tasks[shot][key] = true
 	}
-	slices.SortStableFunc(views, func(a, b shotView) int {
-		return len(seen[strings.ToLower(b.shot)]) - len(seen[strings.ToLower(a.shot)])
-	})
+	slices.SortStableFunc(keys, func(a, b string) int { return len(seen[b]) - len(seen[a]) })
+	for _, key := range keys {
+		v := by[key]
+		slices.SortStableFunc(v.photos, func(a, b *models.Item) int { return momentOf(a).Compare(momentOf(b)) })
+		if len(tasks[strings.ToLower(v.shot)]) > 1 {
+			v.shot += " (" + d.says.Task(v.task) + ")"
+		}
+		views = append(views, *v)
+	}
 	return views
 }
 
-// view1 adds what a visit shows of a place: before and after of it, as far as they can be shown.
-func (d *document) view1(by map[string]*shotView, seen map[string]map[int]bool, keys *[]string, visit int, shot string, photos []*models.Item) {
-	key := strings.ToLower(shot)
+// beforeAndAfter is what a visit shows of a place: the first before and the last that is none, as far as they can be shown.
+func (d *document) beforeAndAfter(photos []*models.Item) (both []*models.Item) {
 	var before, after *models.Item
 	for _, i := range photos {
 		switch {
@@ -155,16 +176,11 @@ func (d *document) view1(by map[string]*shotView, seen map[string]map[int]bool, 
 		}
 	}
 	for _, i := range []*models.Item{before, after} {
-		if i == nil {
-			continue
+		if i != nil {
+			both = append(both, i)
 		}
-		if by[key] == nil {
-			by[key], seen[key] = &shotView{shot: shot}, map[int]bool{}
-			*keys = append(*keys, key)
-		}
-		by[key].photos = append(by[key].photos, i)
-		seen[key][visit] = true
 	}
+	return both
 }
 
 // view lays one place out visit by visit.
@@ -244,7 +260,9 @@ func (d *document) placeByPlace(f *flow) {
 	if len(views) < 2 || d.Part > 1 {
 		return
 	}
-	f.page(false)
+	if f.sheets[len(f.sheets)-1].cover || f.y > top+f.paper.full()/3 {
+		f.page(false)
+	}
 	heading := d.taskHeading(d.says.Say("pdf_same_place"), "", section2, 1)
 	heading.place = &place{key: "places", title: d.says.Say("pdf_same_place"), depth: 1}
 	for n, v := range views[1:] {
@@ -256,7 +274,8 @@ func (d *document) placeByPlace(f *flow) {
 	}
 }
 
-// visitHead begins a visit with its own sentence.
+// visitHead begins a visit with its own sentence, then says what changed since the one before, and what its record says.
+// In the parts behind the first it is the heading alone, with its sentence.
 func (d *document) visitHead(f *flow, v *visitShown) {
 	name := v.Proof.Order.DisplayNumber()
 	if v.record.First != nil {
@@ -275,13 +294,110 @@ func (d *document) visitHead(f *flow, v *visitShown) {
 	if len(f.sheets) == 1 {
 		f.page(false)
 	}
-	blocks := []block{heading, d.paragraph("P", margin, min(478, d.paper.inner()), 0, span{said, lead.at(10.5).led(15)})}
-	if len(v.tasks) > 0 { // what follows begins on the same page
-		if rows := d.rowsOf(&v.tasks[0]); len(rows) > 0 {
-			if room := heightOf(blocks, f.fresh()) + 60 + d.rowBlock(rows[0]).height; room > f.left() && !f.fresh() {
-				f.page(false)
+	begins := []block{heading, d.paragraph("P", margin, min(478, d.paper.inner()), 0, span{said, lead.at(10.5).led(15)})}
+	if v.record.First == nil || d.Part > 1 {
+		f.add(begins...)
+		return
+	}
+	if before, changes := d.changes(v); before != nil {
+		about := d.subheading(d.says.Say("pdf_since", "day", d.says.Date(before.record.First.Time)))
+		for n, said := range changes {
+			b := d.paragraph("P", margin, d.paper.inner(), 3, span{said, plain})
+			if n == 0 {
+				b.above = 0
+				f.add(append(begins, about, b)...)
+				begins = nil
+				continue
+			}
+			f.add(b)
+		}
+	}
+	record := d.heading(fmt.Sprintf("record-%d", v.n), 2, d.says.Say("link_csr"))
+	d.recorded(f, v, append(begins, record)...)
+}
+
+// changes is what a visit found otherwise than the one before it, in sentences: answers that were given on both, and places
+// that were photographed on one alone. Without a visit before there is nothing to compare with.
+func (d *document) changes(v *visitShown) (before *visitShown, said []string) {
+	for n := range d.visits {
+		o := &d.visits[n]
+		if o.record.First == nil || !o.record.First.Before(v.record.First.Time) {
+			continue
+		}
+		if before == nil || before.record.First.Before(o.record.First.Time) {
+			before = o
+		}
+	}
+	if before == nil {
+		return nil, nil
+	}
+	was := map[[3]string]string{}
+	for _, s := range before.Surveys {
+		for _, a := range s.Answers {
+			was[[3]string{s.Name, a.Section, a.Question}] = d.says.Together(a.Answers)
+		}
+	}
+	compared, otherwise := 0, 0
+	for _, s := range v.Surveys {
+		for _, a := range s.Answers {
+			now := d.says.Together(a.Answers)
+			then, there := was[[3]string{s.Name, a.Section, a.Question}]
+			if !there || now == "" || then == "" { // what was not answered on both tells of no change
+				continue
+			}
+			if compared++; now != then {
+				otherwise++
+				said = append(said, d.says.Say("pdf_answer_changed", "question", a.Question, "now", now, "then", then))
 			}
 		}
 	}
-	f.add(blocks...)
+	if compared > otherwise {
+		said = append(said, d.says.Say("pdf_answers_same", "n", compared-otherwise))
+	}
+	here, there := d.shotsOf(v), d.shotsOf(before)
+	var again, fresh, gone []string
+	for _, s := range here {
+		if slices.ContainsFunc(there, s.same) {
+			again = append(again, s.shot)
+		} else {
+			fresh = append(fresh, s.shot)
+		}
+	}
+	for _, s := range there {
+		if !slices.ContainsFunc(here, s.same) {
+			gone = append(gone, s.shot)
+		}
+	}
+	for _, group := range []struct {
+		key   string
+		shots []string
+	}{{"pdf_places_again", again}, {"pdf_places_new", fresh}, {"pdf_places_gone", gone}} {
+		if len(group.shots) > 0 {
+			said = append(said, d.says.Say(group.key, "n", len(group.shots), "which", d.says.Together(group.shots)))
+		}
+	}
+	if len(said) == 0 {
+		said = append(said, d.says.Say("pdf_not_comparable"))
+	}
+	return before, said
+}
+
+func (s shotView) same(o shotView) bool { return spotKey(s.task, s.shot) == spotKey(o.task, o.shot) }
+
+// shotsOf are the named places that a visit photographed, each once.
+func (d *document) shotsOf(v *visitShown) (shots []shotView) {
+	add := func(task, shot string) {
+		if one := (shotView{task: task, shot: shot}); shot != "" && !slices.ContainsFunc(shots, one.same) {
+			shots = append(shots, one)
+		}
+	}
+	for _, t := range v.tasks {
+		for _, s := range t.sets {
+			add(t.Task, s.Shot)
+		}
+		for _, i := range t.single {
+			add(t.Task, i.Shot)
+		}
+	}
+	return shots
 }

@@ -18,11 +18,17 @@ func (d *document) record(f *flow, v *visitShown) {
 	if f.sheets[len(f.sheets)-1].cover || f.y > top+f.paper.full()/3 {
 		f.page(false)
 	}
-	r := v.record
-	if r.First == nil {
-		f.add(d.heading("record", 1, d.says.Say("link_csr")), d.paragraph("P", margin, d.paper.inner(), 4, span{d.says.Say("link_nothing"), plain}))
+	heading := d.heading("record", 1, d.says.Say("link_csr"))
+	if v.record.First == nil {
+		f.add(heading, d.paragraph("P", margin, d.paper.inner(), 4, span{d.says.Say("link_nothing"), plain}))
 		return
 	}
+	d.recorded(f, v, heading)
+}
+
+// recorded lays out what a record says, below what begins it; something was documented.
+func (d *document) recorded(f *flow, v *visitShown, begins ...block) {
+	r := v.record
 	inner := d.paper.inner()
 	window := d.says.Window(r.First.Time, r.Last.Time) + ". " + d.says.Say("pdf_all_times", "zone", d.says.Zone(r.Last.Time))
 	facts := []fact{{d.says.Say("link_window"), says(window)}}
@@ -39,13 +45,12 @@ func (d *document) record(f *flow, v *visitShown) {
 	if !checked {
 		facts = append(facts, fact{d.says.Say("link_checkin"), says(d.says.Say("pdf_none"))})
 	}
-	begins := append([]block{d.heading("record", 1, d.says.Say("link_csr"))}, d.facts(inner, facts...)...)
-	begins[1].above = 4
+	list := d.facts(inner, facts...)
+	list[0].above = 4
+	f.add(append(begins, list...)...)
 	if len(v.tasks) == 0 {
-		f.add(begins...)
 		return
 	}
-	f.add(begins...)
 	d.when(f, v)
 	d.where(f, v)
 	d.howMuch(f, v)

@@ -56,6 +56,9 @@ func captioned(t testing.TB, pdf []byte) (numbers []int) {
 	out, err := exec.Command("pdfinfo", "-struct-text", file).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	for _, found := range captionRead.FindAllSubmatch(out, -1) {
+		if dayRead.Match(found[2]) { // a place shown visit by visit begins with its day
+			continue
+		}
 		n, err := strconv.Atoi(string(found[1]))
 		require.NoError(t, err)
 		numbers = append(numbers, n)
@@ -63,7 +66,10 @@ func captioned(t testing.TB, pdf []byte) (numbers []int) {
 	return numbers
 }
 
-var captionRead = regexp.MustCompile(`Caption[^\n]*\n\s*"(\d+)`)
+var (
+	captionRead = regexp.MustCompile(`Caption[^\n]*\n\s*"(\d+)([^\n]*)`)
+	dayRead     = regexp.MustCompile(`^ [A-Z][a-z]+ \d{4}\.`)
+)
 
 // laidOut has another program say where each word of a PDF lies.
 func laidOut(t testing.TB, pdf []byte) (pages []shown) {
@@ -312,6 +318,85 @@ func TestHardReportsKeepTheRules(t *testing.T) {
 	}
 }
 
+// visited is the report of a property: visits of so many photos, a week apart, the newest first.
+func visited(t testing.TB, account models.Account, visits, photos int) (*reports.Content, *reports.Reports) {
+	return visitedWith(t, account, visits, func(int) []taken { return manyTaken(photos) })
+}
+
+func visitedWith(t testing.TB, account models.Account, visits int, shots func(n int) []taken) (*reports.Content, *reports.Reports) {
+	c, r := sample(t, account, shots(0), drawnScene(t))
+	for n := 1; n < visits; n++ {
+		other, _ := sample(t, account, shots(n), drawnScene(t))
+		v := other.Visits[0]
+		back := func(at *models.Time) { *at = models.At(at.AddDate(0, 0, -7*n)) }
+		v.Proof.Order.ID, v.Proof.Order.WorkOrderNumber = fmt.Sprint("order-", n), fmt.Sprint(204118-n)
+		for _, i := range v.Proof.Items {
+			i.ID += fmt.Sprint("-", n)
+			back(i.TakenAt)
+			if i.ReceivedAt != *i.TakenAt {
+				back(&i.ReceivedAt)
+			}
+			i.WorkOrderID = "order" // the pictures are those of the first visit
+		}
+		c.Visits = append(c.Visits, v)
+	}
+	c.Property = &models.Property{Address: c.Visits[0].Proof.Order.Address}
+	return c, r
+}
+
+func TestEveryPropertyReportKeepsTheRules(t *testing.T) {
+	for _, of := range [][2]int{{1, 1}, {1, 24}, {2, 2}, {2, 7}, {7, 2}, {2, 24}, {7, 7}, {2, 60}, {60, 1}, {60, 2}} {
+		t.Run(fmt.Sprintf("%d visits, %d photos each", of[0], of[1]), func(t *testing.T) {
+			account := sampleAccount
+			if of[1]%2 == 1 {
+				account.Region = "DE"
+			}
+			c, r := visited(t, account, of[0], of[1])
+			_, raw := read(t, r, c)
+			keepsTheRules(t, raw, of[0]*of[1], nil)
+		})
+	}
+}
+
+// TestAPropertyReportSaysWhatChanged: from visit to visit, with the record and the map of each, and the places side by side.
+func TestAPropertyReportSaysWhatChanged(t *testing.T) {
+	shots := func(n int) []taken {
+		all := sampleTaken()
+		if n == 1 { // the week before: one place was not photographed, and another that is not now
+			for k := range all {
+				if all[k].shot == "House number" {
+					all[k].shot = ""
+				}
+				if all[k].shot == "Water heater" {
+					all[k].shot = "Fuse box"
+				}
+			}
+		}
+		for k := range all { // the same name in two tasks is two places
+			if all[k].shot == "Left wall" {
+				all[k].shot = "Back yard"
+			}
+		}
+		return all
+	}
+	c, r := visitedWith(t, sampleAccount, 2, shots)
+	c.Visits[1].Surveys[0].Answers[0].Answers = []string{"Yes"}
+	_, raw := read(t, r, c)
+	tree := strings.Join(strings.Fields(strings.ReplaceAll(run(t, raw, "pdfinfo", "-struct-text"), "\"", "")), " ")
+	at := 0
+	for _, want := range []string{"Visits, newest first", "The same place, visit by visit", "Since the visit of", "Is the property occupied? Now “No”, then “Yes”.", "6 answers are the same as then.",
+		"2 places were not photographed then: House number and Water heater.", "One place was photographed then and not now: Fuse box.", "Certified service record", "When", "Where", "How much is certified", "Certified service record", "Where"} {
+		next := strings.Index(tree[at:], want)
+		require.GreaterOrEqual(t, next, 0, "%q is read in its turn", want)
+		at += next
+	}
+	require.Equal(t, 1, strings.Count(tree, "Since the visit of"), "the first visit has none before it")
+	require.NotContains(t, tree, "Date Work order What was done By Photos Certified Page Visits, newest first", "a table's head stands once above it")
+	for _, want := range []string{"Back yard (Grass cut, front and back), visit by visit", "Back yard (Remove debris, garage), visit by visit"} {
+		require.Contains(t, tree, want)
+	}
+}
+
 // TestAReportIsReadAloudInItsOrder reads the report as a screen reader does: by its tags.
 func TestAReportIsReadAloudInItsOrder(t *testing.T) {
 	for _, language := range models.Languages {
@@ -368,12 +453,17 @@ func TestPagesLookAsTheyDid(t *testing.T) {
 		"two":    func(a *models.Account) []taken { a.ReportLayout = 2; return sampleTaken()[:4] },
 		"four":   func(a *models.Account) []taken { a.ReportLayout = 4; return sampleTaken() },
 		"twelve": func(a *models.Account) []taken { a.ReportLayout = 12; return sampleTaken() },
+		"visits": func(*models.Account) []taken { return sampleTaken()[:11] },
 		"es-a4":  func(a *models.Account) []taken { a.Language, a.Region = "es", "ES"; return sampleTaken() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			account := sampleAccount
 			shots := make(&account)
 			c, r := sample(t, account, shots, drawnScene(t))
+			if name == "visits" {
+				c, r = visited(t, account, 2, len(shots))
+				c.Visits[1].Surveys[0].Answers[0].Answers = []string{"Yes"}
+			}
 			_, raw := read(t, r, c)
 			pages := rendered(t, raw, 18)
 			// All pages beside each other in one picture.
