@@ -68,7 +68,7 @@ func captioned(t testing.TB, pdf []byte) (numbers []int) {
 
 var (
 	captionRead = regexp.MustCompile(`Caption[^\n]*\n\s*"(\d+)([^\n]*)`)
-	dayRead     = regexp.MustCompile(`^ [A-Z][a-z]+ \d{4}\.`)
+	dayRead     = regexp.MustCompile(`^ [A-Za-z]+ \d{4}\.`)
 )
 
 // laidOut has another program say where each word of a PDF lies.
@@ -354,6 +354,44 @@ func TestEveryPropertyReportKeepsTheRules(t *testing.T) {
 			c, r := visited(t, account, of[0], of[1])
 			_, raw := read(t, r, c)
 			keepsTheRules(t, raw, of[0]*of[1], nil)
+		})
+	}
+}
+
+// TestHardPropertyReportsKeepTheRules: names of 300 letters in Spanish, and visits that can't be compared.
+func TestHardPropertyReportsKeepTheRules(t *testing.T) {
+	long := strings.TrimSpace(strings.Repeat("A name that does not end ", 12))
+	for name, change := range map[string]func(*models.Proof){
+		"long names": func(p *models.Proof) {
+			p.Names = map[string]string{"dana": long, "luis": strings.Repeat("x", 300)}
+			for k := range p.View.Tasks {
+				p.View.Tasks[k].Name = fmt.Sprint(k, " ", long)
+			}
+			for _, i := range p.Items {
+				if i.Shot != "" {
+					i.Shot += " " + long
+				}
+			}
+		},
+		"nothing to compare": func(p *models.Proof) {
+			for _, i := range p.Items {
+				i.Shot = ""
+			}
+		},
+		"no tasks": func(p *models.Proof) { p.View.Tasks = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			account := sampleAccount
+			account.Language, account.Region = "es", "ES"
+			c, r := visited(t, account, 3, 11)
+			for n := range c.Visits {
+				change(c.Visits[n].Proof)
+				if name == "nothing to compare" {
+					c.Visits[n].Surveys = nil
+				}
+			}
+			_, raw := read(t, r, c)
+			keepsTheRules(t, raw, 33, nil)
 		})
 	}
 }
