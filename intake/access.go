@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"fieldproof/models"
 )
@@ -305,7 +304,7 @@ const TokenOf = "id = ? AND user_id = ? AND kind = ?"
 
 func checkToken(name string, expires *models.Time) error {
 	var p models.Problems
-	if name == "" || utf8.RuneCountInString(name) > 200 {
+	if name == "" || !models.OneLine(name, 200) {
 		p.Add("name", "Give the token a name of 1 to 200 characters, such as the script that uses it.")
 	}
 	if expires != nil && expires.Before(time.Now()) {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"fieldproof/models"
 )
@@ -46,8 +45,8 @@ func (n *NewAnnouncement) check(most int64) *models.Problems {
 	if !slices.Contains(models.UploadSources, n.Source) {
 		p.Add("source", "Choose mobile_camera, mobile_gallery or web_upload.")
 	}
-	if utf8.RuneCountInString(n.Shot) > 300 {
-		p.Add("shot", "At most 300 characters.")
+	if !models.OneLine(n.Shot, 300) {
+		p.Add("shot", "At most 300 characters, in one line.")
 	}
 	return p
 }

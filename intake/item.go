@@ -43,8 +43,8 @@ func (f *ItemFields) reviewed(before *ItemFields) bool {
 func (f *ItemFields) check() error {
 	f.EvidenceType, f.Shot = strings.ToLower(strings.TrimSpace(f.EvidenceType)), strings.TrimSpace(f.Shot)
 	var problems models.Problems
-	if utf8.RuneCountInString(f.Shot) > 300 {
-		problems.Add("shot", "At most 300 characters.")
+	if !models.OneLine(f.Shot, 300) {
+		problems.Add("shot", "At most 300 characters, in one line.")
 	}
 	switch f.Review {
 	case models.ReviewPending, models.ReviewApproved:

@@ -152,8 +152,8 @@ func (n *NewItem) check(p *models.Problems) {
 	if len(n.Zone) > 60 {
 		p.Add("zone", "At most 60 characters, such as America/Chicago.")
 	}
-	if len(n.Shot) > 300 {
-		p.Add("shot", "At most 300 characters.")
+	if !models.OneLine(n.Shot, 300) {
+		p.Add("shot", "At most 300 characters, in one line.")
 	}
 }
 

@@ -69,8 +69,8 @@ func (a *Account) Location() *time.Location {
 // Check returns an [Invalid] error that names each wrong field.
 func (a *Account) Check() error {
 	var p Problems
-	if a.Name == "" || utf8.RuneCountInString(a.Name) > 200 {
-		p.Add("name", "Give the account a name of 1 to 200 characters.")
+	if a.Name == "" || !OneLine(a.Name, 200) {
+		p.Add("name", "Give the account a name of 1 to 200 characters, in one line.")
 	}
 	if _, err := time.LoadLocation(a.Zone); err != nil || a.Zone == "" || a.Zone == "Local" {
 		p.Add("zone", "%q is no time zone; write one such as America/Chicago.", a.Zone)
@@ -132,8 +132,8 @@ func (a *Account) checkWords(p *Problems) {
 	if parsed, err := mail.ParseAddress(a.Email); a.Email != "" && (err != nil || parsed.Address != a.Email) {
 		p.Add("email", "%q is no e-mail address.", a.Email)
 	}
-	if utf8.RuneCountInString(a.Phone) > 50 {
-		p.Add("phone", "At most 50 characters.")
+	if !OneLine(a.Phone, 50) {
+		p.Add("phone", "At most 50 characters, in one line.")
 	}
 	if !slices.Contains(Languages, a.Language) {
 		p.Add("language", "Choose %s.", strings.Join(Languages, " or "))

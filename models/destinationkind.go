@@ -183,7 +183,7 @@ func viewMail(_ *destinationKind, d *Destination, _ DestinationSecrets, _ string
 // under a root is asked when it is used, because the operator may change both.
 func (d *Destination) Check() error {
 	var p Problems
-	if strings.TrimSpace(d.Name) == "" || utf8.RuneCountInString(d.Name) > 200 {
+	if strings.TrimSpace(d.Name) == "" || !OneLine(d.Name, 200) {
 		p.Add("name", "Give the destination a name of 1 to 200 characters.")
 	}
 	if !slices.Contains(MadeKinds, d.Kind) {

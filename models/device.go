@@ -50,8 +50,8 @@ type DeviceWaiting struct {
 // Check notes what is wrong with a report.
 func (r *DeviceReport) Check(p *Problems) {
 	for name, text := range map[string]string{"name": r.Name, "app": r.App, "platform": r.Platform} {
-		if len(text) > 300 {
-			p.Add(name, "At most 300 characters.")
+		if !OneLine(text, 300) {
+			p.Add(name, "At most 300 characters, in one line.")
 		}
 	}
 	for name, n := range map[string]int64{"waiting.photos": r.Waiting.Photos, "waiting.actions": r.Waiting.Actions, "waiting.bytes": r.Waiting.Bytes} {

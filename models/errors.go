@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Kind is the small closed set of ways in which a request can fail. The HTTP edge maps each to one status.
@@ -176,6 +178,12 @@ type Problems []FieldError
 
 // mostProblems is how many are kept: nobody reads more, and who sends rubbish makes one of every byte.
 const mostProblems = 1000
+
+// OneLine tells whether a text can stand in a line of a mail, a report and a list: no more characters than most, and none that
+// breaks it or is not seen.
+func OneLine(text string, most int) bool {
+	return utf8.RuneCountInString(text) <= most && !strings.ContainsFunc(text, unicode.IsControl)
+}
 
 // Add notes that field is wrong; what it returns takes a code.
 func (p *Problems) Add(field, format string, args ...any) *FieldError {

@@ -175,8 +175,8 @@ func (i *Integration) Check() error {
 	if i.ClientCode == "" || utf8.RuneCountInString(i.ClientCode) > 60 || strings.Contains(i.ClientCode, "::") {
 		p.Add("client_code", "Give the integration a short code of 1 to 60 characters without ::, such as ACME; it stands before the numbers of its orders.")
 	}
-	if utf8.RuneCountInString(i.Name) > 200 {
-		p.Add("name", "At most 200 characters.")
+	if !OneLine(i.Name, 200) {
+		p.Add("name", "At most 200 characters, in one line.")
 	}
 	if !slices.Contains(IntegrationKinds, i.Kind) {
 		p.Add("kind", "Choose one of %s.", strings.Join(wordsOf(IntegrationKinds), ", "))

@@ -107,7 +107,7 @@ type Comment struct {
 func (c *Comment) Check() error {
 	var p Problems
 	c.Author, c.Text = strings.TrimSpace(c.Author), strings.TrimSpace(c.Text)
-	if c.Author == "" || utf8.RuneCountInString(c.Author) > 100 {
+	if c.Author == "" || !OneLine(c.Author, 100) {
 		p.Add("author", "Give your name, of at most 100 characters.")
 	}
 	if c.Text == "" || utf8.RuneCountInString(c.Text) > 5000 {

@@ -2,7 +2,6 @@ package models
 
 import (
 	"slices"
-	"unicode/utf8"
 )
 
 // Privilege is one thing that a role may do.
@@ -80,7 +79,7 @@ type Role struct {
 // users, or nobody could give it back.
 func (r *Role) Check() error {
 	var p Problems
-	if r.Name == "" || utf8.RuneCountInString(r.Name) > 60 {
+	if r.Name == "" || !OneLine(r.Name, 60) {
 		p.Add("name", "Give the role a name of 1 to 60 characters.")
 	}
 	for _, privilege := range r.Privileges {

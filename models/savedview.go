@@ -30,7 +30,7 @@ const MostViews = 200
 // Check returns an [Invalid] error that names each wrong field.
 func (f *ViewFields) Check() error {
 	var p Problems
-	if n := len([]rune(f.Name)); n == 0 || n > 200 {
+	if f.Name == "" || !OneLine(f.Name, 200) {
 		p.Add("name", "Give the view a name of 1 to 200 characters.").Code = CodeRequired
 	}
 	if utf8.RuneCountInString(f.Query) > 10_000 {

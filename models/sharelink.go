@@ -586,7 +586,7 @@ func (s *Store) linkIntegrations(ctx context.Context) error {
 
 // CheckLinkName notes a name that is none.
 func CheckLinkName(p *Problems, name string) {
-	if n := len([]rune(strings.TrimSpace(name))); n == 0 || n > 200 {
+	if line := strings.TrimSpace(name); line == "" || !OneLine(line, 200) {
 		p.Add("name", "Give the link a name of at most 200 characters: the other firm's.")
 	}
 }

@@ -209,7 +209,7 @@ func ParseSurvey(raw []byte) (*SurveyTemplate, error) {
 	if !templateIDPattern.MatchString(t.Meta.SurveyTemplateID) {
 		p.Add("meta.surveyTemplateId", "Give the template an id of letters, digits and _, without spaces or hyphens.")
 	}
-	if strings.TrimSpace(t.Meta.Name) == "" || utf8.RuneCountInString(t.Meta.Name) > 200 {
+	if strings.TrimSpace(t.Meta.Name) == "" || !OneLine(t.Meta.Name, 200) {
 		p.Add("meta.name", "Give the template a name of 1 to 200 characters.")
 	}
 	t.check(&p)

@@ -56,7 +56,7 @@ func (o *Own) Check() error {
 		p.Add("keys", "At most %d keys of your own.", mostKeys)
 	}
 	for name, key := range o.Keys {
-		if utf8.RuneCountInString(name) > 60 || utf8.RuneCountInString(key) > 20 {
+		if !OneLine(name, 60) || !OneLine(key, 20) {
 			p.Add("keys", "A name has at most 60 characters, a key 20.")
 			break
 		}
@@ -82,8 +82,8 @@ func (u *User) Check() error {
 			p.Add("email", "%q is no e-mail address.", u.Email)
 		}
 	}
-	if utf8.RuneCountInString(u.Name) > 200 {
-		p.Add("name", "A name has at most 200 characters.")
+	if !OneLine(u.Name, 200) {
+		p.Add("name", "A name has at most 200 characters, in one line.")
 	}
 	if u.Role == "" {
 		p.Add("role", "Give the user a role, such as crew.")

@@ -3,7 +3,6 @@ package models
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"gorm.io/gorm"
 )
@@ -75,7 +74,7 @@ func workTypeKey(name string) string { return strings.ToLower(strings.TrimSpace(
 func (f *WorkTypeFields) Check() error {
 	var p Problems
 	f.Name = strings.TrimSpace(f.Name)
-	if f.Name == "" || utf8.RuneCountInString(f.Name) > 200 {
+	if f.Name == "" || !OneLine(f.Name, 200) {
 		p.Add("name", "Give the work type a name of 1 to 200 characters.")
 	}
 	for _, field := range Fields {
