@@ -75,8 +75,7 @@ func TestFieldPhotosOutliveWhateverBefallsThePhone(t *testing.T) {
 func TestFieldCompleteDoesNotWaitForBytes(t *testing.T) {
 	t.Parallel()
 	const photos = 40
-	p, office, _, order := atWork(t, rig.JSON{"tasks": []rig.JSON{{"name": "Lawn", "required_photos": rig.JSON{"before": photos}}}})
-	office.Want(200, "PATCH", "/account", rig.JSON{"qa_policy": "auto_publish"})
+	p, office, _, order := atWork(t, rig.JSON{"tasks": []rig.JSON{{"name": "Lawn", "required_photos": rig.JSON{"before": photos}}}, "qa_policy": "auto_publish"})
 	id := order.Text("id")
 	p.line.Away(true)
 	p.shoot(id, photos)
