@@ -2,6 +2,7 @@ package rig
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -180,6 +181,9 @@ func check(document validator.Validator, r *http.Request, response *http.Respons
 		if err != nil {
 			return wrong // broken off: whoever asked sees it
 		}
+		if seen.Header, body, err = asWritten(response.Header, body); err != nil {
+			return append(wrong, "the answer: "+err.Error())
+		}
 		seen.Body = io.NopCloser(bytes.NewReader(body))
 	} else if response.StatusCode == http.StatusOK && !strings.HasPrefix(kind, "application/") { // bytes are not looked into
 		return wrong
@@ -192,6 +196,21 @@ func check(document validator.Validator, r *http.Request, response *http.Respons
 		return []string{"the document does not know this address"}
 	}
 	return append(wrong, words("the answer", errs)...)
+}
+
+// asWritten is an answer before it was compressed for who asked for that, as what passes through a peer in between is.
+func asWritten(head http.Header, body []byte) (http.Header, []byte, error) {
+	if head.Get("Content-Encoding") != "gzip" {
+		return head, body, nil
+	}
+	packed, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return head, nil, err
+	}
+	head = head.Clone()
+	head.Del("Content-Encoding")
+	body, err = io.ReadAll(io.LimitReader(packed, checkedAtMost))
+	return head, body, err
 }
 
 // failing ends a body as the real one ended.
