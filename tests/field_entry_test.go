@@ -144,7 +144,7 @@ func TestFieldASessionThatEndedKeepsEverything(t *testing.T) {
 	p.says(".Banner[role=alert], .Banner", "Your session has ended. Nothing is lost")
 	p.says(".place", "Access codes show again when you have signed in.")
 	p.until("no code can be shown", `!document.querySelector(".codes") && document.querySelector(".two-up button").disabled`)
-	p.says(".QueueBadge", "2 only here")
+	p.says(".QueueBadge", "3 only here") // two photos and the note
 	p.seen("session-ended")
 	require.Len(t, p.items(), 2)
 	p.visit("/find")
