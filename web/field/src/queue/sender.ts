@@ -277,7 +277,6 @@ async function alive(by: string, signal: AbortSignal): Promise<boolean> {
  * at the end of its time is asked for anew.
  */
 export async function drain(): Promise<void> {
-  if (retired) return;
   const over = (draining = new AbortController());
   const timer = setTimeout(() => over.abort(), eventAtMost);
   try {
@@ -294,11 +293,9 @@ export async function drain(): Promise<void> {
 }
 
 let draining: AbortController | null = null;
-let retired = false;
 
-/** Ends the sync event that waits or works, and takes no other one: no other version takes over before their end. */
+/** Ends the sync event that waits or works: no other version takes over before its end. The worker takes no other one from then on. */
 export function standDown(): void {
-  retired = true;
   const was = draining;
   draining = null;
   was?.abort();
