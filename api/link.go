@@ -252,6 +252,9 @@ func (s *Server) stateOfShared(c *call, l *models.Link, proof *models.Proof) (st
 	for _, i := range proof.Items {
 		parts = append(parts, i.ID, i.Shot, archives.Describe(proof, i, ""))
 	}
+	for _, i := range proof.KeyPair() {
+		parts = append(parts, i.ID)
+	}
 	for _, f := range surveys {
 		parts = append(parts, f.Name, f.Task, f.Item.ID, f.Answers)
 	}

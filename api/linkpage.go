@@ -227,11 +227,8 @@ func (v *sharedView) fill(code func(*models.Item) string) {
 		}
 		v.Tasks = append(v.Tasks, shown)
 	}
-	before, after := p.KeyPair()
-	for _, i := range []*models.Item{before, after} {
-		if i != nil && by[i.ID] != nil {
-			v.Pair = append(v.Pair, by[i.ID])
-		}
+	for _, i := range p.KeyPair() {
+		v.Pair = append(v.Pair, by[i.ID])
 	}
 	if v.Map != nil {
 		for n := range v.Map.Pins {

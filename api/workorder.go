@@ -35,8 +35,11 @@ type TaskPatch struct {
 // WorkOrderPatch is what may be changed of a work order.
 type WorkOrderPatch struct {
 	models.WorkOrderFields
-	Invoiced bool        `json:"invoiced"` // a mark of its own: of closed orders too
-	Tasks    []TaskPatch `json:"tasks" merged:"true"`
+	Invoiced bool `json:"invoiced"` // a mark of its own: of closed orders too
+	// KeyPhotos are the photos on the cover of report, link page and mails, by id: at most two. Without them, or while one of
+	// them can't be shown, the first pair stands there. For who reviews.
+	KeyPhotos []string    `json:"key_photos"`
+	Tasks     []TaskPatch `json:"tasks" merged:"true"`
 }
 
 func (s *Server) orderRoutes() []route {
@@ -348,6 +351,13 @@ func (s *Server) patchOrder(c *call, patch mergePatch) (Order, error) {
 			return Order{}, models.InvalidField("invoiced", "Want true or false.").Coded(models.CodeWrongType)
 		}
 		delete(rest, "invoiced")
+	}
+	if raw, there := rest["key_photos"]; there {
+		edit.KeyPhotos = new([]string) // null takes the choice away
+		if json.Unmarshal(raw, edit.KeyPhotos) != nil {
+			return Order{}, models.InvalidField("key_photos", "Want a list of ids of photos.").Coded(models.CodeWrongType)
+		}
+		delete(rest, "key_photos")
 	}
 	if len(rest) > 0 {
 		text, err := json.Marshal(rest)

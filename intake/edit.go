@@ -19,6 +19,8 @@ type OrderEdit struct {
 	Tasks   []TaskEdit
 	// Invoiced sets the mark, which changes no state and is set in every one; nil leaves it.
 	Invoiced *bool
+	// KeyPhotos replaces what the office chose for the cover; nil leaves it.
+	KeyPhotos *[]string
 	// Also is called in the transaction of a change, once it is written; nil for nothing.
 	Also func(*models.Tx) error
 }
@@ -30,10 +32,17 @@ type TaskEdit struct {
 	Change Change[models.TaskFields] // begins from an empty one where it adds
 }
 
-// may tells who may do it: those who may only add tasks do no more than that.
+// may tells who may do it: those who may only add tasks do no more than that, and the cover is whoever's who reviews.
 func (e *OrderEdit) may() error {
-	onlyAdds := e.Fields == nil && e.Invoiced == nil && !slices.ContainsFunc(e.Tasks, func(t TaskEdit) bool { return t.ID != "" })
-	if onlyAdds && e.By.May(models.AddTasks) {
+	if e.KeyPhotos != nil {
+		if err := e.By.Need(models.ReviewOrders); err != nil {
+			return err
+		}
+	}
+	beside := e.Fields == nil && e.Invoiced == nil
+	onlyCover := beside && len(e.Tasks) == 0 && e.KeyPhotos != nil
+	onlyAdds := beside && !slices.ContainsFunc(e.Tasks, func(t TaskEdit) bool { return t.ID != "" })
+	if onlyCover || (onlyAdds && e.By.May(models.AddTasks)) {
 		return nil
 	}
 	return e.By.Need(models.EditOrders)
@@ -53,7 +62,7 @@ func (in *Intake) EditOrder(ctx context.Context, e OrderEdit) (order *models.Wor
 		if e.Version != nil && *e.Version != order.Version {
 			return models.Errorf(models.Stale, "The work order has changed since you read it: it is at version %d. Read it again and repeat.", order.Version)
 		}
-		if order.Lifecycle.State == models.Closed && (e.Fields != nil || len(e.Tasks) > 0 || e.Invoiced == nil) {
+		if order.Lifecycle.State == models.Closed && (e.Fields != nil || len(e.Tasks) > 0 || e.KeyPhotos != nil || e.Invoiced == nil) {
 			return &models.Error{Kind: models.Conflict, Code: models.CodeClosed, Message: "A closed work order is not edited: reopen it first.", State: order.Lifecycle.State, Allowed: order.Lifecycle.Allowed(models.Facts{})}
 		}
 		made := edited{before: *order, by: handOf(e.By)}
@@ -63,10 +72,17 @@ func (in *Intake) EditOrder(ctx context.Context, e OrderEdit) (order *models.Wor
 		if err := made.changeTasks(tx, order, e.Tasks); err != nil {
 			return err
 		}
-		made.by.news = made.by.news && len(made.changed) > 0 // the mark is none to whoever is assigned
+		made.by.news = made.by.news && len(made.changed) > 0 // what is set below is none to whoever is assigned
 		if e.Invoiced != nil && *e.Invoiced != order.Invoiced {
 			order.Invoiced = *e.Invoiced
 			made.changed = append(made.changed, "invoiced")
+		}
+		if e.KeyPhotos != nil && !slices.Equal(*e.KeyPhotos, order.KeyPhotos) {
+			if err := checkKeyPhotos(tx, order, *e.KeyPhotos); err != nil {
+				return err
+			}
+			order.KeyPhotos = *e.KeyPhotos
+			made.changed = append(made.changed, "key_photos")
 		}
 		if len(made.changed) == 0 {
 			return nil
@@ -81,6 +97,28 @@ func (in *Intake) EditOrder(ctx context.Context, e OrderEdit) (order *models.Wor
 	}
 	in.Bells.Poke()
 	return order, nil
+}
+
+// checkKeyPhotos refuses what is no choice for the cover of an order. What becomes of a chosen photo later is no fault: see
+// [models.Proof.KeyPair].
+func checkKeyPhotos(tx *models.Tx, o *models.WorkOrder, ids []string) error {
+	if len(ids) > models.MostKeyPhotos {
+		return models.InvalidField("key_photos", "At most %d photos stand on the cover.", models.MostKeyPhotos)
+	}
+	for n, id := range ids {
+		name := fmt.Sprintf("key_photos[%d]", n)
+		if slices.Contains(ids[:n], id) {
+			return models.InvalidField(name, "The photo is there already.").Coded(models.CodeTaken)
+		}
+		_, err := models.One[models.Item](tx.Where("id = ? AND work_order_id = ? AND kind = ? AND deleted_at IS NULL", id, o.ID, models.Photo), "photo")
+		if models.KindOf(err) == models.NotFound {
+			return models.InvalidField(name, "The order has no photo %s.", id).Coded(models.CodeNoSuch)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // orderSeen locks an order that the member may see; [models.NotFound] whatever the reason why not.

@@ -68,7 +68,7 @@ func (v WorkOrderView) For(a Audience) WorkOrderView {
 	v.hide(a)
 	v.Tasks = hideTasks(v.Tasks, a)
 	if a != ForOffice {
-		v.Share = nil
+		v.Share, v.KeyPhotos = nil, nil
 	}
 	if a == ForClient {
 		// How the office works is its own: who does it, where it came from, and what of it is still to be seen to.

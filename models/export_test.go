@@ -43,3 +43,6 @@ func (tx *Tx) BeginChain(accountID string) (*Chain, error) {
 	c, _, err := tx.chain(accountID)
 	return c, err
 }
+
+// CloseRelay closes the order's open publication.
+func (tx *Tx) CloseRelay(o *WorkOrder) error { return tx.closeRelay(o) }

@@ -256,12 +256,13 @@ func (s *Store) Looked(ctx context.Context, l *Link, what, address, agent string
 }
 
 // PublishedProof is what a link shows: the published items of its order, less those that were deleted or rejected since,
-// and nothing that is only for the office or the crew.
+// and nothing that is only for the office or the crew. Which of them stand on top the office may choose at any time.
 func PublishedProof(db *gorm.DB, orderID string, itemIDs []string) (*Proof, error) {
 	p, err := ProofOf(db, orderID, &Publication{Number: 1 << 62}, ForClient)
 	if err != nil {
 		return nil, err
 	}
+	p.keyPhotos = p.Order.KeyPhotos
 	if len(itemIDs) > 0 {
 		p.Items = slices.DeleteFunc(p.Items, func(i *Item) bool { return !slices.Contains(itemIDs, i.ID) })
 		p.showOnlyItems()

@@ -17,6 +17,7 @@ type Proof struct {
 	Users    map[string]string // user id → username
 	Names    map[string]string // user id → full name, the username where no name is set
 
+	keyPhotos []string          // item ids of what the office chose for the cover
 	published map[string]string // item id → the name of its task as it was published; nil where the present ones are shown
 	photos    *int64            // how many there are, where not all items were read
 }
@@ -60,6 +61,10 @@ func proofOf(db *gorm.DB, orderID string, upTo *Publication, audience Audience, 
 		return nil, err
 	}
 	p := &Proof{Audience: audience, Account: account, Order: order.For(audience), View: views[0].For(audience)}
+	p.keyPhotos = order.KeyPhotos
+	if upTo != nil {
+		p.keyPhotos = upTo.KeyPhotos
+	}
 	if p.Property, err = PropertyOf(db, order); err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ type Publication struct {
 	CreatedAt   Time
 	ReportKey   string // where the rendered PDF lies; "" while it is not needed or not made
 	EndedAt     *Time
+	KeyPhotos   []string `gorm:"serializer:json"` // as the office had chosen them then, see [WorkOrder]
 }
 
 // ReportPart is where a part of the publication's report lies, counted from 1; long reports have several.
@@ -176,7 +177,7 @@ func (tx *Tx) PublishItems(o *WorkOrder, e *HistoryEvent, terms Terms, itemIDs, 
 	}
 
 	o.PublicationCount++
-	p := &Publication{ID: NewID(), AccountID: o.AccountID, WorkOrderID: o.ID, Number: o.PublicationCount, Items: int64(len(released)), CreatedBy: e.ActorID, CreatedAt: Now()}
+	p := &Publication{ID: NewID(), AccountID: o.AccountID, WorkOrderID: o.ID, Number: o.PublicationCount, Items: int64(len(released)), CreatedBy: e.ActorID, CreatedAt: Now(), KeyPhotos: o.KeyPhotos}
 	needsWorkflow := slices.ContainsFunc(releases, func(r release) bool { return !r.destination.Queued() })
 	if !needsWorkflow {
 		p.EndedAt = &p.CreatedAt

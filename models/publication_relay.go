@@ -151,7 +151,7 @@ func (tx *Tx) closeRelay(o *WorkOrder) error {
 	if err != nil || p == nil {
 		return err
 	}
-	closed := map[string]any{"relay": false}
+	p.Relay, p.KeyPhotos = false, o.KeyPhotos
 	var reporting []string
 	if err := tx.Model(&Delivery{}).Where("publication_id = ? AND takes_report", p.ID).Pluck("id", &reporting).Error; err != nil {
 		return err
@@ -160,12 +160,12 @@ func (tx *Tx) closeRelay(o *WorkOrder) error {
 		if err := tx.beginAgain(tx.Where("id IN ?", reporting)); err != nil {
 			return err
 		}
-		closed["ended_at"] = nil
+		p.EndedAt = nil
 		if err := tx.Ring(PublicationBell, p.ID); err != nil {
 			return err
 		}
 	}
-	return tx.Model(&Publication{}).Where("id = ?", p.ID).Updates(closed).Error
+	return tx.Select("relay", "key_photos", "ended_at").Updates(p).Error
 }
 
 // relayed is the order's newest publication when it was a relay, else nil.

@@ -182,6 +182,10 @@ func evidenceRank(name string) string {
 	return "9" + name
 }
 
+func byEvidence(a, b *Item) int {
+	return strings.Compare(evidenceRank(a.EvidenceType), evidenceRank(b.EvidenceType))
+}
+
 // ShotSet is what was taken of one shot of a task: its photos belong side by side, those before first.
 type ShotSet struct {
 	Shot   string
@@ -222,22 +226,23 @@ func (t TaskPhotos) Sets() (sets []ShotSet, single []*Item) {
 			single = append(single, set[0])
 			continue
 		}
-		slices.SortStableFunc(set, func(a, b *Item) int {
-			return strings.Compare(evidenceRank(a.EvidenceType), evidenceRank(b.EvidenceType))
-		})
+		slices.SortStableFunc(set, byEvidence)
 		sets = append(sets, ShotSet{set[0].Shot, set})
 	}
 	return sets, single
 }
 
-// KeyPair are the photos by which an order is known at a glance: before and after of its first set that has both, else the
-// first after, else the first photo. Nothing of which no picture can be made.
-func (p *Proof) KeyPair() (before, after *Item) {
+// KeyPair are the photos by which an order is known at a glance, that before first: those that the office chose, else before
+// and after of its first set that has both, else the first after, else the first photo. Nothing of which no picture can be made.
+func (p *Proof) KeyPair() []*Item {
+	if chosen := p.chosen(); len(chosen) > 0 {
+		return chosen
+	}
 	var first, only *Item
 	for _, t := range p.ByTask() {
 		sets, _ := t.Sets()
 		for _, s := range sets {
-			before, after = nil, nil
+			var before, after *Item
 			for _, i := range s.Photos {
 				switch kind := strings.ToLower(i.EvidenceType); {
 				case !i.Viewable():
@@ -248,7 +253,7 @@ func (p *Proof) KeyPair() (before, after *Item) {
 				}
 			}
 			if before != nil && after != nil {
-				return before, after
+				return []*Item{before, after}
 			}
 		}
 		for _, i := range t.Photos {
@@ -260,7 +265,25 @@ func (p *Proof) KeyPair() (before, after *Item) {
 			}
 		}
 	}
-	return nil, cmp.Or(only, first)
+	if one := cmp.Or(only, first); one != nil {
+		return []*Item{one}
+	}
+	return nil
+}
+
+// chosen are the photos that the office chose for the cover, none while one of them can't be shown: what is left of a pair
+// nobody chose.
+func (p *Proof) chosen() []*Item {
+	var photos []*Item
+	for _, id := range p.keyPhotos {
+		i := p.Item(id)
+		if i == nil || !i.Viewable() {
+			return nil
+		}
+		photos = append(photos, i)
+	}
+	slices.SortStableFunc(photos, byEvidence)
+	return photos
 }
 
 // FilledSurvey is a survey response with the words of its questions.

@@ -32,6 +32,9 @@ const (
 	FieldCompleted = "completed"
 )
 
+// MostKeyPhotos is how many photos a cover has: before and after.
+const MostKeyPhotos = 2
+
 // AssignToAll is the assignee that stands for every user of the account.
 const AssignToAll = "~all~"
 
@@ -83,9 +86,10 @@ type WorkOrder struct {
 	PropertyID       string
 	WorkType         string // the name of the one that filled it
 	IntegrationID    *string
-	Invoiced         bool   // a mark of its own: it changes no state
-	ImportedStatus   string // of an order that was imported as history
-	AssignedName     string // who did it, as the file wrote it, where it is no user
+	Invoiced         bool     // a mark of its own: it changes no state
+	KeyPhotos        []string `gorm:"serializer:json"` // item ids of what the office chose for the cover, at most [MostKeyPhotos]
+	ImportedStatus   string   // of an order that was imported as history
+	AssignedName     string   // who did it, as the file wrote it, where it is no user
 	AssigneeID       *string
 	AssignedToAll    bool
 	HasNewItems      bool
@@ -533,6 +537,7 @@ type WorkOrderView struct {
 	IntegrationID *string        `json:"integration_id"`
 	AssignedName  string         `json:"assigned_name"` // who did it, of history whose file named no user
 	Invoiced      bool           `json:"invoiced"`
+	KeyPhotos     []string       `json:"key_photos,omitempty"` // office only: what it chose for the cover
 	Tasks         []Task         `json:"tasks"`
 	ItemCounts    ItemCounts     `json:"item_counts"`
 	HasNewItems   bool           `json:"has_new_items"`
@@ -586,7 +591,7 @@ func ViewOrders(db *gorm.DB, orders ...*WorkOrder) ([]WorkOrderView, error) {
 	views := make([]WorkOrderView, len(orders))
 	for i, o := range orders {
 		v := WorkOrderView{ID: o.ID, Version: o.Version, State: o.Lifecycle.State, WorkOrderFields: o.WorkOrderFields, FieldStatus: o.FieldStatus,
-			AssignedToAll: o.AssignedToAll, PropertyID: o.PropertyID, WorkType: o.WorkType, IntegrationID: o.IntegrationID, AssignedName: o.AssignedName, Invoiced: o.Invoiced, Tasks: tasks[o.ID], ItemCounts: counts[o.ID],
+			AssignedToAll: o.AssignedToAll, PropertyID: o.PropertyID, WorkType: o.WorkType, IntegrationID: o.IntegrationID, AssignedName: o.AssignedName, Invoiced: o.Invoiced, KeyPhotos: o.KeyPhotos, Tasks: tasks[o.ID], ItemCounts: counts[o.ID],
 			HasNewItems: o.HasNewItems, Awaited: awaited[o.ID], Policy: policies[o.ID], Share: share[o.ID], CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt}
 		if v.Tasks == nil {
 			v.Tasks = []Task{}

@@ -109,13 +109,7 @@ func (d *document) mast() block {
 
 // hero is the key pair side by side, or one photo; nil without any.
 func (d *document) hero(v *visitShown) *block {
-	before, after := v.Proof.KeyPair()
-	var pair []*models.Item
-	for _, i := range []*models.Item{before, after} {
-		if i != nil {
-			pair = append(pair, i)
-		}
-	}
+	pair := v.Proof.KeyPair()
 	if len(pair) == 0 {
 		return nil
 	}

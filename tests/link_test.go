@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/tests/rig"
@@ -224,5 +225,73 @@ func TestTheOfficeLinksTwoPhotos(t *testing.T) {
 		require.Contains(t, page, "<h3>Back door</h3>")
 		require.Less(t, strings.Index(page, photos[2]), strings.LastIndex(page, photos[1]), "the third belongs to the first, the second stands alone")
 		office.WantField(422, "shot", "PATCH", "/photos/"+photos[0], rig.JSON{"shot": strings.Repeat("ä", 301)})
+	})
+}
+
+// coverOf are the photos of the pair that a link's page begins with, by id.
+func coverOf(t *testing.T, url, link string) (ids []string) {
+	page := string((&rig.User{T: t, URL: url}).Want(200, "GET", link, nil).Body)
+	glance, _, _ := strings.Cut(page[strings.Index(page, `class="glance`):], `class="aside"`)
+	for _, m := range regexp.MustCompile(`/items/([^/]+)/display`).FindAllStringSubmatch(glance, -1) {
+		ids = append(ids, m[1])
+	}
+	return ids
+}
+
+// TestTheOfficeChoosesTheCover: who reviews says which photos a client sees first, of that order alone; the choice itself is the
+// office's matter.
+func TestTheOfficeChoosesTheCover(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		crew, stranger := office.Colleague("crew"), rig.SignUp(t, in.URL)
+		o := office.Order(rig.JSON{"assignee": crew.Username})
+		order, task := o.Text("id"), o.Text("tasks", 0, "id")
+		var photos []string
+		for n, p := range [][2]string{{"before", "Front"}, {"after", "Front"}, {"before", "Back"}, {"after", "Back"}} {
+			photos = append(photos, crew.Upload(order, rig.JPEG(90, 60, uint64(n)), "task_id", task, "evidence_type", p[0], "shot", p[1], "taken_at", now()).Text("id"))
+		}
+		office.AwaitState(order, "in_progress")
+		elsewhere := office.Upload(office.Order(nil).Text("id"), rig.JPEG(90, 60, 9)).Text("id")
+		checkIn := crew.Want(201, "POST", "/work-orders/"+order+"/check-ins", rig.JSON{"uuid": uuid.NewString(), "at": now(), "latitude": 30.0, "longitude": -97.0, "accuracy": 5}).Text("id")
+		path := "/work-orders/" + order
+		choose := func(ids ...string) rig.JSON { return rig.JSON{"key_photos": ids} }
+
+		stranger.Want(404, "PATCH", path, choose(photos[2]))
+		crew.Want(403, "PATCH", path, choose(photos[2]))
+		office.Want(201, "POST", "/roles", rig.JSON{"name": "desk", "privileges": []string{"view_all_orders", "view_office_fields", "edit_orders"}})
+		office.Want(201, "POST", "/roles", rig.JSON{"name": "judge", "privileges": []string{"view_all_orders", "view_office_fields", "review_orders"}})
+		desk, judge := office.Colleague("desk"), office.Colleague("judge")
+		desk.Want(403, "PATCH", path, choose(photos[2]))
+		judge.Want(403, "PATCH", path, rig.JSON{"key_photos": photos[2:3], "reference": "R"})
+		office.WantField(422, "key_photos[1]", "PATCH", path, choose(photos[2], elsewhere))
+		office.WantField(422, "key_photos[0]", "PATCH", path, choose(checkIn))
+		office.WantField(422, "key_photos[1]", "PATCH", path, choose(photos[2], photos[2]))
+		office.WantField(422, "key_photos", "PATCH", path, choose(photos[0], photos[1], photos[2]))
+		office.WantField(422, "key_photos", "PATCH", path, rig.JSON{"key_photos": photos[2]})
+		require.Nil(t, office.Want(200, "GET", path, nil).Get("key_photos"), "nothing of it was kept")
+
+		status := crew.Want(200, "POST", path+"/view", nil).Text("field_status")
+		require.Equal(t, []any{photos[3], photos[2]}, judge.Want(200, "PATCH", path, choose(photos[3], photos[2])).List("key_photos"))
+		seen := crew.Want(200, "GET", path, nil)
+		require.Nil(t, seen.Get("key_photos"), "crews")
+		require.Equal(t, status, seen.Text("field_status"), "it is no news to them")
+		events := office.Want(200, "GET", path+"/events?limit=200", nil).List("items")
+		require.Equal(t, []any{"key_photos"}, rig.JSON(events[len(events)-1].(map[string]any))["details"].(map[string]any)["fields"])
+
+		for _, step := range []string{"complete", "approve", "publish"} {
+			office.Want(200, "POST", path+"/"+step, nil)
+		}
+		link := office.Want(201, "POST", path+"/links", rig.JSON{"allow_downloads": true}).Text("url")
+		require.Equal(t, []string{photos[2], photos[3]}, coverOf(t, in.URL, link))
+		cover, _, _ := strings.Cut(pdfText(t, office.Want(200, "GET", path+"/report.pdf", nil).Body), "\f")
+		require.Contains(t, cover, "Back")
+		require.NotContains(t, cover, "Front")
+		nobody := &rig.User{T: t, URL: in.URL}
+		state := nobody.Want(200, "GET", link+"/state", nil).Text("state")
+		require.Nil(t, office.Want(200, "PATCH", path, rig.JSON{"key_photos": nil}).Get("key_photos"))
+		require.Equal(t, []string{photos[0], photos[1]}, coverOf(t, in.URL, link), "else the first pair")
+		require.NotEqual(t, state, nobody.Want(200, "GET", link+"/state", nil).Text("state"), "whoever looks is told")
+		office.Want(200, "POST", path+"/close", nil)
+		office.Want(409, "PATCH", path, choose(photos[2]))
 	})
 }

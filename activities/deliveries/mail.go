@@ -85,11 +85,7 @@ func (p *Post) send(ctx context.Context, b *Deliveries, d *models.Delivery, dest
 // pair are the photos by which the order is known at a glance. A mail goes without what can't be drawn.
 func (p *Post) pair(ctx context.Context, proof *models.Proof) (pair []mails.Picture, err error) {
 	r := wording.For(proof.Account)
-	before, after := proof.KeyPair()
-	for _, i := range []*models.Item{before, after} {
-		if i == nil {
-			continue
-		}
+	for _, i := range proof.KeyPair() {
 		picture, err := p.Media.Small(ctx, i)
 		if models.KindOf(err) == models.Unsupported {
 			return nil, nil
