@@ -194,6 +194,43 @@ func TestFieldStorageThatIsFullClosesTheShutterAndKeepsThePhotoInHand(t *testing
 	require.ElementsMatch(t, shas(p.awaitItems(kept+2, "safe")), arrivedAt(office, id))
 }
 
+// TestFieldAPhoneThatIsFullSendsAllTheSame: nothing can be written any more, not even where a photo stands; sending is what makes
+// room, so it goes on.
+func TestFieldAPhoneThatIsFullSendsAllTheSame(t *testing.T) {
+	t.Parallel()
+	p, office, _, order := atWork(t, nil)
+	id := order.Text("id")
+	p.line.Away(true)
+	p.shoot(id, 3)
+	p.visit("/orders/" + id)
+	p.tap(`.Dock button`, "Complete")
+	p.says(".Dock", "Completed on this phone")
+	p.visit("/queue")
+	p.says(".big-n", "3")
+	p.run(storage.OverrideQuotaForOrigin(p.at).WithQuotaSize(1))
+	p.settles("nothing can be written", `new Promise((ok, no) => {
+		const asked = indexedDB.open("fieldproof");
+		asked.onerror = () => no(asked.error);
+		asked.onsuccess = () => {
+			const writing = asked.result.transaction("meta", "readwrite");
+			writing.objectStore("meta").put({key: "probe", value: 1});
+			writing.oncomplete = () => { asked.result.close(); ok(false); };
+			writing.onabort = () => { asked.result.close(); ok(writing.error.name === "QuotaExceededError"); };
+		};
+	})`)
+	p.line.Away(false)
+	office.Await("the photos", func() bool { return len(arrivedAt(office, id)) == 3 })
+	office.AwaitState(id, "completed")
+	require.ElementsMatch(t, shas(p.items()), arrivedAt(office, id))
+
+	// With room again it is written down, also by whoever opens the app anew.
+	p.reload()
+	p.run(storage.OverrideQuotaForOrigin(p.at))
+	p.says(".Sum", "Everything is safe")
+	require.ElementsMatch(t, shas(p.awaitItems(3, "safe")), arrivedAt(office, id))
+	require.Zero(t, alertsOf(office, "late_items"))
+}
+
 // clockSet lets a test set the phone's clock, by ms that it is ahead.
 const clockSet = `(() => {
 	const Real = Date, ahead = () => { try { return Number(localStorage.getItem("test-clock") ?? 0); } catch { return 0; } };

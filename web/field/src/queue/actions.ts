@@ -1,8 +1,9 @@
 // What a person did, each order's as it was done, under keys that the server knows for weeks.
 import { db, type Action, type Item } from '../lib/db';
-import { write } from '../lib/store';
+import { Full, write } from '../lib/store';
 import { ask, later, refusalOf, retryAfter, type Answer } from './http';
 import { isLocal } from './local';
+import { noted, untold } from './noted';
 import { restsFor } from './pieces';
 
 type Body = Record<string, unknown>;
@@ -15,7 +16,7 @@ const changing = ['caption', 'move', 'delete'];
 
 /** Waiting actions of a person, oldest first; what is due to be tried again later is left out with all that follows in its order. */
 export async function due(owner: string, now: number): Promise<Action[]> {
-  const waiting = await db.actions.where('owner').equals(owner).filter((a) => a.state === 'waiting').sortBy('seq');
+  const waiting = await untold(owner);
   const held = new Set<string>();
   return waiting.filter((a) => {
     const key = changing.includes(a.kind) ? 'item/' + String(a.body.uuid) : a.order_id;
@@ -45,16 +46,19 @@ export async function perform(owner: string, device: string, announced: () => Pr
       held.add(holder(next));
       continue;
     }
-    const fresh = await db.actions.get(next.seq ?? 0);
-    if (!fresh || fresh.state !== 'waiting') continue;
-    const outcome = await one(fresh, owner, device, signal);
+    const fresh = (await untold(owner)).find((a) => a.seq === next.seq);
+    if (!fresh) continue;
+    const outcome = await one(fresh, owner, device, signal).catch((e: unknown): Outcome => {
+      if (e instanceof Full) return { kind: 'later', after: 60_000 };
+      throw e;
+    });
     if (outcome.kind === 'over') continue;
     held.add(holder(fresh));
     if (outcome.kind === 'later') {
       const tries = (fresh.tries ?? 0) + 1;
       const after = outcome.after || Math.min(300_000, 2000 * 2 ** Math.min(tries, 8));
       wait(after);
-      await write(() => db.actions.update(fresh.seq ?? 0, { tries, next_try: Date.now() + after }));
+      await change(fresh, { tries, next_try: Date.now() + after });
     }
   }
 }
@@ -138,21 +142,30 @@ async function requestOf(a: Action, device: string): Promise<Request | 'nothing'
 }
 
 async function finish(a: Action, state: Action['state'], answer: unknown): Promise<void> {
-  await write(() => db.actions.update(a.seq ?? 0, { state, answer, next_try: 0 }));
+  await change(a, { state, answer, next_try: 0 });
+}
+
+function change(a: Action, part: Partial<Action>): Promise<void> {
+  return noted.actions.note([[a.seq ?? 0, { becomes: (now) => ({ ...now, ...part }) }]]);
 }
 
 type Order = { id: string; version?: number; work_order_number?: string; tasks?: { id: string; name: string }[] };
 
 async function done(a: Action, answer: Answer): Promise<void> {
   const order = answer.body as Order | null;
-  await write(() =>
-    db.transaction('rw', [db.orders, db.meta, db.items, db.actions, db.drafts], async () => {
-      if (a.kind === 'create_order' && order?.id) await adopt(a, order);
-      else if (a.kind === 'add_task' && order?.id) await adoptTask(a, order);
-      else if ((a.kind === 'view' || a.kind === 'complete') && order?.id === a.order_id) await show(order);
-      await db.actions.update(a.seq ?? 0, { state: 'done', answer: null, next_try: 0 });
-    }),
-  );
+  try {
+    await write(() =>
+      db.transaction('rw', [db.orders, db.meta, db.items, db.actions, db.drafts], async () => {
+        if (a.kind === 'create_order' && order?.id) await adopt(a, order);
+        else if (a.kind === 'add_task' && order?.id) await adoptTask(a, order);
+        else if ((a.kind === 'view' || a.kind === 'complete') && order?.id === a.order_id) await show(order);
+        await db.actions.update(a.seq ?? 0, { state: 'done', answer: null, next_try: 0 });
+      }),
+    );
+  } catch (e) {
+    if (!(e instanceof Full) || a.kind === 'create_order' || a.kind === 'add_task') throw e; // what hangs on ids waits for room
+    await finish(a, 'done', null);
+  }
 }
 
 /** The row of an order as an answer shows it, until the next sync. */

@@ -1,6 +1,7 @@
 import { db, type Item } from '../lib/db';
 import { write } from '../lib/store';
 import { session } from './http';
+import { noted } from './noted';
 import { kick } from './sender';
 
 /**
@@ -10,6 +11,7 @@ import { kick } from './sender';
 export async function announceAll(): Promise<void> {
   const who = await session();
   if (!who) return;
+  noted.items.forget();
   const have = new Set(await db.bytes.toCollection().primaryKeys());
   await write(() =>
     db.items.where('owner').equals(who.user.id).modify((i: Item) => {

@@ -1,8 +1,8 @@
 // Announcements: the particulars and hashes of all that waits, ahead of the bytes, many in one small request.
-import { db, type Item } from '../lib/db';
-import { write } from '../lib/store';
+import type { Item } from '../lib/db';
 import { ask, later, refusalOf, retryAfter, type Answer } from './http';
 import { hangs } from './local';
+import { itemsIn, noted } from './noted';
 import { base64 } from './upload';
 
 const atMost = 500;
@@ -35,8 +35,7 @@ export function bodyOf(items: Item[], device: string): { device: string; columns
 
 /** What of a person's is to be announced: what hangs on an order or a task that the server does not know waits for that. */
 export async function unannounced(owner: string): Promise<Item[]> {
-  const items = await db.items.where('[owner+state]').equals([owner, 'kept']).toArray();
-  return items.filter((i) => !hangs(i)).sort((a, b) => a.created_at - b.created_at);
+  return (await itemsIn(owner, 'kept')).filter((i) => !hangs(i));
 }
 
 /** Announces all that was not. Answers how long the server asks to wait, 0 when nothing waits any more. */
@@ -68,27 +67,22 @@ function resultsOf(a: Answer): Result[] {
 /** Writes down what became of each; what was changed meanwhile is announced again. Answers whether anything is told now that was not. */
 async function note(asked: Item[], results: Result[]): Promise<boolean> {
   const of = new Map(results.map((r) => [plain(r.uuid), r]));
-  return write(() =>
-    db.transaction('rw', db.items, async () => {
-      let told = false;
-      for (const was of asked) {
-        const r = of.get(plain(was.uuid));
-        const now = await db.items.get(was.uuid);
-        if (!r || r.code === 'too_many_open') continue; // it waits until others have arrived
-        told = true;
-        if (now?.state !== 'kept') continue;
-        if (now.task_id !== was.task_id || now.evidence_type !== was.evidence_type || now.notes !== was.notes || now.order_id !== was.order_id) continue;
-        const { refusal: _, ...sound } = now;
-        if (r.result === 'announced') await db.items.put({ ...sound, state: now.upload_url ? 'sending' : 'announced', announced_at: now.announced_at ?? Date.now() });
-        else if (r.result === 'arrived') await db.items.put({ ...sound, state: 'safe', sent: now.size, confirmed_at: now.confirmed_at ?? Date.now(), ...(r.id ? { server_id: r.id } : {}) });
-        else {
-          const [, field = ''] = /^(\w+): /.exec(r.message ?? '') ?? [];
-          await db.items.put({ ...now, state: 'refused', refusal: { code: (field && field + '/') + (r.code || 'refused'), detail: r.message ?? '' } });
-        }
-      }
-      return told;
-    }),
-  );
+  const told = asked.flatMap((was) => {
+    const r = of.get(plain(was.uuid));
+    return r && r.code !== 'too_many_open' ? [{ was, r }] : []; // that waits until others have arrived
+  });
+  await noted.items.note(told.map(({ was, r }) => [was.uuid, { becomes: (now) => said(now, was, r) }]));
+  return told.length > 0;
+}
+
+function said(now: Item, was: Item, r: Result): Item {
+  if (now.state !== 'kept') return now;
+  if (now.task_id !== was.task_id || now.evidence_type !== was.evidence_type || now.notes !== was.notes || now.order_id !== was.order_id) return now;
+  const { refusal: _, ...sound } = now;
+  if (r.result === 'announced') return { ...sound, state: now.upload_url ? 'sending' : 'announced', announced_at: now.announced_at ?? Date.now() };
+  if (r.result === 'arrived') return { ...sound, state: 'safe', sent: now.size, confirmed_at: now.confirmed_at ?? Date.now(), ...(r.id ? { server_id: r.id } : {}) };
+  const [, field = ''] = /^(\w+): /.exec(r.message ?? '') ?? [];
+  return { ...now, state: 'refused', refusal: { code: (field && field + '/') + (r.code || 'refused'), detail: r.message ?? '' } };
 }
 
 /** Small on the line where the browser can: ids repeat in every row. */

@@ -3,13 +3,14 @@ import { db, type Item } from '../lib/db';
 import { write } from '../lib/store';
 import { ask } from './http';
 import { plain } from './announce';
+import { noted } from './noted';
 
 const keepsFor = 3 * 24 * 3_600_000;
 const remembersFor = 30 * 24 * 3_600_000;
 
 /** Lets go of what is safe long enough; of all that is safe when `short`. Answers how many bytes that freed. */
 export async function release(owner: string, short = false): Promise<number> {
-  const safe = await db.items.where('[owner+state]').equals([owner, 'safe']).toArray();
+  const safe = noted.items.over(await db.items.where('[owner+state]').equals([owner, 'safe']).toArray());
   let freed = 0;
   const now = Date.now();
   for (const i of safe) {
@@ -17,12 +18,8 @@ export async function release(owner: string, short = false): Promise<number> {
     const age = Math.max(0, now - (i.confirmed_at ?? now));
     if (!short && age < keepsFor) continue;
     if (!i.released && (await confirmed(i, !short))) {
-      await write(() =>
-        db.transaction('rw', db.bytes, db.items, async () => {
-          await db.bytes.delete(i.uuid);
-          await db.items.update(i.uuid, { released: true });
-        }),
-      );
+      await write(() => db.bytes.delete(i.uuid)); // by itself: a full phone refuses whatever is written beside it
+      await noted.items.note([[i.uuid, { becomes: (now) => ({ ...now, released: true }) }]]);
       freed += i.size;
     }
     if (age > remembersFor && i.released)

@@ -219,6 +219,27 @@ describe('the queue', () => {
     expect(server.announced.has(kept)).toBe(false);
   });
 
+  it('sends from a phone on which nothing can be written any more, and writes it down once there is room', async () => {
+    const ids = [await photo(150_000), await photo(), await photo()];
+    await act('view', order);
+    await act('complete', order);
+    await db.set('device', 'phone');
+    const full = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
+      throw new DOMException('no room', 'QuotaExceededError');
+    });
+    await send();
+    for (const id of ids) expect(server.items.get(id)?.times).toBe(1);
+    expect(server.requests.filter((r) => r.startsWith(`POST /work-orders/${order}/`)).length).toBe(2);
+    for (const id of ids) expect(await stateOf(id)).toBe('kept');
+    expect(full).toHaveBeenCalled();
+    full.mockRestore();
+    const before = server.requests.length;
+    await send();
+    expect(server.requests.length).toBe(before);
+    for (const id of ids) expect(await stateOf(id)).toBe('safe');
+    expect((await db.actions.toArray()).map((a) => a.state)).toEqual(['done', 'done']);
+  });
+
   it('lets go of what is safe when there is no room, and says so when there is none even then', async () => {
     const safe = await photo();
     await send();

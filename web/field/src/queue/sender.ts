@@ -9,6 +9,7 @@ import { Away } from '../lib/net';
 import { uuid } from '../lib/uuid';
 import { ask, Ended, session } from './http';
 import { hangs } from './local';
+import { itemsIn, noted, untold } from './noted';
 import { Pieces, rest, restsFor } from './pieces';
 import { release } from './room';
 import { upload, type Stand } from './upload';
@@ -101,8 +102,8 @@ async function bytesMayGo(): Promise<boolean> {
 
 /** What can be sent of a person's now, oldest first, and in how many ms the next of the others is due. */
 async function sendable(owner: string, now: number): Promise<{ ready: Item[]; next: number }> {
-  const items = await db.items.where('[owner+state]').anyOf([owner, 'announced'], [owner, 'sending']).toArray();
-  const ready = items.filter((i) => !hangs(i) && restsFor(i.next_try, now) === 0).sort((a, b) => a.created_at - b.created_at);
+  const items = await itemsIn(owner, 'announced', 'sending');
+  const ready = items.filter((i) => !hangs(i) && restsFor(i.next_try, now) === 0);
   const next = Math.min(...items.map((i) => restsFor(i.next_try, now)).filter((ms) => ms > 0), Infinity);
   return { ready, next };
 }
@@ -125,6 +126,8 @@ export async function work(signal: AbortSignal, once = false): Promise<boolean> 
     let pause = 60_000;
     try {
       const phone = await device();
+      await noted.items.note();
+      await noted.actions.note();
       const later = await announce(me, phone, signal);
       if (later > 0) pause = Math.min(pause, later);
       const again = await perform(me, phone, () => announce(me, phone, signal), signal);
@@ -164,35 +167,22 @@ export async function work(signal: AbortSignal, once = false): Promise<boolean> 
 
 /** How much of a person's waits for the line. */
 async function waiting(owner: string): Promise<number> {
-  const items = await db.items.where('[owner+state]').anyOf([owner, 'announced'], [owner, 'sending']).count();
-  const actions = await db.actions.where('owner').equals(owner).filter((a) => a.state === 'waiting').count();
-  return items + actions + (await unannounced(owner)).length;
+  return (await itemsIn(owner, 'announced', 'sending')).length + (await untold(owner)).length + (await unannounced(owner)).length;
 }
 
 /** One item on its way. It fails only by the line or the session; its own troubles are written down beside it. */
 async function fly(item: Item, phone: string, signal: AbortSignal): Promise<void> {
-  const change = async (part: Partial<Item>) => {
-    await write(() => db.items.where('uuid').equals(item.uuid).modify((i: Item) => {
-      if (i.state !== 'safe' && i.state !== 'refused') Object.assign(i, part);
-    }));
-  };
-  const keep = (stand: Stand) => change({ ...stand, state: 'sending' } as Partial<Item>);
+  const becomes = (change: (i: Item) => Item, gone?: () => PromiseLike<unknown>) => noted.items.note([[item.uuid, { becomes: change, ...(gone ? { gone } : {}) }]]);
+  const change = (part: { [P in keyof Item]?: Item[P] | undefined }) => becomes((i) => (i.state === 'safe' || i.state === 'refused' ? i : ({ ...i, ...part } as Item)));
+  const keep = (stand: Stand) => change({ ...stand, state: 'sending' });
   const bytes = await db.bytes.get(item.uuid);
-  if (!bytes) {
-    await write(() => db.items.update(item.uuid, { state: 'lost', refusal: { code: 'bytes_gone', detail: '' } }));
-    return;
-  }
+  if (!bytes) return becomes((i) => ({ ...i, state: 'lost', refusal: { code: 'bytes_gone', detail: '' } }));
   const sent = await upload(item, bytes.data, pieces, phone, keep, signal);
   if (sent.kind === 'safe') {
-    await write(() =>
-      db.transaction('rw', db.items, db.actions, async () => {
-        const now = await db.items.get(item.uuid);
-        if (now) {
-          const { refusal: _, ...sound } = now;
-          await db.items.put({ ...sound, state: 'safe', server_id: sent.id, sent: item.size, confirmed_at: Date.now(), next_try: 0, tries: 0 });
-        } // what was deleted meanwhile is deleted there too
-        else await db.actions.add({ key: uuid(), owner: item.owner, order_id: item.order_id, kind: 'delete', body: { uuid: item.uuid, id: sent.id }, done_at: Date.now(), offset_ms: null, state: 'waiting', tries: 0 });
-      }),
+    await becomes(
+      ({ refusal: _, ...sound }) => ({ ...sound, state: 'safe', server_id: sent.id, sent: item.size, confirmed_at: Date.now(), next_try: 0, tries: 0 }),
+      // what was deleted meanwhile is deleted there too
+      () => db.actions.add({ key: uuid(), owner: item.owner, order_id: item.order_id, kind: 'delete', body: { uuid: item.uuid, id: sent.id }, done_at: Date.now(), offset_ms: null, state: 'waiting', tries: 0 }),
     );
     kick(); // what was to be changed of it can be now
     return;
@@ -211,7 +201,7 @@ async function fly(item: Item, phone: string, signal: AbortSignal): Promise<void
     }
     if (!whole) sent.code = 'damaged';
   }
-  await write(() => db.items.update(item.uuid, { state: 'refused', upload_url: undefined, sent: 0, refusal: { code: sent.code, detail: sent.detail } }));
+  await becomes((i) => ({ ...i, state: 'refused', upload_url: undefined, sent: 0, refusal: { code: sent.code, detail: sent.detail } }) as Item);
 }
 
 /** Holds the lock while the work is done, beating; takes it from a holder that shows no life. */

@@ -1,0 +1,73 @@
+// What the server said of what waits here. Sending is what makes room on a full phone, so it goes on where nothing can be written:
+// what finds no room is remembered until there is some, and whoever opens the app before that is told it anew.
+import type { Table } from 'dexie';
+import { db, type Action, type Item } from '../lib/db';
+import { Full, write } from '../lib/store';
+
+/** What becomes of a row, the same one where there is nothing to change any more; and what is to be done where it was deleted meanwhile. */
+export type Change<T> = { becomes: (row: T) => T; gone?: () => PromiseLike<unknown> };
+
+class Noted<T, K> {
+  #unwritten = new Map<K, Change<T>[]>();
+
+  constructor(
+    private readonly table: Table<T, K>,
+    private readonly key: (row: T) => K,
+  ) {}
+
+  /** Rows as they stand, with what could not be written down. */
+  over(rows: T[]): T[] {
+    return rows.map((row) => changed(row, this.#unwritten.get(this.key(row))));
+  }
+
+  /** Writes down what becomes of rows, and what found no room before. */
+  async note(changes: Iterable<[K, Change<T>]> = []): Promise<void> {
+    for (const [key, change] of changes) this.#unwritten.set(key, [...(this.#unwritten.get(key) ?? []), change]);
+    const now = [...this.#unwritten];
+    if (now.length === 0) return;
+    try {
+      await write(() =>
+        db.transaction('rw', this.table, db.actions, async () => {
+          for (const [key, all] of now) {
+            const was = await this.table.get(key);
+            if (!was) for (const c of all) await c.gone?.();
+            else if (changed(was, all) !== was) await this.table.put(changed(was, all));
+          }
+        }),
+      );
+    } catch (e) {
+      if (e instanceof Full) return;
+      throw e;
+    }
+    for (const [key, all] of now) {
+      const since = (this.#unwritten.get(key) ?? []).filter((c) => !all.includes(c));
+      if (since.length > 0) this.#unwritten.set(key, since);
+      else this.#unwritten.delete(key);
+    }
+  }
+
+  /** Lets go of what found no room: it holds no more. */
+  forget(): void {
+    this.#unwritten.clear();
+  }
+}
+
+function changed<T>(row: T, changes: Change<T>[] = []): T {
+  return changes.reduce((now, c) => c.becomes(now), row);
+}
+
+export const noted = { items: new Noted<Item, string>(db.items, (i) => i.uuid), actions: new Noted<Action, number>(db.actions, (a) => a.seq ?? 0) };
+
+const unsent = ['kept', 'announced', 'sending'] as const;
+
+/** A person's items in some states of those that are to be sent, oldest first. */
+export async function itemsIn(owner: string, ...states: (typeof unsent)[number][]): Promise<Item[]> {
+  const items = await db.items.where('[owner+state]').anyOf(unsent.map((s) => [owner, s])).toArray();
+  return noted.items.over(items).filter((i) => (states as string[]).includes(i.state)).sort((a, b) => a.created_at - b.created_at);
+}
+
+/** What a person did and the server was not told, oldest first. */
+export async function untold(owner: string): Promise<Action[]> {
+  const waiting = await db.actions.where('owner').equals(owner).filter((a) => a.state === 'waiting').sortBy('seq');
+  return noted.actions.over(waiting).filter((a) => a.state === 'waiting');
+}
