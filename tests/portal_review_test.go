@@ -276,6 +276,60 @@ func TestPortalPhotosBelongTogetherByTheirShot(t *testing.T) {
 	require.Equal(t, before, stand())
 }
 
+// TestPortalChoosesTheCover chooses by key and in the viewer what stands on the cover, and the client sees it there.
+func TestPortalChoosesTheCover(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office, _, order, photos := toReview(t, in)
+	ctx := signedIn(t, in, office, false)
+	run := func(actions ...chromedp.Action) { t.Helper(); require.NoError(t, chromedp.Run(ctx, actions...)) }
+	chosen := func(what string, want ...any) {
+		t.Helper()
+		office.Await(what, func() bool {
+			return slices.Equal(office.Want(200, "GET", "/work-orders/"+order, nil).List("key_photos"), want)
+		})
+	}
+	marked := func(what string, want ...int) {
+		t.Helper()
+		all := make([]string, len(want))
+		for n, p := range want {
+			all[n] = "photo-" + photos[p]
+		}
+		until(t, ctx, what, `[...document.querySelectorAll(".Tile")].filter(e => e.innerText.includes("On the cover")).map(e => e.id).join() === "`+strings.Join(all, ",")+`"`)
+	}
+	// The grid has the two before, then the two after.
+	run(chromedp.Navigate(in.URL+"/orders/"+order+"/review"), chromedp.WaitVisible(`.Tile.at`), chromedp.Focus(`.Tile.at`), press("C"))
+	says(t, ctx, "[data-sonner-toast]", "Shown on the cover")
+	chosen("one", photos[0])
+	marked("it bears the mark", 0)
+	run(press("j"), press("C"), press("j"), press("j"), press("C"))
+	chosen("another before in its place, and an after", photos[2], photos[3])
+	marked("both bear it", 2, 3)
+	accessible(t, ctx, "the marks")
+	screenshot(t, ctx, "review-cover")
+	run(press(kb.Enter), chromedp.WaitVisible(`.Viewer [aria-label="Show on the cover"][aria-pressed=true]`))
+	says(t, ctx, ".v-side", "On the cover")
+	accessible(t, ctx, "the viewer of a cover")
+	screenshot(t, ctx, "review-cover-viewer")
+	run(chromedp.Click(`.Viewer [aria-label="Show on the cover"]`), chromedp.WaitVisible(`.Viewer [aria-label="Show on the cover"][aria-pressed=false]`))
+	says(t, ctx, "[data-sonner-toast]", "No longer on the cover")
+	chosen("the other alone", photos[2])
+	run(press("u"))
+	chosen("both again", photos[2], photos[3])
+	run(press(kb.Escape), chromedp.WaitNotPresent(`.Viewer`), press("1"))
+	marked("what is rejected is on no cover, and its pair neither")
+	run(press("k"), press("C"))
+	says(t, ctx, "[data-sonner-toast]", "can’t stand on the cover")
+	run(press("u"))
+	marked("both once it is none", 2, 3)
+
+	for _, step := range []string{"approve", "publish"} {
+		office.Want(200, "POST", "/work-orders/"+order+"/"+step, nil)
+	}
+	link := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{}).Text("url")
+	require.Equal(t, []string{photos[2], photos[3]}, coverOf(t, in.URL, link))
+}
+
 func TestPortalShowsAtOnceWhatAnotherJudges(t *testing.T) {
 	t.Parallel()
 	in := shape(t, "sqlite")

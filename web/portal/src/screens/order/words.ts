@@ -16,7 +16,7 @@ export function fieldName(field: string): string {
   const known: Record<string, () => string> = {
     address: m.order_f_address, attributes: m.order_f_attributes, client_code: m.order_f_client, client_due_date: m.order_f_client_due, client_due_time: m.order_f_client_due_time,
     client_instructions: m.order_f_client_instructions, client_status: m.order_f_client_status, description: m.order_f_description, due_date: m.order_f_due,
-    due_time: m.order_f_due_time, instructions: m.order_f_instructions, invoiced: m.order_f_invoiced, options: m.order_f_options, priority: m.order_f_priority,
+    due_time: m.order_f_due_time, instructions: m.order_f_instructions, invoiced: m.order_f_invoiced, key_photos: m.order_f_key_photos, options: m.order_f_options, priority: m.order_f_priority,
     publish_to: m.order_f_publish_to, qa_policy: m.order_f_review, reference: m.order_f_reference, start_date: m.order_f_start, tasks: m.order_f_tasks,
     work_order_info: m.order_f_access, work_order_number: m.order_f_number, latitude: m.order_f_latitude, longitude: m.order_f_longitude,
     'address1': m.order_f_address1, 'address2': m.order_f_address2, city: m.order_f_city, state: m.order_f_region, zip: m.order_f_zip, country: m.order_f_country,

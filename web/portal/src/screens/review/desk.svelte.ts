@@ -124,6 +124,11 @@ export class Shot {
     this.gone = p.deleted;
   }
 
+  /** Whether clients can be shown it: what is rejected, or has no picture, stands on no cover. */
+  get showable(): boolean {
+    return this.viewable && this.review !== 'rejected' && !this.gone;
+  }
+
   /** The box of the photo as the office turned it. */
   get box(): [number, number] {
     return this.rotation % 180 ? [this.height, this.width] : [this.width, this.height];
@@ -413,6 +418,14 @@ export class Desk {
     return untrack(() => look(shots));
   }
 
+  /** What the office chose for the cover; nothing while one of it can't be shown: then the order's first pair stands there. */
+  cover = $derived.by<Shot[]>(() => {
+    void [this.shots, this.fresh]; // with them photos become known
+    const ids = this.order?.key_photos ?? [];
+    const chosen = ids.map((id) => this.#byID.get(id)).filter((s) => s?.showable);
+    return chosen.length === ids.length ? (chosen as Shot[]) : [];
+  });
+
   /** What a key acts on: the chosen ones, else the one here. */
   get aim(): Shot[] {
     if (this.picked.size) return this.flat.filter((s) => this.picked.has(s.id));
@@ -545,6 +558,31 @@ export class Desk {
     turn('to').catch((e: unknown) => toast.failed(wordsOf(e)));
     undo.push({ label, undo: () => turn('from'), redo: () => turn('to') }, true);
     this.said = label;
+  }
+
+  /** Puts a photo on the cover, in place of the one of its type that stands there, or takes it off. */
+  toCover(s: Shot): void {
+    const was = this.cover;
+    const is = was.includes(s);
+    if (!is && !s.showable) return toast.say(m.review_no_cover());
+    const to = is ? was.filter((o) => o !== s) : [...was.filter((o) => o.evidence !== s.evidence).slice(-1), s];
+    const label = is ? m.review_cover_gone() : m.review_cover_set();
+    undo.take(this.#choose(to), { label, undo: () => this.#choose(was), redo: () => this.#choose(to) }).catch((e: unknown) => toast.failed(wordsOf(e)));
+    this.said = label;
+  }
+
+  /** On the screen at once, as what is edited is; what is refused goes back. */
+  #choose(cover: Shot[]): Promise<void> {
+    const show = (key_photos: string[]) => this.order && (this.order = { ...this.order, key_photos });
+    const was = this.order?.key_photos ?? [];
+    const to = cover.map((s) => s.id);
+    show(to);
+    const sent = this.#edit.then(async () => void (await ok(api.PATCH('/work-orders/{id}', { params: { path: { id: this.id } }, body: { key_photos: to } as never }))));
+    this.#edit = sent.catch(() => undefined);
+    return sent.catch((e: unknown) => {
+      show(was);
+      throw e;
+    });
   }
 }
 
