@@ -79,6 +79,7 @@ type document struct {
 	plans   map[coding.Version]*coding.Plan
 	letters []set
 	text    strings.Builder
+	shaper  pdf.Shaper
 }
 
 // newDocument numbers the photos of a report and says what is known of each.

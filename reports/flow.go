@@ -121,7 +121,7 @@ func (c *canvas) lines(x, y float64, lines []line) float64 {
 			leading = max(leading, p.leading)
 		}
 		for _, p := range l.pieces {
-			c.page.Text(p.face, p.size, x+p.x, y+baseline(p.style), p.colour, p.text)
+			c.piece(p, x, y+baseline(p.style))
 		}
 		y += leading
 	}
@@ -146,9 +146,18 @@ func leadingOf(lines []line) (h float64) {
 func (c *canvas) write(s style, x, y, side float64, text string) {
 	for _, l := range c.wrap(1e6, span{text, s}) {
 		for _, p := range l.pieces {
-			c.page.Text(p.face, p.size, x+p.x-l.width*side, y+baseline(s), p.colour, p.text)
+			c.piece(p, x-l.width*side, y+baseline(s))
 		}
 	}
+}
+
+// piece draws a part of a line that begins at x and stands on y.
+func (c *canvas) piece(p piece, x, y float64) {
+	if p.shaped != nil {
+		c.page.Shaped(p.face, p.size, x+p.x, y, p.colour, p.shaped, p.level%2 == 1)
+		return
+	}
+	c.page.Text(p.face, p.size, x+p.x, y, p.colour, p.text)
 }
 
 // label draws a text on one line whose letters stand at y, as drawings have them.

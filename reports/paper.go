@@ -3,6 +3,7 @@ package reports
 import (
 	_ "embed"
 	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/go-fonts/dejavu/dejavusans"
 	"github.com/go-fonts/dejavu/dejavusansbold"
+	"github.com/go-text/typesetting/segmenter"
 	"golang.org/x/text/unicode/norm"
 
 	"fieldproof/models"
@@ -81,22 +83,25 @@ var regularTTF []byte
 //go:embed fonts/atkinson-next-strong.ttf
 var strongTTF []byte
 
-// typeface is a face and the one that stands in for letters which it has not.
-type typeface [2]*pdf.Face
+// typeface is a face, and those that stand in for letters which it has not.
+type typeface []*pdf.Face
 
-func (t *typeface) of(r rune) *pdf.Face {
-	if t[0].Has(r) || !t[1].Has(r) {
-		return t[0]
+// of is the face that has a letter; what none has is the first one's box.
+func (t typeface) of(r rune) *pdf.Face {
+	for _, f := range t {
+		if f.Has(r) {
+			return f
+		}
 	}
-	return t[1]
+	return t[0]
 }
 
 // faces are parsed once a process.
 var faces = sync.OnceValues(func() (faces [2]typeface, err error) {
 	for n, files := range [][2][]byte{{regularTTF, dejavusans.TTF}, {strongTTF, dejavusansbold.TTF}} {
-		for m, file := range files {
+		for _, file := range files {
 			face, failed := pdf.Parse(file)
-			faces[n][m], err = face, errors.Join(err, failed)
+			faces[n], err = append(faces[n], face), errors.Join(err, failed)
 		}
 	}
 	return faces, err
@@ -140,110 +145,144 @@ type span struct {
 
 // piece is a part of a line that one face sets in one style.
 type piece struct {
-	face *pdf.Face
-	text string
-	x    float64
+	face     *pdf.Face
+	text     string
+	shaped   []pdf.Cluster // instead of text, where letters join or read to the left
+	level    uint8
+	x, width float64
 	style
 }
 
 // line is one line of text.
 type line struct {
-	pieces []piece
-	width  float64
+	pieces   []piece // as they are read
+	width    float64
+	leftward bool // the text reads to the left
 }
 
-// clean drops what can't be drawn, control and format characters, and joins accents with their letters.
+// simple tells whether a letter is drawn as it is, to the right of the one before it: Latin, Greek, Cyrillic and signs.
+func simple(r rune) bool {
+	const accents, greek, armenian, moreLatin, ideographs = 0x300, 0x370, 0x530, 0x1e00, 0x2e80
+	if r < accents {
+		return true
+	}
+	return (r >= greek && r < armenian || r >= moreLatin && r < ideographs) && !unicode.In(r, unicode.M, unicode.Cf)
+}
+
+// clean drops what can't be drawn, control characters and formats but those that join, part or turn letters, and joins accents
+// with their letters.
 func clean(s string) string {
-	plain := true
+	ascii := true
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] >= 0x7f {
-			plain = false
+			ascii = false
 			break
 		}
 	}
-	if plain {
+	if ascii {
 		return s
 	}
 	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
+		switch {
+		case r == '\n' || r == '\t':
 			return ' '
-		}
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+		case r >= zeroWidthNonJoiner && r <= rightToLeftMark:
+			return r
+		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
 			return -1
 		}
 		return r
 	}, norm.NFC.String(s))
 }
 
+const zeroWidthNonJoiner, rightToLeftMark = '\u200c', '\u200f'
+
 // set is a letter as it is set.
 type set struct {
-	r     rune
-	face  *pdf.Face
-	wide  float64
-	style int
+	r      rune
+	face   *pdf.Face
+	wide   float64 // of a shaped cluster its first letter has the width
+	style  int
+	begins bool // a line may begin with it
+	level  uint8
+	shaped bool
+	joined *pdf.Cluster // which it is the first letter of
 }
 
-// wrap breaks texts into lines of a width: at blanks, and within a word that is wider than a line.
+// with tells whether letters stand in one piece.
+func (s *set) with(o *set) bool {
+	return s.face == o.face && s.style == o.style && s.level == o.level && s.shaped == o.shaped
+}
+
+// unseen tells whether a letter shows nothing, at either end of a line.
+func (s *set) unseen() bool {
+	return s.r == ' ' || s.wide == 0 && s.r >= zeroWidthNonJoiner && s.r <= rightToLeftMark
+}
+
+// wrap breaks texts into lines of a width: where a line may end, and within a word that is wider than a line.
 func (d *document) wrap(width float64, spans ...span) []line {
-	letters := d.letters[:0]
+	letters, joins := d.letters[:0], false
 	for n, s := range spans {
-		t := &d.faces[0]
-		if s.strong {
-			t = &d.faces[1]
-		}
+		t := d.face(s.style)
 		for _, r := range clean(s.text) {
 			f := t.of(r)
-			letters = append(letters, set{r, f, f.Advance(r) * s.size, n})
+			letters = append(letters, set{r: r, face: f, wide: f.Advance(r) * s.size, style: n, begins: len(letters) > 0 && letters[len(letters)-1].r == ' '})
+			joins = joins || !simple(r)
 		}
 	}
 	d.letters = letters
+	leftward := false
+	if joins {
+		leftward = d.shape(letters, spans)
+	}
 	var lines []line
 	emit := func(from, to int, apart bool) {
-		for from < to && letters[from].r == ' ' && len(lines) > 0 {
+		for from < to && letters[from].unseen() && len(lines) > 0 {
 			from++
 		}
-		for to > from && letters[to-1].r == ' ' {
+		for to > from && letters[to-1].unseen() {
 			to--
 		}
-		var l line
+		l := line{leftward: leftward}
 		for at := from; at < to; {
-			end := at
-			x := l.width
+			first := &letters[at]
+			p := piece{face: first.face, level: first.level, style: spans[first.style].style}
 			d.text.Reset()
-			for end < to && letters[end].face == letters[at].face && letters[end].style == letters[at].style {
-				d.text.WriteRune(letters[end].r)
-				l.width += letters[end].wide
-				end++
+			for ; at < to && letters[at].with(first); at++ {
+				if letters[at].joined != nil {
+					p.shaped = append(p.shaped, *letters[at].joined)
+				} else if !first.shaped {
+					d.text.WriteRune(letters[at].r)
+				}
+				p.width += letters[at].wide
 			}
-			l.pieces = append(l.pieces, piece{letters[at].face, d.text.String(), x, spans[letters[at].style].style})
-			at = end
+			p.text = d.text.String()
+			l.pieces = append(l.pieces, p)
 		}
+		l.arrange()
 		if apart && len(l.pieces) > 0 {
-			l.pieces[len(l.pieces)-1].text += " " // so that what reads it aloud keeps the words apart
+			l.apart()
 		}
 		lines = append(lines, l)
 	}
 	start, broken, wide := 0, -1, 0.0
 	for i := 0; i < len(letters); i++ {
 		l := letters[i]
-		if l.r == ' ' {
+		if l.begins {
 			broken = i
 		}
 		wide += l.wide
-		if wide <= width+0.01 || i == start || l.r == ' ' {
+		if wide <= width+0.01 || i == start || l.unseen() || l.wide == 0 {
 			continue
 		}
 		if broken > start {
-			emit(start, broken, true)
-			start = broken + 1
+			emit(start, broken, letters[broken-1].r == ' ')
+			start = broken
 		} else {
 			emit(start, i, false)
 			start = i
 		}
-		wide, broken = 0, -1
-		for _, before := range letters[start : i+1] {
-			wide += before.wide
-		}
+		i, wide, broken = start-1, 0, -1
 	}
 	if start < len(letters) {
 		emit(start, len(letters), true)
@@ -251,17 +290,121 @@ func (d *document) wrap(width float64, spans ...span) []line {
 	return lines
 }
 
+// shape gives letters their levels and joins those that join; whether the text reads to the left.
+func (d *document) shape(letters []set, spans []span) (leftward bool) {
+	text := make([]rune, len(letters))
+	for n := range letters {
+		text[n] = letters[n].r
+	}
+	base := direction(text)
+	for n, level := range levels(text, base) {
+		letters[n].level = level
+		if n > 0 && (text[n] == ' ' || unicode.In(text[n], unicode.M, unicode.Cf)) {
+			d.keep(&letters[n-1], &letters[n], d.face(spans[letters[n].style].style))
+		}
+	}
+	var lines segmenter.Segmenter
+	lines.Init(text)
+	for l := lines.LineIterator(); l.Next(); {
+		letters[l.Line().Offset].begins = l.Line().Offset > 0
+	}
+	for from := 0; from < len(letters); {
+		to, joins := from, letters[from].level%2 == 1
+		for to < len(letters) && letters[to].with(&letters[from]) {
+			joins = joins || !simple(text[to])
+			to++
+		}
+		if !joins {
+			for ; from < to; from++ {
+				l := &letters[from]
+				l.wide = l.face.Advance(l.r) * spans[l.style].size
+			}
+			continue
+		}
+		clusters := d.shaper.Shape(letters[from].face, text, from, to, letters[from].level%2 == 1)
+		for ; from < to; from++ {
+			l := &letters[from]
+			l.shaped, l.wide = true, 0
+			if len(clusters) > 0 && clusters[0].At == from {
+				l.joined, l.wide = &clusters[0], clusters[0].Width*spans[l.style].size
+				clusters = clusters[1:]
+			} else if !l.unseen() {
+				l.begins = false
+			}
+		}
+	}
+	return base == 1
+}
+
+// keep sets a blank or an accent in the face of the letter before it, or both in one that has them.
+func (d *document) keep(before, after *set, t typeface) {
+	if before.style != after.style {
+		return
+	}
+	for _, f := range append(typeface{before.face}, t...) {
+		if f.Has(before.r) && (f.Has(after.r) || unicode.Is(unicode.Cf, after.r)) {
+			before.face, after.face = f, f
+			return
+		}
+	}
+}
+
+// arrange places the pieces of a line from left to right.
+func (l *line) arrange() {
+	levels := make([]uint8, len(l.pieces))
+	for n, p := range l.pieces {
+		levels[n] = p.level
+	}
+	for _, n := range visual(levels) {
+		l.pieces[n].x = l.width
+		l.width += l.pieces[n].width
+	}
+}
+
+// apart ends a line with a blank, so that what reads it aloud keeps the words apart.
+func (l *line) apart() {
+	last := &l.pieces[len(l.pieces)-1]
+	if last.shaped == nil {
+		last.text += " "
+		return
+	}
+	blank := piece{face: last.face, text: " ", x: last.x + last.width, style: last.style}
+	if last.level%2 == 1 {
+		blank.x = last.x - last.face.Advance(' ')*last.size
+	}
+	l.pieces = append(l.pieces, blank)
+}
+
+func (d *document) face(s style) typeface {
+	if s.strong {
+		return d.faces[1]
+	}
+	return d.faces[0]
+}
+
 // width is how wide a text is on one line.
 func (d *document) width(s style, text string) float64 {
-	t := &d.faces[0]
-	if s.strong {
-		t = &d.faces[1]
-	}
-	wide := 0.0
+	t, wide := d.face(s), 0.0
 	for _, r := range clean(text) {
+		if !simple(r) {
+			return d.wrap(math.Inf(1), span{text, s})[0].width
+		}
 		wide += t.of(r).Advance(r) * s.size
 	}
 	return wide
+}
+
+// note breaks what somebody wrote into lines, which stand at the side where its writing begins.
+func (d *document) note(width float64, spans ...span) []line {
+	lines := d.wrap(width, spans...)
+	for _, l := range lines {
+		for n := range l.pieces {
+			if l.leftward {
+				l.pieces[n].x += width - l.width
+			}
+		}
+	}
+	return lines
 }
 
 // shortened is a text that fits a width, cut at a word where it must be: for the lines that stand on every page alone.

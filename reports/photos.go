@@ -375,9 +375,9 @@ func (d *document) caption(c *cell) {
 	}
 	c.lines = d.wrap(width, spans...)
 	if notes := strings.TrimSpace(c.item.Notes); notes != "" {
-		said := d.wrap(width, span{d.says.Say("pdf_quoted", "text", notes), c.caption})
+		said := d.note(width, span{d.says.Say("pdf_quoted", "text", notes), c.caption})
 		if d.layout == 12 && len(said) > 1 {
-			said = d.wrap(width, span{d.says.Say("pdf_quoted", "text", d.shortened(c.caption, width-8, notes)), c.caption})[:1]
+			said = d.note(width, span{d.says.Say("pdf_quoted", "text", d.shortened(c.caption, width-8, notes)), c.caption})[:1]
 		}
 		c.lines = append(c.lines, said...)
 	}

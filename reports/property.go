@@ -19,7 +19,8 @@ func (d *document) propertyCover(f *flow) {
 	}
 	f.put(d.paragraph("P", margin, min(478, inner), 9, span{d.propertyLead(), lead}))
 	if d.Property.Notes != "" {
-		f.put(d.paragraph("P", margin, inner, 6, span{d.Property.Notes, plain.in(second)}))
+		lines := d.note(inner, span{d.Property.Notes, plain.in(second)})
+		f.put(block{height: leadingOf(lines), above: 6, draw: func(c *canvas, y float64) { c.tell("P", margin, y, lines) }})
 	}
 	if d.Part > 1 {
 		return

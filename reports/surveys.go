@@ -96,7 +96,7 @@ func (d *document) answer(table **pdf.Element, a models.FilledAnswer) block {
 		if d.width(st, s) > 2*half { // a text that is read, not a word that is found
 			st = cellText
 		}
-		answer = append(answer, d.wrap(half, span{s, st})...)
+		answer = append(answer, d.note(half, span{s, st})...)
 	}
 	if len(answer) == 0 && len(a.Photos) == 0 {
 		answer = d.wrap(half, span{d.says.Say("link_no_answer"), cellText.in(second)})

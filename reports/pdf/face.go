@@ -3,12 +3,14 @@
 package pdf
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
 
-	"golang.org/x/image/font/sfnt"
+	"github.com/go-text/typesetting/font"
+	"github.com/go-text/typesetting/font/opentype/tables"
 )
 
 // Face is a TrueType font, good for any number of documents at once.
@@ -20,19 +22,16 @@ type Face struct {
 	advances   []uint16
 	tables     map[string][]byte
 	long       bool // how loca is written
+	font       *font.Font
 }
 
 // Parse reads a TrueType font: one with outlines in a glyf table.
 func Parse(ttf []byte) (*Face, error) {
-	font, err := sfnt.Parse(ttf)
+	parsed, err := font.ParseTTF(bytes.NewReader(ttf))
 	if err != nil {
 		return nil, err
 	}
-	f := &Face{unitsPerEm: float64(font.UnitsPerEm()), glyphs: map[rune]uint16{}, tables: map[string][]byte{}}
-	var buffer sfnt.Buffer
-	if f.name, err = font.Name(&buffer, sfnt.NameIDPostScript); err != nil {
-		return nil, err
-	}
+	f := &Face{font: parsed.Font, unitsPerEm: float64(parsed.Upem()), glyphs: map[rune]uint16{}, tables: map[string][]byte{}}
 	if len(ttf) < 12 {
 		return nil, errShort
 	}
@@ -47,6 +46,12 @@ func Parse(ttf []byte) (*Face, error) {
 		}
 		f.tables[string(ttf[at:at+4])] = ttf[offset : offset+length]
 	}
+	const postScript = 6
+	names, _, err := tables.ParseName(f.tables["name"])
+	if err != nil {
+		return nil, err
+	}
+	f.name = names.Name(postScript)
 	for name, least := range map[string]int{"head": 54, "hhea": 36, "maxp": 6, "hmtx": 4, "loca": 4, "glyf": 1} {
 		if len(f.tables[name]) < least {
 			return nil, fmt.Errorf("pdf: the font %s has no table %s", f.name, name)
@@ -57,16 +62,18 @@ func Parse(ttf []byte) (*Face, error) {
 	if metrics == 0 || len(f.tables["hmtx"]) < 4*metrics {
 		return nil, errShort
 	}
-	f.advances = make([]uint16, font.NumGlyphs())
+	f.advances = make([]uint16, binary.BigEndian.Uint16(f.tables["maxp"][4:]))
 	for g := range f.advances {
 		f.advances[g] = binary.BigEndian.Uint16(f.tables["hmtx"][4*min(g, metrics-1):])
 	}
-	for r := rune(0x20); r < 0x20000; r++ {
-		if g, err := font.GlyphIndex(&buffer, r); err == nil && g != 0 {
-			f.glyphs[r] = uint16(g)
-			if int(r) < len(f.low) {
-				f.low[r] = uint16(g)
-			}
+	for all := parsed.Cmap.Iter(); all.Next(); {
+		r, g := all.Char()
+		if r < ' ' || g == 0 || int(g) >= len(f.advances) {
+			continue
+		}
+		f.glyphs[r] = uint16(g)
+		if int(r) < len(f.low) {
+			f.low[r] = uint16(g)
 		}
 	}
 	return f, nil
@@ -86,6 +93,9 @@ func (f *Face) Has(r rune) bool { return f.glyph(r) != 0 }
 
 // Advance is a letter's width, in sizes of the face. What it has not is a box.
 func (f *Face) Advance(r rune) float64 { return float64(f.advances[f.glyph(r)]) / f.unitsPerEm }
+
+// thousandths is a glyph's width as a document says it.
+func (f *Face) thousandths(g uint16) int { return int(float64(f.advances[g])/f.unitsPerEm*1000 + 0.5) }
 
 // Descent is how far letters reach below the line, and Ascent how far above, in sizes of the face.
 func (f *Face) Descent() float64 { return -f.signed("hhea", 6) }

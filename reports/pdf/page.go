@@ -115,11 +115,8 @@ func (p *Page) stroked(c Colour, width float64, dash ...float64) {
 	}
 }
 
-// Text draws letters on a line that begins at x; y is the line itself.
-func (p *Page) Text(f *Face, size, x, y float64, c Colour, s string) {
-	if s == "" {
-		return
-	}
+// begin begins a line of text.
+func (p *Page) begin(f *Face, size, x, y float64, c Colour) *used {
 	u := p.d.use(f)
 	p.filled(c)
 	p.content = append(p.content, "BT "...)
@@ -139,6 +136,15 @@ func (p *Page) Text(f *Face, size, x, y float64, c Colour, s string) {
 		p.op("Tf", size)
 	}
 	p.op("Td", x, p.height-y)
+	return u
+}
+
+// Text draws letters on a line that begins at x; y is the line itself.
+func (p *Page) Text(f *Face, size, x, y float64, c Colour, s string) {
+	if s == "" {
+		return
+	}
+	u := p.begin(f, size, x, y, c)
 	p.content = append(p.content, '(')
 	for _, r := range s {
 		code := u.code(f, r)

@@ -58,8 +58,15 @@ type used struct {
 	object int
 	codes  map[rune]uint16
 	low    [0x250]uint16 // the same, of the letters that most texts are of
+	shaped map[shape]uint16
 	glyphs []uint16
-	runes  []rune
+	texts  []string // that the codes stand for
+}
+
+// shape is a glyph and the letters for which it stands.
+type shape struct {
+	glyph uint16
+	text  string
 }
 
 // New begins a document of so many pages.
@@ -300,7 +307,7 @@ func (d *Writer) font(f *Face, u *used) {
 		name, box[0], box[1], box[2], box[3], per(f.Ascent()), -per(f.Descent()), per(f.Ascent()*0.7), file))
 	var widths strings.Builder
 	for _, g := range u.glyphs {
-		fmt.Fprintf(&widths, "%d ", per(float64(f.advances[g])/f.unitsPerEm))
+		fmt.Fprintf(&widths, "%d ", f.thousandths(g))
 	}
 	d.write(descendant, fmt.Sprintf("<< /Type /Font /Subtype /CIDFontType2 /BaseFont /%s /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> /FontDescriptor %d 0 R /CIDToGIDMap /Identity /DW 1000 /W [ 0 [ %s] ] >>",
 		name, descriptor, widths.String()))
@@ -313,16 +320,12 @@ func (u *used) unicode() string {
 	var s strings.Builder
 	s.WriteString("/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def\n/CMapName /Adobe-Identity-UCS def\n/CMapType 2 def\n1 begincodespacerange\n<0000> <FFFF>\nendcodespacerange\n")
 	const atOnce = 100
-	for from := 1; from < len(u.runes); from += atOnce {
-		to := min(from+atOnce, len(u.runes))
+	for from := 1; from < len(u.texts); from += atOnce {
+		to := min(from+atOnce, len(u.texts))
 		fmt.Fprintf(&s, "%d beginbfchar\n", to-from)
 		for code := from; code < to; code++ {
 			fmt.Fprintf(&s, "<%04X> <", code)
-			r := u.runes[code]
-			if r == '\u00a0' {
-				r = ' ' // whoever searches types this one
-			}
-			for _, unit := range utf16.Encode([]rune{r}) {
+			for _, unit := range utf16.Encode([]rune(u.texts[code])) {
 				fmt.Fprintf(&s, "%04X", unit)
 			}
 			s.WriteString(">\n")
@@ -336,7 +339,7 @@ func (u *used) unicode() string {
 func (d *Writer) use(f *Face) *used {
 	u := d.fonts[f]
 	if u == nil {
-		u = &used{object: d.object(), codes: map[rune]uint16{}, glyphs: []uint16{0}, runes: []rune{0}}
+		u = &used{object: d.object(), codes: map[rune]uint16{}, shaped: map[shape]uint16{}, glyphs: []uint16{0}, texts: []string{""}}
 		d.fonts[f] = u
 		d.faces = append(d.faces, f)
 	}
@@ -351,10 +354,22 @@ func (u *used) code(f *Face, r rune) uint16 {
 	if c, there := u.codes[r]; there {
 		return c
 	}
-	c := uint16(len(u.glyphs))
-	u.glyphs, u.runes, u.codes[r] = append(u.glyphs, f.glyph(r)), append(u.runes, r), c
+	c := u.shape(f.glyph(r), string(r))
+	u.codes[r] = c
 	if low {
 		u.low[r] = c
+	}
+	return c
+}
+
+// shape is the code of a glyph where it stands for these letters.
+func (u *used) shape(g uint16, letters string) uint16 {
+	letters = strings.ReplaceAll(letters, "\u00a0", " ") // whoever searches types this one
+	s := shape{g, letters}
+	c, there := u.shaped[s]
+	if !there {
+		c = uint16(len(u.glyphs))
+		u.glyphs, u.texts, u.shaped[s] = append(u.glyphs, g), append(u.texts, letters), c
 	}
 	return c
 }
