@@ -1,5 +1,6 @@
 // Every screen has an address below /field/; each is loaded when it is first asked for.
 import { createRouter } from 'sv-router';
+import { version } from './lib/version.svelte';
 import Orders from './screens/orders/Orders.svelte';
 
 export const base = '/field';
@@ -26,6 +27,7 @@ export const { route } = router;
 
 /** Goes to a path below /field, with its query where it has one. */
 export async function navigate(to: string, { replace = false } = {}): Promise<void> {
+  if (version.stale) return void location[replace ? 'replace' : 'assign'](base + to);
   const { pathname, searchParams } = new URL(to, location.origin);
   await router.navigate(pathname as '/', { replace, search: Object.fromEntries(searchParams) });
   // The router leaves the last slash of /field/ out: what is opened there again comes from the network, not from the service worker.

@@ -7,7 +7,7 @@ import { drawn } from './drawn';
 class Version {
   private waiting = $state.raw<ServiceWorker | null>(null);
   /** Another tab took the new version, or parts of this one are gone. */
-  private stale = $state(false);
+  stale = $state(false);
   private taking = false;
 
   /** There is a new version, and nothing that it would interrupt. */
@@ -35,6 +35,15 @@ class Version {
     addEventListener('vite:preloadError', (e) => {
       e.preventDefault();
       this.stale = true;
+    });
+    // Screens that were not loaded yet are gone with their version: the browser, not the router, leads to them in the new one.
+    addEventListener('click', (e) => {
+      if (this.stale && (e.target as Element).closest?.('a[href^="/field/"]')) e.stopImmediatePropagation();
+    }, true);
+    addEventListener('popstate', (e) => {
+      if (!this.stale) return;
+      e.stopImmediatePropagation();
+      location.reload();
     });
     if (!('serviceWorker' in navigator) || !import.meta.env.PROD) return;
     const { serviceWorker } = navigator;
