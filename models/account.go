@@ -162,7 +162,7 @@ var ReportLayouts = []int{2, 4, 6, 12}
 // NewAccount inserts an account with its built-in roles.
 func (tx *Tx) NewAccount(id, name string) (*Account, error) {
 	now := Now()
-	a := &Account{ID: id, Name: name, Zone: "UTC", QAPolicy: OfficeReview, CertificationRadius: 250, ReportLayout: 6, ReviewReasons: []string{}, Language: "en", Region: "US",
+	a := &Account{ID: id, Name: name, Zone: "UTC", QAPolicy: OfficeReview, CertificationRadius: 250, ReportLayout: 6, ReviewReasons: []string{}, PhotoSize: 2048, Language: "en", Region: "US",
 		Branding: map[string]string{}, Defaults: map[string]string{}, CreatedAt: now, UpdatedAt: now}
 	if err := a.Check(); err != nil {
 		return nil, err

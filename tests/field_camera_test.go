@@ -1,8 +1,11 @@
 package tests
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/jpeg"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -129,6 +132,10 @@ func TestFieldTheCameraShootsAgainAndAgainAndTheOfficeGetsItBitForBit(t *testing
 	require.ElementsMatch(t, []string{lawn + " before mobile_camera good", lawn + " after mobile_camera good", lawn + " after mobile_camera good",
 		lock + " during mobile_camera good"}, of)
 
+	// What the finder shows is what a photo shows: a corner of it that nothing moves through has the same colour.
+	var finder []float64
+	p.run(chromedp.Evaluate(`(() => { const x = new OffscreenCanvas(1, 1).getContext("2d"), v = document.querySelector("video"); x.drawImage(v, v.videoWidth * 0.9, v.videoHeight * 0.9, 8, 8, 0, 0, 1, 1); return [...x.getImageData(0, 0, 1, 1).data]; })()`, &finder))
+
 	// The office has the same bytes, and they say when, where and what they are.
 	there := photosAt(office, id)
 	require.Len(t, there, 4)
@@ -136,9 +143,14 @@ func TestFieldTheCameraShootsAgainAndAgainAndTheOfficeGetsItBitForBit(t *testing
 		photo := there[fmt.Sprint(i["uuid"])]
 		require.Equal(t, i["sha256"], photo["sha256"])
 		require.Equal(t, map[string]any{"item": true, "time": true, "location": true}, photo["certification"], "%v", photo)
-		bytes := office.Want(200, "GET", fmt.Sprint("/photos/", photo["id"], "/original"), nil).Body
-		require.Equal(t, i["sha256"], sha(bytes))
-		said := exif(t, bytes)
+		original := office.Want(200, "GET", fmt.Sprint("/photos/", photo["id"], "/original"), nil).Body
+		require.Equal(t, i["sha256"], sha(original))
+		picture := must(t, func() (image.Image, error) { return jpeg.Decode(bytes.NewReader(original)) })
+		red, green, blue, _ := picture.At(picture.Bounds().Dx()*9/10+4, picture.Bounds().Dy()*9/10+4).RGBA()
+		for n, colour := range []uint32{red, green, blue} {
+			require.InDelta(t, finder[n], colour>>8, 12, "%v", finder)
+		}
+		said := exif(t, original)
 		require.Nil(t, said["Warning"])
 		at := time.UnixMilli(int64(i["taken_at"].(float64))).In(must(t, func() (*time.Location, error) { return time.LoadLocation("America/Chicago") }))
 		require.Equal(t, []any{"JPEG", at.Format("2006:01:02 15:04:05"), at.Format("-07:00"), 1.0}, []any{said["FileType"], said["DateTimeOriginal"], said["OffsetTimeOriginal"], said["Orientation"]})

@@ -6,10 +6,36 @@ export type Abilities = { torch: boolean; zoom: { min: number; max: number; step
 
 type Capabilities = MediaTrackCapabilities & { torch?: boolean; zoom?: { min: number; max: number; step: number } };
 type Constraints = MediaTrackConstraints & { advanced?: (MediaTrackConstraintSet & { torch?: boolean; zoom?: number })[] };
+/** A picture of the camera as it was at one moment. */
+export type Frame = ImageBitmap | VideoFrame;
+
+/**
+ * What a video shows, without a copy: it takes no time, and the picture is made where it is encoded. Undefined where the browser
+ * can't, or where the frame is turned: who copies its points would have a photo that lies on its side.
+ */
+function upright(video: HTMLVideoElement): VideoFrame | undefined {
+  if (typeof VideoFrame === 'undefined' || !('rotation' in VideoFrame.prototype)) return undefined;
+  let frame: VideoFrame | undefined;
+  try {
+    frame = new VideoFrame(video);
+    const { rotation, flip } = frame as VideoFrame & { rotation: number; flip: boolean };
+    if (rotation === 0 && !flip && frame.displayWidth === video.videoWidth && frame.displayHeight === video.videoHeight && hasPoints(frame)) return frame;
+  } catch {
+    // it gives none now: the browser makes a copy
+  }
+  frame?.close();
+  return undefined;
+}
+
+/** Whether a frame gives its points as red, green, blue and alpha: a browser that doesn't know how gives others, or none. */
+function hasPoints(frame: VideoFrame): boolean {
+  return frame.allocationSize({ format: 'RGBA' }) === frame.displayWidth * frame.displayHeight * 4;
+}
+
 type Taker = { takePhoto(settings?: object): Promise<Blob> };
 
-/** A photo by the camera itself may take so much longer than a frame before it is not asked again. */
-const slowerAtMost = 1.3;
+/** A photo by the camera itself may take so many milliseconds; one that takes longer is not asked for another. */
+const photoWithin = 250;
 
 export class Camera {
   #stream: MediaStream | null = null;
@@ -17,7 +43,6 @@ export class Camera {
   #wanted = false;
   #video: HTMLVideoElement | null = null;
   #taker: Taker | null = null;
-  #grabs = 0; // how long a frame took, at the last
   #tell: (t: Trouble | null) => void;
   #gone = new AbortController();
 
@@ -105,10 +130,9 @@ export class Camera {
     if (!video) return;
     video.srcObject = stream;
     await video.play().catch(() => undefined);
-    // The camera's own photo is worth its time only where frames are smaller than what is wanted.
-    const { width = 0, height = 0 } = track?.getSettings() ?? {};
+    // The camera's own photo takes longer than a frame: it is worth that only to whoever wants all that the camera has.
     const Capture = (globalThis as { ImageCapture?: new (t: MediaStreamTrack) => Taker }).ImageCapture;
-    if (Capture && track && Math.max(width, height) < (this.most > 0 ? this.most * 0.9 : 4096)) this.#taker = new Capture(track);
+    if (Capture && track && this.most === 0) this.#taker = new Capture(track);
     this.#tell(null);
   }
 
@@ -126,23 +150,20 @@ export class Camera {
   }
 
   /** What the camera sees now. The next may be taken as soon as this one is there. */
-  async shoot(): Promise<{ frame: ImageBitmap } | { file: ArrayBuffer }> {
+  async shoot(): Promise<{ frame: Frame } | { file: ArrayBuffer }> {
     const video = this.#video;
     if (!video || !this.live) throw new Error('the camera gives no picture');
     const taker = this.#taker;
-    if (taker && this.#grabs > 0) {
+    if (taker) {
       const began = performance.now();
       try {
         const photo = await Promise.race([taker.takePhoto(), new Promise<never>((_, no) => setTimeout(() => no(new Error('too slow')), 3000))]);
-        if (performance.now() - began > Math.max(this.#grabs * slowerAtMost, 250)) this.#taker = null;
+        if (performance.now() - began > photoWithin) this.#taker = null;
         return { file: await photo.arrayBuffer() };
       } catch {
         this.#taker = null;
       }
     }
-    const began = performance.now();
-    const frame = await createImageBitmap(video);
-    this.#grabs = performance.now() - began;
-    return { frame };
+    return { frame: upright(video) ?? (await createImageBitmap(video)) };
   }
 }

@@ -1,10 +1,11 @@
 // A frame, or a file that came, becomes the bytes that are kept: a JPEG of the account's size, its EXIF in it, its hash, and a
 // small picture for lists. It runs in a worker where there is an OffscreenCanvas, else in the page.
+import type { Frame } from './capture';
 import { exifOf, isJPEG, withBlock, withExif, type Says } from './exif';
 import { sha256 } from './hash';
 
 /** What is to be made: of a frame, or of a file's bytes. */
-export type Job = { id: number; frame?: ImageBitmap; file?: ArrayBuffer; most: number; says: Omit<Says, 'width' | 'height' | 'orientation'> };
+export type Job = { id: number; frame?: Frame; file?: ArrayBuffer; most: number; says: Omit<Says, 'width' | 'height' | 'orientation'> };
 export type Made = { id: number; bytes: ArrayBuffer; sha256: string; width: number; height: number; thumb?: ArrayBuffer; extension?: string };
 export type Failed = { id: number; failed: string };
 
@@ -25,22 +26,72 @@ async function jpegOf(c: Canvas, q: number): Promise<ArrayBuffer> {
   return blob.arrayBuffer();
 }
 
-function drawn(picture: ImageBitmap, most: number): { c: Canvas; width: number; height: number } {
-  const scale = most > 0 ? Math.min(1, most / Math.max(picture.width, picture.height)) : 1;
-  const width = Math.max(1, Math.round(picture.width * scale)), height = Math.max(1, Math.round(picture.height * scale));
-  const c = canvas(width, height);
+/** A picture upright and whole, to be drawn from. */
+type Picture = ImageBitmap | Canvas;
+
+function contextOf(c: Canvas): CanvasRenderingContext2D {
   const context = c.getContext('2d') as CanvasRenderingContext2D | null;
   if (!context) throw new Error('there is no canvas to draw on');
+  return context;
+}
+
+function drawn(picture: Picture, most: number): { c: Canvas; width: number; height: number } {
+  const scale = most > 0 ? Math.min(1, most / Math.max(picture.width, picture.height)) : 1;
+  const width = Math.max(1, Math.round(picture.width * scale)), height = Math.max(1, Math.round(picture.height * scale));
+  if (scale === 1 && !(picture instanceof ImageBitmap)) return { c: picture, width, height };
+  const c = canvas(width, height);
+  const context = contextOf(c);
   context.imageSmoothingQuality = 'high';
   context.drawImage(picture, 0, 0, width, height);
   return { c, width, height };
 }
 
-export async function make(job: Job): Promise<Made> {
-  let picture = job.frame;
+type Points = { buffer: ArrayBuffer; width: number; height: number };
+
+// Buffers of frames, each some megabytes, that are used again and again instead of being collected some time.
+let spare: ArrayBuffer[] = [];
+
+/**
+ * A frame's points. A browser keeps what it decodes to draw it, and a frame of a video is drawn once, so it goes by way of
+ * memory; the camera has its own back at once, before anything is encoded.
+ */
+async function pointsOf(frame: VideoFrame): Promise<Points> {
+  const { displayWidth: width, displayHeight: height } = frame;
+  const size = width * height * 4;
+  spare = spare.filter((b) => b.byteLength === size);
+  const buffer = spare.pop() ?? new ArrayBuffer(size);
+  try {
+    await frame.copyTo(buffer, { format: 'RGBA' });
+  } finally {
+    frame.close();
+  }
+  return { buffer, width, height };
+}
+
+function canvasOf({ buffer, width, height }: Points): Canvas {
+  const c = canvas(width, height);
+  contextOf(c).putImageData(new ImageData(new Uint8ClampedArray(buffer), width, height), 0, 0);
+  spare.push(buffer);
+  return c;
+}
+
+let turn: Promise<unknown> = Promise.resolve();
+
+/** Makes one after the other: several at once would be no sooner ready, and hold a canvas each. */
+export function make(job: Job): Promise<Made> {
+  const points = job.frame && !(job.frame instanceof ImageBitmap) ? pointsOf(job.frame) : undefined;
+  const made = turn.then(async () => encoded(job, await points));
+  turn = Promise.allSettled([made, points]);
+  return made;
+}
+
+async function encoded(job: Job, points?: Points): Promise<Made> {
+  let picture: Picture | undefined;
   const came = job.file ? new Uint8Array(job.file) : null;
   try {
-    if (!picture && came) {
+    if (points) picture = canvasOf(points);
+    else if (job.frame instanceof ImageBitmap) picture = job.frame;
+    else if (came) {
       try {
         const blob = new Blob([came]);
         picture = await createImageBitmap(blob, { imageOrientation: 'from-image' }).catch(() => createImageBitmap(blob)); // older browsers know no such option
@@ -67,7 +118,7 @@ export async function make(job: Job): Promise<Made> {
     const data = bytes.buffer as ArrayBuffer;
     return { id: job.id, bytes: data, sha256: await sha256(data), width, height, thumb };
   } finally {
-    picture?.close();
+    if (picture instanceof ImageBitmap) picture.close();
   }
 }
 

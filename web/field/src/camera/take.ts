@@ -3,6 +3,7 @@ import type { Item } from '../lib/db';
 import { uuid } from '../lib/uuid';
 import { keep } from '../queue';
 import { encode } from './encoder';
+import type { Frame } from './capture';
 import type { Made } from './encode';
 import { position } from './position';
 
@@ -16,7 +17,7 @@ export type Held = { taken: Parameters<typeof keep>[0]; made: Made };
  * Makes an item of a picture. Time and place are those of the press. It is not kept yet: what could not be kept for want of
  * room is still in hand.
  */
-export async function develop(picture: { frame: ImageBitmap } | { file: ArrayBuffer }, subject: Subject, source: Item['source'], most: number): Promise<Held> {
+export async function develop(picture: { frame: Frame } | { file: ArrayBuffer }, subject: Subject, source: Item['source'], most: number): Promise<Held> {
   const taken_at = Date.now();
   position.warm();
   const place = position.here();

@@ -126,6 +126,8 @@ export class FieldBase extends Dexie {
       actions: '++seq, &key, owner, order_id, [owner+state], [owner+order_id]',
       drafts: 'id, owner',
     });
+    // What waits is counted by its order without reading it: a phone may hold some hundred photos, and counts at each change.
+    this.version(2).stores({ items: 'uuid, owner, order_id, [owner+state], [owner+order_id], [owner+created_at], [owner+state+order_id]' });
   }
 
   /** What is kept under a key of [Meta]. */

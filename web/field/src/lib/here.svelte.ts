@@ -1,5 +1,6 @@
 // What is on this phone and nowhere else.
-import { db, isOnlyHere, missed, onlyHere } from './db';
+import { Dexie } from 'dexie';
+import { db, isOnlyHere, missed, onlyHere, type ItemState } from './db';
 import { shared } from './live.svelte';
 import { opening } from './opening';
 import { session } from './session.svelte';
@@ -11,14 +12,14 @@ const nothing: Here = { items: 0, refused: 0, actions: 0, others: 0, orders: new
 export async function counted(owner: string): Promise<Here> {
   return db.transaction('r', db.items, db.actions, async () => {
     const [items, actions, others] = await Promise.all([
-      Promise.all(onlyHere.map((state) => db.items.where('[owner+state]').equals([owner, state]).toArray())),
+      Promise.all(onlyHere.map((state) => db.items.where('[owner+state+order_id]').between([owner, state, Dexie.minKey], [owner, state, Dexie.maxKey]).keys() as unknown as Promise<[string, ItemState, string][]>)),
       Promise.all(['waiting', 'refused', 'conflict'].map((state) => db.actions.where('[owner+state]').equals([owner, state]).filter(missed).count())),
       db.items.where('owner').notEqual(owner).filter(isOnlyHere).count(),
     ]);
     const all = items.flat();
     const orders = new Map<string, number>();
-    for (const i of all) orders.set(i.order_id, (orders.get(i.order_id) ?? 0) + 1);
-    return { items: all.length, refused: all.filter((i) => i.state === 'refused').length, actions: actions.reduce((n, a) => n + a, 0), others, orders };
+    for (const [, , order] of all) orders.set(order, (orders.get(order) ?? 0) + 1);
+    return { items: all.length, refused: all.filter(([, state]) => state === 'refused').length, actions: actions.reduce((n, a) => n + a, 0), others, orders };
   });
 }
 

@@ -144,7 +144,8 @@ export function start(): void {
     if (!within(15_000, last)) kick();
     last = Date.now();
   }, 5000);
-  liveQuery(async () => ({ now: await count(), paused: (await db.get('paused')) ?? false })).subscribe({ next: (s) => stayAwake(s.now.announced + s.now.sending, s.paused), error: () => undefined });
+  const under = async (own: string) => db.items.where('[owner+state]').anyOf([own, 'announced'], [own, 'sending']).count();
+  liveQuery(async () => ({ under: await under((await db.get('session'))?.user.id ?? ''), paused: (await db.get('paused')) ?? false })).subscribe({ next: (s) => stayAwake(s.under, s.paused), error: () => undefined });
 }
 
 /** Rests, or goes on, until somebody says otherwise. */
