@@ -222,6 +222,22 @@ func TestFieldStorageThatIsFullClosesTheShutterAndKeepsThePhotoInHand(t *testing
 	require.ElementsMatch(t, shas(p.awaitItems(kept+2, "safe")), arrivedAt(office, id))
 }
 
+// fills leaves no room on the phone. The browser's own quota acts late: it remembers for a while how much room there was.
+func (p *phone) fills() {
+	p.t.Helper()
+	p.run(storage.OverrideQuotaForOrigin(p.at).WithQuotaSize(1))
+	p.settles("nothing can be written", `new Promise((ok, no) => {
+		const asked = indexedDB.open("fieldproof");
+		asked.onerror = () => no(asked.error);
+		asked.onsuccess = () => {
+			const writing = asked.result.transaction("meta", "readwrite");
+			writing.objectStore("meta").put({key: "probe", value: 1});
+			writing.oncomplete = () => { asked.result.close(); ok(false); };
+			writing.onabort = () => { asked.result.close(); ok(writing.error.name === "QuotaExceededError"); };
+		};
+	})`)
+}
+
 // TestFieldAPhoneThatIsFullSendsAllTheSame: nothing can be written any more, not even where a photo stands; sending is what makes
 // room, so it goes on.
 func TestFieldAPhoneThatIsFullSendsAllTheSame(t *testing.T) {
@@ -235,24 +251,26 @@ func TestFieldAPhoneThatIsFullSendsAllTheSame(t *testing.T) {
 	p.says(".Dock", "Completed on this phone")
 	p.visit("/queue")
 	p.says(".big-n", "3")
-	p.run(storage.OverrideQuotaForOrigin(p.at).WithQuotaSize(1))
-	p.settles("nothing can be written", `new Promise((ok, no) => {
-		const asked = indexedDB.open("fieldproof");
-		asked.onerror = () => no(asked.error);
-		asked.onsuccess = () => {
-			const writing = asked.result.transaction("meta", "readwrite");
-			writing.objectStore("meta").put({key: "probe", value: 1});
-			writing.oncomplete = () => { asked.result.close(); ok(false); };
-			writing.onabort = () => { asked.result.close(); ok(writing.error.name === "QuotaExceededError"); };
-		};
-	})`)
+	p.fills()
+
+	// What would be done now is not done, and says so.
+	p.visit("/photo/" + fmt.Sprint(p.items()[0]["uuid"]))
+	p.fill(`.Looked textarea`, "The gate, closed")
+	p.tap(`.Looked form button`, "Save")
+	p.says(".Toast", "No room on this phone")
+	p.visit("/orders/" + id)
+	p.fill(`.CreateNote textarea`, "The gate was locked.")
+	p.tap(`.CreateNote button`, "Keep the note")
+	p.says(".CreateNote", "No room on this phone")
+	p.until("it is still there to be kept", `document.querySelector(".CreateNote textarea").value === "The gate was locked."`)
+	p.seen("note-full")
 	p.line.Away(false)
 	office.Await("the photos", func() bool { return len(arrivedAt(office, id)) == 3 })
 	office.AwaitState(id, "completed")
 	require.ElementsMatch(t, shas(p.items()), arrivedAt(office, id))
 
 	// With room again it is written down, also by whoever opens the app anew.
-	p.reload()
+	p.visit("/queue")
 	p.run(storage.OverrideQuotaForOrigin(p.at))
 	p.says(".Sum", "Everything is safe")
 	require.ElementsMatch(t, shas(p.awaitItems(3, "safe")), arrivedAt(office, id))
@@ -349,6 +367,14 @@ func TestFieldWhoWasSwitchedOffLosesNothing(t *testing.T) {
 		return office.Want(200, "GET", brought.Header.Get("Location"), nil).Text("state") == "done"
 	})
 	require.ElementsMatch(t, shas(p.items()), arrivedAt(office, id))
+
+	// Let in again, their phone hears that all of it is there.
+	office.Want(200, "PATCH", "/users/"+crew.ID, rig.JSON{"active": true})
+	p.visit("/sign-in")
+	p.fill(`input[autocomplete=current-password]`, rig.Password)
+	p.tap(`.Welcome form button.primary`)
+	p.says(".Tabs", "Orders")
+	require.ElementsMatch(t, shas(p.awaitItems(2, "safe")), arrivedAt(office, id))
 }
 
 func TestFieldATaskThatWasRemovedLeavesThePhotoToBeMoved(t *testing.T) {
@@ -375,6 +401,34 @@ func TestFieldATaskThatWasRemovedLeavesThePhotoToBeMoved(t *testing.T) {
 	for _, photo := range photosAt(office, id) {
 		require.Equal(t, lawn, photo["task_id"])
 	}
+}
+
+// TestFieldAnOrderThatWasDeletedKeepsItsPhotos: what was taken for an order that the office deleted meanwhile is there when the
+// office brings it back.
+func TestFieldAnOrderThatWasDeletedKeepsItsPhotos(t *testing.T) {
+	t.Parallel()
+	p, office, _, order := atWork(t, nil)
+	id := order.Text("id")
+	p.line.Away(true)
+	p.shoot(id, 2)
+	p.visit("/orders/" + id)
+	p.tap(`.Dock button`, "Complete")
+	p.says(".Dock", "Completed on this phone")
+	office.Want(204, "DELETE", "/work-orders/"+id, nil)
+	p.line.Away(false)
+	p.visit("/queue")
+	taken := p.awaitItems(2, "safe")
+	p.says(".did.bad", "Complete")
+	p.seen("queue-deleted")
+	p.tap(`.did.bad a`)
+	p.says("dialog h2", "This order")
+	p.seen("conflict-deleted")
+	p.tap(`dialog button`, "Send my work")
+	p.until("it is settled", `!document.querySelector("dialog[open]")`)
+	p.visit("/queue")
+	p.says(".Sum", "Everything is safe")
+	office.Want(200, "POST", "/work-orders/"+id+"/restore", nil)
+	require.ElementsMatch(t, shas(taken), arrivedAt(office, id))
 }
 
 // TestFieldTheSameUploadFromTwoPhones has one phone be the copy of the other, as one that was set up from a backup is.

@@ -1,7 +1,8 @@
 // Calls to the server, in a page as in the service worker: the token of who is signed in, the clock, the end of a session.
+import { m } from '$kit/words/messages';
 import { measured } from './clock';
 import { db } from './db';
-import { read, write } from './store';
+import { isFull, read, write } from './store';
 
 /** Nobody answered: no network, no server, or not in time. */
 export class Away extends Error {
@@ -99,5 +100,6 @@ async function over(token: string): Promise<void> {
 
 /** The words to show of whatever was thrown. */
 export function wordsOf(e: unknown): string {
+  if (isFull(e)) return m.field_full();
   return e instanceof Error ? e.message : String(e);
 }
