@@ -257,6 +257,11 @@ func TestFieldCameraAndPositionRefusedAndGivenBack(t *testing.T) {
 	p.says(".stamp", "Location ±")
 	p.fire(1)
 	require.Equal(t, "vague", p.awaitItems(4, "safe")[3]["position_state"])
+	p.allow(asPosition, false)
+	p.says(".stamp", "No location: not allowed")
+	p.fire(1)
+	unplaced := p.awaitItems(5, "safe")[4]
+	require.Equal(t, []any{"refused", nil}, []any{unplaced["position_state"], unplaced["latitude"]})
 	p.allow(asCamera, false)
 	p.run(chromedp.Evaluate(`document.querySelector("video").srcObject?.getTracks().forEach(t => t.stop()); 0`, nil))
 	p.says(".trouble", "The camera is not allowed")
@@ -269,13 +274,13 @@ func TestFieldCameraAndPositionRefusedAndGivenBack(t *testing.T) {
 	p.until("the camera runs", `document.querySelector("video").videoWidth > 0`)
 	p.run(chromedp.SetUploadFiles(`.side input[type=file]`, photoFiles(t, 3)))
 	p.says("[role=status]", "3 saved from the gallery")
-	all := p.awaitItems(7, "safe")
+	all := p.awaitItems(8, "safe")
 	there := photosAt(office, id)
-	for _, i := range all[4:] {
+	for _, i := range all[5:] {
 		photo := there[fmt.Sprint(i["uuid"])]
 		require.Equal(t, []any{"mobile_gallery", false}, []any{photo["source"], photo["certification"].(map[string]any)["item"]})
 	}
-	p.visit("/photo/" + fmt.Sprint(all[6]["uuid"]))
+	p.visit("/photo/" + fmt.Sprint(all[7]["uuid"]))
 	p.says(".Looked", "From the gallery: time and location are those of the import.")
 	p.seen("photo-gallery")
 }

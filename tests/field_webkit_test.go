@@ -60,6 +60,9 @@ func TestFieldWebKitsWaysInChromium(t *testing.T) {
 	p.run(page.SetWebLifecycleState(page.SetWebLifecycleStateStateActive), emulation.SetFocusEmulationEnabled(true))
 	p.says(".Banner", "Keep the app open.")
 	p.seen("queue-keep-open")
+	for range 3 { // while it sends, too
+		p.until("it was open", `closeDatabases() > 0`)
+	}
 	p.line.Slow(0)
 	require.ElementsMatch(t, shas(p.awaitItems(2, "safe")), arrivedAt(office, id))
 	p.until("nobody vibrates", `!("vibrate" in navigator) && !("connection" in navigator) && !("sync" in ServiceWorkerRegistration.prototype)`)
