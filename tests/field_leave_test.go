@@ -48,7 +48,7 @@ func TestFieldSigningOutWarnsByCountAndWhatOnePersonTookGoesUnderTheirName(t *te
 	p.says(".Row", "7 Elm Street")
 	p.visit("/queue")
 	p.says(".Banner", "2 of other people wait on this phone")
-	p.says(".Sum", "Everything is safe")
+	p.says(".Sum", "All of yours is safe")
 	p.until("nothing of what it is", `!document.querySelector("main").innerText.includes("Lawn") && !document.querySelector("main img")`)
 	p.seen("queue-of-others")
 	p.still("/menu", ".facts", "2 photos wait here until their person signs in")

@@ -3,20 +3,27 @@ import { getLocale } from './words/runtime';
 import { m } from './words/messages';
 
 let zone = 'UTC';
+let region = '';
 let imperial = false;
 const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-export function setFormat(f: { zone?: string; imperial?: boolean }): void {
+export function setFormat(f: { zone?: string; region?: string; imperial?: boolean }): void {
   zone = f.zone ?? zone;
+  region = f.region ?? region;
   imperial = f.imperial ?? imperial;
+}
+
+/** The language that is read, as it is written in the account's region: in the US 9:05 PM, in Ireland 21:05. */
+function locale(): string {
+  return region ? getLocale() + '-' + region : getLocale();
 }
 
 // To make a formatter takes a hundred times longer than to use one.
 const kept = new Map<string, Intl.DateTimeFormat>();
-function dated(options: Intl.DateTimeFormatOptions, at = zone, locale: string = getLocale()): Intl.DateTimeFormat {
-  const key = locale + at + JSON.stringify(options);
+function dated(options: Intl.DateTimeFormatOptions, at = zone, as: string = locale()): Intl.DateTimeFormat {
+  const key = as + at + JSON.stringify(options);
   let f = kept.get(key);
-  if (!f) kept.set(key, (f = new Intl.DateTimeFormat(locale, { timeZone: at, ...options })));
+  if (!f) kept.set(key, (f = new Intl.DateTimeFormat(as, { timeZone: at, ...options })));
   return f;
 }
 
@@ -45,9 +52,14 @@ export function day(text: string): string {
   return dated({ weekday: 'short', day: 'numeric', month: 'short', ...(sameYear ? {} : { year: 'numeric' }) }, 'UTC').format(new Date(text + 'T00:00:00Z'));
 }
 
+/** A day inside a sentence: today, Fri 27 Nov. */
+export function dayWithin(text: string): string {
+  return Math.abs(daysTo(text)) <= 1 ? day(text).toLocaleLowerCase(getLocale()) : day(text);
+}
+
 /** A clock time of a moment: 17:00. */
 export function clock(moment: string | Date): string {
-  return dated({ hour: '2-digit', minute: '2-digit' }).format(new Date(moment));
+  return dated({ hour: 'numeric', minute: '2-digit' }).format(new Date(moment));
 }
 
 /** A moment: Today 17:00. */
@@ -57,26 +69,33 @@ export function moment(text: string | null | undefined): string {
   return day(dayOf(at)) + ' ' + clock(at);
 }
 
+/** A moment inside a sentence: today 17:00. */
+export function momentWithin(text: string | null | undefined): string {
+  if (!text) return '–';
+  const at = new Date(text);
+  return dayWithin(dayOf(at)) + ' ' + clock(at);
+}
+
 /** A moment with its zone, and the reader's own time beside it where that differs. */
 export function momentInFull(text: string | null | undefined): string {
   if (!text) return '–';
   const at = new Date(text);
-  const options: Intl.DateTimeFormatOptions = { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short' };
+  const options: Intl.DateTimeFormatOptions = { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric', hour: 'numeric', minute: '2-digit', second: '2-digit', timeZoneName: 'short' };
   const there = dated(options).format(at);
   const here = clockIn(at, own);
   return here === clockIn(at, zone) ? there : there + ' · ' + m.for_you({ time: here });
 }
 
 function clockIn(at: Date, where: string): string {
-  return dated({ hour: '2-digit', minute: '2-digit' }, where).format(at);
+  return dated({ hour: 'numeric', minute: '2-digit' }, where).format(at);
 }
 
 const numbers = new Map<string, Intl.NumberFormat>();
 export function count(n: number): string {
   if (n >= 0 && n < 1000 && Number.isInteger(n)) return String(n); // the first formatter takes a slow phone a while
-  const locale = getLocale();
-  let f = numbers.get(locale);
-  if (!f) numbers.set(locale, (f = new Intl.NumberFormat(locale)));
+  const as = locale();
+  let f = numbers.get(as);
+  if (!f) numbers.set(as, (f = new Intl.NumberFormat(as)));
   return f.format(n);
 }
 
@@ -89,11 +108,11 @@ export function size(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let i = 0;
   for (; bytes >= 1000 && i < units.length - 1; i++) bytes /= 1000;
-  return new Intl.NumberFormat(getLocale(), { maximumFractionDigits: i === 0 ? 0 : 1 }).format(bytes) + ' ' + units[i];
+  return new Intl.NumberFormat(locale(), { maximumFractionDigits: i === 0 ? 0 : 1 }).format(bytes) + ' ' + units[i];
 }
 
 export function distance(metres: number): string {
-  const f = new Intl.NumberFormat(getLocale(), { maximumFractionDigits: metres < 1000 ? 0 : 1 });
+  const f = new Intl.NumberFormat(locale(), { maximumFractionDigits: metres < 1000 ? 0 : 1 });
   if (imperial) return metres < 305 ? f.format(metres * 3.28084) + ' ft' : f.format(metres / 1609.344) + ' mi';
   return metres < 1000 ? f.format(metres) + ' m' : f.format(metres / 1000) + ' km';
 }

@@ -25,7 +25,7 @@ class Session {
   }
 
   private show(who: SignedIn | null): void {
-    if (who) setFormat({ zone: who.account.zone, imperial: milesIn.includes(who.account.region) });
+    if (who) setFormat({ zone: who.account.zone, region: who.account.region, imperial: milesIn.includes(who.account.region) });
     this.who = who;
   }
 
