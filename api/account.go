@@ -48,6 +48,7 @@ type AccountFields struct {
 	Phone               string            `json:"phone"`
 	Email               string            `json:"email" example:"office@example.com"` // of the office, for its clients
 	Language            string            `json:"language" required:"true" words:"language"`
+	ClientLanguages     map[string]string `json:"client_languages" words:"language" example:"{\"ACME\": \"es\"}"` // by client code, whatever its capitals; at most 500
 	Region              string            `json:"region" required:"true" example:"US"`
 }
 
@@ -146,7 +147,7 @@ func (s *Server) signUp(c *call, in SignUp) (*SignedUp, error) {
 func (s *Server) patchAccount(c *call, patch mergePatch) (*models.Account, error) {
 	return s.Intake.EditAccount(c.ctx(), c.member, func(account *models.Account) error {
 		fields := AccountFields{account.Name, account.Zone, account.QAPolicy, account.CertificationRadius, account.RetentionDays, account.AlertEmail, account.ReportLayout, account.Branding, account.Defaults,
-			account.ReviewReasons, account.PhotoSize, account.Colour, account.Address, account.Phone, account.Email, account.Language, account.Region}
+			account.ReviewReasons, account.PhotoSize, account.Colour, account.Address, account.Phone, account.Email, account.Language, account.ClientLanguages, account.Region}
 		if err := merge(&fields, patch); err != nil {
 			return err
 		}
@@ -154,7 +155,7 @@ func (s *Server) patchAccount(c *call, patch mergePatch) (*models.Account, error
 		account.CertificationRadius, account.RetentionDays, account.Branding, account.Defaults = fields.CertificationRadius, fields.RetentionDays, orEmpty(fields.Branding), orEmpty(fields.Defaults)
 		account.AlertEmail, account.ReportLayout = fields.AlertEmail, fields.ReportLayout
 		account.ReviewReasons, account.PhotoSize, account.Colour, account.Address, account.Phone = fields.ReviewReasons, fields.PhotoSize, fields.Colour, fields.Address, fields.Phone
-		account.Email, account.Language, account.Region = fields.Email, fields.Language, fields.Region
+		account.Email, account.Language, account.ClientLanguages, account.Region = fields.Email, fields.Language, orEmpty(fields.ClientLanguages), fields.Region
 		return nil
 	})
 }

@@ -110,15 +110,27 @@ func (s *Server) sharedPage(c *call, l *models.Link) error {
 	return s.showShared(c, l, "", http.StatusOK)
 }
 
+// houseOfLink is the house of a link that shows nothing, or not yet: it speaks as the link's page does.
+func (s *Server) houseOfLink(c *call, l *models.Link) (house, error) {
+	ctx := models.InAccount(c.Request.Context(), l.AccountID)
+	account, err := s.Store.AccountByID(ctx, l.AccountID)
+	if err != nil {
+		return house{}, err
+	}
+	order, err := models.One[models.WorkOrder](s.Store.Read(ctx).Where("id = ?", l.WorkOrderID), "work order")
+	if err != nil {
+		return house{}, err
+	}
+	return houseOf(account.ToClient(order.ClientCode), "/s/"+c.Param("token")), nil
+}
+
 func (s *Server) askPassword(c *call, l *models.Link, status int, problem string) error {
-	account, err := s.Store.AccountByID(models.InAccount(c.Request.Context(), l.AccountID), l.AccountID)
+	h, err := s.houseOfLink(c, l)
 	if err != nil {
 		return err
 	}
-	base := "/s/" + c.Param("token")
-	h := houseOf(account, base)
 	if problem != "" {
-		problem = h.R.Say("link_wrong_password", "account", account.Name)
+		problem = h.R.Say("link_wrong_password", "account", h.Account.Name)
 	}
 	return c.html(status, "password.html", sharedView{house: h, Link: l, Problem: problem})
 }
@@ -133,11 +145,11 @@ type endedView struct {
 
 // linkEnded answers whoever holds a link that has ended: with its account's own head, and nothing of what it showed.
 func (s *Server) linkEnded(c *call, l *models.Link) error {
-	account, err := s.Store.AccountByID(models.InAccount(c.Request.Context(), l.AccountID), l.AccountID)
+	h, err := s.houseOfLink(c, l)
 	if err != nil {
 		return err
 	}
-	v := endedView{house: houseOf(account, "/s/"+c.Param("token"))}
+	v, account := endedView{house: h}, h.Account
 	v.Base = "" // no visit is noted
 	switch {
 	case l.RevokedAt == nil && l.ExpiresAt != nil && l.ExpiresAt.Before(time.Now()):

@@ -198,15 +198,19 @@ func (s *shapes) of(t reflect.Type, u use) *huma.Schema {
 		if t.Elem().Kind() == reflect.Interface {
 			return anything()
 		}
-		of := s.of(t.Elem(), u)
-		if u == inPatch {
-			of = nullable(of) // null takes one away
-		}
-		return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: of}
+		return s.mapOf(s.of(t.Elem(), u), u)
 	case reflect.Struct:
 		return s.structOf(t, u)
 	}
 	return &huma.Schema{}
+}
+
+// mapOf is the schema of names that each have one of these.
+func (s *shapes) mapOf(of *huma.Schema, u use) *huma.Schema {
+	if u == inPatch {
+		of = nullable(of) // null takes one away
+	}
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: of}
 }
 
 func enumOf[T ~string](values []T) *huma.Schema {
@@ -298,8 +302,11 @@ func (s *shapes) member(f reflect.StructField, k key) *huma.Schema {
 		} else {
 			m = s.component(camel(words), enumOf(set))
 		}
-		if list {
+		switch {
+		case list:
 			m = &huma.Schema{Type: huma.TypeArray, Items: m}
+		case t.Kind() == reflect.Map:
+			m = s.mapOf(m, k.u)
 		}
 	case f.Tag.Get("as") == "role": // an account may make others
 		m = text()

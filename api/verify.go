@@ -102,12 +102,16 @@ func (s *Server) vouched(c *call, uuid, code string) ([]Vouched, error) {
 		if err != nil {
 			return nil, err
 		}
+		order, err := models.One[models.WorkOrder](db.Where("id = ?", item.WorkOrderID), "work order")
+		if err != nil {
+			return nil, err
+		}
 		key, err := models.One[models.SigningKey](db.Where("account_id = ? AND id = ?", item.AccountID, e.KeyID), "key")
 		if err != nil {
 			return nil, err
 		}
 		v := Vouched{Account: account.Name, SHA256: item.ContentHash(), Kind: item.Kind, TakenAt: item.TakenAt, ReceivedAt: item.ReceivedAt, PublishedAt: e.SignedAt,
-			Certification: item.Certification, PublicKey: key.Public, item: item, account: account,
+			Certification: item.Certification, PublicKey: key.Public, item: item, account: account.ToClient(order.ClientCode),
 			Proof: &models.ProofHead{Account: e.AccountID, Sequence: e.Sequence, Head: e.Head, KeyID: e.KeyID, SignedAt: e.SignedAt}}
 		if code != "" {
 			signer, err := s.Store.Signer(models.InAccount(ctx, item.AccountID), item.AccountID)

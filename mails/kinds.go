@@ -104,7 +104,7 @@ type Shared struct {
 
 // Mail writes it. It shows nothing of the property: whoever has the mail may lack the password.
 func (s Shared) Mail() *Message {
-	m := &Message{R: wording.For(s.Account), Account: s.Account, Logo: s.Logo, Link: s.Link}
+	m := &Message{R: wording.For(s.Account.ToClient(s.Order.ClientCode)), Account: s.Account, Logo: s.Logo, Link: s.Link}
 	number, by, house := Line(s.Order.DisplayNumber()), name(s.By), name(s.Account.Name)
 	m.Title = m.R.Say("mail_shared_title", "number", number)
 	m.Subject = subject(m.R.Say("mail_shared_subject", "who", Line(s.By), "number", number), m.Title)

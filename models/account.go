@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/mail"
 	"regexp"
 	"slices"
@@ -54,8 +55,10 @@ type Account struct {
 	Language  string            `json:"language" words:"language"` // of its documents
 	Region    string            `json:"region"`                    // a country's two letters (ISO 3166), by which its documents write dates and numbers
 	Defaults  map[string]string `gorm:"serializer:json" json:"defaults"`
-	CreatedAt Time              `json:"created_at"`
-	UpdatedAt Time              `json:"updated_at"`
+	// ClientLanguages are the languages of its documents for some of its clients, by the client code of their orders.
+	ClientLanguages map[string]string `gorm:"serializer:json" json:"client_languages" words:"language"`
+	CreatedAt       Time              `json:"created_at"`
+	UpdatedAt       Time              `json:"updated_at"`
 }
 
 // Location returns the account's time zone, UTC when it has none.
@@ -93,6 +96,7 @@ func (a *Account) Check() error {
 		p.Add("report_layout", "Choose 2, 4, 6 or 12 photos a page.")
 	}
 	a.checkWords(&p)
+	a.checkClientLanguages(&p)
 	checkObject(&p, "branding", a.Branding)
 	checkObject(&p, "defaults", a.Defaults)
 	return p.Err()
@@ -151,6 +155,44 @@ func (a *Account) In(language *string) *Account {
 	spoken := *a
 	spoken.Language = *language
 	return &spoken
+}
+
+// ToClient is the account as its documents speak to the client of orders with these codes: in the language that the client has,
+// in its own where that is none, or where they are of several clients. Codes are compared as those of work types are.
+func (a *Account) ToClient(codes ...string) *Account {
+	for client, language := range a.ClientLanguages {
+		if len(codes) > 0 && !slices.ContainsFunc(codes, func(code string) bool { return !sameClient(code, client) }) {
+			return a.In(&language)
+		}
+	}
+	return a
+}
+
+func sameClient(code, other string) bool { return strings.EqualFold(Composed(code), Composed(other)) }
+
+// mostClients is how many clients may have a language of their own.
+const mostClients = 500
+
+func (a *Account) checkClientLanguages(p *Problems) {
+	if a.ClientLanguages == nil {
+		a.ClientLanguages = map[string]string{}
+	}
+	if len(a.ClientLanguages) > mostClients {
+		p.Add("client_languages", "At most %d clients.", mostClients)
+		return
+	}
+	codes := slices.Sorted(maps.Keys(a.ClientLanguages))
+	for i, code := range codes {
+		field := "client_languages." + code
+		switch {
+		case Composed(code) == "" || !OneLine(code, longestCode):
+			p.Add("client_languages", "A client code has 1 to %d characters, in one line.", longestCode)
+		case slices.ContainsFunc(codes[:i], func(other string) bool { return sameClient(code, other) }):
+			p.Add(field, "The client is there twice.").Code = CodeTaken
+		case !slices.Contains(Languages, a.ClientLanguages[code]):
+			p.Add(field, "Choose %s.", strings.Join(Languages, " or "))
+		}
+	}
 }
 
 // Languages are those in which documents, mails and screens are written.

@@ -54,11 +54,11 @@ func (o *WorkOrder) For(a Audience) *WorkOrder {
 }
 
 // For is the account as an audience may see it: where the office is told of trouble is its own matter, and so is with which
-// words it sends photos back.
+// words it sends photos back, and who its clients are.
 func (a *Account) For(audience Audience) *Account {
 	seen := *a
 	if audience != ForOffice {
-		seen.AlertEmail, seen.ReviewReasons = "", []string{}
+		seen.AlertEmail, seen.ReviewReasons, seen.ClientLanguages = "", []string{}, map[string]string{}
 	}
 	return &seen
 }

@@ -9,7 +9,7 @@ import (
 // Proof is an order with the items that a report, an archive or a delivery shows, as its audience may see it.
 type Proof struct {
 	Audience Audience
-	Account  *Account
+	Account  *Account // as it speaks to the order's client
 	Order    *WorkOrder
 	View     WorkOrderView
 	Items    []*Item
@@ -60,7 +60,7 @@ func proofOf(db *gorm.DB, orderID string, upTo *Publication, audience Audience, 
 	if err != nil {
 		return nil, err
 	}
-	p := &Proof{Audience: audience, Account: account, Order: order.For(audience), View: views[0].For(audience)}
+	p := &Proof{Audience: audience, Account: account.ToClient(order.ClientCode), Order: order.For(audience), View: views[0].For(audience)}
 	p.keyPhotos = order.KeyPhotos
 	if upTo != nil {
 		p.keyPhotos = upTo.KeyPhotos
@@ -104,7 +104,7 @@ func ProofOfItem(db *gorm.DB, o *WorkOrder, item *Item) (*Proof, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proof{Audience: ForClient, Account: account, Order: o.For(ForClient), View: views[0].For(ForClient), Items: []*Item{item}}
+	p := &Proof{Audience: ForClient, Account: account.ToClient(o.ClientCode), Order: o.For(ForClient), View: views[0].For(ForClient), Items: []*Item{item}}
 	p.Users, p.Names, err = namesOf(db, []string{item.UploadedBy})
 	return p, err
 }

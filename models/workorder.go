@@ -156,8 +156,8 @@ func (f *WorkOrderFields) Check(p *Problems) {
 	case utf8.RuneCountInString(f.WorkOrderNumber) > longestNumber:
 		p.Add("work_order_number", "At most 200 characters.")
 	}
-	if utf8.RuneCountInString(f.ClientCode) > 60 {
-		p.Add("client_code", "At most 60 characters.")
+	if utf8.RuneCountInString(f.ClientCode) > longestCode {
+		p.Add("client_code", "At most %d characters.", longestCode)
 	}
 	checkPriority(p, f.Priority)
 	f.Address.check(p, "address.")
@@ -207,6 +207,9 @@ func checkText(p *Problems, name, text string) {
 		p.Add(name, "At most %d characters.", longestText)
 	}
 }
+
+// longestCode is how many characters a client code has at most.
+const longestCode = 60
 
 // mostMembers is how many options, attributes and the like people may set on one thing.
 const mostMembers = 1000

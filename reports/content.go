@@ -89,9 +89,14 @@ func (r *Reports) OfLink(ctx context.Context, proof *models.Proof, link *models.
 	return c, r.fill(ctx, c, []*models.Proof{proof}, nil, link.ID)
 }
 
-// OfProperty gathers the content of the report of a property: its visits, in the sequence in which they are given.
+// OfProperty gathers the content of the report of a property: its visits, in the sequence in which they are given. It speaks to
+// their client where they are all of one.
 func (r *Reports) OfProperty(ctx context.Context, account *models.Account, property *models.Property, visits []*models.Proof) (*Content, error) {
-	c := &Content{Account: account, Property: property}
+	var codes []string
+	for _, p := range visits {
+		codes = append(codes, p.Order.ClientCode)
+	}
+	c := &Content{Account: account.ToClient(codes...), Property: property}
 	return c, r.fill(ctx, c, visits, nil, "")
 }
 

@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -63,6 +64,32 @@ func TestPortalSettingsBringPeopleIn(t *testing.T) {
 		accessible(t, ctx, section)
 		shots(t, ctx, "settings-"+section)
 	}
+}
+
+// TestPortalAClientGetsALanguage names a client and a language in the account's settings, and takes the client away again.
+func TestPortalAClientGetsALanguage(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office := rig.SignUp(t, in.URL)
+	ctx := signedIn(t, in, office, false)
+	have := func(what string, languages map[string]any) {
+		t.Helper()
+		office.Await(what, func() bool {
+			return reflect.DeepEqual(office.Want(200, "GET", "/account", nil).Get("client_languages"), languages)
+		})
+	}
+	add, save := `//button[normalize-space(.)="Another client"]`, `.set-form button[type=submit]`
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(in.URL+"/settings/account"), chromedp.WaitVisible(add, chromedp.BySearch), chromedp.Click(add, chromedp.BySearch),
+		chromedp.SendKeys(`.Paths input`, " ACME"), chromedp.Click(add, chromedp.BySearch), chromedp.SendKeys(`.Paths li:nth-child(2) input`, "acme"), chromedp.Click(save)))
+	says(t, ctx, ".Paths li:nth-child(2) .wrong", "twice")
+	accessible(t, ctx, "a client that is there twice")
+	shots(t, ctx, "settings-client-twice")
+	require.NoError(t, chromedp.Run(ctx, chromedp.SendKeys(`.Paths li:nth-child(2) input`, " West"), chromedp.Click(save)))
+	have("both clients", map[string]any{"ACME": "es", "acme West": "es"})
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`button[aria-label="Take the client ACME away"]`), chromedp.Click(save)))
+	have("one is left", map[string]any{"acme West": "es"})
+	require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(`document.activeElement.blur()`, nil), press("u")))
+	have("and both again", map[string]any{"ACME": "es", "acme West": "es"})
 }
 
 func TestPortalSettingsOfWhatIsOutside(t *testing.T) {
