@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -119,13 +120,11 @@ func until(t *testing.T, ctx context.Context, what, expression string) {
 	require.FailNow(t, what, "%v; the page %s", err, text)
 }
 
-// screenshot keeps what the page looks like when somebody asks for it by SCREENSHOTS=folder.
+// screenshot keeps what the page looks like, in tests/screens or where SCREENSHOTS says.
 func screenshot(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
-	folder := os.Getenv("SCREENSHOTS")
-	if folder == "" {
-		return
-	}
+	folder := cmp.Or(os.Getenv("SCREENSHOTS"), "screens")
+	require.NoError(t, os.MkdirAll(folder, 0o700))
 	var picture []byte
 	require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(settled, nil, awaitPromise), chromedp.FullScreenshot(&picture, 100)))
 	require.NoError(t, os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o600))

@@ -67,7 +67,7 @@ func dark(is bool) chromedp.Action {
 	return emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: value}})
 }
 
-// shots keeps a screen as it looks light and dark, when SCREENSHOTS says where to.
+// shots keeps a screen as it looks light and dark.
 func shots(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
 	for _, is := range []bool{false, true} {
