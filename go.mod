@@ -16,8 +16,7 @@ require (
 	github.com/gen2brain/heic v0.4.5
 	github.com/gin-gonic/gin v1.12.0
 	github.com/glebarez/sqlite v1.11.0
-	github.com/go-fonts/dejavu v0.3.2
-	github.com/go-text/typesetting v0.3.5
+	github.com/go-text/typesetting v0.3.0
 	github.com/gofrs/flock v0.13.2
 	github.com/google/uuid v1.6.0
 	github.com/hashicorp/golang-lru/v2 v2.0.7

@@ -7,9 +7,10 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
-	other "github.com/go-text/typesetting/bidi"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/text/unicode/bidi"
 	"pgregory.net/rapid"
 )
 
@@ -35,6 +36,8 @@ func TestDirectionsOfATextAreInTheirSequence(t *testing.T) {
 		"אבג MSV 204118.":      ".MSV 204118 גבא",
 		"אבג (MSV) דה":         "הד )MSV( גבא",
 		"ابج +12":              "12+ جبا",
+		"see (אב) גד":          "see (בא) דג", // what stands before a bracket decides, where what it holds reads against the text
+		"גד x [x]\u0301":       "x [x]\u0301 דג",
 	} {
 		require.Equal(t, want, seen(text, direction([]rune(text))), text)
 	}
@@ -51,26 +54,32 @@ func anyText(most int) *rapid.Generator[string] {
 
 var loose = regexp.MustCompile(`(^|[ \x{200c}-\x{200f}])[\pM\x{200d}]+`)
 
-// TestDirectionsAreThoseOfAnotherImplementation: it tells directions alone, not levels.
+// TestDirectionsAreThoseOfAnotherImplementation, which tells directions alone, and takes brackets otherwise than the annex.
 func TestDirectionsAreThoseOfAnotherImplementation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		text := []rune(strings.ReplaceAll(anyText(24).Draw(t, "text"), "\u200d", ""))
+		text := []rune(strings.NewReplacer("\u200d", "", "(", "", ")", "", "[", "", "]", "").Replace(anyText(24).Draw(t, "text")))
 		base := direction(text)
-		way := other.LeftToRight
+		way := bidi.DefaultDirection(bidi.LeftToRight)
 		if base == 1 {
-			way = other.RightToLeft
+			way = bidi.DefaultDirection(bidi.RightToLeft)
 		}
-		var theirs other.Paragraph
-		runs := theirs.Segment(text, way)
-		want := make([]uint8, len(text))
-		for n := range runs.NumRuns() {
-			for at := runs.Run(n).Start; at < runs.Run(n).End; at++ {
-				want[at] = uint8(runs.Run(n).Level % 2)
+		var theirs bidi.Paragraph
+		_, err := theirs.SetString(string(text), way)
+		require.NoError(t, err)
+		order, err := theirs.Order()
+		require.NoError(t, err)
+		var want []uint8
+		for n := range order.NumRuns() {
+			run := order.Run(n)
+			deep := uint8(0)
+			if run.Direction() == bidi.RightToLeft {
+				deep = 1
 			}
+			want = append(want, slices.Repeat([]uint8{deep}, utf8.RuneCountInString(run.String()))...)
 		}
-		got := levels(text, base)
-		for n := range got {
-			got[n] %= 2
+		var got []uint8
+		for _, level := range levels(text, base) {
+			got = append(got, level%2)
 		}
 		require.Equal(t, want, got, "%q", string(text))
 	})

@@ -1,8 +1,10 @@
 package reports
 
 import (
-	_ "embed"
+	"compress/gzip"
+	"embed"
 	"errors"
+	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -10,8 +12,6 @@ import (
 	"sync"
 	"unicode"
 
-	"github.com/go-fonts/dejavu/dejavusans"
-	"github.com/go-fonts/dejavu/dejavusansbold"
 	"github.com/go-text/typesetting/segmenter"
 	"golang.org/x/text/unicode/norm"
 
@@ -77,11 +77,8 @@ func colourOf(a *models.Account) pdf.Colour {
 	return pdf.Colour{R: uint8(n >> 16), G: uint8(n >> 8), B: uint8(n)}
 }
 
-//go:embed fonts/atkinson-next-regular.ttf
-var regularTTF []byte
-
-//go:embed fonts/atkinson-next-strong.ttf
-var strongTTF []byte
+//go:embed fonts/*.ttf.gz
+var fonts embed.FS
 
 // typeface is a face, and those that stand in for letters which it has not.
 type typeface []*pdf.Face
@@ -96,16 +93,33 @@ func (t typeface) of(r rune) *pdf.Face {
 	return t[0]
 }
 
-// faces are parsed once a process.
+// faces are parsed once a process: regular and strong ones.
 var faces = sync.OnceValues(func() (faces [2]typeface, err error) {
-	for n, files := range [][2][]byte{{regularTTF, dejavusans.TTF}, {strongTTF, dejavusansbold.TTF}} {
-		for _, file := range files {
-			face, failed := pdf.Parse(file)
+	for n, weight := range []string{"regular", "strong"} {
+		for _, name := range []string{"atkinson-next", "noto-arabic", "noto-devanagari", "dejavu"} {
+			face, failed := embedded("fonts/" + name + "-" + weight + ".ttf.gz")
 			faces[n], err = append(faces[n], face), errors.Join(err, failed)
 		}
 	}
 	return faces, err
 })
+
+func embedded(name string) (*pdf.Face, error) {
+	packed, err := fonts.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer packed.Close()
+	file, err := gzip.NewReader(packed)
+	if err != nil {
+		return nil, err
+	}
+	ttf, err := io.ReadAll(file)
+	if err != nil {
+		return nil, err
+	}
+	return pdf.Parse(ttf)
+}
 
 // style is how a text is set.
 type style struct {

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
-"""Cuts the faces of reports from the variable file of Atkinson Hyperlegible Next, as the npm package
+"""Cuts the first face of reports from the variable file of Atkinson Hyperlegible Next, as the npm package
 @fontsource-variable/atkinson-hyperlegible-next of web/ has it, with tabular figures. Wants the Debian packages
-fonttools and python3-brotli. Run by: reports/fonts/cut.py"""
-import os, sys, tempfile
+fonttools and python3-brotli. Run by: reports/fonts/cut.py
+The others lie here as they came, but for gzip -9n: Noto of the npm packages @expo-google-fonts/noto-sans-arabic 0.4.3 and
+noto-sans-devanagari 0.4.1 (regular 400, strong 600), DejaVu Sans 2.37 of github.com/go-fonts/dejavu."""
+import gzip, os, tempfile
 from fontTools import merge, subset
 from fontTools.ttLib import TTFont
 from fontTools.varLib import instancer
@@ -34,6 +36,8 @@ for name, weight in (("regular", 400), ("strong", 640)):
     cutter.populate(unicodes=list(whole.getBestCmap()))
     cutter.subset(whole)
     whole["OS/2"].usWeightClass = weight
-    whole.save(os.path.join(here, f"atkinson-next-{name}.ttf"))
+    with open(os.path.join(here, f"atkinson-next-{name}.ttf.gz"), "wb") as file:
+        with gzip.GzipFile("", "wb", 9, file, 0) as packed:
+            whole.save(packed)
     for path in cut:
         os.remove(path)

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/go-text/typesetting/font"
@@ -94,9 +95,6 @@ func (f *Face) Has(r rune) bool { return f.glyph(r) != 0 }
 // Advance is a letter's width, in sizes of the face. What it has not is a box.
 func (f *Face) Advance(r rune) float64 { return float64(f.advances[f.glyph(r)]) / f.unitsPerEm }
 
-// thousandths is a glyph's width as a document says it.
-func (f *Face) thousandths(g uint16) int { return int(float64(f.advances[g])/f.unitsPerEm*1000 + 0.5) }
-
 // Descent is how far letters reach below the line, and Ascent how far above, in sizes of the face.
 func (f *Face) Descent() float64 { return -f.signed("hhea", 6) }
 
@@ -132,52 +130,48 @@ func (f *Face) outline(g uint16) []byte {
 // Flags of a composite glyph's parts.
 const (
 	wordArguments = 1 << 0
+	byPlace       = 1 << 1
 	oneScale      = 1 << 3
 	moreParts     = 1 << 5
 	twoScales     = 1 << 6
 	fourScales    = 1 << 7
 )
 
-// cut is a font of these glyphs alone, in this sequence, and of those that they are composed of.
-func (f *Face) cut(glyphs []uint16) []byte {
-	glyphs = slices.Clone(glyphs)
+// cut is a font of these drawings alone, in this sequence, and of the glyphs that they are composed of.
+func (f *Face) cut(drawings []drawing) []byte {
+	drawings = slices.Clone(drawings)
 	place := map[uint16]int{}
-	for n, g := range glyphs {
-		if _, there := place[g]; !there {
-			place[g] = n
+	for n, d := range drawings {
+		if g, alone := d.alone(); alone {
+			if _, there := place[g]; !there {
+				place[g] = n
+			}
 		}
 	}
-	var glyf []byte
-	var loca []byte
-	for n := 0; n < len(glyphs); n++ { // it grows
+	placed := func(g uint16) int {
+		at, there := place[g]
+		if !there {
+			at = len(drawings)
+			place[g] = at
+			drawings = append(drawings, f.alone(g))
+		}
+		return at
+	}
+	var glyf, loca, hmtx []byte
+	most := uint16(0)
+	for n := 0; n < len(drawings); n++ { // it grows
+		d := drawings[n]
 		loca = binary.BigEndian.AppendUint32(loca, uint32(len(glyf)))
-		outline := slices.Clone(f.outline(glyphs[n]))
-		if len(outline) > 10 && int16(binary.BigEndian.Uint16(outline)) < 0 {
-			for at := 10; at+4 <= len(outline); {
-				flags, part := binary.BigEndian.Uint16(outline[at:]), binary.BigEndian.Uint16(outline[at+2:])
-				to, there := place[part]
-				if !there {
-					to = len(glyphs)
-					place[part] = to
-					glyphs = append(glyphs, part)
-				}
-				binary.BigEndian.PutUint16(outline[at+2:], uint16(to))
-				at += 6
-				if flags&wordArguments != 0 {
-					at += 2
-				}
-				switch {
-				case flags&oneScale != 0:
-					at += 2
-				case flags&twoScales != 0:
-					at += 4
-				case flags&fourScales != 0:
-					at += 8
-				}
-				if flags&moreParts == 0 {
-					break
-				}
-			}
+		var outline []byte
+		hmtx = binary.BigEndian.AppendUint16(hmtx, uint16(d.width))
+		if g, alone := d.alone(); alone {
+			outline = slices.Clone(f.outline(g))
+			replaced(outline, placed)
+			hmtx = binary.BigEndian.AppendUint16(hmtx, f.bearing(g))
+		} else {
+			most = max(most, uint16(len(d.glyphs)))
+			outline = f.composed(d, placed)
+			hmtx = binary.BigEndian.AppendUint16(hmtx, leftmost(outline))
 		}
 		glyf = append(glyf, outline...)
 		for len(glyf)%4 != 0 {
@@ -185,26 +179,15 @@ func (f *Face) cut(glyphs []uint16) []byte {
 		}
 	}
 	loca = binary.BigEndian.AppendUint32(loca, uint32(len(glyf)))
-	var hmtx []byte
-	bearings := f.tables["hmtx"]
-	metrics := int(binary.BigEndian.Uint16(f.tables["hhea"][34:]))
-	for _, g := range glyphs {
-		hmtx = binary.BigEndian.AppendUint16(hmtx, f.advances[g])
-		at := 4*int(g) + 2
-		if int(g) >= metrics {
-			at = 4*metrics + 2*(int(g)-metrics)
-		}
-		if at+2 > len(bearings) {
-			hmtx = append(hmtx, 0, 0)
-			continue
-		}
-		hmtx = append(hmtx, bearings[at:at+2]...)
-	}
 	head, hhea, maxp := slices.Clone(f.tables["head"]), slices.Clone(f.tables["hhea"]), slices.Clone(f.tables["maxp"])
 	binary.BigEndian.PutUint32(head[8:], 0)
 	binary.BigEndian.PutUint16(head[50:], 1)
-	binary.BigEndian.PutUint16(hhea[34:], uint16(len(glyphs)))
-	binary.BigEndian.PutUint16(maxp[4:], uint16(len(glyphs)))
+	binary.BigEndian.PutUint16(hhea[34:], uint16(len(drawings)))
+	binary.BigEndian.PutUint16(maxp[4:], uint16(len(drawings)))
+	if len(maxp) >= 32 { // parts of a composite, and how deep: one composed here may hold others
+		binary.BigEndian.PutUint16(maxp[28:], max(binary.BigEndian.Uint16(maxp[28:]), most))
+		binary.BigEndian.PutUint16(maxp[30:], binary.BigEndian.Uint16(maxp[30:])+1)
+	}
 	tables := map[string][]byte{"head": head, "hhea": hhea, "maxp": maxp, "hmtx": hmtx, "loca": loca, "glyf": glyf}
 	for _, hints := range []string{"cvt ", "fpgm", "prep"} {
 		if there := f.tables[hints]; len(there) > 0 {
@@ -212,6 +195,87 @@ func (f *Face) cut(glyphs []uint16) []byte {
 		}
 	}
 	return assembled(tables)
+}
+
+// alone is a drawing's glyph where it draws one as the face has it.
+func (d drawing) alone() (uint16, bool) {
+	g := d.glyphs[0]
+	return g.number, len(d.glyphs) == 1 && g.x == 0 && g.y == 0
+}
+
+// bearing is how far right of its place a glyph begins.
+func (f *Face) bearing(g uint16) uint16 {
+	bearings := f.tables["hmtx"]
+	metrics := int(binary.BigEndian.Uint16(f.tables["hhea"][34:]))
+	at := 4*int(g) + 2
+	if int(g) >= metrics {
+		at = 4*metrics + 2*(int(g)-metrics)
+	}
+	if at+2 > len(bearings) {
+		return 0
+	}
+	return binary.BigEndian.Uint16(bearings[at:])
+}
+
+func leftmost(outline []byte) uint16 {
+	if len(outline) < 4 {
+		return 0
+	}
+	return binary.BigEndian.Uint16(outline[2:])
+}
+
+// replaced gives the parts of a composite outline their numbers in another font.
+func replaced(outline []byte, placed func(uint16) int) {
+	if len(outline) <= 10 || int16(binary.BigEndian.Uint16(outline)) >= 0 {
+		return
+	}
+	for at := 10; at+4 <= len(outline); {
+		flags := binary.BigEndian.Uint16(outline[at:])
+		binary.BigEndian.PutUint16(outline[at+2:], uint16(placed(binary.BigEndian.Uint16(outline[at+2:]))))
+		at += 6
+		if flags&wordArguments != 0 {
+			at += 2
+		}
+		switch {
+		case flags&oneScale != 0:
+			at += 2
+		case flags&twoScales != 0:
+			at += 4
+		case flags&fourScales != 0:
+			at += 8
+		}
+		if flags&moreParts == 0 {
+			return
+		}
+	}
+}
+
+// composed is the outline of several glyphs as one, so that their letters are those of one code.
+func (f *Face) composed(d drawing, placed func(uint16) int) []byte {
+	outline := binary.BigEndian.AppendUint16(nil, 0xffff) // composite
+	box := [4]int16{math.MaxInt16, math.MaxInt16, math.MinInt16, math.MinInt16}
+	var parts []byte
+	last := 0
+	for _, g := range d.glyphs {
+		of := f.outline(g.number)
+		if len(of) < 10 {
+			continue
+		}
+		side := func(n int) int16 { return int16(binary.BigEndian.Uint16(of[2+2*n:])) }
+		box = [4]int16{min(box[0], side(0)+g.x), min(box[1], side(1)+g.y), max(box[2], side(2)+g.x), max(box[3], side(3)+g.y)}
+		last = len(parts)
+		for _, n := range []uint16{wordArguments | byPlace | moreParts, uint16(placed(g.number)), uint16(g.x), uint16(g.y)} {
+			parts = binary.BigEndian.AppendUint16(parts, n)
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	binary.BigEndian.PutUint16(parts[last:], wordArguments|byPlace)
+	for _, n := range box {
+		outline = binary.BigEndian.AppendUint16(outline, uint16(n))
+	}
+	return append(outline, parts...)
 }
 
 func assembled(tables map[string][]byte) []byte {

@@ -1,7 +1,6 @@
 package pdf
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -13,17 +12,29 @@ import (
 
 // Cluster is letters that are drawn together: one alone, one with its accents, or a ligature.
 type Cluster struct {
-	At     int     // where its letters begin in the text
-	Text   string  // its letters
-	Width  float64 // in sizes of the face, as all that follows
+	At    int     // where its letters begin in the text
+	Text  string  // its letters
+	Width float64 // in sizes of the face
+	drawn drawing
+}
+
+// drawing is what a cluster draws: glyphs of a face and how wide they are together, in units of the face.
+type drawing struct {
 	glyphs []glyph
+	width  int
 }
 
 // glyph is a shape of a face, and where it is drawn from where its cluster begins.
 type glyph struct {
 	number uint16
-	x, y   float64
+	x, y   int16
 }
+
+// alone is a glyph as the face has it.
+func (f *Face) alone(g uint16) drawing { return drawing{[]glyph{{number: g}}, int(f.advances[g])} }
+
+// thousandths is a width as a document says it.
+func (f *Face) thousandths(width int) int { return int(float64(width)/f.unitsPerEm*1000 + 0.5) }
 
 // Shaper makes of letters the shapes that a script joins them to. It is of one document; a face is of all.
 type Shaper struct {
@@ -72,9 +83,9 @@ func (s *Shaper) script(f *Face, text []rune, from, to int, script language.Scri
 		if len(clusters) == 0 || clusters[len(clusters)-1].At != info.Cluster {
 			clusters = append(clusters, Cluster{At: info.Cluster})
 		}
-		c, p := &clusters[len(clusters)-1], b.Pos[n]
-		c.glyphs = append(c.glyphs, glyph{uint16(info.Glyph), c.Width + float64(p.XOffset)/f.unitsPerEm, float64(p.YOffset) / f.unitsPerEm})
-		c.Width += float64(p.XAdvance) / f.unitsPerEm
+		d, p := &clusters[len(clusters)-1].drawn, b.Pos[n]
+		d.glyphs = append(d.glyphs, glyph{uint16(info.Glyph), int16(d.width + int(p.XOffset)), int16(p.YOffset)})
+		d.width += int(p.XAdvance)
 	}
 	if leftward {
 		slices.Reverse(clusters)
@@ -84,10 +95,7 @@ func (s *Shaper) script(f *Face, text []rune, from, to int, script language.Scri
 		if n+1 < len(clusters) {
 			end = clusters[n+1].At
 		}
-		if leftward {
-			slices.Reverse(c.glyphs)
-		}
-		c.Text = string(text[c.At:end])
+		c.Text, c.Width = string(text[c.At:end]), float64(c.drawn.width)/f.unitsPerEm
 	}
 	return clusters
 }
@@ -96,7 +104,7 @@ func (s *Shaper) script(f *Face, text []rune, from, to int, script language.Scri
 // sequence in which they are read.
 func (p *Page) Shaped(f *Face, size, x, y float64, c Colour, clusters []Cluster, leftward bool) {
 	u := p.begin(f, size, x, y, c)
-	at, pen, rise := 0.0, 0.0, 0.0
+	at, pen := 0.0, 0.0
 	if leftward {
 		for _, one := range clusters {
 			at += one.Width
@@ -107,37 +115,15 @@ func (p *Page) Shaped(f *Face, size, x, y float64, c Colour, clusters []Cluster,
 		if leftward {
 			at -= one.Width
 		}
-		letters := []rune(one.Text)
-		for n, g := range one.glyphs { // each stands for a letter, in turn, the last for all that are left
-			take := min(1, len(letters))
-			if n == len(one.glyphs)-1 {
-				take = len(letters)
-			}
-			says := cmp.Or(string(letters[:take]), wordJoiner)
-			letters = letters[take:]
-			if g.y != rise {
-				rise = g.y
-				p.content = append(p.content, "] TJ "...)
-				p.op("Ts", rise*size)
-				p.content = append(p.content, '[')
-			}
-			if back := math.Round((pen - at - g.x) * 1000); back != 0 {
-				p.content = appendNumber(p.content, back)
-				pen -= back / 1000
-			}
-			p.content = fmt.Appendf(p.content, "<%04X>", u.shape(g.number, says))
-			pen += float64(f.thousandths(g.number)) / 1000
+		if back := math.Round((pen - at) * 1000); back != 0 {
+			p.content = appendNumber(p.content, back)
+			pen -= back / 1000
 		}
+		p.content = fmt.Appendf(p.content, "<%04X>", u.draw(one.drawn, one.Text))
+		pen += float64(f.thousandths(one.drawn.width)) / 1000
 		if !leftward {
 			at += one.Width
 		}
 	}
-	p.content = append(p.content, "] TJ "...)
-	if rise != 0 {
-		p.op("Ts", 0)
-	}
-	p.content = append(p.content, "ET\n"...)
+	p.content = append(p.content, "] TJ ET\n"...)
 }
-
-// wordJoiner says nothing: a glyph beyond the letters of its cluster stands for it.
-const wordJoiner = "\u2060"

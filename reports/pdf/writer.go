@@ -57,16 +57,10 @@ type Bookmark struct {
 type used struct {
 	object int
 	codes  map[rune]uint16
-	low    [0x250]uint16 // the same, of the letters that most texts are of
-	shaped map[shape]uint16
-	glyphs []uint16
-	texts  []string // that the codes stand for
-}
-
-// shape is a glyph and the letters for which it stands.
-type shape struct {
-	glyph uint16
-	text  string
+	low    [0x250]uint16     // the same, of the letters that most texts are of
+	shaped map[string]uint16 // by drawing and letters
+	drawn  []drawing         // by code
+	texts  []string          // that the codes stand for
 }
 
 // New begins a document of so many pages.
@@ -289,9 +283,9 @@ func (d *Writer) outlines() string {
 // font writes what a document uses of a face.
 func (d *Writer) font(f *Face, u *used) {
 	file, descriptor, descendant, unicode := d.object(), d.object(), d.object(), d.object()
-	cut := f.cut(u.glyphs)
+	cut := f.cut(u.drawn)
 	d.compressed(file, fmt.Sprintf("/Length1 %d", len(cut)), cut)
-	name := fmt.Sprintf("FP%04X+%s", len(u.glyphs), f.name) // a tag of six capitals
+	name := fmt.Sprintf("FP%04X+%s", len(u.drawn), f.name) // a tag of six capitals
 	name = strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' {
 			return 'G' + r - '0'
@@ -306,8 +300,8 @@ func (d *Writer) font(f *Face, u *used) {
 	d.write(descriptor, fmt.Sprintf("<< /Type /FontDescriptor /FontName /%s /Flags 4 /FontBBox [ %d %d %d %d ] /ItalicAngle 0 /Ascent %d /Descent %d /CapHeight %d /StemV 80 /FontFile2 %d 0 R >>",
 		name, box[0], box[1], box[2], box[3], per(f.Ascent()), -per(f.Descent()), per(f.Ascent()*0.7), file))
 	var widths strings.Builder
-	for _, g := range u.glyphs {
-		fmt.Fprintf(&widths, "%d ", f.thousandths(g))
+	for _, drawn := range u.drawn {
+		fmt.Fprintf(&widths, "%d ", f.thousandths(drawn.width))
 	}
 	d.write(descendant, fmt.Sprintf("<< /Type /Font /Subtype /CIDFontType2 /BaseFont /%s /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> /FontDescriptor %d 0 R /CIDToGIDMap /Identity /DW 1000 /W [ 0 [ %s] ] >>",
 		name, descriptor, widths.String()))
@@ -339,7 +333,7 @@ func (u *used) unicode() string {
 func (d *Writer) use(f *Face) *used {
 	u := d.fonts[f]
 	if u == nil {
-		u = &used{object: d.object(), codes: map[rune]uint16{}, shaped: map[shape]uint16{}, glyphs: []uint16{0}, texts: []string{""}}
+		u = &used{object: d.object(), codes: map[rune]uint16{}, shaped: map[string]uint16{}, drawn: []drawing{f.alone(0)}, texts: []string{""}}
 		d.fonts[f] = u
 		d.faces = append(d.faces, f)
 	}
@@ -354,7 +348,7 @@ func (u *used) code(f *Face, r rune) uint16 {
 	if c, there := u.codes[r]; there {
 		return c
 	}
-	c := u.shape(f.glyph(r), string(r))
+	c := u.draw(f.alone(f.glyph(r)), string(r))
 	u.codes[r] = c
 	if low {
 		u.low[r] = c
@@ -362,14 +356,14 @@ func (u *used) code(f *Face, r rune) uint16 {
 	return c
 }
 
-// shape is the code of a glyph where it stands for these letters.
-func (u *used) shape(g uint16, letters string) uint16 {
+// draw is the code of a drawing where it stands for these letters.
+func (u *used) draw(d drawing, letters string) uint16 {
 	letters = strings.ReplaceAll(letters, "\u00a0", " ") // whoever searches types this one
-	s := shape{g, letters}
-	c, there := u.shaped[s]
+	key := fmt.Sprint(d, letters)
+	c, there := u.shaped[key]
 	if !there {
-		c = uint16(len(u.glyphs))
-		u.glyphs, u.texts, u.shaped[s] = append(u.glyphs, g), append(u.texts, letters), c
+		c = uint16(len(u.drawn))
+		u.drawn, u.texts, u.shaped[key] = append(u.drawn, d), append(u.texts, letters), c
 	}
 	return c
 }
