@@ -8,9 +8,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+
+	"golang.org/x/text/unicode/bidi"
 
 	"fieldproof/models"
 )
@@ -97,6 +101,8 @@ func (r *Reader) Say(key string, args ...any) string {
 		said := fmt.Sprint(args[i+1])
 		if is {
 			said = r.Number(float64(value), 0)
+		} else if strings.ContainsFunc(said, leftward) && strings.ContainsFunc(blanks.ReplaceAllString(text, ""), unicode.IsLetter) {
+			said = leftToRight + said + leftToRight
 		}
 		pairs = append(pairs, "{"+args[i].(string)+"}", said)
 	}
@@ -105,6 +111,18 @@ func (r *Reader) Say(key string, args ...any) string {
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
 }
+
+// A name in Hebrew or Arabic stands in a sentence between these marks: it turns neither the sentence that begins with it nor the
+// number beside it. What stands in quotes alone has its own direction.
+const leftToRight = "\u200e"
+
+func leftward(r rune) bool {
+	p, _ := bidi.LookupRune(r)
+	return p.Class() == bidi.R || p.Class() == bidi.AL
+}
+
+// blanks are what values take the place of.
+var blanks = regexp.MustCompile(`{\w+}`)
 
 func whole(v any) (int, bool) {
 	switch n := v.(type) {

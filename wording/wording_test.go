@@ -94,6 +94,14 @@ func TestEachMixOfCertificationIsASentenceWithItsReason(t *testing.T) {
 	}
 }
 
+// TestANameThatReadsToTheLeftTurnsNoSentence, and what stands in quotes alone reads as it is.
+func TestANameThatReadsToTheLeftTurnsNoSentence(t *testing.T) {
+	r := wording.In("en", "US", chicago)
+	assert.Equal(t, "\u200eקומה 3\u200e, continued", r.Say("pdf_continued", "name", "קומה 3"))
+	assert.Equal(t, "Garage 3, continued", r.Say("pdf_continued", "name", "Garage 3"))
+	assert.Equal(t, "“קומה 3”", r.Say("pdf_quoted", "text", "קומה 3"))
+}
+
 func TestEachLanguageHasAllSentences(t *testing.T) {
 	words := map[string]map[string]string{}
 	for _, language := range models.Languages {
