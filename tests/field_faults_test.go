@@ -87,7 +87,9 @@ func TestFieldCompleteDoesNotWaitForBytes(t *testing.T) {
 	p.says(".Dock", "Completed on this phone")
 	p.line.Slow(5000)
 	p.line.Away(false)
+	back := time.Now()
 	office.AwaitState(id, "completed")
+	require.Less(t, time.Since(back), time.Minute)
 	require.Equal(t, photos, int(awaitedOf(office, order.Text("id")).(float64))+len(arrivedAt(office, id)), "what is not here is awaited")
 	p.visit("/queue")
 	p.until("what is on its way says how far it is", `[...document.querySelectorAll(".Queue .state")].some(e => e.innerText.includes("%"))`)
@@ -291,6 +293,18 @@ func (p *phone) setClock(ahead time.Duration) {
 	p.run(chromedp.Evaluate(fmt.Sprintf(`localStorage.setItem("test-clock", %d); 0`, ahead.Milliseconds()), nil))
 }
 
+// tooBusy is a server that takes no bytes for so long.
+func tooBusy(rest time.Duration) func(w http.ResponseWriter, r *http.Request) bool {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasPrefix(r.URL.Path, "/api/v1/uploads/") {
+			return false
+		}
+		w.Header().Set("Retry-After", fmt.Sprint(rest.Seconds()))
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	}
+}
+
 // TestFieldAClockThatIsWrongCertifiesNoTimeAndHoldsUpNothing has a clock a day ahead, and set right in between.
 func TestFieldAClockThatIsWrongCertifiesNoTimeAndHoldsUpNothing(t *testing.T) {
 	t.Parallel()
@@ -306,14 +320,7 @@ func TestFieldAClockThatIsWrongCertifiesNoTimeAndHoldsUpNothing(t *testing.T) {
 	p.kept()
 
 	// The server is too busy for bytes: what was tried rests until a time by a clock that is a day ahead.
-	busy.answers(func(w http.ResponseWriter, r *http.Request) bool {
-		if !strings.HasPrefix(r.URL.Path, "/api/v1/uploads/") {
-			return false
-		}
-		w.Header().Set("Retry-After", "60")
-		w.WriteHeader(http.StatusServiceUnavailable)
-		return true
-	})
+	busy.answers(tooBusy(time.Minute))
 	p.shoot(id, 1)
 	office.Await("it to rest", func() bool {
 		next, rests := p.items()[0]["next_try"].(float64)

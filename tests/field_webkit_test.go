@@ -67,3 +67,29 @@ func TestFieldWebKitsWaysInChromium(t *testing.T) {
 	require.ElementsMatch(t, shas(p.awaitItems(2, "safe")), arrivedAt(office, id))
 	p.until("nobody vibrates", `!("vibrate" in navigator) && !("connection" in navigator) && !("sync" in ServiceWorkerRegistration.prototype)`)
 }
+
+// TestFieldAPageThatSleptGoesOnAtOnce: iOS resumes a page without an event, and its timers stood still. That one of them is late by
+// the clock is the only sign.
+func TestFieldAPageThatSleptGoesOnAtOnce(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office, crew, order := crewWithOrder(t, in, nil)
+	id := order.Text("id")
+	busy := newBetween(t, in)
+	p := newPhone(t, in, running(asWebKit), running(clockSet), func(p *phone) { p.over(busy.URL) })
+	p.enter(crew)
+	p.says(".Row", "12 Oak Street")
+	p.kept()
+	busy.answers(tooBusy(10 * time.Minute))
+	p.shoot(id, 1)
+	office.Await("it to rest", func() bool {
+		next, rests := p.items()[0]["next_try"].(float64)
+		return rests && next > float64(time.Now().Add(9*time.Minute).UnixMilli())
+	})
+	busy.answers(nil)
+	time.Sleep(3 * time.Second) // asleep
+	p.setClock(time.Hour)
+	resumed := time.Now()
+	require.Equal(t, shas(p.awaitItems(1, "safe")), arrivedAt(office, id))
+	require.Less(t, time.Since(resumed), 30*time.Second, "and not when its own rest is over")
+}

@@ -169,6 +169,11 @@ func TestUploadsAreRefusedForAReason(t *testing.T) {
 		wrong := phone.moves(at, 5, photo[5:])
 		require.Equal(t, []any{409, "0", "elsewhere"}, []any{wrong.Status, wrong.Header.Get("Upload-Offset"), wrong.Text("code")})
 		require.Equal(t, 400, phone.send("PATCH", "/uploads/"+at, photo).Status, "without an offset")
+		for offset, want := range map[string]int{"-1": 400, "1e3": 400, "9223372036854775808": 400, "9223372036854775807": 409, strconv.Itoa(len(photo)): 409, strconv.Itoa(len(photo) + 1): 409} {
+			for _, overlap := range []string{"", "skip"} {
+				require.Equal(t, want, phone.send("PATCH", "/uploads/"+at, photo, "Upload-Offset", offset, "Upload-Overlap", overlap).Status, "from %s %s", offset, overlap)
+			}
+		}
 		require.Equal(t, 413, phone.moves(at, 0, append(bytes.Clone(photo), 1)).Status, "more than its length")
 		require.Equal(t, 415, phone.send("PATCH", "/uploads/"+at, photo, "Upload-Offset", "0", "Content-Type", "image/jpeg").Status)
 		require.Equal(t, 412, phone.send("PATCH", "/uploads/"+at, photo, "Upload-Offset", "0", "Tus-Resumable", "2.0").Status)
