@@ -50,6 +50,7 @@ type AccountFields struct {
 	Language            string            `json:"language" required:"true" words:"language"`
 	ClientLanguages     map[string]string `json:"client_languages" words:"language" example:"{\"ACME\": \"es\"}"` // by client code, whatever its capitals; at most 500
 	Region              string            `json:"region" required:"true" example:"US"`
+	Units               string            `json:"units" required:"true" words:"units"` // of the distances that are read; those that are set are in metres
 }
 
 const (
@@ -147,7 +148,7 @@ func (s *Server) signUp(c *call, in SignUp) (*SignedUp, error) {
 func (s *Server) patchAccount(c *call, patch mergePatch) (*models.Account, error) {
 	return s.Intake.EditAccount(c.ctx(), c.member, func(account *models.Account) error {
 		fields := AccountFields{account.Name, account.Zone, account.QAPolicy, account.CertificationRadius, account.RetentionDays, account.AlertEmail, account.ReportLayout, account.Branding, account.Defaults,
-			account.ReviewReasons, account.PhotoSize, account.Colour, account.Address, account.Phone, account.Email, account.Language, account.ClientLanguages, account.Region}
+			account.ReviewReasons, account.PhotoSize, account.Colour, account.Address, account.Phone, account.Email, account.Language, account.ClientLanguages, account.Region, account.Units}
 		if err := merge(&fields, patch); err != nil {
 			return err
 		}
@@ -155,7 +156,7 @@ func (s *Server) patchAccount(c *call, patch mergePatch) (*models.Account, error
 		account.CertificationRadius, account.RetentionDays, account.Branding, account.Defaults = fields.CertificationRadius, fields.RetentionDays, orEmpty(fields.Branding), orEmpty(fields.Defaults)
 		account.AlertEmail, account.ReportLayout = fields.AlertEmail, fields.ReportLayout
 		account.ReviewReasons, account.PhotoSize, account.Colour, account.Address, account.Phone = fields.ReviewReasons, fields.PhotoSize, fields.Colour, fields.Address, fields.Phone
-		account.Email, account.Language, account.ClientLanguages, account.Region = fields.Email, fields.Language, orEmpty(fields.ClientLanguages), fields.Region
+		account.Email, account.Language, account.ClientLanguages, account.Region, account.Units = fields.Email, fields.Language, orEmpty(fields.ClientLanguages), fields.Region, fields.Units
 		return nil
 	})
 }

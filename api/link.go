@@ -248,7 +248,7 @@ func (s *Server) stateOfShared(c *call, l *models.Link, proof *models.Proof) (st
 	h := fnv.New64a()
 	shown := json.NewEncoder(h)
 	account := proof.Account
-	parts := []any{account.Name, account.LogoKey, account.Zone, account.Colour, account.Address, account.Phone, account.Language, account.Region, proof.Names, proof.Order.DisplayNumber(), proof.Order.Address, proof.Map(600, 340), proof.ServiceRecord()}
+	parts := []any{account.Name, account.LogoKey, account.Zone, account.Colour, account.Address, account.Phone, account.Language, account.Region, account.Units, proof.Names, proof.Order.DisplayNumber(), proof.Order.Address, proof.Map(600, 340), proof.ServiceRecord()}
 	for _, i := range proof.Items {
 		parts = append(parts, i.ID, i.Shot, archives.Describe(proof, i, ""))
 	}

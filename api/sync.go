@@ -20,6 +20,7 @@ type SyncSettings struct {
 	Zone      string          `json:"zone"`
 	Language  string          `json:"language" words:"language"`
 	Region    string          `json:"region"`
+	Units     string          `json:"units" words:"units"`
 	PhotoSize int64           `json:"photo_size"` // of the longest side in pixels, 0: as it was taken
 	QAPolicy  models.QAPolicy `json:"qa_policy"`
 }
@@ -55,7 +56,7 @@ func (s *Server) sync(c *call) (*Sync, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer.Settings = SyncSettings{account.Name, account.Zone, account.Language, account.Region, account.PhotoSize, account.QAPolicy}
+	answer.Settings = SyncSettings{account.Name, account.Zone, account.Language, account.Region, account.Units, account.PhotoSize, account.QAPolicy}
 	if c.member.May(models.CreateOrders) {
 		err := db.Model(&models.WorkType{}).Select("id", "name").Order("name, id").Limit(maxLimit).Scan(&answer.WorkTypes).Error
 		if err != nil {

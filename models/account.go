@@ -54,6 +54,7 @@ type Account struct {
 	Email     string            `json:"email"`                     // of the office, where clients' answers to its mails go; "" is nowhere
 	Language  string            `json:"language" words:"language"` // of its documents
 	Region    string            `json:"region"`                    // a country's two letters (ISO 3166), by which its documents write dates and numbers
+	Units     string            `json:"units" words:"units"`       // of the distances that its people and clients read
 	Defaults  map[string]string `gorm:"serializer:json" json:"defaults"`
 	// ClientLanguages are the languages of its documents for some of its clients, by the client code of their orders.
 	ClientLanguages map[string]string `gorm:"serializer:json" json:"client_languages" words:"language"`
@@ -97,6 +98,9 @@ func (a *Account) Check() error {
 	}
 	a.checkWords(&p)
 	a.checkClientLanguages(&p)
+	if !slices.Contains(Units, a.Units) {
+		p.Add("units", "Choose %s.", strings.Join(Units, " or "))
+	}
 	checkObject(&p, "branding", a.Branding)
 	checkObject(&p, "defaults", a.Defaults)
 	return p.Err()
@@ -198,13 +202,25 @@ func (a *Account) checkClientLanguages(p *Problems) {
 // Languages are those in which documents, mails and screens are written.
 var Languages = []string{"en", "es"}
 
+// Units are those in which distances are read: metres and kilometres, or feet and miles. All that is set is in metres.
+var Units = []string{Metric, Imperial}
+
+// The units, and how many metres those of [Imperial] have.
+const (
+	Metric   = "metric"
+	Imperial = "imperial"
+
+	Foot = 0.3048
+	Mile = 5280 * Foot
+)
+
 // ReportLayouts are how many photos a page of a report may hold.
 var ReportLayouts = []int{2, 4, 6, 12}
 
 // NewAccount inserts an account with its built-in roles.
 func (tx *Tx) NewAccount(id, name string) (*Account, error) {
 	now := Now()
-	a := &Account{ID: id, Name: name, Zone: "UTC", QAPolicy: OfficeReview, CertificationRadius: 250, ReportLayout: 6, ReviewReasons: []string{}, PhotoSize: 2048, Language: "en", Region: "US",
+	a := &Account{ID: id, Name: name, Zone: "UTC", QAPolicy: OfficeReview, CertificationRadius: 250, ReportLayout: 6, ReviewReasons: []string{}, PhotoSize: 2048, Language: "en", Region: "US", Units: Metric,
 		Branding: map[string]string{}, Defaults: map[string]string{}, CreatedAt: now, UpdatedAt: now}
 	if err := a.Check(); err != nil {
 		return nil, err

@@ -113,7 +113,7 @@ func TestWhatPeopleSetHasABoundOfMembers(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(objectOf(1001, `"v"`)), &task.Options))
 	require.NoError(t, json.Unmarshal([]byte(objectOf(101, "1")), &task.RequiredPhotos))
 	require.ElementsMatch(t, append(without, "attributes", "options", "tasks[0].options", "tasks[0].required_photos"), problemsOf(order, task))
-	account := &models.Account{Name: "A", Zone: "UTC", QAPolicy: models.OfficeReview, CertificationRadius: 250, ReportLayout: 6, Language: "en", Region: "US"}
+	account := &models.Account{Name: "A", Zone: "UTC", QAPolicy: models.OfficeReview, CertificationRadius: 250, ReportLayout: 6, Language: "en", Region: "US", Units: models.Metric}
 	require.NoError(t, account.Check())
 	require.NoError(t, json.Unmarshal([]byte(objectOf(1001, `"v"`)), &account.Branding))
 	require.Equal(t, models.Invalid, models.KindOf(account.Check()))

@@ -111,16 +111,29 @@ func (p *Proof) mapped(width, height float64, whole bool) *PinMap {
 		}
 		m.Pins = append(m.Pins, pin)
 	}
-	wanted := width / 4 / scale
-	step := math.Pow(10, math.Floor(math.Log10(wanted)))
-	for _, f := range []float64{5, 2, 1} {
-		if step*f <= wanted {
-			step *= f
+	m.BarMetres = p.Account.RoundLength(width / 4 / scale)
+	m.BarLength = m.BarMetres * scale
+	return m
+}
+
+// RoundLength is the longest length in metres, up to most, that is a round number in the account's units: for what a map is
+// measured by.
+func (a *Account) RoundLength(most float64) float64 {
+	unit, longest := 1.0, math.Inf(1)
+	if a.Units == Imperial {
+		unit, longest = Foot, 500 // 1,000 are said in miles
+		if most >= 0.2*Mile {
+			unit, longest = Mile, math.Inf(1)
+		}
+	}
+	n := math.Pow(10, math.Floor(math.Log10(most/unit)))
+	for _, f := range []float64{5, 2} {
+		if n*f <= most/unit {
+			n *= f
 			break
 		}
 	}
-	m.BarMetres, m.BarLength = step, step*scale
-	return m
+	return min(n, longest) * unit
 }
 
 // atEdge is where a ray from the middle of a map meets the edge, less a margin.

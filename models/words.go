@@ -111,7 +111,7 @@ var Vocabulary = map[string][]string{
 	"priority": Priorities, "field_status": FieldStatuses, "publish_to": PublishTargets, "task_kind": TaskKinds, "delivery_state": DeliveryStates,
 	"import_state": ImportStates, "result": Results, "integration_status": IntegrationStatuses, "log_kind": LogKinds, "log_outcome": LogOutcomes,
 	"alert_kind": AlertKinds, "link_look": LinkLooks, "mail_attachment": MailAttachments, "client_message_kind": ClientMessageKinds, "webhook_type": WebhookTypes,
-	"bulk_state": BulkStates, "bulk_result": BulkResults, "bulk_action": BulkActions, "review_result": ReviewResults, "language": Languages, "life": LifeWords,
+	"bulk_state": BulkStates, "bulk_result": BulkResults, "bulk_action": BulkActions, "review_result": ReviewResults, "language": Languages, "units": Units, "life": LifeWords,
 	"rescue_state": RescueStates, "rescue_result": RescueResults,
 	"announcement_state": AnnouncementStates, "announcement_column": AnnouncementColumns, "announced_result": AnnouncedWords, "photo_stands": PhotoStands, "policy_from": PolicySources,
 	"upload_source": wordsOf(UploadSources), "audit_what": AuditWords,

@@ -630,7 +630,7 @@ func (c *canvas) closeUp(m *models.PinMap, x0, y0 float64, alone bool, spread fl
 			x, y := x0+m.Property.X, y0+m.Property.Y
 			c.page.Line(x, y0, x, y0+m.Height, 0.6, faint)
 			c.page.Line(x0, y, x0+m.Width, y, 0.6, faint)
-			step := ringStep(m.Width / 2 / scale)
+			step := c.Account.RoundLength(m.Width / 2 / scale / 3) // so that three or four are seen
 			for r := step; r*scale < math.Hypot(m.Width, m.Height)/2; r += step {
 				c.page.Circle(x, y, r*scale, pdf.Style{Edge: &rule, Width: 0.6})
 				rings = append(rings, ring{x + r*scale*0.966, y - r*scale*0.259, c.says.Distance(r)})
@@ -685,17 +685,6 @@ func (c *canvas) closeUp(m *models.PinMap, x0, y0 float64, alone bool, spread fl
 		}
 		c.page.Frame(x0+0.35, y0+0.35, m.Width-0.7, m.Height-0.7, 0.7, rule)
 	})
-}
-
-// ringStep is how far rings lie from each other, in metres, so that three or four are seen.
-func ringStep(half float64) float64 {
-	step := math.Pow(10, math.Floor(math.Log10(half/3)))
-	for _, f := range []float64{5, 2} {
-		if step*f <= half/3 {
-			return step * f
-		}
-	}
-	return step
 }
 
 // free is where a pin of a size finds room near a place.

@@ -102,7 +102,7 @@ var modelTexts = map[string]map[string]string{
 	"TaskFields": {"Name": "tasks.name", "Instructions": "tasks.instructions", "Options": "tasks.options.note", "SourceService": "tasks.source_service",
 		"SourceServiceID": "tasks.source_service_id", "RequiredPhotos": "item.evidence_type", "Kind": "", "SurveyID": "", "Survey": "survey.name", "SurveyNamed": "survey.name"},
 	"Comment": {"Author": "comment.author", "Text": "comment.text", "ID": "", "AccountID": "", "WorkOrderID": "", "LinkID": "", "ItemID": ""},
-	"Account": {"Name": "account.name", "AlertEmail": "account.alert_email", "Branding": "account.branding", "ReviewReasons": "account.review_reasons", "Colour": "", "Address": "account.address", "Phone": "account.phone", "Email": "account.email", "Language": "", "ClientLanguages": "account.client_languages", "Region": "", "ID": "", "Zone": "", "QAPolicy": "", "LogoKey": "", "Defaults": ""},
+	"Account": {"Name": "account.name", "AlertEmail": "account.alert_email", "Branding": "account.branding", "ReviewReasons": "account.review_reasons", "Colour": "", "Address": "account.address", "Phone": "account.phone", "Email": "account.email", "Language": "", "ClientLanguages": "account.client_languages", "Region": "", "Units": "", "ID": "", "Zone": "", "QAPolicy": "", "LogoKey": "", "Defaults": ""},
 	"User": {"Username": "user.username", "Name": "user.name", "Email": "user.email", "ID": "", "AccountID": "", "UsernameKey": "user.username", "Role": "", "PasswordHash": "",
 		"WireHash": "", "Keys": "", "Language": ""},
 	"HistoryEvent": {"Reason": "event.reason", "AccountID": "", "WorkOrderID": "", "Type": "", "FromState": "", "ToState": "", "ActorID": "", "Actor": "user.username", "MessageID": ""},

@@ -93,3 +93,33 @@ func TestAnAccountNamesTheLanguagesOfItsClients(t *testing.T) {
 		}
 	})
 }
+
+// TestDistancesAreInTheUnitsOfTheAccount: documents say metres until the account chooses feet and miles.
+func TestDistancesAreInTheUnitsOfTheAccount(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		o := office.Order(rig.JSON{"assignee": office.Username, "latitude": 30.51, "longitude": -97.68})
+		id := o.Text("id")
+		office.Upload(id, rig.JPEG(200, 150, 1), "task_id", o.Text("tasks", 0, "id"), "evidence_type", "after", "taken_at", now(), "source", "mobile_camera",
+			"latitude", "30.512", "longitude", "-97.68", "accuracy", "6")
+		office.AwaitState(id, "in_progress")
+		for _, step := range []string{"complete", "approve", "publish"} {
+			office.Want(200, "POST", "/work-orders/"+id+"/"+step, nil)
+		}
+		link := office.Want(201, "POST", "/work-orders/"+id+"/links", rig.JSON{"allow_downloads": true}).Text("url")
+		for _, of := range []struct{ units, far, radius, not string }{{"metric", "222 m", "250 m", " ft"}, {"imperial", "730 ft", "820 ft", "250 m"}} {
+			if of.units != "metric" { // as it is for all
+				office.Want(200, "PATCH", "/account", rig.JSON{"units": of.units})
+			}
+			require.Equal(t, of.units, office.Want(200, "GET", "/account", nil).Text("units"))
+			require.Equal(t, of.units, office.Want(200, "GET", "/sync", nil).Text("settings", "units"))
+			for _, document := range []string{pdfText(t, office.Want(200, "GET", link+"/report.pdf", nil).Body), string(office.Want(200, "GET", link, nil).Body)} {
+				document = strings.ReplaceAll(document, "\u00a0", " ")
+				require.Contains(t, document, of.far)
+				require.Contains(t, document, of.radius)
+				require.NotContains(t, document, of.not)
+			}
+		}
+		office.WantField(422, "units", "PATCH", "/account", rig.JSON{"units": "feet"})
+	})
+}

@@ -390,7 +390,7 @@ func TestPortalComparesTurnsAndSaysWhereAPhotoWasTaken(t *testing.T) {
 
 	run(chromedp.Navigate(in.URL+"/orders/"+order+"/review?photo="+after), chromedp.WaitVisible(`.Viewer .r-main img`))
 	until(t, ctx, "how far from the property it was taken",
-		`document.querySelector(".r-map figcaption")?.innerText.match(/^(222|223|22[0-9]) m from the property, ±6 m/)`)
+		`document.querySelector(".r-map figcaption")?.innerText.match(/^(222|223|22[0-9])\u00a0m from the property, ±6\u00a0m/)`)
 	run(press("v"))
 	until(t, ctx, "the before in the same place stands beside it", shows(first)+" && "+shows(after))
 	accessible(t, ctx, "two that are compared")

@@ -66,7 +66,8 @@ func TestPortalSettingsBringPeopleIn(t *testing.T) {
 	}
 }
 
-// TestPortalAClientGetsALanguage names a client and a language in the account's settings, and takes the client away again.
+// TestPortalAClientGetsALanguage names a client and a language in the account's settings, and takes the client away again; then
+// it chooses how distances are read.
 func TestPortalAClientGetsALanguage(t *testing.T) {
 	t.Parallel()
 	in := shape(t, "sqlite")
@@ -90,6 +91,10 @@ func TestPortalAClientGetsALanguage(t *testing.T) {
 	have("one is left", map[string]any{"acme West": "es"})
 	require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(`document.activeElement.blur()`, nil), press("u")))
 	have("and both again", map[string]any{"ACME": "es", "acme West": "es"})
+
+	units := `//label[.="Distances"]/following-sibling::select`
+	require.NoError(t, chromedp.Run(ctx, chromedp.SendKeys(units, "Feet", chromedp.BySearch), chromedp.Click(save)))
+	office.Await("feet and miles", func() bool { return office.Want(200, "GET", "/account", nil).Text("units") == "imperial" })
 }
 
 func TestPortalSettingsOfWhatIsOutside(t *testing.T) {

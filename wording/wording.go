@@ -63,12 +63,17 @@ type Reader struct {
 	language string
 	form     form
 	zone     *time.Location
+	imperial bool // feet and miles
 }
 
 // For is who reads the documents of an account.
-func For(a *models.Account) *Reader { return In(a.Language, a.Region, a.Location()) }
+func For(a *models.Account) *Reader {
+	r := In(a.Language, a.Region, a.Location())
+	r.imperial = a.Units == models.Imperial
+	return r
+}
 
-// In is who reads a language in a region, by the clock of a zone. What we have no words or forms for is English.
+// In is who reads a language in a region, by the clock of a zone, and distances in metres. What we have no words or forms for is English.
 func In(language, region string, zone *time.Location) *Reader {
 	if known.messages[language] == nil {
 		language = "en"
@@ -77,7 +82,7 @@ func In(language, region string, zone *time.Location) *Reader {
 	if !there {
 		where = known.Where[language]
 	}
-	return &Reader{language, known.Forms[where], zone}
+	return &Reader{language: language, form: known.Forms[where], zone: zone}
 }
 
 // Language is the reader's language, as HTML and PDF name it: en.
@@ -230,12 +235,16 @@ func (r *Reader) Number(n float64, decimals int) string {
 	return whole
 }
 
-// Distance is a distance in metres: 250 m, 1.4 km.
+// Distance says a distance that is given in metres: 250 m, 1.4 km; or 820 ft, 0.9 mi.
 func (r *Reader) Distance(metres float64) string {
-	if metres = math.Abs(metres); math.Round(metres) < 1000 {
-		return r.Number(metres, 0) + held + "m"
+	near, far, one, many := "m", "km", 1.0, 1000.0
+	if r.imperial {
+		near, far, one, many = "ft", "mi", models.Foot, models.Mile
 	}
-	return r.rounded(metres/1000) + held + "km"
+	if n := math.Round(math.Abs(metres) / one); n < 1000 {
+		return r.Number(n, 0) + held + near
+	}
+	return r.rounded(math.Abs(metres)/many) + held + far
 }
 
 // Size is how many bytes something has: 38 kB, 1.9 MB.
@@ -255,7 +264,8 @@ func (r *Reader) Size(bytes int64) string {
 
 // rounded has one decimal, none where it is a zero.
 func (r *Reader) rounded(n float64) string {
-	if math.Round(n*10) == math.Round(n)*10 {
+	n = math.Round(n*10) / 10
+	if n == math.Trunc(n) {
 		return r.Number(n, 0)
 	}
 	return r.Number(n, 1)

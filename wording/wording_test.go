@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +56,33 @@ func TestNumbersAndDistances(t *testing.T) {
 	} {
 		assert.Equal(t, want, said)
 	}
+}
+
+// TestDistancesAreReadAlikeEverywhere holds one half; web/kit/format.test.ts reads the same cases.
+func TestDistancesAreReadAlikeEverywhere(t *testing.T) {
+	raw, err := os.ReadFile("testdata/distances.json")
+	require.NoError(t, err)
+	var cases struct {
+		Said, Round []struct {
+			Metres           float64
+			Metric, Imperial string
+		}
+	}
+	require.NoError(t, json.Unmarshal(raw, &cases))
+	plain := func(s string) string { return strings.ReplaceAll(s, "\u00a0", " ") }
+	metric := models.Account{Language: "en", Region: "US", Zone: "UTC", Units: models.Metric}
+	imperial := metric
+	imperial.Units = models.Imperial
+	for _, c := range cases.Said {
+		assert.Equal(t, c.Metric, plain(wording.For(&metric).Distance(c.Metres)))
+		assert.Equal(t, c.Imperial, plain(wording.For(&imperial).Distance(c.Metres)))
+	}
+	for _, c := range cases.Round {
+		assert.Equal(t, c.Metric, plain(wording.For(&metric).Distance(metric.RoundLength(c.Metres))))
+		assert.Equal(t, c.Imperial, plain(wording.For(&imperial).Distance(imperial.RoundLength(c.Metres))))
+	}
+	imperial.Language, imperial.Region = "es", "ES"
+	assert.Equal(t, "4,1 mi", plain(wording.For(&imperial).Distance(6649)))
 }
 
 func at(latitude float64) models.Position {

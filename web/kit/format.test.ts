@@ -1,6 +1,7 @@
 // How moments and numbers are written, by language, region and zone of the account.
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { count, day, moment, momentWithin, setFormat, size } from './format';
+import { count, day, distance, moment, momentWithin, roundLength, setFormat, size } from './format';
 import { overwriteGetLocale } from './words/runtime';
 
 /** As people see it: Intl has narrow and unbroken spaces. */
@@ -29,4 +30,20 @@ describe('what is written', () => {
     expect(plain(momentWithin('2026-11-24T02:00:00Z'))).toBe('Mon, Nov 23 8:00 PM');
     expect(size(1_900_000)).toBe('1.9 MB');
   });
+});
+
+/** Of metres, what is said of them; and of the most that a length may have, the round one. wording/wording_test.go reads the same. */
+const alike = JSON.parse(readFileSync(new URL('../../wording/testdata/distances.json', import.meta.url), 'utf8')) as Record<'said' | 'round', { metres: number; metric: string; imperial: string }[]>;
+
+describe('distances', () => {
+  for (const units of ['metric', 'imperial'] as const)
+    it(`are ${units} as in the documents`, () => {
+      overwriteGetLocale(() => 'en');
+      setFormat({ region: 'US', units });
+      for (const c of alike.said) expect(plain(distance(c.metres))).toBe(c[units]);
+      for (const c of alike.round) expect(plain(distance(roundLength(c.metres)))).toBe(c[units]);
+      overwriteGetLocale(() => 'es');
+      setFormat({ region: 'ES' });
+      expect(plain(distance(6649))).toBe(units === 'metric' ? '6,6 km' : '4,1 mi');
+    });
 });

@@ -4,13 +4,13 @@ import { m } from './words/messages';
 
 let zone = 'UTC';
 let region = '';
-let imperial = false;
+let units: 'metric' | 'imperial' = 'metric';
 const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-export function setFormat(f: { zone?: string; region?: string; imperial?: boolean }): void {
+export function setFormat(f: { zone?: string; region?: string; units?: typeof units }): void {
   zone = f.zone ?? zone;
   region = f.region ?? region;
-  imperial = f.imperial ?? imperial;
+  units = f.units ?? units;
 }
 
 /** The language that is read, as it is written in the account's region: in the US 9:05 PM, in Ireland 21:05. */
@@ -111,10 +111,23 @@ export function size(bytes: number): string {
   return new Intl.NumberFormat(locale(), { maximumFractionDigits: i === 0 ? 0 : 1 }).format(bytes) + ' ' + units[i];
 }
 
+const foot = 0.3048;
+const mile = 5280 * foot;
+const measures = { metric: { near: ['m', 1], far: ['km', 1000] }, imperial: { near: ['ft', foot], far: ['mi', mile] } } as const;
+
+/** Says a distance that is given in metres, as the documents do: 250 m, 1.4 km; or 820 ft, 0.9 mi. */
 export function distance(metres: number): string {
-  const f = new Intl.NumberFormat(locale(), { maximumFractionDigits: metres < 1000 ? 0 : 1 });
-  if (imperial) return metres < 305 ? f.format(metres * 3.28084) + ' ft' : f.format(metres / 1609.344) + ' mi';
-  return metres < 1000 ? f.format(metres) + ' m' : f.format(metres / 1000) + ' km';
+  const { near, far } = measures[units];
+  const n = Math.round(metres / near[1]);
+  return n < 1000 ? count(n) + '\u00a0' + near[0] : count(Math.round((metres / far[1]) * 10) / 10) + '\u00a0' + far[0];
+}
+
+/** The longest length in metres, up to most, that is a round number in the account's units. */
+export function roundLength(most: number): number {
+  const unit = units === 'metric' ? 1 : most < 0.2 * mile ? foot : mile;
+  const ten = 10 ** Math.floor(Math.log10(most / unit));
+  const n = ([5, 2].find((f) => f * ten <= most / unit) ?? 1) * ten;
+  return (unit === foot ? Math.min(n, 500) : n) * unit; // 1,000 ft are said in miles
 }
 
 /** Two letters by which a person is known at a glance. */

@@ -5,8 +5,6 @@ import { ask, Away, line } from './net';
 import { write } from './store';
 import { uuid } from './uuid';
 
-const milesIn = ['US', 'LR', 'MM'];
-
 class Session {
   /** undefined: not read yet; null: nobody. */
   who = $state.raw<SignedIn | null | undefined>(undefined);
@@ -25,7 +23,7 @@ class Session {
   }
 
   private show(who: SignedIn | null): void {
-    if (who) setFormat({ zone: who.account.zone, region: who.account.region, imperial: milesIn.includes(who.account.region) });
+    if (who) setFormat({ zone: who.account.zone, region: who.account.region, units: who.account.units });
     this.who = who;
   }
 

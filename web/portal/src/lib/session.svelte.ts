@@ -35,7 +35,7 @@ class Session {
     const other = this.user && this.user.id !== s.user.id;
     listenFrom(s.last_event_id);
     this.account = await ok(api.GET('/account'));
-    setFormat({ zone: this.account.zone, region: this.account.region });
+    setFormat({ zone: this.account.zone, region: this.account.region, units: this.account.units });
     keys.belongTo(s.own.keys ?? {});
     this.user = s.user;
     this.ended = false;

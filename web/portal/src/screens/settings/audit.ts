@@ -25,7 +25,7 @@ export function sentence(e: Entry): string {
 const fields: Record<string, () => string> = {
   name: m.settings_name, username: m.username, role: m.settings_role, active: m.settings_audit_active, privileges: m.settings_audit_privileges, zone: m.settings_zone,
   qa_policy: m.settings_policy, certification_radius: m.settings_radius, retention_days: m.settings_retention, report_layout: m.settings_report_layout, review_reasons: m.settings_reasons,
-  client_languages: m.settings_clients,
+  client_languages: m.settings_clients, units: m.settings_units,
   logo: m.settings_logo, enabled: m.settings_audit_enabled, push_key: m.settings_audit_push_key, secrets: m.settings_audit_secrets, paused: m.settings_audit_paused,
   ended: m.settings_audit_ended, peer: m.settings_audit_peer, tasks: m.settings_audit_tasks, revision: m.settings_audit_revision,
 };
