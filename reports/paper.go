@@ -81,24 +81,36 @@ func colourOf(a *models.Account) pdf.Colour {
 var fonts embed.FS
 
 // typeface is a face, and those that stand in for letters which it has not.
-type typeface []*pdf.Face
+type typeface struct {
+	faces  []*pdf.Face
+	strong bool
+}
+
+// machine has the fonts that are installed, for letters that none of ours has.
+var machine = pdf.Installed{Folders: pdf.Folders()}
 
 // of is the face that has a letter; what none has is the first one's box.
 func (t typeface) of(r rune) *pdf.Face {
-	for _, f := range t {
+	for _, f := range t.faces {
 		if f.Has(r) {
 			return f
 		}
 	}
-	return t[0]
+	if !unicode.In(r, unicode.Cf, unicode.Variation_Selector) {
+		if f := machine.Face(r, t.strong); f != nil {
+			return f
+		}
+	}
+	return t.faces[0]
 }
 
 // faces are parsed once a process: regular and strong ones.
 var faces = sync.OnceValues(func() (faces [2]typeface, err error) {
 	for n, weight := range []string{"regular", "strong"} {
+		faces[n].strong = weight == "strong"
 		for _, name := range []string{"atkinson-next", "noto-arabic", "noto-devanagari", "dejavu"} {
 			face, failed := embedded("fonts/" + name + "-" + weight + ".ttf.gz")
-			faces[n], err = append(faces[n], face), errors.Join(err, failed)
+			faces[n].faces, err = append(faces[n].faces, face), errors.Join(err, failed)
 		}
 	}
 	return faces, err
@@ -355,7 +367,7 @@ func (d *document) keep(before, after *set, t typeface) {
 	if before.style != after.style {
 		return
 	}
-	for _, f := range append(typeface{before.face}, t...) {
+	for _, f := range append([]*pdf.Face{before.face}, t.faces...) {
 		if f.Has(before.r) && (f.Has(after.r) || unicode.Is(unicode.Cf, after.r)) {
 			before.face, after.face = f, f
 			return

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/go-text/typesetting/font"
+	"github.com/go-text/typesetting/font/opentype"
 	"github.com/go-text/typesetting/font/opentype/tables"
 )
 
@@ -26,35 +27,31 @@ type Face struct {
 	font       *font.Font
 }
 
-// Parse reads a TrueType font: one with outlines in a glyf table.
-func Parse(ttf []byte) (*Face, error) {
-	parsed, err := font.ParseTTF(bytes.NewReader(ttf))
+// Parse reads a font, TrueType or OpenType.
+func Parse(file []byte) (*Face, error) {
+	loader, err := opentype.NewLoader(bytes.NewReader(file))
 	if err != nil {
 		return nil, err
 	}
-	f := &Face{font: parsed.Font, unitsPerEm: float64(parsed.Upem()), glyphs: map[rune]uint16{}, tables: map[string][]byte{}}
-	if len(ttf) < 12 {
-		return nil, errShort
-	}
-	for i := range int(binary.BigEndian.Uint16(ttf[4:])) {
-		at := 12 + 16*i
-		if at+16 > len(ttf) {
-			return nil, errShort
-		}
-		offset, length := int(binary.BigEndian.Uint32(ttf[at+8:])), int(binary.BigEndian.Uint32(ttf[at+12:]))
-		if offset < 0 || length < 0 || offset+length > len(ttf) {
-			return nil, errShort
-		}
-		f.tables[string(ttf[at:at+4])] = ttf[offset : offset+length]
-	}
-	const postScript = 6
-	names, _, err := tables.ParseName(f.tables["name"])
+	return parse(loader)
+}
+
+func parse(loader *opentype.Loader) (*Face, error) {
+	parsed, err := font.NewFont(loader)
 	if err != nil {
 		return nil, err
 	}
-	f.name = names.Name(postScript)
-	for name, least := range map[string]int{"head": 54, "hhea": 36, "maxp": 6, "hmtx": 4, "loca": 4, "glyf": 1} {
-		if len(f.tables[name]) < least {
+	f := &Face{font: parsed, name: nameOf(loader, postScript), unitsPerEm: float64(parsed.Upem()), glyphs: map[rune]uint16{}, tables: map[string][]byte{}}
+	least := map[string]int{"head": 54, "hhea": 36, "maxp": 6, "hmtx": 4, "loca": 0, "glyf": 0, "cvt ": 0, "fpgm": 0, "prep": 0}
+	if !loader.HasTable(opentype.MustNewTag("CFF ")) && !loader.HasTable(opentype.MustNewTag("CFF2")) {
+		least["loca"], least["glyf"] = 4, 1
+	}
+	for name, least := range least {
+		table, err := loader.RawTable(opentype.MustNewTag(name))
+		if err == nil {
+			f.tables[name] = table
+		}
+		if len(table) < least {
 			return nil, fmt.Errorf("pdf: the font %s has no table %s", f.name, name)
 		}
 	}
@@ -78,6 +75,24 @@ func Parse(ttf []byte) (*Face, error) {
 		}
 	}
 	return f, nil
+}
+
+// What a font is called.
+const (
+	family     = 1
+	postScript = 6
+)
+
+func nameOf(loader *opentype.Loader, what tables.NameID) string {
+	raw, err := loader.RawTable(opentype.MustNewTag("name"))
+	if err != nil {
+		return ""
+	}
+	names, _, err := tables.ParseName(raw)
+	if err != nil {
+		return ""
+	}
+	return names.Name(what)
 }
 
 var errShort = errors.New("pdf: the font ends too early")
@@ -107,6 +122,9 @@ func (f *Face) signed(table string, at int) float64 {
 
 // outline is the description of a glyph, empty for one that shows nothing.
 func (f *Face) outline(g uint16) []byte {
+	if f.tables["glyf"] == nil {
+		return f.converted(g)
+	}
 	loca, glyf := f.tables["loca"], f.tables["glyf"]
 	at := func(n int) int {
 		if f.long {
@@ -167,7 +185,7 @@ func (f *Face) cut(drawings []drawing) []byte {
 		if g, alone := d.alone(); alone {
 			outline = slices.Clone(f.outline(g))
 			replaced(outline, placed)
-			hmtx = binary.BigEndian.AppendUint16(hmtx, f.bearing(g))
+			hmtx = binary.BigEndian.AppendUint16(hmtx, f.bearing(g, outline))
 		} else {
 			most = max(most, uint16(len(d.glyphs)))
 			outline = f.composed(d, placed)
@@ -184,7 +202,10 @@ func (f *Face) cut(drawings []drawing) []byte {
 	binary.BigEndian.PutUint16(head[50:], 1)
 	binary.BigEndian.PutUint16(hhea[34:], uint16(len(drawings)))
 	binary.BigEndian.PutUint16(maxp[4:], uint16(len(drawings)))
-	if len(maxp) >= 32 { // parts of a composite, and how deep: one composed here may hold others
+	if f.tables["glyf"] == nil {
+		maxp = profile(maxp)
+	}
+	if most > 0 && len(maxp) >= 32 { // parts of a composite, and how deep: one composed here may hold others
 		binary.BigEndian.PutUint16(maxp[28:], max(binary.BigEndian.Uint16(maxp[28:]), most))
 		binary.BigEndian.PutUint16(maxp[30:], binary.BigEndian.Uint16(maxp[30:])+1)
 	}
@@ -204,7 +225,10 @@ func (d drawing) alone() (uint16, bool) {
 }
 
 // bearing is how far right of its place a glyph begins.
-func (f *Face) bearing(g uint16) uint16 {
+func (f *Face) bearing(g uint16, outline []byte) uint16 {
+	if f.tables["glyf"] == nil {
+		return leftmost(outline)
+	}
 	bearings := f.tables["hmtx"]
 	metrics := int(binary.BigEndian.Uint16(f.tables["hhea"][34:]))
 	at := 4*int(g) + 2

@@ -10,6 +10,12 @@ import (
 )
 
 func face(t *testing.T, name string) *Face {
+	f, err := Parse(unpacked(t, name))
+	require.NoError(t, err)
+	return f
+}
+
+func unpacked(t *testing.T, name string) []byte {
 	packed, err := os.Open("../fonts/" + name + ".ttf.gz")
 	require.NoError(t, err)
 	defer packed.Close()
@@ -17,9 +23,7 @@ func face(t *testing.T, name string) *Face {
 	require.NoError(t, err)
 	ttf, err := io.ReadAll(file)
 	require.NoError(t, err)
-	f, err := Parse(ttf)
-	require.NoError(t, err)
-	return f
+	return ttf
 }
 
 // TestEveryLetterThatJoinsHasItsForms: a release of the shaper left some letters of Noto as they stand alone.
