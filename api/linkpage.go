@@ -25,8 +25,7 @@ type sharedView struct {
 	Tasks    []shownTask
 	Surveys  []models.FilledSurvey
 	CheckIns []string
-	Map      *models.PinMap
-	Far      []string // what lies beyond the map
+	Maps     *reports.Maps
 	Comments []models.Comment
 	State    string
 	Photos   int
@@ -171,10 +170,15 @@ func (s *Server) showShared(c *call, l *models.Link, problem string, status int)
 	}
 	base := "/s/" + c.Param("token")
 	v := sharedView{house: houseOf(proof.Account, base), Link: l, Proof: proof, Number: proof.Order.DisplayNumber(),
-		Address: proof.Order.Address, Record: proof.ServiceRecord(), Map: proof.Map(600, 340), Problem: problem}
-	content := reports.Content{Visits: []reports.Visit{{Proof: proof}}}
+		Address: proof.Order.Address, Record: proof.ServiceRecord(), Problem: problem}
+	content := reports.Content{Account: proof.Account, Visits: []reports.Visit{{Proof: proof}}}
 	for part := range content.Parts() {
 		v.Parts = append(v.Parts, part+1)
+	}
+	if len(proof.Items) > 0 {
+		if v.Maps, err = content.Maps(); err != nil {
+			return err
+		}
 	}
 	if v.Surveys, err = proof.Surveys(db); err != nil {
 		return err
@@ -241,19 +245,6 @@ func (v *sharedView) fill(code func(*models.Item) string) {
 	}
 	for _, i := range p.KeyPair() {
 		v.Pair = append(v.Pair, by[i.ID])
-	}
-	if v.Map != nil {
-		for n := range v.Map.Pins {
-			pin := &v.Map.Pins[n]
-			x := by[pin.Item.ID]
-			if x == nil {
-				continue
-			}
-			pin.Label = r.Number(float64(x.N), 0)
-			if pin.Far > 0 {
-				v.Far = append(v.Far, r.Say("link_far", "n", x.N, "far", r.Distance(pin.Far)))
-			}
-		}
 	}
 	for _, i := range p.Items {
 		v.Bytes += i.Size

@@ -6,10 +6,9 @@ import (
 
 // Pin is a place on a map, in the map's own units from its upper left corner.
 type Pin struct {
-	X, Y  float64
-	Label string
-	Item  *Item   // nil: the property
-	Far   float64 // metres from the property where it lies beyond the map, at whose edge it stands then; 0 for what lies on it
+	X, Y float64
+	Item *Item   // nil: the property
+	Far  float64 // metres from the property where it lies beyond the map, at whose edge it stands then; 0 for what lies on it
 }
 
 // PinMap is a drawing of where items were made, without any map service: around the property as far as proves anything, with a
@@ -100,7 +99,7 @@ func (p *Proof) mapped(width, height float64, whole bool) *PinMap {
 	onto := func(x, y float64) (float64, float64) { return width/2 + (x-midX)*scale, height/2 - (y-midY)*scale }
 	if home != nil {
 		x, y := onto(0, 0)
-		m.Property, m.Radius = &Pin{X: x, Y: y, Label: "Property"}, p.Account.CertificationRadius*scale
+		m.Property, m.Radius = &Pin{X: x, Y: y}, p.Account.CertificationRadius*scale
 	}
 	for _, at := range places {
 		pin := Pin{Item: at.item}

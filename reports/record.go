@@ -3,7 +3,6 @@ package reports
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -141,15 +140,6 @@ const (
 	pinHeight = 1.68
 	pinAround = 0.42
 )
-
-// pin draws a photo's number with its mark around the middle of a place.
-func (c *canvas) pin(m mark, x, y, size float64, label string) {
-	s := style{size: size, strong: true, colour: m.ink()}
-	high := size * pinHeight
-	wide := max(high, c.width(s, label)+size*pinAround)
-	c.page.Pill(x-wide/2, y-high/2, wide, high, m.pen())
-	c.write(s, x-c.width(s, label)/2, y, 0, label+" ")
-}
 
 // pinWidth is how wide a photo's number is in a caption.
 func (d *document) pinWidth(n int, size float64) float64 {
@@ -313,117 +303,27 @@ func (d *document) strip(v *visitShown, items []*models.Item) block {
 	}}
 }
 
-const mapHeight = 176.0
-
 // where is the map: no map service is asked, so nobody learns where the property lies.
 func (d *document) where(f *flow, v *visitShown) {
 	inner := d.paper.inner()
 	heading := d.subheading(d.says.Say("pdf_where"))
-	if !slices.ContainsFunc(v.Proof.Photos(), func(i *models.Item) bool { return i.Position.Latitude != nil }) {
-		f.add(heading, d.paragraph("P", margin, inner, 0, span{d.says.Say("pdf_no_positions"), plain}))
+	maps := d.chart(v, inner, mapHeight)
+	if maps == nil || !located(v.Proof) {
+		f.add(heading, d.paragraph("P", margin, inner, 0, span{d.onePlace(v), plain}))
 		return
 	}
-	near := v.Proof.Map(inner, mapHeight)
-	if near == nil {
-		at := v.Proof.Photos()[slices.IndexFunc(v.Proof.Photos(), func(i *models.Item) bool { return i.Position.Latitude != nil })]
-		said := d.says.Position(*at.Position.Latitude, *at.Position.Longitude)
-		if at.Position.Accuracy != nil {
-			said += " (±" + d.says.Distance(*at.Position.Accuracy) + ")"
+	panels := block{height: mapHeight, draw: func(c *canvas, y float64) {
+		x := margin
+		if m := maps.overview; m != nil {
+			c.page.Mark(c.element("Figure").Says(c.overviewAlt(m)).Box(c.page, x, y, m.Width, m.Height), func() { c.drawing().overview(m, maps.closeUp, x, y) })
+			x += m.Width + panelGap
 		}
-		f.add(heading, d.paragraph("P", margin, inner, 0, span{d.says.Say("pdf_one_place", "photos", d.says.Say("link_photos", "n", len(v.Proof.Photos())), "where", said), plain}))
-		return
-	}
-	spread, far := 0.0, []string{}
-	reach := 0.0
-	for _, p := range near.Pins {
-		if p.Item.Kind != models.Photo {
-			continue
-		}
-		switch {
-		case p.Far > 0:
-			far = append(far, "")
-		case near.Property != nil:
-			spread = max(spread, math.Hypot(p.X-near.Property.X, p.Y-near.Property.Y)/near.BarLength*near.BarMetres)
-		}
-		reach = max(reach, p.Far)
-	}
-	var panels []block
-	const narrow = 162.0
-	two := near.Property != nil && spread <= d.Account.CertificationRadius/3
-	switch {
-	case two:
-		whole := v.Proof.MapOfRadius(narrow, mapHeight)
-		near = v.Proof.Map(inner-narrow-8, mapHeight)
-		panels = append(panels, block{height: mapHeight, draw: func(c *canvas, y float64) {
-			c.overview(whole, near, margin, y)
-			c.closeUp(near, margin+narrow+8, y, false, spread)
-		}})
-	default:
-		if near.Property != nil {
-			near = v.Proof.MapOfRadius(inner, mapHeight)
-		}
-		panels = append(panels, block{height: mapHeight, draw: func(c *canvas, y float64) { c.closeUp(near, margin, y, true, spread) }})
-	}
-	var words []string
-	if len(far) > 0 {
-		words = append(words, d.farAway(near)...)
-	}
-	var without []int
-	for _, i := range v.Proof.Photos() {
-		if i.Position.Latitude == nil {
-			without = append(without, d.numbers[i.ID])
-		}
-	}
-	if len(without) > 0 {
-		words = append(words, d.says.Say("pdf_without_position", "which", ranges(without), "n", len(without)))
-	}
-	words = append(words, d.says.Say("pdf_map_note"))
-	legend := d.legend(v, near, two)
+		m := maps.closeUp
+		c.page.Mark(c.element("Figure").Says(c.closeUpAlt(maps)).Box(c.page, x, y, m.Width, m.Height), func() { c.drawing().closeUp(m, x, y, maps.overview == nil) })
+	}}
+	words := append(d.besides(v, maps.closeUp), d.says.Say("pdf_map_note"))
 	note := d.paragraph("P", margin, inner, 1, span{strings.Join(words, " "), small.in(second)})
-	f.add(append(append([]block{heading}, panels...), legend, note)...)
-}
-
-// farAway says which photos were taken beyond the map, and how far away.
-func (d *document) farAway(m *models.PinMap) (said []string) {
-	const mostSingly = 4
-	pins := slices.DeleteFunc(slices.Clone(m.Pins), func(p models.Pin) bool { return p.Far == 0 || p.Item.Kind != models.Photo })
-	slices.SortFunc(pins, func(a, b models.Pin) int { return d.numbers[a.Item.ID] - d.numbers[b.Item.ID] })
-	if len(pins) <= mostSingly {
-		for _, p := range pins {
-			said = append(said, d.says.Say("link_far", "n", d.numbers[p.Item.ID], "far", d.says.Distance(p.Far)))
-		}
-		return said
-	}
-	var which []int
-	least, most := math.Inf(1), 0.0
-	for _, p := range pins {
-		which = append(which, d.numbers[p.Item.ID])
-		least, most = min(least, p.Far), max(most, p.Far)
-	}
-	return []string{d.says.Say("pdf_far_many", "which", ranges(which), "least", d.says.Distance(least), "most", d.says.Distance(most))}
-}
-
-// ranges writes numbers that follow each other as one: 1–3, 5.
-func ranges(numbers []int) string {
-	numbers = slices.Clone(numbers)
-	slices.Sort(numbers)
-	var parts []string
-	for at := 0; at < len(numbers); {
-		end := at
-		for end+1 < len(numbers) && numbers[end+1] <= numbers[end]+1 {
-			end++
-		}
-		switch {
-		case end == at:
-			parts = append(parts, fmt.Sprint(numbers[at]))
-		case numbers[end] == numbers[at]+1:
-			parts = append(parts, fmt.Sprint(numbers[at]), fmt.Sprint(numbers[end]))
-		default:
-			parts = append(parts, fmt.Sprintf("%d–%d", numbers[at], numbers[end]))
-		}
-		at = end + 1
-	}
-	return strings.Join(parts, ", ")
+	f.add(heading, panels, d.legend(v, maps.closeUp, maps.overview != nil), note)
 }
 
 // legend says what the marks of map and strip are.
@@ -434,7 +334,7 @@ func (d *document) legend(v *visitShown, m *models.PinMap, two bool) block {
 	}
 	var signs []sign
 	if m.Property != nil {
-		signs = append(signs, sign{func(c *canvas, x, y float64) { c.house(x+4, y, 4) }, d.says.Say("link_property")})
+		signs = append(signs, sign{func(c *canvas, x, y float64) { c.drawing().house(x+4, y, 4) }, d.says.Say("link_property")})
 	}
 	there := map[mark]bool{}
 	for _, i := range v.Proof.Photos() {
@@ -475,237 +375,6 @@ func (d *document) legend(v *visitShown, m *models.PinMap, two bool) block {
 			c.write(s, x, y, 0, numbers)
 		})
 	}}
-}
-
-// house draws the mark of the property around a place.
-func (c *canvas) house(x, y, r float64) {
-	shape := func(r float64, colour pdf.Colour) {
-		c.page.Shape(colour, pdf.Point{X: x - r, Y: y + r*0.8}, pdf.Point{X: x - r, Y: y - r*0.15}, pdf.Point{X: x, Y: y - r}, pdf.Point{X: x + r, Y: y - r*0.15}, pdf.Point{X: x + r, Y: y + r*0.8})
-	}
-	shape(r+1.2, white)
-	shape(r, ink)
-}
-
-var mapText = style{size: 7.5, colour: ink}
-
-// overview draws the radius of certification with the property, and where the close-up lies.
-func (c *canvas) overview(m, near *models.PinMap, x0, y0 float64) {
-	alt := c.says.Say("pdf_overview_alt", "radius", c.says.Distance(c.Account.CertificationRadius))
-	if far := c.farAway(m); len(far) > 0 {
-		alt += " " + strings.Join(far, " ")
-	}
-	c.page.Mark(c.element("Figure").Says(alt).Box(c.page, x0, y0, m.Width, m.Height), func() {
-		c.page.Rect(x0, y0, m.Width, m.Height, ground)
-		x, y := x0+m.Property.X, y0+m.Property.Y
-		c.page.Circle(x, y, m.Radius, pdf.Style{Fill: &white, Edge: &ink, Width: 0.9, Dash: []float64{4, 2.4}})
-		scale := m.BarLength / m.BarMetres / (near.BarLength / near.BarMetres)
-		w, h := near.Width*scale, near.Height*scale
-		if w < m.Width-8 && h < m.Height-8 {
-			c.page.Frame(x-w/2, y-h/2, w, h, 0.6, second)
-		}
-		c.house(x, y, 4.4)
-		c.label(mapText, x, min(y+m.Radius+10, y0+m.Height-4), 0.5, c.says.Say("pdf_limit", "radius", c.says.Distance(c.Account.CertificationRadius)))
-		c.scaleAndNorth(m, x0, y0)
-		c.far(m, x0, y0)
-		c.page.Frame(x0+0.35, y0+0.35, m.Width-0.7, m.Height-0.7, 0.7, rule)
-	})
-}
-
-func (c *canvas) scaleAndNorth(m *models.PinMap, x0, y0 float64) {
-	foot := y0 + m.Height - 8
-	c.page.Line(x0+8, foot-3, x0+8, foot, 1, ink)
-	c.page.Line(x0+8, foot, x0+8+m.BarLength, foot, 1, ink)
-	c.page.Line(x0+8+m.BarLength, foot-3, x0+8+m.BarLength, foot, 1, ink)
-	c.label(mapText, x0+8+m.BarLength/2, foot-4.5, 0.5, c.says.Distance(m.BarMetres))
-	x, y := x0+m.Width-11, foot-19
-	c.page.Shape(ink, pdf.Point{X: x, Y: y}, pdf.Point{X: x + 3.2, Y: y + 9}, pdf.Point{X: x, Y: y + 7}, pdf.Point{X: x - 3.2, Y: y + 9})
-	c.label(mapText.bold(), x, y+18, 0.5, c.says.Say("pdf_north"))
-}
-
-// far draws what lies beyond a map at its edge: an arrow in its direction, its number and how far.
-func (c *canvas) far(m *models.PinMap, x0, y0 float64) {
-	pins := slices.DeleteFunc(slices.Clone(m.Pins), func(p models.Pin) bool { return p.Far == 0 || p.Item.Kind != models.Photo })
-	taken := []box{}
-	for _, g := range c.joined(pins) {
-		away := c.says.Distance(g.least)
-		if c.says.Distance(g.most) != away {
-			away = c.says.Say("pdf_to", "first", away, "last", c.says.Distance(g.most))
-		}
-		wide, said := c.groupWidth(g), c.width(mapText.bold(), away)
-		dx, dy := g.x-m.Width/2, g.y-m.Height/2
-		length := math.Hypot(dx, dy)
-		ux, uy := dx/length, dy/length
-		tip := pdf.Point{X: x0 + g.x + ux*6, Y: y0 + g.y + uy*6}
-		base := pdf.Point{X: tip.X - ux*9, Y: tip.Y - uy*9}
-		c.page.Shape(warn, tip, pdf.Point{X: base.X - uy*4.2, Y: base.Y + ux*4.2}, pdf.Point{X: base.X + uy*4.2, Y: base.Y - ux*4.2})
-		// The number stands beside the arrow, towards the middle, where it is free.
-		whole := wide + 3 + said
-		out := min(whole/2/max(math.Abs(ux), 1e-6), 7/max(math.Abs(uy), 1e-6)) + 3
-		const steps = 6
-		for n := range steps {
-			back := out + float64(n)*15
-			cx := min(max(base.X-ux*back, x0+4+whole/2), x0+m.Width-4-whole/2)
-			cy := min(max(base.Y-uy*back, y0+10), y0+m.Height-10)
-			b := box{cx - whole/2, cy - 7, whole, 14}
-			if n < steps-1 && slices.ContainsFunc(taken, b.meets) {
-				continue
-			}
-			taken = append(taken, b)
-			c.group(g, b.x+wide/2, cy)
-			c.label(mapText.bold(), b.x+wide+3, cy+2.6, 0, away)
-			break
-		}
-	}
-}
-
-type box struct{ x, y, w, h float64 }
-
-func (b box) meets(o box) bool {
-	return b.x < o.x+o.w && o.x < b.x+b.w && b.y < o.y+o.h && o.y < b.y+b.h
-}
-
-// group is photos so near to each other on a map that one pin stands for them.
-type group struct {
-	x, y        float64
-	mark        mark
-	numbers     []int
-	least, most float64 // metres away, of those beyond the map
-	worst       float64 // accuracy in metres
-}
-
-const pinSize = 8.0
-
-// joined joins pins that lie nearer than a pin's width and have one mark.
-func (c *canvas) joined(pins []models.Pin) (groups []*group) {
-	for _, p := range pins {
-		m := mark(wording.VerdictOf(p.Item.Certification))
-		n := c.numbers[p.Item.ID]
-		accuracy := 0.0
-		if p.Item.Position.Accuracy != nil {
-			accuracy = *p.Item.Position.Accuracy
-		}
-		at := slices.IndexFunc(groups, func(g *group) bool { return g.mark == m && math.Hypot(g.x-p.X, g.y-p.Y) < pinSize*pinHeight })
-		if at < 0 {
-			groups = append(groups, &group{x: p.X, y: p.Y, mark: m, numbers: []int{n}, least: p.Far, most: p.Far, worst: accuracy})
-			continue
-		}
-		g := groups[at]
-		g.numbers = append(g.numbers, n)
-		g.least, g.most, g.worst = min(g.least, p.Far), max(g.most, p.Far), max(g.worst, accuracy)
-	}
-	return groups
-}
-
-func (c *canvas) groupLabel(g *group) string {
-	s := ranges(g.numbers)
-	if strings.Count(s, ",") > 2 {
-		return c.says.Say("link_photos", "n", len(g.numbers))
-	}
-	return s
-}
-
-func (c *canvas) groupWidth(g *group) float64 {
-	return max(pinSize*pinHeight, c.width(style{size: pinSize, strong: true}, c.groupLabel(g))+pinSize*pinAround)
-}
-
-func (c *canvas) group(g *group, x, y float64) { c.pin(g.mark, x, y, pinSize, c.groupLabel(g)) }
-
-// closeUp draws where the photos were taken, numbered as they are. Alone: it is the only map, and shows the radius too.
-func (c *canvas) closeUp(m *models.PinMap, x0, y0 float64, alone bool, spread float64) {
-	alt := c.says.Say("link_map")
-	if m.Property != nil {
-		alt = c.says.Say("pdf_map_alt", "far", c.says.Distance(spread))
-	}
-	c.page.Mark(c.element("Figure").Says(alt).Box(c.page, x0, y0, m.Width, m.Height), func() {
-		scale := m.BarLength / m.BarMetres
-		type ring struct {
-			x, y float64
-			says string
-		}
-		var rings []ring
-		c.page.Clip(x0, y0, m.Width, m.Height, func() {
-			if m.Property == nil {
-				return
-			}
-			x, y := x0+m.Property.X, y0+m.Property.Y
-			c.page.Line(x, y0, x, y0+m.Height, 0.6, faint)
-			c.page.Line(x0, y, x0+m.Width, y, 0.6, faint)
-			step := c.Account.RoundLength(m.Width / 2 / scale / 3) // so that three or four are seen
-			for r := step; r*scale < math.Hypot(m.Width, m.Height)/2; r += step {
-				c.page.Circle(x, y, r*scale, pdf.Style{Edge: &rule, Width: 0.6})
-				rings = append(rings, ring{x + r*scale*0.966, y - r*scale*0.259, c.says.Distance(r)})
-			}
-			if alone {
-				c.page.Circle(x, y, m.Radius, pdf.Style{Edge: &ink, Width: 0.9, Dash: []float64{4, 2.4}})
-			}
-		})
-		pins := slices.DeleteFunc(slices.Clone(m.Pins), func(p models.Pin) bool { return p.Item.Kind != models.Photo || p.Far > 0 })
-		taken := []box{{x0, y0 + m.Height - 22, m.BarLength + 16, 22}, {x0 + m.Width - 20, y0 + m.Height - 30, 20, 30}}
-		if m.Property != nil {
-			taken = append(taken, box{x0 + m.Property.X - 7, y0 + m.Property.Y - 7, 14, 14})
-		}
-		type at struct {
-			*group
-			x, y float64
-		}
-		var places []at
-		for _, g := range c.joined(pins) {
-			wide := c.groupWidth(g)
-			x, y := x0+g.x, y0+g.y
-			px, py := c.free(taken, box{x0 + 2, y0 + 2, m.Width - 4, m.Height - 4}, x, y, wide, pinSize*pinHeight)
-			taken = append(taken, box{px - wide/2 - 1, py - pinSize*pinHeight/2 - 1, wide + 2, pinSize*pinHeight + 2})
-			if math.Hypot(px-x, py-y) > 3 {
-				c.page.Line(x, y, px, py, 0.6, second)
-				dot := ink
-				c.page.Circle(x, y, 1.4, pdf.Style{Fill: &dot})
-			}
-			const coarse = 30
-			if g.worst > coarse && g.worst*scale < m.Width/2 {
-				c.page.Clip(x0, y0, m.Width, m.Height, func() { c.page.Circle(x, y, g.worst*scale, pdf.Style{Edge: &idle, Width: 0.5}) })
-			}
-			places = append(places, at{g, px, py})
-		}
-		for _, r := range rings { // where no pin is in the way
-			w := c.width(style{size: 6.5}, r.says)
-			b := box{r.x - w/2 - 1.5, r.y - 5, w + 3, 9}
-			if b.x+b.w < x0+m.Width-4 && b.y > y0+4 && !slices.ContainsFunc(taken, b.meets) {
-				c.page.Rect(b.x, b.y+1, b.w, 7, white)
-				c.label(style{size: 6.5, colour: second}, r.x, r.y+2, 0.5, r.says)
-			}
-		}
-		for _, p := range places {
-			c.group(p.group, p.x, p.y)
-		}
-		if m.Property != nil {
-			c.house(x0+m.Property.X, y0+m.Property.Y, 6)
-		}
-		c.scaleAndNorth(m, x0, y0)
-		if alone {
-			c.far(m, x0, y0)
-		}
-		c.page.Frame(x0+0.35, y0+0.35, m.Width-0.7, m.Height-0.7, 0.7, rule)
-	})
-}
-
-// free is where a pin of a size finds room near a place.
-func (c *canvas) free(taken []box, within box, x, y, w, h float64) (px, py float64) {
-	fits := func(x, y float64) bool {
-		b := box{x - w/2, y - h/2, w, h}
-		return b.x >= within.x && b.y >= within.y && b.x+w <= within.x+within.w && b.y+h <= within.y+within.h && !slices.ContainsFunc(taken, b.meets)
-	}
-	if fits(x, y) {
-		return x, y
-	}
-	const turns = 16
-	for r := 14.0; r < 150; r += 7 {
-		for n := range turns {
-			a := 2 * math.Pi * float64(n) / turns
-			if px, py = x+r*math.Cos(a)*1.4, y+r*math.Sin(a); fits(px, py) {
-				return px, py
-			}
-		}
-	}
-	return min(max(x, within.x+w/2), within.x+within.w-w/2), min(max(y, within.y+h/2), within.y+within.h-h/2)
 }
 
 // howMuch is the table of what is certified, by task.
