@@ -5,6 +5,7 @@ import { ask, later, refusalOf, retryAfter, type Answer } from './http';
 import { isLocal } from './local';
 import { noted, untold } from './noted';
 import { restsFor } from './pieces';
+import { photoAt } from './room';
 
 type Body = Record<string, unknown>;
 type Request = { method: string; path: string; body?: Body };
@@ -85,6 +86,12 @@ async function one(a: Action, owner: string, device: string, signal?: AbortSigna
   // The answer to an earlier try may have been lost: what is there already is done.
   if (a.kind === 'delete' && (answer.status === 404 || answer.status === 410)) {
     await finish(a, 'done', null);
+    return { kind: 'over' };
+  }
+  // Its photo had arrived, and nobody here heard of it: it is deleted there.
+  const there = a.kind === 'delete' && !a.body.id && answer.status === 409 ? await photoAt(owner, String(a.body.uuid), signal) : null;
+  if (there) {
+    await change(a, { body: { ...a.body, id: there.id } });
     return { kind: 'over' };
   }
   if (a.kind === 'add_task' && (answer.status === 409 || answer.status === 422) && (await taken(a, owner, signal))) return { kind: 'over' };

@@ -33,16 +33,22 @@ export async function release(owner: string, short = false): Promise<number> {
   return freed;
 }
 
+/** A photo as the server has it; null when it has none, undefined when it says nothing of that. */
+export async function photoAt(owner: string, uuid: string, signal?: AbortSignal): Promise<{ id: string; sha256: string } | null | undefined> {
+  const a = await ask(owner, 'GET', '/photos?uuid=' + encodeURIComponent(uuid), { signal });
+  if (a.status !== 200) return undefined;
+  const there = (a.body as { items?: { uuid: string; sha256: string; id: string }[] } | null)?.items ?? [];
+  return there.find((p) => p.id && plain(p.uuid) === plain(uuid)) ?? null;
+}
+
 /** Whether the server has said hash and id of an item. The end of an upload said so; a later look may take it back. */
 async function confirmed(i: Item, mayAsk: boolean): Promise<boolean> {
   const known = await db.photos.get(i.uuid);
   if (known?.sha256) return known.sha256.toLowerCase() === i.sha256.toLowerCase();
   if (!mayAsk) return Boolean(i.confirmed_at);
   try {
-    const a = await ask(i.owner, 'GET', '/photos?uuid=' + encodeURIComponent(i.uuid));
-    if (a.status !== 200) return false;
-    const there = ((a.body as { items?: { uuid: string; sha256: string; id: string }[] } | null)?.items ?? []).filter((p) => p.id);
-    const mine = there.find((p) => plain(p.uuid) === plain(i.uuid));
+    const mine = await photoAt(i.owner, i.uuid);
+    if (mine === undefined) return false;
     if (!mine) {
       // A restored server has lost it: it goes again.
       await write(() => db.items.update(i.uuid, { state: 'kept', sent: 0, upload_url: undefined, confirmed_at: undefined }));

@@ -5,7 +5,7 @@ import { db } from '../lib/db';
 import { uuid } from '../lib/uuid';
 import { act, again, announceAll, keep, rescue } from '.';
 import { announce, bodyOf, packed } from './announce';
-import { work } from './sender';
+import { drain, standDown, work } from './sender';
 import { shared } from './rescue';
 import { FakeServer } from './server.fake';
 
@@ -189,6 +189,48 @@ describe('the queue', () => {
     expect(server.requests).toContain('DELETE /announcements/' + gone);
     expect(server.items.has(gone)).toBe(false);
     expect(await db.bytes.get(gone)).toBeUndefined();
+  });
+
+  it('lets the next version take over from a sync event in the middle of a piece, and loses nothing', async () => {
+    const id = await photo(200_000);
+    let sending = () => {};
+    const began = new Promise<void>((resolve) => (sending = resolve));
+    vi.stubGlobal('fetch', (to: string, init: RequestInit = {}) => {
+      if (init.method !== 'PATCH') return server.fetch(to, init);
+      sending();
+      return new Promise((_, no) => {
+        const end = () => no(new DOMException('ended', 'AbortError'));
+        if (init.signal?.aborted) end();
+        init.signal?.addEventListener('abort', end);
+      });
+    });
+    const event = drain();
+    await began;
+    standDown();
+    await event;
+    expect(await stateOf(id)).toBe('sending');
+    vi.stubGlobal('fetch', server.fetch);
+    await send();
+    expect(await stateOf(id)).toBe('safe');
+    expect(server.items.get(id)?.times).toBe(1);
+  });
+
+  it('deletes at the server what had arrived there when it was deleted here, though nobody had heard of it', async () => {
+    const [id, left] = [await photo(), await photo()];
+    server.fate = (method) => (server.items.size > 0 && (method === 'HEAD' || method === 'POST') ? { cut: 0 } : method === 'PATCH' ? { mute: true } : undefined);
+    const over = new AbortController();
+    const trying = work(over.signal, true);
+    await vi.waitFor(() => expect(server.items.has(id)).toBe(true));
+    over.abort();
+    await trying;
+    expect(await stateOf(id)).toBe('sending');
+    await act('delete', order, { uuid: id });
+    server.fate = () => undefined;
+    await db.items.toCollection().modify({ next_try: 0 });
+    await send();
+    expect(server.items.has(id)).toBe(false);
+    expect(server.items.get(left)?.times).toBe(1);
+    expect((await db.actions.toArray()).map((a) => a.state)).toEqual(['done']);
   });
 
   it('keeps actions in their order, and those of other orders going', async () => {

@@ -97,6 +97,18 @@ export class FakeServer {
       }
       return new Response(null, { status: method === 'HEAD' ? 200 : 204, headers: { 'Upload-Offset': String(u.bytes.length), ...(u.item ? { 'Item-Id': u.item } : {}) } });
     }
+    if (path.startsWith('/announcements/') && method === 'DELETE') {
+      const uuid = path.slice('/announcements/'.length);
+      return this.items.has(uuid) ? this.#json(409, { title: 'Conflict', status: 409, code: 'already', detail: 'It has arrived.' }) : this.#json(this.announced.delete(uuid) ? 204 : 404, null);
+    }
+    if (path.startsWith('/photos/') && method === 'DELETE') {
+      const [uuid] = [...this.items].find(([, i]) => path.endsWith(i.id)) ?? [];
+      return this.#json(uuid && this.items.delete(uuid) ? 204 : 404, null);
+    }
+    if (path.startsWith('/photos?uuid=')) {
+      const uuid = path.slice('/photos?uuid='.length), there = this.items.get(uuid);
+      return this.#json(200, { items: there ? [{ uuid, id: there.id, sha256: there.sha256 }] : [] });
+    }
     if (path === '/work-orders' && method === 'POST') {
       const body = JSON.parse(new TextDecoder().decode(bytes)) as { tasks: { name: string }[] };
       const order = { ...body, id: this.id(), tasks: body.tasks.map((t) => ({ ...t, id: this.id() })) };
