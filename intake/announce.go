@@ -347,7 +347,7 @@ func (n *NewItem) fits(a *models.Announcement, sum string) error {
 		return &models.Error{Kind: models.Conflict, Code: models.CodeAnnounced, Message: "Somebody else announced a photo under this uuid.",
 			Fields: []models.FieldError{{Field: "uuid", Message: "It is to be sent by whoever took it, under their own name."}}}
 	case a.UserID == n.By.ID && a.SHA256 != sum:
-		return models.InvalidField("sha256", "The bytes have the hash %s, and %s was announced: send the photo as it was announced, or withdraw it and announce this one under a uuid of its own.", sum, a.SHA256).
+		return models.InvalidField("sha256", "These are other bytes than those that were announced (%.8s, not %.8s): send the photo as it was announced, or withdraw it and announce this one under a uuid of its own.", sum, a.SHA256).
 			Coded(models.CodeOtherBytes)
 	}
 	return nil

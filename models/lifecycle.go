@@ -215,13 +215,29 @@ func (l Lifecycle) illegal(event Event, facts Facts) error {
 	allowed := l.Allowed(facts)
 	names := make([]string, len(allowed))
 	for i, e := range allowed {
-		names[i] = string(e)
+		names[i] = happened[e]
 	}
-	message := fmt.Sprintf("A work order in state %s can't take %s; allowed from here: %s.", l.State, event, strings.Join(names, ", "))
+	message := fmt.Sprintf("An order that is %s can't be %s.", strings.ReplaceAll(string(l.State), "_", " "), happened[event])
 	if event == Publish && l.State == Completed {
-		message = fmt.Sprintf("A completed work order is approved before it is published, unless its policy publishes by itself; allowed from here: %s.", strings.Join(names, ", "))
+		message = "A completed order is approved before it is published, unless its policy publishes by itself."
+	}
+	if len(names) > 0 {
+		message += " It can be " + anyOf(names) + "."
 	}
 	return &Error{Kind: Conflict, Code: CodeIllegal, Message: message, State: l.State, Allowed: allowed}
+}
+
+// happened is what is said of an order after an event.
+var happened = map[Event]string{Assign: "assigned", Unassign: "taken from its assignee", Start: "begun", Complete: "completed", Reject: "sent back", Approve: "approved",
+	Unapprove: "opened for review again", Publish: "published", Cancel: "cancelled", Reopen: "reopened", Close: "closed", Delete: "deleted", Restore: "restored"}
+
+// anyOf joins words as people name a choice: a, b or c.
+func anyOf(words []string) string {
+	last := len(words) - 1
+	if last == 0 {
+		return words[0]
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // EventType is the word that the order's history keeps for an event: "assigned" for [Assign].
