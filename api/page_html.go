@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 
 	"fieldproof/models"
 	"fieldproof/web"
+	"fieldproof/wording"
 )
 
 // The pages that we render ourselves: for people without an account, on any phone, readable without scripts.
@@ -38,15 +38,8 @@ var pageTemplates = template.Must(template.New("").Funcs(template.FuncMap{
 		a.Address1 = ""
 		return a.Line()
 	},
-	// grouped is a hash as people compare it.
-	"grouped": func(hash string) string {
-		var groups []string
-		for part := range slices.Chunk([]byte(hash), 8) {
-			groups = append(groups, string(part))
-		}
-		return strings.Join(groups, " ")
-	},
-	"asked": func(t models.Task) int { return t.AskedPhotos() },
+	"grouped": func(hash string) string { return wording.Grouped(hash, 8) },
+	"asked":   func(t models.Task) int { return t.AskedPhotos() },
 }).ParseFS(pageFiles, "pages/*.html"))
 
 func byJudgement(b *bool, yes, no, none string) string {

@@ -705,7 +705,7 @@ func (m *Manifest) about(orderID string) bool {
 // heads looks for heads that are held from elsewhere.
 func (r *Report) heads(l *links, sequences []int64, heads []string) {
 	for _, text := range heads {
-		text = strings.ToLower(strings.TrimSpace(text))
+		text = strings.ToLower(strings.Join(strings.Fields(text), "")) // as it is printed, it stands in groups
 		number, hash, numbered := strings.Cut(text, ":")
 		if !numbered {
 			hash = number

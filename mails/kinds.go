@@ -2,6 +2,7 @@ package mails
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -75,11 +76,17 @@ func (r Ready) Mail() *Message {
 		m.Facts = append(m.Facts, Fact{m.R.Say("mail_originals"), m.R.Say("mail_on_page", "photos", m.R.Say("link_photos", "n", photos))})
 	}
 	if r.Entry != "" {
-		m.Facts = append(m.Facts, Fact{m.R.Say("mail_proof"), r.Entry})
+		m.Facts = append(m.Facts, proofOf(m.R, r.Entry))
 		m.Foot = append(m.Foot, m.R.Say("mail_keep_proof"))
 	}
 	m.Foot = append(m.Foot, m.R.Say("mail_ready_foot", "account", name(a.Name)))
 	return m
+}
+
+// proofOf is an entry of the chain of proof, 41:9f3c…, in groups that people can compare. It stays whole: a check asks for all of it.
+func proofOf(r *wording.Reader, entry string) Fact {
+	number, head, _ := strings.Cut(entry, ":")
+	return Fact{r.Say("mail_proof"), number + ": " + wording.Grouped(head, 8)}
 }
 
 func names(some []string) []string {
@@ -236,8 +243,9 @@ func (a Alerts) Mail() *Message {
 		m.Link, m.Button = a.Portal+"/orders/"+o.ID, m.R.Say("mail_alert_open_order")
 		m.Facts = append(m.Facts, Fact{m.R.Say("mail_order"), Line(strings.Join([]string{o.DisplayNumber(), o.Address.Line()}, ", "))})
 	}
-	if a.Entry != "" {
-		m.Facts = append(m.Facts, Fact{m.R.Say("mail_proof"), a.Entry})
+	// What is about no order says nothing of what was published.
+	if a.Entry != "" && slices.ContainsFunc(a.Alerts, func(of models.Alert) bool { return of.WorkOrderID != nil }) {
+		m.Facts = append(m.Facts, proofOf(m.R, a.Entry))
 		m.Foot = append(m.Foot, m.R.Say("mail_keep_proof_all"))
 	}
 	m.Foot = append(m.Foot, m.R.Say("mail_alert_foot", "to", Line(a.Account.AlertEmail), "account", name(a.Account.Name)))

@@ -183,6 +183,26 @@ func TestNothingOfAMailIsFetched(t *testing.T) {
 	}
 }
 
+// TestTheLineOfProofStandsWhereSomethingWasPublished, in groups that people can compare, and whole.
+func TestTheLineOfProofStandsWhereSomethingWasPublished(t *testing.T) {
+	head := strings.Repeat("9f3c", 16)
+	proofOf := func(m *mails.Message) (lines []string) {
+		for _, f := range m.Facts {
+			if f.Name == m.R.Say("mail_proof") {
+				lines = append(lines, f.Value)
+			}
+		}
+		return lines
+	}
+	all := every(t, "en")
+	want := []string{"41: " + strings.TrimSpace(strings.Repeat("9f3c9f3c ", 8))}
+	require.Equal(t, want, proofOf(all["report-ready"]))
+	require.Equal(t, want, proofOf(all["alerts"]))
+	rejected := mails.Alerts{Account: account("en"), Alerts: []models.Alert{{Title: "Orders of MSV were rejected"}}, Entry: "41:" + head}.Mail()
+	require.Empty(t, proofOf(rejected), "it is about no order")
+	require.Len(t, rejected.Foot, 1)
+}
+
 func TestSubjectsAreShortAndNameThePlace(t *testing.T) {
 	for _, language := range models.Languages {
 		for name, m := range every(t, language) {

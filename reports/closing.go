@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"fieldproof/models"
+	"fieldproof/wording"
 )
 
 // closing lays out how the report is checked: three steps for everybody, then the words and the figures.
@@ -45,9 +46,9 @@ func (d *document) closing(f *flow) {
 	figures[0].above = 18
 	list := d.facts(inner,
 		fact{d.says.Say("pdf_entry"), says(fmt.Sprint(d.Head.Sequence))},
-		fact{d.says.Say("pdf_head"), says(grouped(d.Head.Head, 8))},
+		fact{d.says.Say("pdf_head"), says(wording.Grouped(d.Head.Head, 8))},
 		fact{d.says.Say("pdf_signed"), says(d.says.Moment(d.Head.SignedAt.Time))},
-		fact{d.says.Say("pdf_key"), says(grouped(d.Head.KeyID, 8))},
+		fact{d.says.Say("pdf_key"), says(wording.Grouped(d.Head.KeyID, 8))},
 		fact{d.says.Say("pdf_account"), says(d.Head.Account)},
 	)
 	list[0].above = 5

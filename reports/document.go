@@ -316,18 +316,9 @@ func (c *canvas) frame(n int, cover bool) {
 	}
 	y := c.paper.height - footed - footing.leading
 	if c.Head != nil {
-		c.write(footing, left, y, 0, c.says.Say("pdf_proof")+" "+fmt.Sprint(c.Head.Sequence)+" · "+grouped(c.Head.Head[:min(len(c.Head.Head), 16)], 4))
+		c.write(footing, left, y, 0, c.says.Say("pdf_proof")+" "+fmt.Sprint(c.Head.Sequence)+" · "+wording.Grouped(c.Head.Head[:min(len(c.Head.Head), 16)], 4))
 	}
 	c.write(footing, right, y, 1, c.says.Say("pdf_page_of", "n", n+1, "all", c.pages))
-}
-
-// grouped sets a number as people compare it.
-func grouped(s string, by int) string {
-	var groups []string
-	for part := range slices.Chunk([]byte(s), by) {
-		groups = append(groups, string(part))
-	}
-	return strings.Join(groups, " ")
 }
 
 // runner is what the report is about: the address, and the order where it is of one.

@@ -91,6 +91,15 @@ func (c Caption) Alt(task string) string {
 	return strings.Join(slices.DeleteFunc([]string{cmp.Or(c.shot, task), strings.ToLower(c.Kind), c.When, c.notes}, func(s string) bool { return s == "" }), ", ")
 }
 
+// Grouped sets a number as people compare it.
+func Grouped(s string, by int) string {
+	var groups []string
+	for part := range slices.Chunk([]byte(s), by) {
+		groups = append(groups, string(part))
+	}
+	return strings.Join(groups, " ")
+}
+
 // Task is a task's name; photos that belong to none have one too.
 func (r *Reader) Task(name string) string {
 	if name == models.WithoutTask {

@@ -21,9 +21,9 @@ func (r *Reader) Documented(record models.ServiceRecord, tasks, surveys, photos 
 		what = append(what, r.Say("link_surveys", "n", surveys))
 	}
 	who := r.Together(record.People)
-	said := r.Say("link_documented", "who", who, "what", r.Together(what), "photos", r.Say("link_photos", "n", photos))
+	said := r.Say("link_documented", "people", len(record.People), "who", who, "what", r.Together(what), "photos", r.Say("link_photos", "n", photos))
 	if len(what) == 0 || photos == 0 {
-		said = r.Say("link_was_here", "who", who)
+		said = r.Say("link_was_here", "people", len(record.People), "who", who)
 	}
 	switch {
 	case r.SeveralDays(record):

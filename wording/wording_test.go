@@ -122,6 +122,19 @@ func TestEachMixOfCertificationIsASentenceWithItsReason(t *testing.T) {
 	}
 }
 
+// TestASentenceCountsThosePeopleWhomItNames, and all that it counts in figures.
+func TestASentenceCountsThosePeopleWhomItNames(t *testing.T) {
+	when := models.Time{Time: time.Date(2026, 11, 24, 16, 2, 0, 0, time.UTC)}
+	said := func(language string, photos int, people ...string) string {
+		return wording.In(language, "US", chicago).Documented(models.ServiceRecord{First: &when, Last: &when, People: people}, 2, 1, photos)
+	}
+	assert.Contains(t, said("en", 1, "Dana"), "Dana documented 2 tasks and 1 survey here with 1 photo.")
+	assert.Contains(t, said("es", 4, "Dana"), "Dana documentó aquí 2 tareas y 1 encuesta con 4 fotos.")
+	assert.Contains(t, said("es", 4, "Dana", "Luis"), "Dana y Luis documentaron aquí 2 tareas y 1 encuesta con 4 fotos.")
+	assert.Contains(t, said("es", 0, "Dana"), "Dana informó desde aquí.")
+	assert.Contains(t, said("es", 0, "Dana", "Luis"), "Dana y Luis informaron desde aquí.")
+}
+
 // TestANameThatReadsToTheLeftTurnsNoSentence, and what stands in quotes alone reads as it is.
 func TestANameThatReadsToTheLeftTurnsNoSentence(t *testing.T) {
 	r := wording.In("en", "US", chicago)

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -21,6 +22,7 @@ import (
 	"fieldproof/models"
 	"fieldproof/tests/house"
 	"fieldproof/tests/tsa"
+	"fieldproof/wording"
 	"fieldproof/worker"
 )
 
@@ -157,7 +159,8 @@ func TestARewrittenChainIsCaught(t *testing.T) {
 	}
 	// What is true stands against both.
 	truth := archive(t, h, second)
-	require.Empty(t, verify(t, truth, archives.Held{Heads: []string{held.Text()}, Stamps: [][]byte{token}, Authorities: pool(authority)}).Problems)
+	printed := fmt.Sprintf("%d: %s", held.Sequence, wording.Grouped(held.Head, 8))
+	require.Empty(t, verify(t, truth, archives.Held{Heads: []string{held.Text(), printed}, Stamps: [][]byte{token}, Authorities: pool(authority)}).Problems)
 }
 
 // chainOf is the chain as the account shows it.

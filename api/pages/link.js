@@ -2,7 +2,7 @@
 // The page can be read without this. Here come the handle between before and after, the full-screen viewer, and what is newly
 // published, without a reload.
 (() => {
-  const { base, more, one, news, show: showWord, place } = document.body.dataset;
+  const { base, more, moreOne, news, show: showWord, place } = document.body.dataset;
   let state = document.body.dataset.state;
 
   const pairs = () => {
@@ -10,7 +10,12 @@
       const range = pair.querySelector("input");
       if (!CSS.supports("clip-path", "inset(0 0 0 50%)")) continue;
       pair.classList.add("on");
-      range.addEventListener("input", () => pair.style.setProperty("--at", range.value + "%"));
+      const moved = () => {
+        pair.style.setProperty("--at", range.value + "%");
+        range.setAttribute("aria-valuetext", range.dataset.seen.replace("{n}", range.value).replace("{rest}", 100 - range.value));
+      };
+      range.addEventListener("input", moved);
+      moved();
     }
   };
   pairs();
@@ -105,7 +110,7 @@
     if (!main) return;
     const known = new Set(photos().map((a) => a.href));
     const count = [...main.querySelectorAll("a[data-photo]")].filter((a) => !known.has(a.href)).length;
-    const text = count === 0 ? news : count === 1 ? one : more.replace("{n}", count);
+    const text = count === 0 ? news : count === 1 ? moreOne : more.replace("{n}", count);
     waiting = { main, state: fresh.body.dataset.state };
     if (!toast) {
       toast = document.createElement("div");
