@@ -50,6 +50,16 @@ func (c *Content) photos() int {
 	return n
 }
 
+// words is how many bytes people wrote about the photos.
+func (c *Content) words() (n int) {
+	for _, v := range c.Visits {
+		for _, i := range v.Proof.Items {
+			n += len(i.Notes)
+		}
+	}
+	return n
+}
+
 // Parts is in how many documents the report comes: a document of thousands of photos opens on no phone.
 func (c *Content) Parts() int {
 	n := c.photos()

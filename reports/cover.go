@@ -56,6 +56,26 @@ func (d *document) cover(f *flow) {
 		f.add(*b)
 	}
 	d.twoColumns(f, v)
+	d.checkMe(f, v)
+}
+
+// checkMe is the code at the cover's foot, of the photo that stands for the order: by it whoever holds the paper begins to check it.
+func (d *document) checkMe(f *flow, v *visitShown) {
+	pair := v.Proof.KeyPair()
+	if d.Verify == nil || len(pair) == 0 || len(f.sheets) > 1 {
+		return
+	}
+	i := pair[len(pair)-1]
+	side := max(30, d.codeSide(i))
+	if f.left() < side+14 {
+		return
+	}
+	text := d.says.Say("pdf_check_me_text", "photo", d.numbers[i.ID], "page", d.known["check"]+1)
+	lines := d.wrap(d.paper.inner()-side-10, span{d.says.Say("pdf_check_me") + " ", small.bold()}, span{text, small})
+	f.put(block{height: side, above: f.left() - side, draw: func(c *canvas, y float64) {
+		c.code(i, margin, y, side)
+		c.tell("P", margin+side+10, y+(side-leadingOf(lines))/2, lines)
+	}})
 }
 
 func (d *document) lead(v *visitShown) string {

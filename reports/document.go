@@ -62,6 +62,8 @@ type document struct {
 	layout int
 	photo  func(*models.Item, models.Rendition) ([]byte, error) // a photo's bytes, nil when it can't be shown; called side by side
 
+	going func() error // why it is not gone on with: who asked for it is gone; nil while it is
+
 	visits  []visitShown
 	numbers map[string]int             // item id → the photo's number in the report
 	said    map[string]wording.Caption // by item id
@@ -84,7 +86,7 @@ type document struct {
 
 // newDocument numbers the photos of a report and says what is known of each.
 func newDocument(c *Content) (*document, error) {
-	d := &document{Content: c, says: wording.For(c.Account), paper: paperOf(c.Account), brand: colourOf(c.Account), layout: c.Layout,
+	d := &document{Content: c, says: wording.For(c.Account), paper: paperOf(c.Account), brand: colourOf(c.Account), layout: c.Layout, going: func() error { return nil },
 		numbers: map[string]int{}, said: map[string]wording.Caption{}, proofs: map[string]*visitShown{}, plans: map[coding.Version]*coding.Plan{}, images: map[string]*pdf.Image{}}
 	var err error
 	if d.faces, err = faces(); err != nil {
@@ -241,6 +243,9 @@ func (d *document) visit(f *flow, v *visitShown) {
 // write draws the report.
 func (d *document) write(w io.Writer) error {
 	sheets := d.fitted()
+	if err := d.going(); err != nil {
+		return err
+	}
 	d.pages = len(sheets)
 	info := pdf.Info{Title: clean(d.Title()), Author: clean(d.Account.Name), Creator: "Fieldproof", Language: d.says.Language(), Created: d.At.UTC()}
 	if d.Head != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -435,17 +436,19 @@ func (d *document) note(width float64, spans ...span) []line {
 
 // shortened is a text that fits a width, cut at a word where it must be: for the lines that stand on every page alone.
 func (d *document) shortened(s style, width float64, text string) string {
-	for d.width(s, text) > width {
-		at := strings.LastIndexByte(text, ' ')
-		if at < 0 {
-			runes := []rune(text)
-			if len(runes) < 2 {
-				return ""
-			}
-			text = string(runes[:len(runes)-1])
-			continue
-		}
-		text = strings.TrimRight(text[:at], " ,·")
+	letters := []rune(text)
+	// No line holds more, and to measure a text costs what it is long.
+	const most = 600
+	cut := len(letters) > most
+	letters = letters[:min(len(letters), most)]
+	fits := func(n int) bool { return d.width(s, string(letters[:n])) <= width }
+	if fits(len(letters)) && !cut {
+		return text
 	}
-	return text
+	n := sort.Search(len(letters), func(n int) bool { return !fits(n + 1) })
+	text = string(letters[:n])
+	if at := strings.LastIndexByte(text, ' '); at >= 0 && n < len(letters) && letters[n] != ' ' {
+		text = text[:at]
+	}
+	return strings.TrimRight(text, " ,·")
 }

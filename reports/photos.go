@@ -331,7 +331,7 @@ func (d *document) place(r *row, of int) {
 
 // caption writes what is said of a photo, and how high its words are.
 func (d *document) caption(c *cell) {
-	if c.item == nil {
+	if c.item == nil || d.going() != nil {
 		return
 	}
 	said := d.said[c.item.ID]

@@ -36,23 +36,29 @@ func New(store *models.Store, blobs *storage.Store, m *media.Media, publicURL st
 // photoCost is what a photo takes while it is drawn. A document holds no more of them than are read ahead of their drawing.
 const photoCost = 700 << 10
 
+// wordCost is what a byte of a note takes while a document is laid out, all of which is held until it is written.
+const wordCost = 48
+
 // Write renders a report to w, as it is drawn. Reports wait until there is room for the photos that each reads ahead.
 func (r *Reports) Write(ctx context.Context, w io.Writer, c *Content) error {
-	d, err := newDocument(c)
-	if err != nil {
-		return err
-	}
-	cost := min(int64(min(c.photos(), readers+2))*photoCost, r.budget)
+	cost := min(int64(min(c.photos(), readers+2))*photoCost+int64(c.words())*wordCost, r.budget)
 	if err := r.room.Acquire(ctx, cost); err != nil {
 		return err
 	}
 	defer r.room.Release(cost)
-	d.photo = func(item *models.Item, rendition models.Rendition) ([]byte, error) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
+	d, err := newDocument(c)
+	if err != nil {
+		return err
+	}
+	d.going = func() error {
 		if activity.IsActivity(ctx) {
 			activity.RecordHeartbeat(ctx)
+		}
+		return ctx.Err()
+	}
+	d.photo = func(item *models.Item, rendition models.Rendition) ([]byte, error) {
+		if err := d.going(); err != nil {
+			return nil, err
 		}
 		reader, err := r.Media.Open(ctx, item, rendition)
 		if models.KindOf(err) == models.Unsupported {

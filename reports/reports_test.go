@@ -114,7 +114,7 @@ func TestLayoutsHoldWhatTheySay(t *testing.T) {
 				require.Equal(t, layout, most, "%v", full)
 			}
 			require.Len(t, captioned(t, raw), layout*4)
-			require.Equal(t, layout*4, bytes.Count(raw, []byte("/URI (https://fieldproof.example.com/verify/")))
+			require.Equal(t, 1+layout*4, bytes.Count(raw, []byte("/URI (https://fieldproof.example.com/verify/")), "one stands on the cover")
 		})
 	}
 }

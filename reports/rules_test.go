@@ -2,21 +2,25 @@ package reports_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
 	"flag"
 	"fmt"
 	"image"
 	"image/color"
 	"image/png"
+	"io"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -550,5 +554,31 @@ func TestPagesLookAsTheyDid(t *testing.T) {
 			}
 			require.Less(t, worst, 24.0, "a part of a page looks otherwise: if it should, run with -update and look")
 		})
+	}
+}
+
+// TestALongNoteIsNoLongWork has the longest notes that are taken, in scripts with and without blanks, in the layout that shortens
+// them: ten times the words are about ten times the work, which dropping letter after letter makes a hundred. A reader who leaves
+// ends it.
+func TestALongNoteIsNoLongWork(t *testing.T) {
+	for _, letter := range []string{"W", "漢", "ا", "a\u0301", "क", "ab "} {
+		work := func(letters int) float64 {
+			shots := sampleTaken()[:2]
+			for n := range shots {
+				shots[n].notes = strings.Repeat(letter, letters/utf8.RuneCountInString(letter))
+			}
+			content, r := sample(t, sampleAccount, shots, func(name string, w, h int) []byte { return scene(t, name, w, h) })
+			content.Layout = 12
+			before, after := runtime.MemStats{}, runtime.MemStats{}
+			runtime.ReadMemStats(&before)
+			require.NoError(t, r.Write(t.Context(), io.Discard, content))
+			runtime.ReadMemStats(&after)
+
+			ctx, leave := context.WithCancel(t.Context())
+			leave()
+			require.ErrorIs(t, r.Write(ctx, io.Discard, content), context.Canceled)
+			return float64(after.TotalAlloc - before.TotalAlloc)
+		}
+		require.Less(t, work(20_000), 25*work(2000), "%q", letter)
 	}
 }

@@ -76,18 +76,16 @@ export function momentWithin(text: string | null | undefined): string {
   return dayWithin(dayOf(at)) + ' ' + clock(at);
 }
 
-/** A moment with its zone, and the reader's own time beside it where that differs. */
+/** A moment with its zone, and the reader's own time beside where that differs, with its day where that does. */
 export function momentInFull(text: string | null | undefined): string {
   if (!text) return '–';
   const at = new Date(text);
-  const options: Intl.DateTimeFormatOptions = { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric', hour: 'numeric', minute: '2-digit', second: '2-digit', timeZoneName: 'short' };
-  const there = dated(options).format(at);
-  const here = clockIn(at, own);
-  return here === clockIn(at, zone) ? there : there + ' · ' + m.for_you({ time: here });
-}
-
-function clockIn(at: Date, where: string): string {
-  return dated({ hour: 'numeric', minute: '2-digit' }, where).format(at);
+  const time: Intl.DateTimeFormatOptions = { hour: 'numeric', minute: '2-digit' };
+  const date: Intl.DateTimeFormatOptions = { weekday: 'short', day: 'numeric', month: 'short' };
+  const there = dated({ ...date, year: 'numeric', ...time, timeZoneName: 'short' }).format(at);
+  if (dated(time, own).format(at) === dated(time).format(at)) return there;
+  const here = dated(dayOf(at) === dayOf(at, own) ? time : { ...date, ...time }, own).format(at);
+  return there + ' · ' + m.for_you({ time: here });
 }
 
 const numbers = new Map<string, Intl.NumberFormat>();

@@ -151,7 +151,7 @@ export class Shot {
 
 export function evidenceWord(type: string): string {
   const words: Record<string, () => string> = { before: m.review_before, during: m.review_during, after: m.review_after };
-  return words[type]?.() ?? (type || m.review_no_type());
+  return words[type]?.() ?? (type ? type[0]!.toLocaleUpperCase() + type.slice(1) : m.review_no_type());
 }
 
 export type Notice = { name: string; tone: Tone; icon: Component; word: () => string; short: () => string; is: (s: Shot) => boolean };
