@@ -319,12 +319,17 @@ func (in *Intake) rescueItem(ctx context.Context, archive *zip.Reader, row *mode
 	}
 	n := says.Item
 	n.By, n.Origin = by, models.Origin{Author: owner.Username}
-	have, err := in.Expect(ctx, n)
-	if models.KindOf(err) == models.NotFound && says.Other != "" && n.OrderID != says.Other {
-		// Its order was made on the phone, and is not known here; nor is its task.
-		n.OrderID, n.TaskID = says.Other, ""
-		have, err = in.Expect(ctx, n)
+	if says.Other != "" {
+		// Asked of the account, not of whoever brings the file: an order that they may not see is no order made on the phone.
+		_, err := models.One[models.WorkOrder](in.Store.Read(ctx).Where("id = ?", n.OrderID), "work order")
+		switch {
+		case models.KindOf(err) == models.NotFound:
+			n.OrderID, n.TaskID = says.Other, "" // nor is its task known here
+		case err != nil:
+			return err
+		}
 	}
+	have, err := in.Expect(ctx, n)
 	if err != nil {
 		return err
 	}

@@ -165,21 +165,23 @@ func TestARescueFileNeverSpeaksForAnother(t *testing.T) {
 	each(t, func(t *testing.T, in *rig.Installation) {
 		office, crew, order := crewWithOrder(t, in, nil)
 		other := office.Colleague("crew")
-		theirs := office.Order(rig.JSON{"assignee": other.Username}).Text("id")
+		theirs, deleted := office.Order(rig.JSON{"assignee": other.Username}).Text("id"), office.Order(rig.JSON{"assignee": other.Username}).Text("id")
+		office.Want(204, "DELETE", "/work-orders/"+deleted, nil)
 		photo := rig.JPEG(200, 100, uint64(time.Now().UnixNano()))
 		taken := other.Upload(theirs, rig.JPEG(200, 100, 5))
 		file := rescueFile(t, rig.JSON{"version": 1, "owner": rig.JSON{"id": other.ID}, "items": []any{
 			rescued(order.Text("id"), uuid.NewString(), "1.jpg", photo, nil),
 			rescued(theirs, uuid.NewString(), "2.jpg", photo, nil),
 			rescued(order.Text("id"), taken.Text("uuid"), "3.jpg", photo, nil),
-		}}, map[string][]byte{"1.jpg": photo, "2.jpg": photo, "3.jpg": photo})
-		path := crew.Want(202, "POST", "/rescues", rig.FileForm("rescue.zip", file)).Header.Get("Location")
+			rescued(deleted, uuid.NewString(), "4.jpg", photo, nil),
+		}}, map[string][]byte{"1.jpg": photo, "2.jpg": photo, "3.jpg": photo, "4.jpg": photo})
+		path := crew.Want(202, "POST", "/rescues", rig.FileForm("rescue.zip", file, "work_order_id", order.Text("id"))).Header.Get("Location")
 		crew.Await("all of it", func() bool { return crew.Want(200, "GET", path, nil).Text("state") == "done" })
 		done := crew.Want(200, "GET", path, nil)
-		require.Equal(t, []string{"taken", "refused", "refused"}, []string{done.Text("items", 0, "result"), done.Text("items", 1, "result"), done.Text("items", 2, "result")}, string(done.Body))
+		require.Equal(t, []string{"taken", "refused", "refused", "refused"}, []string{done.Text("items", 0, "result"), done.Text("items", 1, "result"), done.Text("items", 2, "result"), done.Text("items", 3, "result")}, string(done.Body))
 		view := crew.Want(200, "GET", "/photos/"+done.Text("items", 0, "item_id"), nil)
 		require.Equal(t, []any{crew.Username, other.Username, nil, nil}, []any{view.Text("uploaded_by"), view.Text("claimed_by"), view.Get("certification", "item"), view.Get("certification", "time")})
-		require.Equal(t, []string{"not_found", "conflict"}, []string{done.Text("items", 1, "code"), done.Text("items", 2, "code")})
+		require.Equal(t, []string{"not_found", "conflict", "not_found"}, []string{done.Text("items", 1, "code"), done.Text("items", 2, "code"), done.Text("items", 3, "code")})
 		require.Len(t, office.Want(200, "GET", "/work-orders/"+theirs+"/photos", nil).List("items"), 1)
 	})
 }
