@@ -204,8 +204,16 @@ func TestDevStartsStopsAndOutlivesItsTemporal(t *testing.T) {
 	p = start()
 	require.Equal(t, "assigned", office.Want(200, "GET", "/work-orders/"+sample, nil).Text("state"), "sessions and orders are kept")
 	require.Equal(t, password, demoPassword(t, dir, "demo-office"))
+	account := office.Want(200, "GET", "/account", nil).Text("id")
 	require.NoError(t, p.Stop(), p.Output())
 	require.Empty(t, temporalDevs(dir))
+
+	// A demo of another installation is another account: two that share orders would be one that sends to itself.
+	dir = t.TempDir()
+	p = start()
+	other := rig.SignIn(t, url, "demo-office", demoPassword(t, dir, "demo-office"))
+	require.NotEqual(t, account, other.Want(200, "GET", "/account", nil).Text("id"))
+	require.NoError(t, p.Stop(), p.Output())
 }
 
 func demoPassword(t *testing.T, dir, username string) string {

@@ -55,7 +55,15 @@ func makeDemo(ctx context.Context, s *services, dir string) (string, error) {
 		l.Password = "demo-" + strings.ToLower(rand.Text()[:10])
 		logins = append(logins, l)
 	}
-	id := models.DerivedID("demo account")
+	// Another installation's demo account is another account: the two may share orders. One that is there goes on.
+	id := models.NewID()
+	known, err := models.One[models.User](s.store.Read(models.AcrossAccounts(ctx)).Where("username_key = ?", models.UsernameKey(logins[0].Username)), "user")
+	switch {
+	case err == nil:
+		id = known.AccountID
+	case models.KindOf(err) != models.NotFound:
+		return "", err
+	}
 	_, first, err := s.intake.CreateAccount(ctx, id, intake.NewAccount{Name: "Demo Field Services", Username: logins[0].Username, Password: logins[0].Password})
 	if err != nil {
 		return "", err
