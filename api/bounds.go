@@ -52,29 +52,40 @@ func largest(path string) int64 {
 
 // bounds hold every request to what its route may cost, before anything of it is parsed or kept.
 type bounds struct {
-	mu    sync.Mutex
-	open  map[string]int // bodies of strangers by network
-	aside *share
-	texts *share
+	bodies  *places // of strangers, by network
+	streams *places // by user
+	aside   *share
+	texts   *share
 }
 
 func newBounds() *bounds {
-	return &bounds{open: map[string]int{}, aside: newShare(asideEach, asideAll), texts: newShare(textEach, textAll)}
+	return &bounds{bodies: newPlaces(strangersBodies), streams: newPlaces(streamsEach), aside: newShare(asideEach, asideAll), texts: newShare(textEach, textAll)}
 }
 
-// admit opens a stranger's body; the function that it returns closes it.
-func (b *bounds) admit(network string) (done func(), ok bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.open[network] >= strangersBodies {
+// places are how many of something each may have open at once.
+type places struct {
+	mu   sync.Mutex
+	each int
+	open map[string]int
+}
+
+func newPlaces(each int) *places {
+	return &places{each: each, open: map[string]int{}}
+}
+
+// admit takes a place; the function that it returns gives it back.
+func (p *places) admit(who string) (done func(), ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open[who] >= p.each {
 		return nil, false
 	}
-	b.open[network]++
+	p.open[who]++
 	return sync.OnceFunc(func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if b.open[network]--; b.open[network] <= 0 {
-			delete(b.open, network)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.open[who]--; p.open[who] <= 0 {
+			delete(p.open, who)
 		}
 	}), true
 }
@@ -94,7 +105,7 @@ func (s *Server) bounded(g *gin.Context) {
 		g.Next()
 		return
 	}
-	done, ok := s.bounds.admit(models.Network(g.ClientIP()))
+	done, ok := s.bounds.bodies.admit(models.Network(g.ClientIP()))
 	if !ok {
 		g.Header("Retry-After", "5")
 		g.Header("Connection", "close")

@@ -30,10 +30,18 @@ const (
 	beatsEvery = 15 * time.Second
 	// rechecks is how often a stream asks whether its session still stands.
 	rechecks = 5 * time.Second
+	// streamsEach is how many streams a user has open at one server: each asks the database at every event of the account.
+	streamsEach = 50
 )
 
 // live writes events until the client goes, the session ends or the server stops.
 func (s *Server) live(c *call) (any, error) {
+	done, ok := s.bounds.streams.admit(c.member.ID)
+	if !ok {
+		c.Header("Retry-After", strconv.Itoa(int(beatsEvery.Seconds()))) // whose client is gone is found out at a beat
+		return nil, models.Errorf(models.TooMany, "You have %d event streams open, as many as one user may: close some, or come back later.", streamsEach)
+	}
+	defer done()
 	last, reset, err := s.resumeFrom(c)
 	if err != nil {
 		return nil, err

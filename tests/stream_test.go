@@ -16,18 +16,24 @@ import (
 
 type liveEvent struct{ lastID, kind, order, id string }
 
-// listen opens the stream; ok tells whether it was let in.
-func listen(t *testing.T, u *rig.User, lastID string) (events chan liveEvent, ok bool) {
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(cancel)
+func openStream(t *testing.T, ctx context.Context, u *rig.User, lastID string) *http.Response {
+	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, "GET", u.URL+"/api/v1/stream", nil)
 	require.NoError(t, err)
 	r.Header.Set("Authorization", "Bearer "+u.Token)
 	if lastID != "" {
 		r.Header.Set("Last-Event-ID", lastID)
 	}
-	response, err := http.DefaultClient.Do(r) //nolint:bodyclose // closed by the reader below
+	response, err := http.DefaultClient.Do(r)
 	require.NoError(t, err)
+	return response
+}
+
+// listen opens the stream; ok tells whether it was let in.
+func listen(t *testing.T, u *rig.User, lastID string) (events chan liveEvent, ok bool) {
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	response := openStream(t, ctx, u, lastID) //nolint:bodyclose // closed by the reader below
 	if response.StatusCode != 200 {
 		_ = response.Body.Close()
 		return nil, false
@@ -92,4 +98,27 @@ func TestTheStreamTellsWhatHappensAndResumes(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAUserHasSoManyStreamsAndAClosedOneFreesItsPlace(t *testing.T) {
+	t.Parallel()
+	in := shape(t, "sqlite")
+	office, crew, mine := crewWithOrder(t, in, nil)
+	ctx, closeOne := context.WithCancel(context.Background())
+	first := openStream(t, ctx, crew, "")
+	require.Equal(t, 200, first.StatusCode)
+	for range 49 {
+		require.True(t, streams(t, crew))
+	}
+	require.False(t, streams(t, crew), "the fifty-first")
+	refused := crew.Do("GET", "/stream", nil)
+	require.Equal(t, []any{429, "too_many", "15"}, []any{refused.Status, refused.Text("code"), refused.Header.Get("Retry-After")})
+	all, ok := listen(t, office, "")
+	require.True(t, ok, "others are not held up")
+	office.Want(200, "PATCH", "/work-orders/"+mine.Text("id"), rig.JSON{"work_order_info": "x"})
+	require.Equal(t, mine.Text("id"), next(t, all).order)
+	closeOne()
+	_ = first.Body.Close()
+	require.Eventually(t, func() bool { return streams(t, crew) }, rig.Patience, 50*time.Millisecond, "the place of a closed stream stays taken")
+	require.False(t, streams(t, crew), "one place was freed, and no more")
 }

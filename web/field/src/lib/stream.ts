@@ -1,4 +1,5 @@
 // The account's live events, while the app is seen. It is read by fetch: an EventSource sends no token.
+import { retryAfter } from '../queue/http';
 import { call, line } from './net';
 import { session } from './session.svelte';
 
@@ -7,6 +8,7 @@ export function listen(hear: () => void): void {
   let stop: AbortController | null = null;
   let last = '';
   let pause = 1000;
+  let again: ReturnType<typeof setTimeout> | undefined;
 
   const open = async () => {
     if (stop || document.hidden || !session.who || session.ended) return;
@@ -21,13 +23,14 @@ export function listen(hear: () => void): void {
           if (id) last = id;
           if (/^data:/m.test(block)) hear();
         }
-      }
+      } else pause = Math.max(pause, retryAfter(r));
     } catch {
       // whatever ended it, it is opened again
     }
     if (stop === here) stop = null;
     if (here.signal.aborted) return;
-    setTimeout(() => void open(), pause);
+    clearTimeout(again); // an app that was looked at in between asked in between
+    again = setTimeout(() => void open(), pause);
     pause = Math.min(pause * 2, 60_000);
   };
 

@@ -47,6 +47,7 @@ export function listenFrom(at: number): void {
 /** Holds the stream for as long as this tab lives. */
 function hold(): Promise<never> {
   return new Promise(() => {
+    let pause = 3000;
     const open = () => {
       const source = new EventSource('/api/v1/stream?last_event_id=' + last);
       source.onmessage = (m: MessageEvent<string>) => {
@@ -54,10 +55,15 @@ function hold(): Promise<never> {
         channel?.postMessage(told);
         tell(told);
       };
-      source.onopen = () => line.heard();
+      source.onopen = () => {
+        pause = 3000;
+        line.heard();
+      };
       source.onerror = () => {
         line.lost();
-        if (source.readyState === EventSource.CLOSED) setTimeout(open, 3000); // it gave up: a proxy's 502, an ended session
+        if (source.readyState !== EventSource.CLOSED) return;
+        setTimeout(open, pause); // it gave up: a proxy's 502, an ended session, as many streams open as one user may
+        pause = Math.min(pause * 2, 15_000);
       };
     };
     open();
