@@ -45,7 +45,7 @@ func TestThePicturesOfTheReadme(t *testing.T) {
 func takePictures(t *testing.T, folder string) {
 	require.NoError(t, os.MkdirAll(folder, 0o755))
 	in, dir, said := walk(t)
-	office := rig.SignIn(t, in.URL, "demo-office", demoPassword(t, filepath.Join(dir, "data"), "demo-office"))
+	office := rig.SignIn(t, in.URL, "demo-office", demoPassword(t, filepath.Join(dir, "data")))
 	var crew string
 	for _, u := range office.Want(200, "GET", "/users", nil).List("items") {
 		if u := u.(map[string]any); u["username"] == "demo-crew" {

@@ -176,7 +176,7 @@ func TestDevStartsStopsAndOutlivesItsTemporal(t *testing.T) {
 	for _, word := range []string{url, url + "/field/", "demo-office", fmt.Sprint(ports[2]), dir, "Ctrl-C"} {
 		require.Contains(t, p.Output(), word)
 	}
-	password := demoPassword(t, dir, "demo-office")
+	password := demoPassword(t, dir)
 	office := rig.SignIn(t, url, "demo-office", password)
 	sample := office.Want(200, "GET", "/work-orders", nil).Text("items", 0, "id")
 	office.Want(200, "POST", "/work-orders/"+sample+"/assign", rig.JSON{"assignee": "demo-crew"})
@@ -203,7 +203,7 @@ func TestDevStartsStopsAndOutlivesItsTemporal(t *testing.T) {
 
 	p = start()
 	require.Equal(t, "assigned", office.Want(200, "GET", "/work-orders/"+sample, nil).Text("state"), "sessions and orders are kept")
-	require.Equal(t, password, demoPassword(t, dir, "demo-office"))
+	require.Equal(t, password, demoPassword(t, dir))
 	account := office.Want(200, "GET", "/account", nil).Text("id")
 	require.NoError(t, p.Stop(), p.Output())
 	require.Empty(t, temporalDevs(dir))
@@ -211,18 +211,18 @@ func TestDevStartsStopsAndOutlivesItsTemporal(t *testing.T) {
 	// A demo of another installation is another account: two that share orders would be one that sends to itself.
 	dir = t.TempDir()
 	p = start()
-	other := rig.SignIn(t, url, "demo-office", demoPassword(t, dir, "demo-office"))
+	other := rig.SignIn(t, url, "demo-office", demoPassword(t, dir))
 	require.NotEqual(t, account, other.Want(200, "GET", "/account", nil).Text("id"))
 	require.NoError(t, p.Stop(), p.Output())
 }
 
-func demoPassword(t *testing.T, dir, username string) string {
+func demoPassword(t *testing.T, dir string) string {
 	text, err := os.ReadFile(filepath.Join(dir, "demo.json"))
 	require.NoError(t, err)
 	info, err := os.Stat(filepath.Join(dir, "demo.json"))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-	_, rest, _ := strings.Cut(string(text), `"`+username+`"`)
+	_, rest, _ := strings.Cut(string(text), `"demo-office"`)
 	_, rest, _ = strings.Cut(rest, `"password": "`)
 	password, _, _ := strings.Cut(rest, `"`)
 	return password
