@@ -230,19 +230,28 @@ func fieldSync(office, crew *rig.User, orders []string) error {
 	return nil
 }
 
+// atCamera is a phone whose person has an order's camera open.
+func atCamera(url string, crew *rig.User, order string) (*fieldPhone, error) {
+	p, err := newFieldPhone(url)
+	if err != nil {
+		return nil, err
+	}
+	if err = p.enters(crew); err == nil {
+		err = p.goes("/orders/" + order + "/camera")
+	}
+	if err != nil {
+		p.stop()
+	}
+	return p, err
+}
+
 // fieldCamera shoots, beside bare frames of the same stream.
 func fieldCamera(url string, crew *rig.User, order string) error {
-	p, err := newFieldPhone(url)
+	p, err := atCamera(url, crew, order)
 	if err != nil {
 		return err
 	}
 	defer p.stop()
-	if err := p.enters(crew); err != nil {
-		return err
-	}
-	if err := p.goes("/orders/" + order + "/camera"); err != nil {
-		return err
-	}
 	type shots struct {
 		Width, Height float64
 		Ready, Bare   []float64
@@ -290,17 +299,11 @@ func fieldCamera(url string, crew *rig.User, order string) error {
 // fieldShotsAlone takes 100 shots in a browser that does nothing else: a bare frame, made to be compared, is memory that the
 // browser keeps.
 func fieldShotsAlone(url string, crew *rig.User, order string) error {
-	p, err := newFieldPhone(url)
+	p, err := atCamera(url, crew, order)
 	if err != nil {
 		return err
 	}
 	defer p.stop()
-	if err := p.enters(crew); err != nil {
-		return err
-	}
-	if err := p.goes("/orders/" + order + "/camera"); err != nil {
-		return err
-	}
 	all, err := ask[float64](p.window, fmt.Sprintf(`(async () => {
 		await bench.until(() => document.querySelector('.shutter')?.ariaDisabled === 'false');
 		const shutter = document.querySelector('.shutter'), taken = () => document.querySelector('.Finder.taken'), kept = () => bench.store(['items'], of => of('items').count());
