@@ -28,6 +28,7 @@ type sharedView struct {
 	Maps     *reports.Maps
 	Comments []models.Comment
 	State    string
+	Check    *pictured // whose page a copy is compared on: the last of the pair; nil where nothing can be shown
 	Photos   int
 	Bytes    int64 // of all originals
 	Parts    []int // of the report
@@ -246,6 +247,9 @@ func (v *sharedView) fill(code func(*models.Item) string) {
 	for _, i := range p.KeyPair() {
 		v.Pair = append(v.Pair, by[i.ID])
 	}
+	if last := len(v.Pair) - 1; last >= 0 {
+		v.Check = v.Pair[last]
+	}
 	for _, i := range p.Items {
 		v.Bytes += i.Size
 		if i.Kind == models.CheckIn {
@@ -285,10 +289,14 @@ func (s *Server) sharedBrand(c *call, l *models.Link) error {
 		return err
 	}
 	c.Header("Cache-Control", "private, max-age=300")
-	sheet := ""
-	if account.Colour != "" {
-		sheet = ":root { --brand: " + account.Colour + "; }\n"
-	}
-	c.Data(http.StatusOK, "text/css; charset=utf-8", []byte(sheet))
+	c.Data(http.StatusOK, "text/css; charset=utf-8", brandSheet(account.Colour))
 	return nil
+}
+
+// brandSheet is the style sheet of a colour, "" for none.
+func brandSheet(colour string) []byte {
+	if colour == "" {
+		return nil
+	}
+	return []byte(":root { --brand: " + colour + "; }\n")
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 
@@ -76,6 +77,9 @@ func fnvOf(files fs.FS) uint64 {
 // pagePolicy lets a page load only what is ours.
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
+// brandName is that of a style sheet with a colour: it tells of no account.
+var brandName = regexp.MustCompile(`^brand-([0-9a-f]{6})\.css$`)
+
 func (s *Server) assetRoutes(g *gin.Engine) {
 	g.GET("/robots.txt", func(g *gin.Context) {
 		g.String(http.StatusOK, "User-agent: *\nDisallow: /s/\nDisallow: /verify/\nDisallow: /V/\n")
@@ -85,6 +89,9 @@ func (s *Server) assetRoutes(g *gin.Engine) {
 		content, err := pageFiles.ReadFile("pages/" + path.Base(name))
 		if name == "tokens.css" {
 			content, err = web.Tokens, nil
+		}
+		if brand := brandName.FindStringSubmatch(name); brand != nil {
+			content, err = brandSheet("#"+brand[1]), nil
 		}
 		types := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
 		if err != nil || types[path.Ext(name)] == "" {

@@ -184,14 +184,57 @@ func (s *Server) verify(c *call, uuid, code string) error {
 		c.JSON(http.StatusOK, page)
 		return nil
 	}
-	h := plain()
+	v := checkView{house: plain(), UUID: uuid}
 	if len(found) == 1 && found[0].Account != "" {
-		h = house{R: wording.For(found[0].account), Account: found[0].account}
+		account := found[0].account
+		v.house = house{R: wording.For(account), Account: account}
+		if account.Colour != "" {
+			v.Brand = "/pages/brand-" + strings.TrimPrefix(account.Colour, "#") + ".css"
+		}
 	}
-	return c.html(http.StatusOK, "verify.html", struct {
-		house
-		VouchedPage
-	}{h, page})
+	for _, one := range found {
+		shown := checked{Vouched: one}
+		if code != "" {
+			proof, err := models.ProofWith(s.Store.Read(models.AcrossAccounts(c.Request.Context())), one.item.WorkOrderID, one.item.ID)
+			if err != nil {
+				return err
+			}
+			shown.tell(v.R, proof)
+		}
+		v.Items = append(v.Items, shown)
+	}
+	return c.html(http.StatusOK, "verify.html", v)
+}
+
+// checkView is what the check page shows.
+type checkView struct {
+	house
+	UUID  string
+	Items []checked
+}
+
+// checked is an item with what is told of it to who has its code alone.
+type checked struct {
+	Vouched
+	Shows string // what it shows, and of which order
+	Alt   string
+	Place string // how far from the property it was taken, where that was measured
+}
+
+func (v *checked) tell(r *wording.Reader, p *models.Proof) {
+	i := p.Item(v.item.ID)
+	if i == nil { // rejected or deleted at this moment
+		return
+	}
+	said := r.Caption(p, i, false)
+	v.Shows, v.Alt = said.Alone+" "+r.Say("link_order", "number", p.Order.DisplayNumber())+".", said.Alt("")
+	if v.Certification.Location != nil && i.Position.Latitude != nil {
+		where := r.Where(p, i)
+		if i.Position.Accuracy != nil {
+			where += " (±" + r.Distance(*i.Position.Accuracy) + ")"
+		}
+		v.Place = r.Say("verify_location_far", "where", where, "limit", r.Distance(p.Account.CertificationRadius))
+	}
 }
 
 func (s *Server) verifiedOriginal(c *call) error {

@@ -186,6 +186,8 @@ func TestASecureLinkInABrowser(t *testing.T) {
 	screenshot(t, ctx, "link-phone")
 	until(t, ctx, "nothing is wider than the phone", `document.documentElement.scrollWidth <= 390`)
 	until(t, ctx, "what compares is named by its shot, and wide enough for a finger", `(a => a.textContent === "Compare before and after: Front of house" && a.getBoundingClientRect().height >= 44)(document.querySelector("a[data-compare]"))`)
+	until(t, ctx, "a finger is told of no keys", `document.querySelector(".under .js").checkVisibility() && !document.querySelector(".under .keys").checkVisibility()`)
+	until(t, ctx, "the overview is as wide as the page", `document.querySelector(".maps svg").clientWidth > 300`)
 
 	// By keyboard into the viewer, through it, and back to where one was.
 	require.NoError(t, chromedp.Run(ctx, chromedp.Focus("a[data-photo]"), press(kb.Enter), chromedp.WaitVisible("dialog[open]")))
@@ -196,6 +198,7 @@ func TestASecureLinkInABrowser(t *testing.T) {
 	until(t, ctx, "which photo it is", `document.querySelector("dialog [data-count]").textContent === "1 of 4"`)
 	require.NoError(t, chromedp.Run(ctx, press(kb.ArrowRight)))
 	until(t, ctx, "the next", `document.querySelector("dialog [data-count]").textContent === "2 of 4"`)
+	until(t, ctx, "what compares it with before takes one line of a phone", `(b => b.ariaLabel === "Compare with before" && b.checkVisibility() && b.offsetHeight <= 48)(document.querySelector("dialog [data-both]"))`)
 	require.NoError(t, chromedp.Run(ctx, press(kb.ArrowLeft), press(kb.ArrowLeft)))
 	until(t, ctx, "round the beginning", `document.querySelector("dialog [data-count]").textContent === "4 of 4"`)
 	require.NoError(t, chromedp.Run(ctx, swipe(300, 60)))
@@ -246,25 +249,49 @@ func TestTheVerificationPageInABrowser(t *testing.T) {
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)
-	_, items := released(t, office, 1)
-	good, bad := filepath.Join(t.TempDir(), "copy.jpg"), filepath.Join(t.TempDir(), "changed.jpg")
+	office.Want(200, "PATCH", "/account", rig.JSON{"colour": "#0f5866"})
+	o := office.Order(rig.JSON{"latitude": 30.5084, "longitude": -97.6790, "assignee": office.Username})
 	original := rig.JPEG(200, 150, 1)
+	item := office.Upload(o.Text("id"), original, "task_id", o.Text("tasks", 0, "id"), "evidence_type", "after", "shot", "Front of house", "taken_at", now(), "source", "mobile_camera",
+		"latitude", "30.5086", "longitude", "-97.6790", "accuracy", "8")
+	office.AwaitState(o.Text("id"), "in_progress")
+	for _, step := range []string{"complete", "approve", "publish"} {
+		office.Want(200, "POST", "/work-orders/"+o.Text("id")+"/"+step, nil)
+	}
+	link := office.Want(201, "POST", "/work-orders/"+o.Text("id")+"/links", rig.JSON{"allow_downloads": true}).Text("url")
+	good, bad := filepath.Join(t.TempDir(), "copy.jpg"), filepath.Join(t.TempDir(), "changed.jpg")
 	require.NoError(t, os.WriteFile(good, original, 0o600))
 	require.NoError(t, os.WriteFile(bad, append(original, 0), 0o600))
 	ctx := browse(t, true)
-	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(in.URL+"/verify/"+items[0].Text("uuid")), chromedp.WaitVisible("#copy")))
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(in.URL+"/verify/"+item.Text("uuid")), chromedp.WaitVisible("#copy")))
 	accessible(t, ctx, "the verification page")
 	screenshot(t, ctx, "verify")
+	until(t, ctx, "without the code nobody learns how far it was taken, of what and for which order", `document.body.textContent.includes("Taken at the property.") && !/from the property|Front of house|`+o.Text("work_order_number")+`/.test(document.documentElement.outerHTML)`)
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(link), chromedp.Click("#check a.Button"), chromedp.WaitVisible("#copy")))
+	until(t, ctx, "with it that is told", `["Taken 22\u00a0m from the property (±8\u00a0m); the limit is 250\u00a0m.", "Front of house, after. Work order `+o.Text("work_order_number")+`."].every(said => document.body.textContent.includes(said))`)
+	until(t, ctx, "the picture has a name", `document.querySelector("[data-original]").alt.startsWith("The original: Front of house, after")`)
+	until(t, ctx, "it is in the colour of the account", `getComputedStyle(document.querySelector(".top")).borderTopColor === "rgb(15, 88, 102)"`)
+	until(t, ctx, "the figures come last", `document.getElementById("copy").compareDocumentPosition(document.querySelector("details")) & Node.DOCUMENT_POSITION_FOLLOWING`)
+	accessible(t, ctx, "the verification page with the code")
+	screenshot(t, ctx, "verify-code")
+	told := func(what, tone, title, head string) {
+		until(t, ctx, what, fmt.Sprintf(`document.title === %[2]q && document.querySelector("h1").textContent === %[2]q && document.querySelector(".Drop.%[1]s #outcome.out .Icon").checkVisibility() &&
+			document.getElementById("outcome").textContent.startsWith(%[3]q) && document.getElementById("outcome").getBoundingClientRect().bottom <= innerHeight`, tone, title, head))
+	}
 	for _, way := range []string{"", `Object.defineProperty(Crypto.prototype, "subtle", {get: () => undefined})`} {
 		if way != "" { // an address without TLS gives no crypto.subtle
-			require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(in.URL+"/verify/"+items[0].Text("uuid")), chromedp.Evaluate(way+"; 0", nil)))
+			require.NoError(t, chromedp.Run(ctx, chromedp.Reload(), chromedp.WaitVisible("#copy"), chromedp.Evaluate(way+"; 0", nil)))
 		}
 		require.NoError(t, chromedp.Run(ctx, chromedp.SetUploadFiles("#copy", []string{good})))
-		until(t, ctx, "it matches", `document.getElementById("outcome").textContent.startsWith("It matches")`)
+		told("it matches", "good", "Your copy is the original", "Your copy matches. copy.jpg")
+		accessible(t, ctx, "with a copy that matches")
+		screenshot(t, ctx, "verify-same")
 		require.NoError(t, chromedp.Run(ctx, chromedp.SetUploadFiles("#copy", []string{bad})))
-		until(t, ctx, "it does not", `document.getElementById("outcome").textContent.startsWith("It does not match")`)
+		told("it does not", "bad", "Your copy is not the original", "Your copy does not match. changed.jpg")
 	}
+	until(t, ctx, "both can be seen", `document.querySelectorAll("#both img").length === 2`)
 	accessible(t, ctx, "with an outcome")
+	screenshot(t, ctx, "verify-differs")
 	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(in.URL+"/verify/unknown-uuid"), chromedp.WaitVisible("h1")))
 	accessible(t, ctx, "an unknown item")
 }

@@ -46,39 +46,50 @@
     if (!window.crypto || !crypto.subtle) return slowly(new Uint8Array(buffer));
     return [...new Uint8Array(await crypto.subtle.digest("SHA-256", buffer))].map((b) => b.toString(16).padStart(2, "0")).join("");
   };
-  const { working, same: sameWord, differs, unreadable, yours, theirs } = document.body.dataset;
+  const words = document.body.dataset, { yours, theirs } = words;
+  const title = document.querySelector("h1"), asked = title.textContent;
+  // The verdict stands where the copy was chosen, and above all.
+  const say = (text, verdict) => {
+    title.textContent = document.title = verdict ? words[verdict + "Title"] : asked;
+    outcome.className = verdict ? "out" : "";
+    drop.className = "Drop" + (verdict ? verdict === "same" ? " good" : " bad" : "");
+    const said = document.createElement("p");
+    if (verdict) {
+      const head = document.createElement("b");
+      head.textContent = words[verdict + "Head"];
+      said.append(head, " ");
+    }
+    said.append(text);
+    outcome.replaceChildren(...(verdict ? [document.getElementById("mark").content.cloneNode(true)] : []), said);
+  };
   const both = document.getElementById("both");
   const figure = (src, caption) => {
-    const f = document.createElement("figure"), image = new Image(), words = document.createElement("figcaption");
+    const f = document.createElement("figure"), image = new Image(), under = document.createElement("figcaption");
     image.src = src;
-    image.alt = words.textContent = caption;
-    f.append(image, words);
+    image.alt = under.textContent = caption;
+    f.append(image, under);
     image.addEventListener("error", () => f.remove()); // no picture of this browser's
     return f;
   };
   let copy = "";
   const compare = async (file) => {
     if (!file) return;
-    outcome.className = drop.className = "";
-    drop.className = "Drop";
     both.hidden = true;
     both.replaceChildren();
     if (copy) URL.revokeObjectURL(copy);
-    outcome.textContent = working.replace("{name}", file.name);
+    say(words.working.replace("{name}", file.name));
     try {
       const same = hashes.includes(await sha256(await file.arrayBuffer()));
-      outcome.className = same ? "good" : "bad";
-      drop.className = "Drop " + outcome.className;
-      outcome.textContent = (same ? sameWord : differs).replace("{name}", file.name);
+      say((same ? words.same : words.differs).replace("{name}", file.name), same ? "same" : "differs");
       const original = document.querySelector("[data-original]");
       if (!same && original) {
         copy = URL.createObjectURL(file);
         both.append(figure(original.src, theirs), figure(copy, yours));
         both.hidden = false;
       }
+      outcome.scrollIntoView({ block: "nearest" });
     } catch (e) {
-      outcome.className = "bad";
-      outcome.textContent = unreadable.replace("{why}", e.message);
+      say(words.unreadable.replace("{why}", e.message));
     }
   };
   document.getElementById("copy").addEventListener("change", (e) => compare(e.target.files[0]));
