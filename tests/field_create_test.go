@@ -30,7 +30,7 @@ func TestFieldAnOrderAndATaskAreMadeWithoutANetwork(t *testing.T) {
 	p.until("also without a network", `document.querySelector("#create-order select option[value='Grass cut']")`)
 
 	// What is missing is named where it is missing.
-	p.tap(`.Dock button`, "Make the order")
+	p.tap(`.Dock button`, "Create the order")
 	p.says(".Field .wrong", "This is needed")
 	p.seen("create-missing")
 	number := "F-" + uuid.NewString()[:8]
@@ -43,9 +43,9 @@ func TestFieldAnOrderAndATaskAreMadeWithoutANetwork(t *testing.T) {
 	}
 	p.fill(`#create-order .pair .Field:nth-child(1) input`, "TX")
 	p.fill(`#create-order .pair .Field:nth-child(2) input`, "78664")
-	p.tap(`.Dock button`, "Make the order")
+	p.tap(`.Dock button`, "Create the order")
 	p.says("h2", "7 Elm Street")
-	p.says(".said", "Made on this phone; the server does not know it yet.")
+	p.says(".said", "Created on this phone; the office does not know it yet.")
 	p.seen("order-local")
 
 	// It is worked on at once; a task is added to it, and to one of the office's.

@@ -252,7 +252,7 @@ func TestFieldAPhoneThatIsFullSendsAllTheSame(t *testing.T) {
 	p.tap(`.Dock button`, "Complete")
 	p.says(".Dock", "Completed on this phone")
 	p.visit("/queue")
-	p.says(".big-n", "3")
+	p.says(".big-n", "4")
 	p.fills()
 
 	// What would be done now is not done, and says so.
@@ -426,6 +426,8 @@ func TestFieldAnOrderThatWasDeletedKeepsItsPhotos(t *testing.T) {
 	p.visit("/queue")
 	taken := p.awaitItems(2, "safe")
 	p.says(".did.bad", "Complete")
+	p.says(".did.bad", "This order is not yours any more")
+	p.says(".big-n", "1")
 	p.seen("queue-deleted")
 	p.tap(`.did.bad a`)
 	p.says("dialog h2", "This order")

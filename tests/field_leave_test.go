@@ -29,7 +29,7 @@ func TestFieldSigningOutWarnsByCountAndWhatOnePersonTookGoesUnderTheirName(t *te
 	p.says("dialog h2", "3 things are only on this phone")
 	p.seen("leaving")
 	p.tap(`dialog a`, "See what waits")
-	p.says(".big-n", "2")
+	p.says(".big-n", "3")
 	p.visit("/menu")
 	p.tap(`.out button.danger`, "Sign out")
 	p.tap(`dialog button`, "Cancel")

@@ -50,8 +50,10 @@ func TestFieldAnOrderIsWorkedOnWithoutANetworkAndComesBack(t *testing.T) {
 	p.says(".Dock", "Completed on this phone. The office hears of it as soon as there is a network.")
 	p.seen("order-completed-offline")
 	p.visit("/queue")
-	p.says(".Sum", "only on this phone")
+	p.says(".big-n", "5") // two photos, a check-in, a note, that it is complete
+	p.says(".Sum", "0 of today's 2 photos are safe")
 	p.says(".Banner", "No network. It goes on by itself.")
+	p.until("it says so once", `document.body.innerText.split("No network").length === 2`)
 	p.seen("queue-offline")
 	require.Equal(t, "assigned", office.Want(200, "GET", "/work-orders/"+id, nil).Text("state"))
 
@@ -75,7 +77,7 @@ func TestFieldAnOrderIsWorkedOnWithoutANetworkAndComesBack(t *testing.T) {
 	require.InDelta(t, did, float64(at.UnixMilli()), 10_000) // the position may take some seconds
 	require.Contains(t, string(office.Want(200, "GET", "/work-orders/"+id+"/comments", nil).Body), "The gate was locked.")
 	p.visit("/")
-	p.says(".group-head", "Complete")
+	p.says(".group-head", "Completed")
 	p.seen("orders-done")
 
 	// Sent back: with picture and reason, a tap from taking it again.
@@ -90,6 +92,7 @@ func TestFieldAnOrderIsWorkedOnWithoutANetworkAndComesBack(t *testing.T) {
 	p.tap(`.Row`, "12 Oak Street")
 	p.says(".Back", "The gate is blurred.")
 	p.until("with its picture", `document.querySelector(".Back img")?.naturalWidth > 0`)
+	p.until("it is told once", `!document.querySelector("main .Banner.ask") && document.querySelector("main").innerText.split("The gate is blurred.").length === 2`)
 	p.seen("rework")
 	p.tap(`.Back a`, "Take it again")
 	p.until("the camera stands there", `document.querySelector("[name=kind]:checked")?.value === "after" && document.querySelector("video").videoWidth > 0`)
@@ -134,6 +137,7 @@ func TestFieldAnOrderThatWasChangedMeanwhileLosesNothing(t *testing.T) {
 	p.line.Away(false)
 	p.visit("/queue")
 	p.says(".did.bad", "Complete")
+	p.says(".did.bad", "Refused")
 	p.seen("queue-conflict")
 	p.visit("/orders/" + id)
 	p.says("dialog h2", "This order is not yours any more")
@@ -141,7 +145,8 @@ func TestFieldAnOrderThatWasChangedMeanwhileLosesNothing(t *testing.T) {
 	p.seen("conflict")
 	p.tap(`dialog button`, "Send my work")
 	p.until("it is settled", `!document.querySelector("dialog[open]") && !document.querySelector("main .Banner.ask")`)
-	p.says(".place", "This order was taken from you")
+	p.says(".place", "This order is not yours any more")
+	p.says(".Dock", "To the orders")
 	p.seen("taken-away")
 	require.NotContains(t, asText(t, p.rows("orders")), "12 Oak Street")
 	p.visit("/orders/" + cancelled.Text("id"))

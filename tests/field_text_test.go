@@ -101,7 +101,7 @@ func TestFieldTextAtTwiceItsSizeIsWhole(t *testing.T) {
 	p.says(".Row", "12 Oak Street")
 	p.large("find")
 	p.visit("/orders/new")
-	p.says(".Dock", "Make the order")
+	p.says(".Dock", "Create the order")
 	p.large("create")
 	p.line.Away(true)
 	p.visit("/orders/" + id + "/camera?task=" + grass)

@@ -23,13 +23,13 @@ export function seen(o: Order): Seen {
   };
 }
 
-/** The changes since then, the gravest first; none when it was never seen. */
+/** The changes since then, the gravest first; none when it was never seen. That it came back for rework the order says itself. */
 export function changes(before: Seen | undefined, o: Order): Change[] {
   if (!before) return [];
   const now = seen(o);
   const found: Change[] = [];
   for (const field of ['state', 'address', 'priority', 'due', 'start', 'codes', 'instructions', 'client', 'assignee'] as const)
-    if ((before.is[field] ?? '') !== now.is[field]) found.push({ field, was: before.is[field] ?? '', is: now.is[field] });
+    if ((before.is[field] ?? '') !== now.is[field] && now.is[field] !== 'rework') found.push({ field, was: before.is[field] ?? '', is: now.is[field] });
   const name = (text: string | undefined): string => (JSON.parse(text ?? '[""]') as string[])[0] ?? '';
   for (const [id, text] of Object.entries(now.tasks)) {
     const was = before.tasks[id];
