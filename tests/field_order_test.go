@@ -51,7 +51,7 @@ func TestFieldAnOrderIsWorkedOnWithoutANetworkAndComesBack(t *testing.T) {
 	p.seen("order-completed-offline")
 	p.visit("/queue")
 	p.says(".big-n", "5") // two photos, a check-in, a note, that it is complete
-	p.says(".Sum", "0 of today's 2 photos are safe")
+	p.says(".Sum", "Photos of today: 0 of 2 safe")
 	p.says(".Banner", "No network. It goes on by itself.")
 	p.until("it says so once", `document.body.innerText.split("No network").length === 2`)
 	p.seen("queue-offline")
