@@ -110,7 +110,7 @@ func textColumn(of func(*intake.NewAnnouncement) *string) func(*intake.NewAnnoun
 	return func(n *intake.NewAnnouncement, v any) string {
 		text, is := v.(string)
 		*of(n) = text
-		return wrongUnless((is && plainText(text)) || v == nil, "plain text")
+		return wrongUnless((is && models.PlainText(text)) || v == nil, "plain text")
 	}
 }
 

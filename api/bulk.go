@@ -172,7 +172,7 @@ func queryOf(filter map[string]any) (url.Values, error) {
 func (c *call) listing(query url.Values) (f models.OrderFilter, err error) {
 	for name, values := range query {
 		for _, v := range values {
-			if !plainText(v) || !plainText(name) {
+			if !models.PlainText(v, name) {
 				return f, badParameter(name, "Give plain UTF-8 text.")
 			}
 		}

@@ -363,7 +363,7 @@ func readPart(part *multipart.Part) (string, error) {
 	if len(text) > maxPart {
 		return "", models.InvalidField(part.FormName(), "At most %d bytes.", maxPart)
 	}
-	if !plainText(string(text)) {
+	if !models.PlainText(string(text)) {
 		return "", models.InvalidField(part.FormName(), "Give plain UTF-8 text.")
 	}
 	return string(text), nil

@@ -13,7 +13,6 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
@@ -150,22 +149,19 @@ func headers(g *gin.Context) {
 
 // plainAddress refuses an address that is no text: nothing of ours has such a name, and no database takes it.
 func (s *Server) plainAddress(g *gin.Context) {
-	if !plainText(g.Request.URL.Path) {
+	if !models.PlainText(g.Request.URL.Path) {
 		s.refuse(models.NotFound, "There is nothing at this address.")(g)
 		return
 	}
 	for name, values := range g.Request.URL.Query() {
 		for _, v := range values {
-			if !plainText(v) || !plainText(name) {
+			if !models.PlainText(v, name) {
 				(&call{Context: g, server: s}).fail(badParameter(name, "Give plain UTF-8 text."))
 				return
 			}
 		}
 	}
 }
-
-// plainText tells whether s is UTF-8 without NUL, which no database keeps.
-func plainText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
 func (s *Server) recovered(g *gin.Context) {
 	defer func() {

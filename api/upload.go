@@ -284,7 +284,7 @@ func (s *Server) endUpload(c *call) (any, error) {
 // readMetadata reads what is said of an upload: the parts of the photo form, and of which order it is.
 func (c *call) readMetadata() (*intake.NewItem, string, error) {
 	text := c.GetHeader("Upload-Metadata")
-	if len(text) > maxMetadata || !plainText(text) {
+	if len(text) > maxMetadata || !models.PlainText(text) {
 		return nil, "", models.Errorf(models.Malformed, "Upload-Metadata is at most %d KB of names and base64.", maxMetadata>>10)
 	}
 	n := &intake.NewItem{Kind: models.Photo, By: c.member, Source: models.WebUpload}
@@ -296,7 +296,7 @@ func (c *call) readMetadata() (*intake.NewItem, string, error) {
 			continue
 		}
 		value, err := base64.StdEncoding.DecodeString(strings.TrimSpace(coded))
-		if err != nil || seen[name] || !plainText(string(value)) {
+		if err != nil || seen[name] || !models.PlainText(string(value)) {
 			return nil, "", models.Errorf(models.Malformed, "Upload-Metadata is a list of names, each once, with their texts in base64: %s is not.", name)
 		}
 		seen[name] = true

@@ -95,7 +95,7 @@ func (in *Intake) Rescue(ctx context.Context, f RescueFile, by *models.Member) (
 		at := models.At(made)
 		r.MadeAt = &at
 	}
-	if !plain(manifest.Owner.ID) {
+	if !models.PlainText(manifest.Owner.ID) {
 		manifest.Owner.ID = ""
 	}
 	owner, err := models.One[models.User](in.Store.Read(ctx).Where("id = ?", manifest.Owner.ID), "user")
@@ -257,7 +257,7 @@ type rescueSays struct {
 
 // plain tells whether its texts can be kept by any database.
 func (i *rescuedItem) plain() bool {
-	return plain(i.UUID, i.OrderID, i.EvidenceType, i.Zone, i.Notes, i.SHA256, i.Path) && (i.TaskID == nil || plain(*i.TaskID))
+	return models.PlainText(i.UUID, i.OrderID, i.EvidenceType, i.Zone, i.Notes, i.SHA256, i.Path) && (i.TaskID == nil || models.PlainText(*i.TaskID))
 }
 
 // item is the item as the file says it, under the name of whoever brings it: the file may have been written by anybody.
@@ -436,10 +436,10 @@ func rescuedActions(m *rescueManifest) []models.RescueAction {
 	all := []models.RescueAction{}
 	for _, raw := range m.Actions {
 		var a rescuedAction
-		if json.Unmarshal(raw, &a) != nil || !plain(a.Kind, a.OrderID) {
+		if json.Unmarshal(raw, &a) != nil || !models.PlainText(a.Kind, a.OrderID) {
 			continue
 		}
-		if text, err := json.Marshal(a.Body); err != nil || !plain(string(text)) || strings.Contains(string(text), `\u0000`) {
+		if text, err := json.Marshal(a.Body); err != nil || !models.PlainText(string(text)) || strings.Contains(string(text), `\u0000`) {
 			a.Body = nil // no database keeps it
 		}
 		if a.Body == nil {
@@ -457,11 +457,6 @@ func phoneTime(ms *float64) *models.Time {
 	}
 	at := models.At(time.UnixMicro(int64(*ms * 1000)))
 	return &at
-}
-
-// plain tells whether texts can be kept by any database.
-func plain(texts ...string) bool {
-	return !slices.ContainsFunc(texts, func(s string) bool { return strings.ContainsRune(s, 0) || strings.ToValidUTF8(s, "") != s })
 }
 
 // bounded is the beginning of a text, as much as is kept.

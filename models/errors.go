@@ -179,6 +179,11 @@ type Problems []FieldError
 // mostProblems is how many are kept: nobody reads more, and who sends rubbish makes one of every byte.
 const mostProblems = 1000
 
+// PlainText tells whether every database keeps the texts: they are UTF-8 without NUL.
+func PlainText(texts ...string) bool {
+	return !slices.ContainsFunc(texts, func(s string) bool { return !utf8.ValidString(s) || strings.ContainsRune(s, 0) })
+}
+
 // OneLine tells whether a text can stand in a line of a mail, a report and a list: no more characters than most, and none that
 // breaks it or is not seen.
 func OneLine(text string, most int) bool {

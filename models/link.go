@@ -110,8 +110,11 @@ func (c *Comment) Check() error {
 	if c.Author == "" || !OneLine(c.Author, 100) {
 		p.Add("author", "Give your name, of at most 100 characters.")
 	}
-	if c.Text == "" || utf8.RuneCountInString(c.Text) > 5000 {
+	switch {
+	case c.Text == "" || utf8.RuneCountInString(c.Text) > 5000:
 		p.Add("text", "Write something, of at most 5000 characters.")
+	case !PlainText(c.Text):
+		p.Add("text", "The text holds a character that can't be kept: write it anew.")
 	}
 	return p.Err()
 }

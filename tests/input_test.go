@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
@@ -99,6 +100,23 @@ func TestTextThatNoDatabaseTakesIsRefused(t *testing.T) {
 		office.Want(400, "GET", "/work-orders?client_code=%ff", nil)
 		order := office.Order(nil).Text("id")
 		office.WantField(422, "notes", "POST", "/work-orders/"+order+"/photos", rig.PhotoForm(rig.JPEG(20, 20, 1), uuid.NewString(), "notes", "a\x00b"))
+
+		published, _ := released(t, office, 1)
+		link := office.Want(201, "POST", "/work-orders/"+published+"/links", rig.JSON{"allow_comments": true}).Text("url")
+		for _, field := range []string{"author", "text", "item_id"} {
+			form := url.Values{"author": {"Bob"}, "text": {"Well done"}}
+			form.Set(field, "a\x00b")
+			status := 422
+			if field == "item_id" {
+				status = 404
+			}
+			require.Equal(t, status, rig.SendForm(t, link+"/comments", form).Status, field)
+		}
+		require.Empty(t, office.Want(200, "GET", "/work-orders/"+published+"/comments", nil).List("items"))
+		locked := office.Want(201, "POST", "/work-orders/"+published+"/links", rig.JSON{"password": rig.Password}).Text("url")
+		require.Equal(t, 403, rig.SendForm(t, locked+"/password", url.Values{"password": {"a\x00b"}}).Status)
+		nobody := &rig.User{T: t, URL: in.URL}
+		nobody.Want(200, "GET", link, nil, "User-Agent", "a browser\xff")
 	})
 }
 
