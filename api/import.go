@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +20,7 @@ import (
 	"fieldproof/intake"
 	"fieldproof/models"
 	"fieldproof/sheets"
+	"fieldproof/wire"
 )
 
 // ImportProblem says what is wrong with a row, or a column, of a file.
@@ -125,7 +125,7 @@ func (u *upload) take(part *multipart.Part, problems *models.Problems) error {
 		if err != nil {
 			return err
 		}
-		u.path, u.name = file.Name(), path.Base(strings.ReplaceAll(strings.ToValidUTF8(part.FileName(), "_"), `\`, "/"))
+		u.path, u.name = file.Name(), part.FileName()
 		n, err := io.Copy(file, io.LimitReader(part, intake.MaxImport+1))
 		if err = errors.Join(err, file.Close()); err != nil {
 			return brokenOff(err)
@@ -149,7 +149,7 @@ var sheetParts = []part[upload]{
 		if strings.TrimSpace(text) == "" {
 			return ""
 		}
-		if err := json.Unmarshal([]byte(text), &u.mapping); err != nil {
+		if err := wire.Inner(text, &u.mapping); err != nil {
 			return fmt.Sprintf("Want a JSON object of column header → field: %v.", err)
 		}
 		return ""

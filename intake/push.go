@@ -233,7 +233,7 @@ func (in *Intake) StartImport(ctx context.Context, n NewImport, r io.Reader) (*m
 	if n.ID == "" {
 		n.ID = models.NewID()
 	}
-	i := &models.Import{ID: n.ID, AccountID: n.Account.ID, Format: n.Format, FileName: n.FileName, Mapping: n.Mapping, ClientCode: n.ClientCode, DryRun: n.DryRun,
+	i := &models.Import{ID: n.ID, AccountID: n.Account.ID, Format: n.Format, FileName: fileName(n.FileName), Mapping: n.Mapping, ClientCode: n.ClientCode, DryRun: n.DryRun,
 		State: models.ImportPending, CreatedAt: models.Now(), UpdatedAt: models.Now()}
 	if i.Mapping == nil {
 		i.Mapping = map[string]string{}

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/xuri/excelize/v2"
 
@@ -208,7 +207,7 @@ func (p *Plan) Order(row Row) models.Incoming {
 			in.Problems.Add(p.columns[i], "The cell is larger than %d KB.", maxCell>>10)
 			continue
 		}
-		p.setters[i](&in, plainText(cell))
+		p.setters[i](&in, cell)
 	}
 	p.splitNumber(&in)
 	return in
@@ -223,13 +222,6 @@ func (p *Plan) splitNumber(in *models.Incoming) {
 		}
 		in.Number = number
 	}
-}
-
-func plainText(cell string) string {
-	if !utf8.ValidString(cell) {
-		cell = strings.ToValidUTF8(cell, "\uFFFD")
-	}
-	return strings.ReplaceAll(cell, "\x00", "")
 }
 
 // setter puts a cell that is not empty into the field; nil for what is no field.
@@ -280,10 +272,12 @@ func (p *Plan) setterOf(f *models.Field) func(*models.Incoming, string) {
 		return p.number(f)
 	case models.Object:
 		return func(in *models.Incoming, cell string) {
-			var members map[string]any
-			d := json.NewDecoder(strings.NewReader(cell))
-			d.UseNumber()
-			if err := d.Decode(&members); err != nil && strings.TrimSpace(cell) != "" && strings.TrimSpace(cell) != "[]" {
+			text := strings.TrimSpace(cell)
+			if text == "" || text == "[]" {
+				return
+			}
+			members, err := wire.Object(json.RawMessage(text))
+			if err != nil {
 				in.Problems.Add(f.SheetName(), "Want JSON such as {\"check_in_required\": true}: %v.", err)
 			}
 			in.SayObject(f, members)
@@ -291,7 +285,7 @@ func (p *Plan) setterOf(f *models.Field) func(*models.Incoming, string) {
 	case models.Texts:
 		return func(in *models.Incoming, cell string) {
 			var attributes map[string]string
-			if err := json.Unmarshal([]byte(cell), &attributes); err != nil {
+			if err := wire.Inner(cell, &attributes); err != nil {
 				in.Problems.Add(f.SheetName(), "Want JSON such as {\"attribute7\": \"x\"}: %v.", err)
 			}
 			for k, v := range attributes {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -103,9 +104,18 @@ func headOf(path string, n int) ([]byte, error) {
 // Close lets go of the file.
 func (f *File) Close() error { return f.close() }
 
+// cells are those of the next row; a [*badRow] for one that no database keeps.
+func (f *File) cells() ([]string, error) {
+	cells, err := f.next()
+	if at := slices.IndexFunc(cells, func(cell string) bool { return !models.PlainText(cell) }); at >= 0 {
+		return nil, &badRow{fmt.Sprintf("The cell in column %d holds the character NUL, which can't be kept: leave it out.", at+1)}
+	}
+	return cells, err
+}
+
 func (f *File) readHeaders() error {
 	for {
-		cells, err := f.next()
+		cells, err := f.cells()
 		if errors.Is(err, io.EOF) {
 			return wrong("The file has no rows: its first row names the columns.")
 		}
@@ -146,7 +156,7 @@ func blank(cells []string) bool {
 // Next returns the next row that is not blank; io.EOF after the last. Its cells are valid until the next call.
 func (f *File) Next() (Row, error) {
 	for {
-		cells, err := f.next()
+		cells, err := f.cells()
 		var bad *badRow
 		if err != nil && !errors.As(err, &bad) {
 			return Row{}, err

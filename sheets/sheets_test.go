@@ -2,6 +2,7 @@ package sheets_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/xuri/excelize/v2"
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/unicode"
 	"pgregory.net/rapid"
 
 	"fieldproof/models"
@@ -73,6 +76,52 @@ func TestAnyTextComesBackThroughBothFormats(t *testing.T) {
 			require.Equal(t, []any{"N-1", "C", "T"}, []any{orders[0].Number, orders[0].ClientCode, orders[0].Tasks[0].Name})
 		}
 	})
+}
+
+// TestTextThatNoDatabaseTakesIsRefused: the row it stands in, and in the first row the file.
+func TestTextThatNoDatabaseTakesIsRefused(t *testing.T) {
+	const rows = "number,city,options,attributes,tasks\nA,Austin,,,\n"
+	encoded := func(e encoding.Encoding, text string) []byte {
+		b, err := e.NewEncoder().Bytes([]byte(text))
+		require.NoError(t, err)
+		return b
+	}
+	utf16 := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)
+	// Excel writes a character that XML has not as _x0000_.
+	book := workbook(t, []any{"number", "city"}, []any{"A", "Austin"}, []any{"B", "a_x0000_b"}, []any{"C", "Austin"})
+	for what, file := range map[string][]byte{
+		"a cell of UTF-16":     encoded(utf16, rows+"B,a\x00b,,,\nC,,,,\n"),
+		"a number of UTF-16":   encoded(utf16, rows+"B\x00,,,,\nC,,,,\n"),
+		"a cell of no header":  encoded(utf16, rows+"B,,,,,\x00\nC,,,,\n"),
+		"far behind the begin": []byte(rows + strings.Repeat("A,Austin,,,\n", 1000) + "B,a\x00b,,,\nC,,,,\n"),
+		"a cell of XLSX":       book,
+		"a member of JSON":     []byte(rows + `B,,"{""a"":""\u0000""}",,` + "\nC,,,,\n"),
+		"a member's name":      []byte(rows + `B,,"{""a\u0000"":1}",,` + "\nC,,,,\n"),
+		"an attribute":         []byte(rows + `B,,,"{""attribute1"":""\u0000""}",` + "\nC,,,,\n"),
+		"an attribute's name":  []byte(rows + `B,,,"{""a\u0000"":""x""}",` + "\nC,,,,\n"),
+		"a task's survey":      []byte(rows + `B,,,,"[{""serviceName"":""T"",""surveyDynamic"":{""a"":""\u0000""}}]"` + "\nC,,,,\n"),
+	} {
+		orders, err := rowsOf(written(t, file))
+		require.NoError(t, err, what)
+		refused := []string{}
+		for _, o := range orders {
+			kept, err := json.Marshal(o)
+			require.NoError(t, err)
+			require.NotContains(t, string(kept), `\u0000`, what)
+			for _, p := range o.Problems {
+				refused = append(refused, p.Message)
+			}
+		}
+		require.Len(t, refused, 1, what)
+	}
+	for what, file := range map[string][]byte{
+		"UTF-16": encoded(utf16, "number,ci\x00ty\nA,Austin\n"),
+		"UTF-32": []byte("\xFF\xFE\x00\x00n\x00\x00\x00,\x00\x00\x00c\x00\x00\x00\n\x00\x00\x00A\x00\x00\x00,\x00\x00\x00B\x00\x00\x00"),
+		"XLSX":   workbook(t, []any{"number", "a_x0000_b"}, []any{"A", "Austin"}),
+	} {
+		_, err := sheets.Open(written(t, file))
+		require.Equal(t, models.Invalid, models.KindOf(err), "%s: %v", what, err)
+	}
 }
 
 func workbook(t testing.TB, rows ...[]any) []byte {

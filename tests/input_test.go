@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/text/encoding/unicode"
 
 	"fieldproof/tests/rig"
 )
@@ -115,6 +116,11 @@ func TestTextThatNoDatabaseTakesIsRefused(t *testing.T) {
 		require.Empty(t, office.Want(200, "GET", "/work-orders/"+published+"/comments", nil).List("items"))
 		locked := office.Want(201, "POST", "/work-orders/"+published+"/links", rig.JSON{"password": rig.Password}).Text("url")
 		require.Equal(t, 403, rig.SendForm(t, locked+"/password", url.Values{"password": {"a\x00b"}}).Status)
+
+		rows := "number,address1,city,state,zip,tasks\nNUL-1,1 Oak,Austin,TX,78664,Lawn\nNUL-2,1 Oak,a\x00b,TX,78664,Lawn\nNUL\x00-3,1 Oak,Austin,TX,78664,Lawn\n"
+		utf16, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().String(rows)
+		require.NoError(t, err)
+		require.Equal(t, "done", imported(office, "nul.csv", []byte(utf16)).Text("state"))
 		nobody := &rig.User{T: t, URL: in.URL}
 		nobody.Want(200, "GET", link, nil, "User-Agent", "a browser\xff")
 	})

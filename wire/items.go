@@ -216,7 +216,7 @@ func DecodeHeld(m map[string]json.RawMessage) ([]HeldItem, error) {
 // Inner reads the JSON that a text holds into v. What no database can keep is none.
 func Inner(text string, v any) error {
 	if strings.Contains(text, `\u0000`) {
-		return errors.New("it holds NUL")
+		return errors.New("it holds the character NUL")
 	}
 	return json.Unmarshal([]byte(text), v)
 }

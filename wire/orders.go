@@ -423,14 +423,15 @@ func (r *reading) options(name string) map[string]any {
 	if !there || string(raw) == "null" || string(raw) == `""` || string(raw) == "[]" {
 		return nil
 	}
-	options, err := objectOf(raw)
+	options, err := Object(raw)
 	if err != nil {
 		r.in.Warnings.Add(name, "Want an object: it is left out.")
 	}
 	return options
 }
 
-func objectOf(raw json.RawMessage) (map[string]any, error) {
+// Object reads an object, or JSON text of one. What no database can keep is none.
+func Object(raw json.RawMessage) (map[string]any, error) {
 	if raw[0] == '"' {
 		var s string
 		if err := json.Unmarshal(raw, &s); err != nil {
