@@ -322,6 +322,7 @@ func TestPortalChoosesTheCover(t *testing.T) {
 	says(t, ctx, "[data-sonner-toast]", "can’t stand on the cover")
 	run(press("u"))
 	marked("both once it is none", 2, 3)
+	office.Await("the office to have it", func() bool { return verdict(office, photos[3]) == "pending" })
 
 	for _, step := range []string{"approve", "publish"} {
 		office.Want(200, "POST", "/work-orders/"+order+"/"+step, nil)
