@@ -104,25 +104,34 @@ func (d *document) onePlace(v *visitShown) string {
 	if at.Position.Accuracy != nil {
 		said += " (±" + d.says.Distance(*at.Position.Accuracy) + ")"
 	}
-	return d.says.Say("pdf_one_place", "photos", d.says.Say("link_photos", "n", len(v.Proof.Photos())), "where", said)
+	without := d.unlocated(v)
+	there := d.says.Say("link_photos", "n", len(v.Proof.Photos())-len(without))
+	return strings.Join(append([]string{d.says.Say("pdf_one_place", "photos", there, "where", said)}, d.withoutPosition(without)...), " ")
 }
 
 // besides is what a map does not show: what lies beyond it, and what has no position.
 func (d *document) besides(v *visitShown, m *models.PinMap) []string {
-	words := d.farAway(m)
-	var without []int
+	return append(d.farAway(m), d.withoutPosition(d.unlocated(v))...)
+}
+
+// unlocated are the numbers of the photos that carry no position.
+func (d *document) unlocated(v *visitShown) (without []int) {
 	for _, i := range v.Proof.Photos() {
 		if i.Position.Latitude == nil {
 			without = append(without, d.numbers[i.ID])
 		}
 	}
-	if len(without) > 0 {
-		words = append(words, d.says.Say("pdf_without_position", "which", ranges(without), "n", len(without)))
-	}
-	return words
+	return without
 }
 
-// said is what the overview and the close-up say to whoever can't see them.
+func (d *document) withoutPosition(numbers []int) []string {
+	if len(numbers) == 0 {
+		return nil
+	}
+	return []string{d.says.Say("pdf_without_position", "which", ranges(numbers), "n", len(numbers))}
+}
+
+// overviewAlt is what the overview says to whoever can't see it, and closeUpAlt what the close-up does.
 func (d *document) overviewAlt(m *models.PinMap) string {
 	return strings.Join(append([]string{d.says.Say("pdf_overview_alt", "radius", d.says.Distance(d.Account.CertificationRadius))}, d.farAway(m)...), " ")
 }

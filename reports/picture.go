@@ -131,9 +131,6 @@ func (s *screen) Clip(x, y, w, h float64, do func()) {
 
 func (s *screen) label(of style, x, y, side float64, text string) {
 	anchor := map[float64]string{0: "start", 0.5: "middle", 1: "end"}[side]
-	if anchor == "" { // a little off: where letters would meet an edge
-		anchor = "end"
-	}
 	weight := ""
 	if of.strong {
 		weight = ` font-weight="640"`

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fieldproof/models"
 	"fieldproof/reports"
 )
 
@@ -63,6 +64,20 @@ func TestTheMapsOfAPageAreThoseOfTheReport(t *testing.T) {
 	require.Nil(t, maps.Overview)
 	require.NotEmpty(t, labels(t, maps.CloseUp))
 	require.Greater(t, maps.CloseUp.Width, 500.0)
+
+	// One place needs no map, and a photo without a position was not taken there.
+	one := sampleTaken()[:3]
+	for n := range one {
+		one[n].east, one[n].north, one[n].noPlace = 0, 0, n == 2
+	}
+	content, _ = sample(t, sampleAccount, one, func(name string, w, h int) []byte { return scene(t, name, w, h) })
+	proof := content.Visits[0].Proof
+	proof.Property, proof.Items = nil, slices.DeleteFunc(proof.Items, func(i *models.Item) bool { return i.Kind != models.Photo })
+	maps, err = content.Maps()
+	require.NoError(t, err)
+	require.Nil(t, maps.CloseUp)
+	require.Contains(t, maps.Words, "2 photos, taken at one place")
+	require.Contains(t, maps.Words, "Photo 3")
 
 	// Without a position there is no map, and that is said.
 	nowhere := sampleTaken()[:2]
