@@ -70,8 +70,7 @@ func TestAReportIsMailedAsADelivery(t *testing.T) {
 		require.Contains(t, text, "Dear client,")
 		require.Contains(t, m.HTML, "Dear client,<br>here it is.")
 		require.Equal(t, map[string]string{"W-1.pdf": "%PDF-1.7 the report"}, m.Files)
-		head := regexp.MustCompile(`Proof:\s+(\d+:[0-9a-f]{64})`).FindStringSubmatch(text)
-		require.NotNil(t, head, text)
+		require.Regexp(t, `Proof:\s+2:(\s+[0-9a-f]{8}){8}\s`, text)
 		link := regexp.MustCompile(`https://fieldproof.example.com/s/(\S+)`).FindStringSubmatch(text)
 		require.NotNil(t, link, text)
 		links[link[1]] = true
