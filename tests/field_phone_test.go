@@ -241,9 +241,11 @@ func (p *phone) tap(selector string, words ...string) {
 	said, err := json.Marshal([]any{selector, words})
 	require.NoError(p.t, err)
 	// A finger that a busy machine lifts too late has pressed long, which is no click; and what the page brings meanwhile may have
-	// moved what it was meant for. Whoever sees that nothing came of it taps once more.
+	// moved what it was meant for. Whoever sees that nothing came of it, or something else, goes back and taps once more.
 	for range 3 {
 		x, y := p.spot(string(said))
+		var here string
+		p.run(chromedp.Location(&here))
 		p.touch(x, y)
 		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(25 * time.Millisecond) {
 			var came any
@@ -251,6 +253,7 @@ func (p *phone) tap(selector string, words ...string) {
 				return // it was taken, or led to another page
 			}
 			if came == "another" {
+				p.run(chromedp.Evaluate(fmt.Sprintf("location.href === %q || history.back()", here), nil))
 				break
 			}
 		}
