@@ -52,10 +52,14 @@ test-quick: ## what needs no server: some seconds after the first time
 test-one: bin/temporal-dev ## one test of the product by name: make test-one T=TestASecureLink; SHAPES=sqlite spares PostgreSQL
 	FIELDPROOF_TEST_SHAPES=$(SHAPES) $(GO) test ./tests -count=1 -run '$(T)'
 
+# The tests that only make soak has the time for say so in their first line.
+LONGER = $(shell grep -h -B1 '^.longer(t)' tests/*_test.go | grep -o '\bTest[A-Za-z0-9]*' | paste -s -d '|' -)
+
 # One of them builds the product with another clock: the first time that is every package, which takes minutes more.
 soak: bin/temporal-dev ## attacks and faults that make test has no time for, some minutes
 	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 20m -count=1 -v -run '^TestSoak$$'
 	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 20m -count=1 -parallel 8 -run 'Sleeps|IsAway|IsFrozen|AKilled|PhotosOutlive'  # for a minute each, a hundred photos for more
+	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 40m -count=1 -parallel 4 -run '^($(LONGER))$$'
 	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 40m -count=1 -run 'RestoredFrom|AnHourApart'  # the first run builds all with another clock
 
 bench: bin/fieldproof bin/temporal-dev ## the benchmarks, each beside its yardstick

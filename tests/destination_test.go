@@ -294,6 +294,7 @@ func TestTwoPublicationsAtOnceSendEachItemOnce(t *testing.T) {
 }
 
 func TestABackupGoesOnWhereItsWorkerDied(t *testing.T) {
+	longer(t)
 	if testing.Short() {
 		t.Skip("a thousand photos")
 	}

@@ -136,6 +136,7 @@ func nextVersion(t *testing.T, in *rig.Installation) func(w http.ResponseWriter,
 }
 
 func TestFieldANewVersionWaitsUntilNobodyIsInTheMiddleOfSomething(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office, crew, order := crewWithOrder(t, in, nil)
@@ -188,6 +189,7 @@ func TestFieldANewVersionWaitsUntilNobodyIsInTheMiddleOfSomething(t *testing.T) 
 }
 
 func TestFieldStorageThatIsFullClosesTheShutterAndKeepsThePhotoInHand(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	p, office, _, order := atWork(t, nil)
 	id := order.Text("id")
@@ -243,6 +245,7 @@ func (p *phone) fills() {
 // TestFieldAPhoneThatIsFullSendsAllTheSame: nothing can be written any more, not even where a photo stands; sending is what makes
 // room, so it goes on.
 func TestFieldAPhoneThatIsFullSendsAllTheSame(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	p, office, _, order := atWork(t, nil)
 	id := order.Text("id")
@@ -307,6 +310,7 @@ func tooBusy(rest time.Duration) func(w http.ResponseWriter, r *http.Request) bo
 
 // TestFieldAClockThatIsWrongCertifiesNoTimeAndHoldsUpNothing has a clock a day ahead, and set right in between.
 func TestFieldAClockThatIsWrongCertifiesNoTimeAndHoldsUpNothing(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office, crew, order := crewWithOrder(t, in, nil)

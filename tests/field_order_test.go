@@ -105,6 +105,7 @@ func TestFieldAnOrderIsWorkedOnWithoutANetworkAndComesBack(t *testing.T) {
 }
 
 func TestFieldAnOrderThatWasChangedMeanwhileLosesNothing(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	p, office, crew, order := atWork(t, rig.JSON{"due_date": "2026-12-04", "tasks": []rig.JSON{{"name": "Lawn", "required_photos": rig.JSON{"after": 1}}}})
 	other := office.Colleague("crew")

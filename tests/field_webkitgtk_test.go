@@ -272,6 +272,7 @@ func (w *webkit) items() (all []rig.JSON) {
 // TestFieldInWebKit has the app in a real WebKit: it opens without a network and after the browser was killed, and what was
 // taken gets home once.
 func TestFieldInWebKit(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office, crew, order := crewWithOrder(t, in, nil)

@@ -15,6 +15,7 @@ import (
 // TestPortalFormsSayWhatWasRefused: whatever form is sent, what the server says stands on the screen in its own words, what was
 // typed stays, and what the server has no time for is sent again by itself.
 func TestPortalFormsSayWhatWasRefused(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

@@ -77,6 +77,7 @@ func elsewhere(ctx context.Context, host string) func() []string {
 // TestPortalHostileTexts: whatever people, customers and other systems write, in every field that they can fill, stays text on
 // every screen: nothing of it runs, asks for anything, or bursts the page.
 func TestPortalHostileTexts(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

@@ -16,6 +16,7 @@ import (
 // TestPortalTellsTheTruthWhenTheServerIsKilled: killed in the middle of a bulk, of a review and of an import, nothing is lost,
 // nothing is done twice, and the screen ends with what is so.
 func TestPortalTellsTheTruthWhenTheServerIsKilled(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in, err := rig.Dev(product(t), filepath.Join(t.TempDir(), "installation"))
 	require.NoError(t, err)

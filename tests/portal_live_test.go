@@ -38,6 +38,7 @@ func opened(t *testing.T, held chan func()) (letGo func()) {
 // TestAScreenMissesNothingWhileItsStreamOpens changes what each live screen shows between its first rows and the opening of the
 // stream.
 func TestAScreenMissesNothingWhileItsStreamOpens(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	hook := rig.NewReceiver()
@@ -87,6 +88,7 @@ func TestAScreenMissesNothingWhileItsStreamOpens(t *testing.T) {
 }
 
 func TestTheWindowsOfABrowserShareOneStream(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

@@ -205,6 +205,7 @@ func timesJudged(office *rig.User, order string) map[string]int {
 }
 
 func TestPortalJudgesThreeHundredPhotosAsFastAsKeysCome(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

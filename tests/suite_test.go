@@ -218,6 +218,18 @@ func on(t *testing.T, pg *rig.Postgres) (*rig.Postgres, *rig.Installation) {
 	return pg, in
 }
 
+// soaks tells that make soak runs the tests.
+var soaks bool
+
+// longer leaves a test to make soak, which finds by this call what make test, for all its length, has no time for: screens without
+// number, and what waits for minutes.
+func longer(t *testing.T) {
+	t.Helper()
+	if !soaks {
+		t.Skip("make soak has the time for it")
+	}
+}
+
 func temporalOf(t *testing.T, in *rig.Installation) client.Client {
 	t.Helper()
 	c, err := client.Dial(client.Options{HostPort: in.TemporalURL, Logger: quiet{}})

@@ -1,0 +1,5 @@
+//go:build soak
+
+package tests
+
+func init() { soaks = true }
