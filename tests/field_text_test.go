@@ -29,6 +29,11 @@ const illegible = `(() => {
 		let room = parent;
 		while (room && !scrolls(room)) room = room.parentElement;
 		parent.scrollIntoView({block: "center", inline: "nearest", behavior: "instant"});
+		for (const word of node.data.matchAll(/(?<![-:\w])\p{L}{2,9}(?![-:\w])/gu)) {
+			const letters = document.createRange();
+			letters.setStart(node, word.index), letters.setEnd(node, word.index + word[0].length);
+			if (new Set([...letters.getClientRects()].map(r => Math.round(r.top))).size > 1) found.push("torn: " + word[0]);
+		}
 		for (const r of range.getClientRects()) {
 			if (r.width < 2 || r.height < 2) continue;
 			const says = node.data.trim().slice(0, 40);
@@ -80,6 +85,9 @@ const crowded = `(() => {
 	return left * 2 < innerHeight ? ["only " + Math.round(100 * left / innerHeight) + " % of the screen is left"] : [];
 })()`
 
+// wider is what scrolls sideways, but what one leafs through so.
+const wider = `[...document.querySelectorAll("html, body, .Screen, main, main > :not(.sr), dialog[open], .next, .trouble, .controls")].filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== "inline").map(e => "scrolls sideways: " + e.tagName + "." + e.className)`
+
 // sizes are those of the usual phone and of the smallest, upright and turned.
 var sizes = []struct {
 	name          string
@@ -111,14 +119,13 @@ func (p *phone) whole(name string, width, height int64) {
 	p.run(emulation.SetDeviceMetricsOverride(width, height, 2, true))
 	p.until("it is that large", fmt.Sprintf(`innerHeight === %d`, height))
 	screenshot(p.t, p.ctx, "field-large-"+name)
-	for _, judge := range []string{illegible, unreachable, crowded, `document.documentElement.scrollWidth > innerWidth ? ["wider than the phone"] : []`} {
+	for _, judge := range []string{illegible, unreachable, crowded, wider} {
 		var wrong []string
 		p.run(chromedp.Evaluate(judge, &wrong))
 		if len(wrong) > 0 {
 			p.t.Errorf("%s, %d x %d: %s", name, width, height, strings.Join(wrong, "; "))
 		}
 	}
-	screenshot(p.t, p.ctx, "field-large-"+name+"-end")
 }
 
 // TestFieldTextAtTwiceItsSizeIsWhole walks the screens with large text: nothing is cut, nothing lies over another, and the larger
