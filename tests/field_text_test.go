@@ -131,6 +131,7 @@ func (p *phone) whole(name string, width, height int64) {
 // TestFieldTextAtTwiceItsSizeIsWhole walks the screens with large text: nothing is cut, nothing lies over another, and the larger
 // half of the screen is for what it is about.
 func TestFieldTextAtTwiceItsSizeIsWhole(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)
