@@ -19,9 +19,14 @@ function canvas(width: number, height: number): Canvas {
   return Object.assign(document.createElement('canvas'), { width, height });
 }
 
+/** A canvas holds a whole picture until somebody collects it. */
+function letGo(c: Canvas): void {
+  c.width = c.height = 0;
+}
+
 async function jpegOf(c: Canvas, q: number): Promise<ArrayBuffer> {
   const blob = 'convertToBlob' in c ? await c.convertToBlob({ type: 'image/jpeg', quality: q }) : await new Promise<Blob | null>((r) => c.toBlob(r, 'image/jpeg', q));
-  c.width = c.height = 0; // it holds a whole picture until somebody collects it
+  letGo(c);
   if (!blob) throw new Error('the picture could not be encoded');
   return blob.arrayBuffer();
 }
@@ -35,21 +40,29 @@ function contextOf(c: Canvas): CanvasRenderingContext2D {
   return context;
 }
 
-function drawn(picture: Picture, most: number): { c: Canvas; width: number; height: number } {
+/** A picture in the size in which it is kept. A browser keeps what it makes smaller to draw it, so it is made smaller before. */
+async function drawn(picture: Picture, most: number): Promise<{ c: Canvas; width: number; height: number }> {
   const scale = most > 0 ? Math.min(1, most / Math.max(picture.width, picture.height)) : 1;
   const width = Math.max(1, Math.round(picture.width * scale)), height = Math.max(1, Math.round(picture.height * scale));
   if (scale === 1 && !(picture instanceof ImageBitmap)) return { c: picture, width, height };
   const c = canvas(width, height);
   const context = contextOf(c);
-  context.imageSmoothingQuality = 'high';
-  context.drawImage(picture, 0, 0, width, height);
+  context.imageSmoothingQuality = 'high'; // older browsers don't make it smaller before
+  const small = scale === 1 ? picture : await createImageBitmap(picture, { resizeWidth: width, resizeHeight: height, resizeQuality: 'high' }).catch(() => picture);
+  context.drawImage(small, 0, 0, width, height);
+  if (small !== picture && small instanceof ImageBitmap) small.close();
   return { c, width, height };
 }
 
 type Points = { buffer: ArrayBuffer; width: number; height: number };
 
-// Buffers of frames, each some megabytes, that are used again and again instead of being collected some time.
-let spare: ArrayBuffer[] = [];
+/** Gives the memory of a buffer back at once: one that is only forgotten lies there until somebody collects it. */
+function giveBack(buffer: ArrayBuffer): void {
+  const { port1, port2 } = new MessageChannel();
+  port2.close();
+  port1.postMessage(null, [buffer]);
+  port1.close();
+}
 
 /**
  * A frame's points. A browser keeps what it decodes to draw it, and a frame of a video is drawn once, so it goes by way of
@@ -57,9 +70,7 @@ let spare: ArrayBuffer[] = [];
  */
 async function pointsOf(frame: VideoFrame): Promise<Points> {
   const { displayWidth: width, displayHeight: height } = frame;
-  const size = width * height * 4;
-  spare = spare.filter((b) => b.byteLength === size);
-  const buffer = spare.pop() ?? new ArrayBuffer(size);
+  const buffer = new ArrayBuffer(width * height * 4);
   try {
     await frame.copyTo(buffer, { format: 'RGBA' });
   } finally {
@@ -71,7 +82,7 @@ async function pointsOf(frame: VideoFrame): Promise<Points> {
 function canvasOf({ buffer, width, height }: Points): Canvas {
   const c = canvas(width, height);
   contextOf(c).putImageData(new ImageData(new Uint8ClampedArray(buffer), width, height), 0, 0);
-  spare.push(buffer);
+  giveBack(buffer);
   return c;
 }
 
@@ -101,14 +112,14 @@ async function encoded(job: Job, points?: Points): Promise<Made> {
       }
     }
     if (!picture) throw new Error('there is nothing to encode');
-    const thumb = await jpegOf(drawn(picture, thumbAtMost).c, 0.7);
+    const thumb = await jpegOf((await drawn(picture, thumbAtMost)).c, 0.7);
     let bytes: Uint8Array, width: number, height: number;
     if (came && isJPEG(came) && (job.most <= 0 || Math.max(picture.width, picture.height) <= job.most)) {
       // A JPEG that is small enough keeps its picture bit for bit, and its own orientation.
       ({ width, height } = frameOf(came) ?? picture);
       bytes = withExif(came, { ...job.says, width, height });
     } else {
-      const d = drawn(picture, job.most);
+      const d = await drawn(picture, job.most);
       ({ width, height } = d);
       bytes = new Uint8Array(await jpegOf(d.c, quality));
       const block = came && exifOf(came);
@@ -119,6 +130,7 @@ async function encoded(job: Job, points?: Points): Promise<Made> {
     return { id: job.id, bytes: data, sha256: await sha256(data), width, height, thumb };
   } finally {
     if (picture instanceof ImageBitmap) picture.close();
+    else if (picture) letGo(picture);
   }
 }
 

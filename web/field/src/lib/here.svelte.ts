@@ -3,6 +3,7 @@ import { Dexie } from 'dexie';
 import { db, isOnlyHere, missed, onlyHere, type ItemState } from './db';
 import { shared } from './live.svelte';
 import { opening } from './opening';
+import { rested } from './rested';
 import { session } from './session.svelte';
 
 export type Here = { items: number; refused: number; actions: number; others: number; orders: Map<string, number> };
@@ -26,7 +27,7 @@ export async function counted(owner: string): Promise<Here> {
 const counts = shared<{ owner: string; here: Here } | null>(
   () => {
     const owner = session.id;
-    return async () => ({ owner, here: await counted(owner) });
+    return rested(async () => ({ owner, here: await counted(owner) }));
   },
   null,
   () => opening.is?.here && { value: { owner: session.id, here: opening.is.here } },

@@ -70,7 +70,7 @@ export async function call(path: string, { patience = 20_000, token, ...init }: 
   const date = response.headers.get('Date');
   if (date) await measured(Date.parse(date) + 500, 500, asked, Date.now()); // it is told in whole seconds
   tell('heard');
-  if (response.status === 401 && bearer && token === undefined) await over(bearer);
+  if (response.status === 401 && bearer) await over(bearer);
   return response;
 }
 
@@ -88,14 +88,16 @@ export async function ask<T>(method: string, path: string, body?: unknown, optio
   return answer<T>(await call(path, { ...options, method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }));
 }
 
-/** The session of a token is over: everything stays, and goes on once its person is in again. */
+/** The session of a token is over, where that is who is signed in: everything stays, and goes on once its person is in again. */
 async function over(token: string): Promise<void> {
-  await write(() =>
+  const ended = await write(() =>
     db.transaction('rw', db.meta, async () => {
-      if ((await db.get('session'))?.token === token) await db.set('ended', true);
+      const own = (await db.get('session'))?.token === token;
+      if (own) await db.set('ended', true);
+      return own;
     }),
   );
-  tell('ended');
+  if (ended) tell('ended');
 }
 
 /** The words to show of whatever was thrown. */

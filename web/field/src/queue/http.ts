@@ -29,7 +29,7 @@ export async function ask(owner: string, method: string, path: string, a: Ask = 
     headers['Content-Type'] = 'application/json';
     body = JSON.stringify(a.json);
   }
-  const response = await call(path, { method, headers, patience: a.patience ?? 30_000, ...(body === undefined ? {} : { body }), ...(a.signal ? { signal: a.signal } : {}) });
+  const response = await call(path, { method, headers, token: who.token, patience: a.patience ?? 30_000, ...(body === undefined ? {} : { body }), ...(a.signal ? { signal: a.signal } : {}) });
   if (response.status === 401) throw new Ended('The session has ended.');
   let parsed: unknown = null;
   try {

@@ -1,6 +1,7 @@
 // The queue as screens use it: everything that a person does is on the phone before the screen says so.
 import { liveQuery, type Observable } from 'dexie';
 import { db, isOnlyHere, missed, onlyHere, type Action, type Item } from '../lib/db';
+import { rested } from '../lib/rested';
 import { Full, write } from '../lib/store';
 import { session } from './http';
 import { uuid } from '../lib/uuid';
@@ -112,14 +113,16 @@ const nothing: Counts = { here: 0, kept: 0, announced: 0, sending: 0, refused: 0
 
 /** The counts as they change. */
 export function counts(): Observable<Counts> {
-  return liveQuery(count);
+  return liveQuery(rested(count));
 }
+
+const inState = (own: string, state: Item['state']) => db.items.where('[owner+state]').equals([own, state]).count();
 
 /** What is read by way of [read] is not seen to change: the queries of this one are the database's own. */
 export async function count(): Promise<Counts> {
   const own = (await db.get('session'))?.user.id ?? '';
   const c = { ...nothing };
-  for (const s of onlyHere) c.here += c[s] = await db.items.where('[owner+state]').equals([own, s]).count();
+  for (const s of onlyHere) c.here += c[s] = await inState(own, s);
   const morning = new Date().setHours(0, 0, 0, 0);
   c.safe = await db.items.where('[owner+state]').equals([own, 'safe']).filter((i) => i.created_at >= morning || (i.confirmed_at ?? 0) >= morning).count();
   const actions = await db.actions.where('owner').equals(own).filter(missed).toArray();
@@ -144,8 +147,8 @@ export function start(): void {
     if (!within(15_000, last)) kick();
     last = Date.now();
   }, 5000);
-  const under = async (own: string) => db.items.where('[owner+state]').anyOf([own, 'announced'], [own, 'sending']).count();
-  liveQuery(async () => ({ under: await under((await db.get('session'))?.user.id ?? ''), paused: (await db.get('paused')) ?? false })).subscribe({ next: (s) => stayAwake(s.under, s.paused), error: () => undefined });
+  const under = async (own: string) => (await inState(own, 'announced')) + (await inState(own, 'sending'));
+  liveQuery(rested(async () => ({ under: await under((await db.get('session'))?.user.id ?? ''), paused: (await db.get('paused')) ?? false }))).subscribe({ next: (s) => stayAwake(s.under, s.paused), error: () => undefined });
 }
 
 /** Rests, or goes on, until somebody says otherwise. */

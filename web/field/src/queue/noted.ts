@@ -9,6 +9,7 @@ export type Change<T> = { becomes: (row: T) => T; gone?: () => PromiseLike<unkno
 
 class Noted<T, K> {
   #unwritten = new Map<K, Change<T>[]>();
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly table: Table<T, K>,
@@ -20,9 +21,20 @@ class Noted<T, K> {
     return rows.map((row) => changed(row, this.#unwritten.get(this.key(row))));
   }
 
-  /** Writes down what becomes of rows, and what found no room before. */
-  async note(changes: Iterable<[K, Change<T>]> = []): Promise<void> {
+  /** Whether rows stand as they are written. */
+  get none(): boolean {
+    return this.#unwritten.size === 0;
+  }
+
+  /** Writes down what becomes of rows, and what found no room before. What comes while that is written goes together after it. */
+  note(changes: Iterable<[K, Change<T>]> = []): Promise<void> {
     for (const [key, change] of changes) this.#unwritten.set(key, [...(this.#unwritten.get(key) ?? []), change]);
+    const written = this.#turn.then(() => this.#write());
+    this.#turn = written.catch(() => undefined);
+    return written;
+  }
+
+  async #write(): Promise<void> {
     const now = [...this.#unwritten];
     if (now.length === 0) return;
     try {
@@ -62,12 +74,13 @@ const unsent = ['kept', 'announced', 'sending'] as const;
 
 /** A person's items in some states of those that are to be sent, oldest first. */
 export async function itemsIn(owner: string, ...states: (typeof unsent)[number][]): Promise<Item[]> {
-  const items = await db.items.where('[owner+state]').anyOf(unsent.map((s) => [owner, s])).toArray();
-  return noted.items.over(items).filter((i) => (states as string[]).includes(i.state)).sort((a, b) => a.created_at - b.created_at);
+  const written = noted.items.none ? states : unsent;
+  const items = await db.transaction('r', db.items, () => Promise.all(written.map((s) => db.items.where('[owner+state]').equals([owner, s]).toArray())));
+  return noted.items.over(items.flat()).filter((i) => (states as string[]).includes(i.state)).sort((a, b) => a.created_at - b.created_at);
 }
 
 /** What a person did and the server was not told, oldest first. */
 export async function untold(owner: string): Promise<Action[]> {
-  const waiting = await db.actions.where('owner').equals(owner).filter((a) => a.state === 'waiting').sortBy('seq');
+  const waiting = await db.actions.where('[owner+state]').equals([owner, 'waiting']).sortBy('seq');
   return noted.actions.over(waiting).filter((a) => a.state === 'waiting');
 }

@@ -1,7 +1,7 @@
 // The one sender of this browser: announcements first, then actions, then bytes. It runs in the page or in the service
 // worker; a lock keeps others quiet, and nothing depends on it: two senders double nothing.
 import { db, type Item } from '../lib/db';
-import { write } from '../lib/store';
+import { read, write } from '../lib/store';
 import { sha256 } from '../camera/hash';
 import { perform } from './actions';
 import { announce, unannounced } from './announce';
@@ -82,6 +82,8 @@ export function kick(): void {
 export const pieces = new Pieces();
 
 export async function device(): Promise<string> {
+  const kept = await db.get('device');
+  if (kept) return kept;
   return write(() =>
     db.transaction('rw', db.meta, async () => {
       const kept = await db.get('device');
@@ -116,8 +118,8 @@ export async function work(signal: AbortSignal, once = false): Promise<boolean> 
   const flights = new Map<string, Promise<void>>();
   let vain = 0; // tries in a row in which the line carried nothing
   while (!signal.aborted) {
-    const who = await session();
-    if (!who?.token || (await db.get('ended')) || (await db.get('paused'))) {
+    const { session: who, ended, paused } = await read(() => db.several('session', 'ended', 'paused'));
+    if (!who?.token || ended || paused) {
       if (once) return false;
       await bell.wait(30_000, signal);
       continue;
