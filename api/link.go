@@ -162,13 +162,13 @@ func (s *Server) sharedRoutes() []outer {
 		o := outer{method: method, path: "/s/:token" + path, id: id, summary: summary, handle: func(g *gin.Context) {
 			s.page(g, func(c *call) error {
 				l, err := s.Store.LinkByToken(c.Request.Context(), c.Param("token"))
+				if models.KindOf(err) == models.NotFound {
+					return refused(models.NotFound, "problem_link")
+				}
 				if err == nil || (l != nil && afterwards) {
 					err = fn(c, l)
 				}
-				if l != nil && models.KindOf(err) == models.Gone && !c.wantsJSON() {
-					return s.linkEnded(c, l)
-				}
-				return err
+				return s.linkRefused(c, l, err)
 			})
 		}}
 		o.answers = append(pageProblems(http.StatusUnauthorized, http.StatusForbidden, http.StatusGone, http.StatusUnprocessableEntity, http.StatusBadRequest), answers...)
@@ -192,7 +192,7 @@ func (s *Server) sharedRoutes() []outer {
 		return func(c *call, l *models.Link) error {
 			pass, _ := c.Cookie(passCookie(l))
 			if !l.Admits(pass) {
-				return models.Errorf(models.Unauthorized, "Open the link itself first, and give its password.")
+				return refused(models.Unauthorized, "problem_link_locked")
 			}
 			return fn(c, l)
 		}
@@ -327,7 +327,7 @@ const commentsAtMost = 30
 
 func (s *Server) sharedComment(c *call, l *models.Link) error {
 	if !l.AllowComments {
-		return models.Errorf(models.Forbidden, "This link takes no comments.")
+		return refused(models.Forbidden, "problem_link_comments")
 	}
 	ctx := c.Request.Context()
 	if err := c.limited(ctx, models.Limit{Key: "comments/" + l.ID + "/" + models.Network(c.ClientIP()), Most: commentsAtMost, Window: models.PasswordWindow}); err != nil {
@@ -341,7 +341,7 @@ func (s *Server) sharedComment(c *call, l *models.Link) error {
 	comment := models.Comment{ID: models.NewID(), AccountID: l.AccountID, WorkOrderID: l.WorkOrderID, LinkID: l.ID, ItemID: c.PostForm("item_id"),
 		Author: strings.ToValidUTF8(c.PostForm("author"), ""), Text: strings.ToValidUTF8(c.PostForm("text"), ""), At: models.Now()}
 	if comment.ItemID != "" && !slices.ContainsFunc(proof.Items, func(i *models.Item) bool { return i.ID == comment.ItemID }) {
-		return models.Errorf(models.NotFound, "This link shows no such item.")
+		return refused(models.NotFound, "problem_link_item")
 	}
 	err = s.Intake.KeepComment(c.Request.Context(), &comment)
 	if models.KindOf(err) == models.Invalid {
@@ -361,7 +361,7 @@ func (s *Server) sharedPhoto(c *call, l *models.Link) error {
 	ctx := models.InAccount(c.Request.Context(), l.AccountID)
 	item, err := models.PublishedItem(s.Store.Read(ctx), c.Param("item"))
 	if models.KindOf(err) == models.NotFound || (err == nil && (!l.Shows(item) || item.BlobKey == "")) {
-		return models.Errorf(models.NotFound, "This link shows no such item.")
+		return refused(models.NotFound, "problem_link_item")
 	}
 	if err != nil {
 		return err
@@ -391,12 +391,12 @@ func (s *Server) sharedPhoto(c *call, l *models.Link) error {
 		c.serveRendition(item, r, reader)
 		return nil
 	}
-	return models.Errorf(models.NotFound, "This link shows no such file.")
+	return refused(models.NotFound, "problem_link_file")
 }
 
 func (s *Server) sharedDownload(c *call, l *models.Link, what string) (*models.Proof, error) {
 	if !l.AllowDownloads {
-		return nil, models.Errorf(models.Forbidden, "This link allows no downloads. Ask whoever sent it.")
+		return nil, refused(models.Forbidden, "problem_link_downloads")
 	}
 	proof, err := s.sharedProof(c, l)
 	if err != nil {

@@ -56,8 +56,14 @@ func houseOf(a *models.Account, base string) house {
 	return h
 }
 
-// plain is the house where no account is known.
-func plain() house { return house{R: wording.In("en", "US", time.UTC)} }
+// plain is the house where no account is known, of a page that is there in English alone.
+func plain() house { return house{R: english} }
+
+// plain is the house where no account is known: it speaks its visitor's language.
+func (c *call) plain() house {
+	c.Writer.Header().Add("Vary", "Accept-Language")
+	return house{R: wording.Asking(c.GetHeader("Accept-Language"))}
+}
 
 // shownTask is a task as the page shows it: sets of one shot side by side, then what stands alone.
 type shownTask struct {
@@ -135,6 +141,23 @@ func (s *Server) askPassword(c *call, l *models.Link, status int, problem string
 	return c.html(status, "password.html", sharedView{house: h, Link: l, Problem: problem})
 }
 
+// linkRefused answers whoever holds a link with why it does not do what they ask: with its account's own head, in its language.
+func (s *Server) linkRefused(c *call, l *models.Link, err error) error {
+	kind := models.KindOf(err)
+	if l == nil || kind == "" || c.written || c.wantsJSON() {
+		return err
+	}
+	h, failed := s.houseOfLink(c, l)
+	if failed != nil {
+		return failed
+	}
+	h.Base = "" // no visit is noted
+	if kind == models.Gone {
+		return c.linkEnded(h, l)
+	}
+	return c.showProblem(h, err)
+}
+
 // endedView is the page of a link that shows nothing any more.
 type endedView struct {
 	house
@@ -143,14 +166,9 @@ type endedView struct {
 	Kept bool
 }
 
-// linkEnded answers whoever holds a link that has ended: with its account's own head, and nothing of what it showed.
-func (s *Server) linkEnded(c *call, l *models.Link) error {
-	h, err := s.houseOfLink(c, l)
-	if err != nil {
-		return err
-	}
+// linkEnded answers whoever holds a link that has ended: with nothing of what it showed.
+func (c *call) linkEnded(h house, l *models.Link) error {
 	v, account := endedView{house: h}, h.Account
-	v.Base = "" // no visit is noted
 	switch {
 	case l.RevokedAt == nil && l.ExpiresAt != nil && l.ExpiresAt.Before(time.Now()):
 		v.Why, v.Kept = v.R.Say("link_ended_expired", "day", v.R.Year(l.ExpiresAt.Time), "account", account.Name), true

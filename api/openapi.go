@@ -450,7 +450,7 @@ func problems(problem *huma.Schema) map[string]*huma.Response {
 		status := statusOf[kind]
 		name := problemName(status)
 		if all[name] == nil {
-			all[name] = &huma.Response{Description: titleOf[kind], Content: body}
+			all[name] = &huma.Response{Description: titleOf(kind), Content: body}
 		}
 		switch status {
 		case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusInsufficientStorage:

@@ -3,9 +3,11 @@ package api
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
+	"math"
 	"net/http"
 	"path"
 	"regexp"
@@ -121,8 +123,7 @@ func (s *Server) page(g *gin.Context, fn func(*call) error) {
 		c.fail(err)
 		return
 	}
-	status := statusOf[models.KindOf(err)]
-	if failed := c.html(status, "problem.html", problemPage{plain(), titleOf[models.KindOf(err)], err.Error()}); failed != nil {
+	if failed := c.showProblem(c.plain(), err); failed != nil {
 		c.fail(failed)
 	}
 }
@@ -134,6 +135,39 @@ type problemPage struct {
 	house
 	Title, Detail string
 }
+
+// showProblem answers with a page of a refusal. What has no words of its own in the reader's language is told in general.
+func (c *call) showProblem(h house, err error) error {
+	var refusal *models.Error
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	p := problemPage{house: h, Title: h.R.Say("problem_" + string(refusal.Kind)), Detail: refusal.Message}
+	var told *spoken
+	switch {
+	case errors.As(err, &told):
+		p.Detail = h.R.Say(told.key)
+	case refusal.Wait > 0:
+		p.Detail = h.R.Say("problem_wait", "n", int(math.Ceil(refusal.Wait.Seconds())))
+	case h.R.Language() != english.Language():
+		p.Detail = h.R.Say("problem_text")
+	}
+	return c.html(statusOf[refusal.Kind], "problem.html", p)
+}
+
+// spoken is a refusal that people without an account read: pages say it in their language, the API in English.
+type spoken struct {
+	key     string
+	refusal *models.Error
+}
+
+func refused(kind models.Kind, key string) error {
+	return &spoken{key, models.Errorf(kind, "%s", english.Say(key))}
+}
+
+func (w *spoken) Error() string { return w.refusal.Error() }
+
+func (w *spoken) Unwrap() error { return w.refusal }
 
 // html renders a page whole before anything is sent.
 func (c *call) html(status int, name string, data any) error {

@@ -30,6 +30,9 @@ func TestEachSentenceOfThePagesIsThere(t *testing.T) {
 		}
 	}
 	require.Greater(t, found, 50)
+	for kind := range statusOf {
+		require.NotEqual(t, "problem_"+string(kind), titleOf(kind))
+	}
 }
 
 // TestTheAttributesOfThePagesHoldPlainText: html/template takes data-on… for a script and data-style for a style, and writes what

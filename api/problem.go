@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"time"
 
 	"go.temporal.io/api/serviceerror"
 
 	"fieldproof/models"
 	"fieldproof/storage"
+	"fieldproof/wording"
 )
 
 // Problem is the body of every refusal (RFC 9457).
@@ -33,11 +35,10 @@ var statusOf = map[models.Kind]int{
 	models.Malformed: 400, models.TooLarge: 413, models.Unsupported: 415, models.TooMany: 429, models.Unavailable: 503, models.NoRoom: 507, models.Gone: 410, models.Overtaken: 409,
 }
 
-var titleOf = map[models.Kind]string{
-	models.Invalid: "A field is wrong", models.NotFound: "Not found", models.Forbidden: "Not allowed", models.Unauthorized: "Sign in first",
-	models.Conflict: "Not possible now", models.Stale: "Changed meanwhile", models.Malformed: "The request can't be read", models.TooLarge: "Too large",
-	models.Unsupported: "Not a kind of file we take", models.TooMany: "Slow down", models.Unavailable: "No answer in time", models.NoRoom: "No room left", models.Gone: "Gone", models.Overtaken: "Changed meanwhile",
-}
+func titleOf(kind models.Kind) string { return english.Say("problem_" + string(kind)) }
+
+// english is who reads the answers of the API.
+var english = wording.In("en", "US", time.UTC)
 
 // retryAfter is what a client waits after an answer that did not come in time, in seconds.
 const retryAfter = 2
@@ -46,7 +47,7 @@ const retryAfter = 2
 func problemOf(err error) Problem {
 	var known *models.Error
 	if errors.As(err, &known) {
-		return Problem{Type: "urn:fieldproof:problem:" + string(known.Kind), Title: titleOf[known.Kind], Status: statusOf[known.Kind],
+		return Problem{Type: "urn:fieldproof:problem:" + string(known.Kind), Title: titleOf(known.Kind), Status: statusOf[known.Kind],
 			Detail: known.Message, Code: known.Word(), Errors: known.CodedFields(), State: known.State, Allowed: known.Allowed}
 	}
 	var temporal serviceerror.ServiceError

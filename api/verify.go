@@ -136,7 +136,7 @@ func (s *Server) vouched(c *call, uuid, code string) ([]Vouched, error) {
 		found = append(found, v)
 	}
 	if len(found) == 0 {
-		return nil, models.Errorf(models.NotFound, "Nobody here has published an item with this number and code. It may be mistyped, not published yet, or withdrawn.")
+		return nil, refused(models.NotFound, "problem_verify")
 	}
 	return found, nil
 }
@@ -155,7 +155,7 @@ func cameByShare(db *gorm.DB, item *models.Item) (bool, error) {
 
 // verifyByCode shows the item that a short code names, as the code on the long address does.
 func (s *Server) verifyByCode(c *call) error {
-	unknown := models.Errorf(models.NotFound, "No item has this code. It may be mistyped, or the item was withdrawn.")
+	unknown := refused(models.NotFound, "problem_code")
 	if !models.IsShortCode(c.Param("code")) {
 		return unknown
 	}
@@ -184,8 +184,10 @@ func (s *Server) verify(c *call, uuid, code string) error {
 		c.JSON(http.StatusOK, page)
 		return nil
 	}
-	v := checkView{house: plain(), UUID: uuid}
-	if len(found) == 1 && found[0].Account != "" {
+	v := checkView{UUID: uuid}
+	if len(found) != 1 || found[0].Account == "" {
+		v.house = c.plain()
+	} else {
 		account := found[0].account
 		v.house = house{R: wording.For(account), Account: account}
 		if account.Colour != "" {
@@ -239,7 +241,7 @@ func (v *checked) tell(r *wording.Reader, p *models.Proof) {
 
 func (s *Server) verifiedOriginal(c *call) error {
 	if c.Query("code") == "" {
-		return models.Errorf(models.NotFound, "The original needs the code that is printed beside the item.")
+		return refused(models.NotFound, "problem_original")
 	}
 	found, err := s.vouched(c, c.Param("uuid"), c.Query("code"))
 	if err != nil {
@@ -247,7 +249,7 @@ func (s *Server) verifiedOriginal(c *call) error {
 	}
 	item := found[0].item
 	if item.BlobKey == "" {
-		return models.Errorf(models.NotFound, "This item has no file.")
+		return refused(models.NotFound, "problem_no_file")
 	}
 	reader, err := s.Blobs.Get(c.Request.Context(), item.BlobKey)
 	if err != nil {

@@ -195,6 +195,47 @@ func TestALinkThatHasEndedTellsWhomToAsk(t *testing.T) {
 	})
 }
 
+// TestWhatALinkRefusesIsSaidInItsReadersLanguage: by the account's head in its client's language where the link is known, else in
+// the language that the browser asks for.
+func TestWhatALinkRefusesIsSaidInItsReadersLanguage(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		office.Want(200, "PATCH", "/account", rig.JSON{"name": "Cedarline", "language": "es"})
+		order, photos := released(t, office, 1)
+		link := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{}).Text("url")
+		locked := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{"password": "open sesame"}).Text("url")
+		nobody := &rig.User{T: t, URL: in.URL}
+		photo := "/items/" + photos[0].Text("id")
+		for path, status := range map[string]int{link + "/archive.zip": 403, link + photo + "/original": 404, link + "/items/none/display": 404, locked + photo + "/display": 401} {
+			page := nobody.Do("GET", path, nil, "Accept-Language", "en")
+			require.Equal(t, status, page.Status, path)
+			for _, said := range []string{`<html lang="es">`, "Cedarline", "nlace"} {
+				require.Contains(t, string(page.Body), said, path)
+			}
+			require.NotContains(t, string(page.Body), "se anota", path)
+			require.NotContains(t, page.Header.Get("Vary"), "Accept-Language", path)
+		}
+		uuid := photos[0].Text("uuid")
+		for path, says := range map[string][2]string{
+			link + "x": {"No page has this address.", "Ninguna página tiene esta dirección."}, link + "x/logo": {"No page has this address.", "Ninguna página tiene esta dirección."},
+			in.URL + "/V/AAAAAAAAAAAAAAAAAAAAAAAAAA":                {"No item has this code.", "Ningún elemento tiene este código."},
+			in.URL + "/V/short":                                     {"No item has this code.", "Ningún elemento tiene este código."},
+			in.URL + "/verify/00000000-0000-4000-8000-000000000000": {"Nobody here has published", "Nadie aquí ha publicado"},
+			in.URL + "/verify/" + uuid + "/original":                {"The original needs the code", "Para el original hace falta el código"},
+		} {
+			for i, asked := range []string{"de, en-GB;q=0.8, es;q=0.2", "es-MX,en;q=0.5"} {
+				page := nobody.Do("GET", path, nil, "Accept-Language", asked)
+				require.Equal(t, 404, page.Status, path)
+				require.Contains(t, string(page.Body), `<html lang="`+[]string{"en", "es"}[i]+`">`, path)
+				require.Contains(t, string(page.Body), says[i], path)
+				require.NotContains(t, string(page.Body), "Cedarline", path)
+				require.Contains(t, page.Header.Values("Vary"), "Accept-Language", path)
+			}
+			require.Contains(t, nobody.Do("GET", path, nil, "Accept", "application/json", "Accept-Language", "es").Text("detail"), says[0], path)
+		}
+	})
+}
+
 // TestTheOfficeLinksTwoPhotos: photos are shown side by side when they are of one task and shot, which the office can say later;
 // never for merely following each other, and to clients once it is published.
 func TestTheOfficeLinksTwoPhotos(t *testing.T) {

@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
+	tags "golang.org/x/text/language"
 	"golang.org/x/text/unicode/bidi"
 
 	"fieldproof/models"
@@ -83,6 +85,23 @@ func In(language, region string, zone *time.Location) *Reader {
 		where = known.Where[language]
 	}
 	return &Reader{language: language, form: known.Forms[where], zone: zone}
+}
+
+// Asking is who reads a page that is nobody's: in the first of the languages that they ask for, as Accept-Language does, in which
+// we have words.
+func Asking(accept string) *Reader {
+	asked, _, err := tags.ParseAcceptLanguage(accept)
+	if err != nil {
+		asked = nil
+	}
+	for _, tag := range asked {
+		language, _ := tag.Base()
+		region, _ := tag.Region()
+		if slices.Contains(models.Languages, language.String()) {
+			return In(language.String(), region.String(), time.UTC)
+		}
+	}
+	return In("en", "US", time.UTC)
 }
 
 // Language is the reader's language, as HTML and PDF name it: en.

@@ -42,6 +42,22 @@ func TestAMomentHasOneForm(t *testing.T) {
 	assert.Equal(t, "Tue, Nov\u00a024, 2026, 5:00\u00a0PM", wording.In("en", "US", chicago).Due("2026-11-24", "17:00"))
 }
 
+func TestAPageThatIsNobodysIsInTheLanguageThatIsAskedFor(t *testing.T) {
+	noon := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for asked, day := range map[string]string{
+		"":                          "Tue, Nov\u00a024, 2026",
+		"en-GB,es;q=0.9":            "Tue, 24\u00a0Nov 2026",
+		"de, es-ES;q=0.8, en;q=0.5": "mar, 24\u00a0nov 2026",
+		"en;q=0.1, es-US":           "mar, 24 de nov de 2026",
+		"es;q=0":                    "Tue, Nov\u00a024, 2026",
+		"de-DE, zh":                 "Tue, Nov\u00a024, 2026",
+		"es-" + strings.Repeat("x-", 10_000) + "x": "Tue, Nov\u00a024, 2026",
+		"\xff, es": "Tue, Nov\u00a024, 2026",
+	} {
+		assert.Equal(t, day, wording.Asking(asked).Date(noon), asked)
+	}
+}
+
 func TestNumbersAndDistances(t *testing.T) {
 	us, spain := wording.In("en", "US", chicago), wording.In("es", "ES", chicago)
 	for said, want := range map[string]string{

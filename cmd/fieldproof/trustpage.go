@@ -4,9 +4,10 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
-	"strings"
 
 	"rsc.io/qr"
+
+	"fieldproof/wording"
 )
 
 //go:embed trust
@@ -47,10 +48,7 @@ func (s *secured) trustServer(address string) http.Handler {
 		_, _ = w.Write(s.authority.pem)
 	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		words := trustWordsOf["en"]
-		if strings.HasPrefix(strings.ToLower(r.Header.Get("Accept-Language")), "es") {
-			words = trustWordsOf["es"]
-		}
+		words := trustWordsOf[wording.Asking(r.Header.Get("Accept-Language")).Language()]
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'")
 		w.Header().Set("Cache-Control", "no-store")
