@@ -48,6 +48,7 @@ func readBody(r *http.Request) ([]byte, error) {
 	if len(body) > maxBody {
 		return nil, models.Errorf(models.TooLarge, "The request is larger than %d MB, the most that is taken.", maxBody>>20)
 	}
+	models.MendJSON(body)
 	if bytes.Contains(body, []byte(`\u0000`)) {
 		return nil, models.InvalidField("", "A text holds the character NUL, which can't be kept: leave it out.")
 	}

@@ -345,7 +345,7 @@ func (s *Server) sharedComment(c *call, l *models.Link) error {
 	}
 	err = s.Intake.KeepComment(c.Request.Context(), &comment)
 	if models.KindOf(err) == models.Invalid {
-		return s.showShared(c, l, problemOf(err).Errors[0].Message, http.StatusUnprocessableEntity)
+		return s.showShared(c, l, "link_wrong_"+problemOf(err).Errors[0].Field, http.StatusUnprocessableEntity)
 	}
 	if err != nil {
 		return err

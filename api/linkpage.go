@@ -189,7 +189,10 @@ func (s *Server) showShared(c *call, l *models.Link, problem string, status int)
 	}
 	base := "/s/" + c.Param("token")
 	v := sharedView{house: houseOf(proof.Account, base), Link: l, Proof: proof, Number: proof.Order.DisplayNumber(),
-		Address: proof.Order.Address, Record: proof.ServiceRecord(), Problem: problem}
+		Address: proof.Order.Address, Record: proof.ServiceRecord()}
+	if problem != "" {
+		v.Problem = v.R.Say(problem)
+	}
 	content := reports.Content{Account: proof.Account, Visits: []reports.Visit{{Proof: proof}}}
 	for part := range content.Parts() {
 		v.Parts = append(v.Parts, part+1)

@@ -107,6 +107,7 @@ func (p *peerCall) read() (payload map[string]json.RawMessage, err error) {
 	if err != nil {
 		return nil, err
 	}
+	models.MendJSON(text)
 	if err := models.CheckJSON(text); err != nil {
 		return nil, err
 	}

@@ -190,6 +190,26 @@ func OneLine(text string, most int) bool {
 	return utf8.RuneCountInString(text) <= most && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
+// Visible tells whether anything of a text is seen: it is more than spaces, joiners, fillers and marks of direction.
+func Visible(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool {
+		return r != brailleBlank && unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	})
+}
+
+const brailleBlank = '\u2800'
+
+// Undirected is a text of somebody outside without what turns the direction of others: with it a name could be read as another.
+// A phone pastes such signs unseen, so they are left out, and refuse nothing.
+func Undirected(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Bidi_Control, r) && r != '\u200e' && r != '\u200f' && r != '\u061c' {
+			return -1
+		}
+		return r
+	}, text)
+}
+
 // Add notes that field is wrong; what it returns takes a code.
 func (p *Problems) Add(field, format string, args ...any) *FieldError {
 	if len(*p) == mostProblems {

@@ -85,6 +85,7 @@ type Origin struct {
 
 // Bounded is what is kept of it.
 func (o Origin) Bounded() Origin {
+	o.Author = Undirected(o.Author)
 	if words := []rune(o.Author); len(words) > 200 {
 		o.Author = string(words[:200])
 	}

@@ -106,12 +106,12 @@ type Comment struct {
 // Check returns an [Invalid] error that names each wrong field.
 func (c *Comment) Check() error {
 	var p Problems
-	c.Author, c.Text = strings.TrimSpace(c.Author), strings.TrimSpace(c.Text)
-	if c.Author == "" || !OneLine(c.Author, 100) {
+	c.Author, c.Text = strings.TrimSpace(Undirected(c.Author)), strings.TrimSpace(Undirected(c.Text))
+	if !Visible(c.Author) || !OneLine(c.Author, 100) {
 		p.Add("author", "Give your name, of at most 100 characters.")
 	}
 	switch {
-	case c.Text == "" || utf8.RuneCountInString(c.Text) > 5000:
+	case !Visible(c.Text) || utf8.RuneCountInString(c.Text) > 5000:
 		p.Add("text", "Write something, of at most 5000 characters.")
 	case !PlainText(c.Text):
 		p.Add("text", "The text holds a character that can't be kept: write it anew.")

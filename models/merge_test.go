@@ -93,6 +93,36 @@ func TestAnObjectOfTooManyMembersIsNamed(t *testing.T) {
 	}
 }
 
+func TestHalfCharactersOfAJSONTextAreReplaced(t *testing.T) {
+	for text, mended := range map[string]string{
+		`{"a":"\ud800"}`: `{"a":"\ufffd"}`, `"\uDC00x"`: `"\ufffdx"`, `"\ud83d\ude00 \ud83d"`: `"\ud83d\ude00 \ufffd"`, `"\ud800\ud83d\ude00"`: `"\ufffd\ud83d\ude00"`,
+		`"\\ud800"`: `"\\ud800"`, `"\u00e9\\\ud800"`: `"\u00e9\\\ufffd"`, `"\ud80`: `"\ud80`, `\`: `\`, ``: ``, `"\ud800\`: `"\ufffd\`,
+	} {
+		got := []byte(text)
+		models.MendJSON(got)
+		require.Equal(t, mended, string(got), text)
+	}
+}
+
+func TestATextOfNothingThatIsSeenIsNone(t *testing.T) {
+	for _, unseen := range []string{"", " \t\n", "\u200b\u200c\u200d", "\u2060\ufeff", "\u202e\u2066", "\u3164", "\u115f\uffa0", "\u2800", "\u00ad\u034f", "\ufe0f"} {
+		require.False(t, models.Visible(unseen), "%+q", unseen)
+		for field, c := range map[string]models.Comment{"author": {Author: unseen, Text: "x"}, "text": {Author: "x", Text: unseen}} {
+			var wrong *models.Error
+			require.ErrorAs(t, c.Check(), &wrong)
+			require.Equal(t, field, wrong.Fields[0].Field, "%+q", unseen)
+		}
+	}
+	for _, seen := range []string{"x", "\u200fمرحبا", "é", "❤\ufe0f", "👩\u200d🌾"} {
+		c := models.Comment{Author: seen, Text: seen}
+		require.NoError(t, c.Check())
+		require.Equal(t, seen, c.Text)
+	}
+	c := models.Comment{Author: "\u202eknabred\u202c", Text: "a\u2066b\u2069\u200ec"}
+	require.NoError(t, c.Check())
+	require.Equal(t, []string{"knabred", "ab\u200ec"}, []string{c.Author, c.Text})
+}
+
 func TestWhatPeopleSetHasABoundOfMembers(t *testing.T) {
 	problemsOf := func(fields *models.WorkOrderFields, task *models.TaskFields) []string {
 		var problems models.Problems

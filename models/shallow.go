@@ -1,6 +1,7 @@
 package models
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 )
@@ -72,6 +73,34 @@ func CheckJSON(text []byte) error {
 		}
 	}
 	return nil
+}
+
+// MendJSON replaces, in place, half characters that a JSON text escapes, such as \ud800 alone: decoded they are U+FFFD, and raw
+// no JSONB takes them. A phone makes one of a text that it cuts inside a sign, so nothing is refused for it.
+func MendJSON(text []byte) {
+	half := func(i int) (low, is bool) {
+		if i+6 > len(text) || text[i] != '\\' || text[i+1] != 'u' {
+			return false, false
+		}
+		code, err := strconv.ParseUint(string(text[i+2:i+6]), 16, 16)
+		return code >= 0xDC00, err == nil && code >= 0xD800 && code <= 0xDFFF
+	}
+	for i := bytes.IndexByte(text, '\\'); i >= 0 && i+1 < len(text); {
+		step := 2
+		if low, is := half(i); is {
+			if second, paired := half(i + 6); !low && paired && second {
+				step = 12
+			} else {
+				copy(text[i:], `\ufffd`)
+			}
+		}
+		i += step
+		next := bytes.IndexByte(text[min(i, len(text)):], '\\')
+		if next < 0 {
+			return
+		}
+		i += next
+	}
 }
 
 // pathOf names a place such as tasks[0].options; "" when a name on the way is too long to be told.

@@ -82,8 +82,12 @@ func (u *User) Check() error {
 			p.Add("email", "%q is no e-mail address.", u.Email)
 		}
 	}
-	if !OneLine(u.Name, 200) {
+	u.Name = Undirected(u.Name)
+	switch {
+	case !OneLine(u.Name, 200):
 		p.Add("name", "A name has at most 200 characters, in one line.")
+	case u.Name != "" && !Visible(u.Name):
+		p.Add("name", "Nothing of the name is seen: write it anew, or leave it out.")
 	}
 	if u.Role == "" {
 		p.Add("role", "Give the user a role, such as crew.")

@@ -87,6 +87,8 @@ func TestSmallFilesTakeLittle(t *testing.T) {
 	}
 	for name, parts := range map[string]map[string]io.Reader{
 		"many shared texts":          shared(``, `<si/>`, 10_000_000, ``),
+		"a million shared texts":     shared(``, `<si><t>x</t></si>`, 1_000_000, ``),
+		"many texts, little packed":  shared(``, `<si><t>x</t></si>`, 400_000, ``),
 		"many runs in a shared text": shared(`<si>`, `<r/>`, 10_000_000, `</si>`),
 		"a long shared text":         shared(`<si><t>`, `x`, 48<<20, `</t></si>`),
 		"a long marked text":         shared(`<si><t><![CDATA[`, `x`, 48<<20, `]]></t></si>`),

@@ -20,6 +20,7 @@ const (
 	maxZipped   = 128 << 20
 	maxFiles    = 10_000
 	inMemory    = 4 << 20 // sheets and shared texts that are larger go through the disk
+	maxPacking  = 50      // how many times its packed size shared texts, each of which is there once, may have; some MB aside
 )
 
 // budget is what the XML of a part may hold.
@@ -39,7 +40,7 @@ const (
 var (
 	// Excel writes at most 1,048,576 rows, and cells of a value, a formula and runs of text.
 	ofSheet = budget{unit: "row", units: 1 << 20, inUnit: 20 * MaxColumns * 4, elements: 40_000_000, outside: 200_000}
-	ofTexts = budget{unit: "si", units: 2_000_000, inUnit: 10_000, elements: 20_000_000, outside: 1000}
+	ofTexts = budget{unit: "si", units: 500_000, inUnit: 10_000, elements: 5_000_000, outside: 1000}
 	ofStyle = budget{elements: 400_000, outside: 400_000}
 	ofOther = budget{elements: 20_000, outside: 20_000} // the workbook and what ties its parts together
 )
@@ -80,6 +81,9 @@ func checkParts(file string) error {
 		b := ofOther
 		switch name := partName(part); {
 		case name == "xl/sharedstrings.xml":
+			if part.UncompressedSize64 > inMemory && part.UncompressedSize64/maxPacking > part.CompressedSize64 {
+				return wrong("The shared texts of the file unpack to more than %d times their size, which those of no list of orders do: save it anew, or as CSV.", maxPacking)
+			}
 			b = ofTexts
 		case strings.HasPrefix(name, "xl/worksheets/sheet"):
 			b = ofSheet

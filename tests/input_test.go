@@ -97,6 +97,9 @@ func TestTextThatNoDatabaseTakesIsRefused(t *testing.T) {
 	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		office := rig.SignUp(t, in.URL)
 		office.Want(422, "POST", "/work-orders", []byte(`{"reference":"a\u0000b"}`))
+		half := office.Order(nil).Text("id")
+		require.Equal(t, "a\ufffdb", office.Want(200, "PATCH", "/work-orders/"+half, []byte(`{"reference":"a\ud800b"}`)).Text("reference"), "half a character")
+		office.Want(200, "PATCH", "/work-orders/"+half, []byte(`{"attributes":{"gate":"\udc00"}}`))
 		office.Want(400, "GET", "/work-orders?q=%00", nil)
 		office.Want(400, "GET", "/work-orders?client_code=%ff", nil)
 		order := office.Order(nil).Text("id")
@@ -114,6 +117,12 @@ func TestTextThatNoDatabaseTakesIsRefused(t *testing.T) {
 			require.Equal(t, status, rig.SendForm(t, link+"/comments", form).Status, field)
 		}
 		require.Empty(t, office.Want(200, "GET", "/work-orders/"+published+"/comments", nil).List("items"))
+		unseen := rig.SendForm(t, link+"/comments", url.Values{"author": {"\u200b\u2060"}, "text": {"Well done"}})
+		require.Equal(t, 422, unseen.Status)
+		require.Contains(t, string(unseen.Body), "Give your name")
+		require.Equal(t, 303, rig.SendForm(t, link+"/comments", url.Values{"author": {"\u202eBob\u2069"}, "text": {"Well \u2067done"}}).Status)
+		said := office.Want(200, "GET", "/work-orders/"+published+"/comments", nil)
+		require.Equal(t, []string{"Bob", "Well done"}, []string{said.Text("items", 0, "author"), said.Text("items", 0, "text")}, "what turns the direction is left out")
 		locked := office.Want(201, "POST", "/work-orders/"+published+"/links", rig.JSON{"password": rig.Password}).Text("url")
 		require.Equal(t, 403, rig.SendForm(t, locked+"/password", url.Values{"password": {"a\x00b"}}).Status)
 

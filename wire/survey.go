@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+
+	"fieldproof/models"
 )
 
 // InlineSurvey reads a survey that comes in line: an object, or JSON text of one; nil when there is none.
@@ -30,5 +32,6 @@ func InlineSurvey(raw json.RawMessage) (json.RawMessage, error) {
 	}
 	var compact bytes.Buffer
 	err := json.Compact(&compact, raw)
+	models.MendJSON(compact.Bytes())
 	return compact.Bytes(), err
 }
