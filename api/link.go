@@ -148,7 +148,11 @@ func (s *Server) createComment(c *call, in CommentFields) (models.Comment, error
 	if c.repeatable != "" {
 		id = models.DerivedID(c.repeatable, "comment")
 	}
-	comment := models.Comment{ID: id, AccountID: o.AccountID, WorkOrderID: o.ID, ItemID: in.ItemID, Author: c.member.Username, Text: in.Text,
+	author := c.member.Name
+	if !models.Visible(author) {
+		author = c.member.Username
+	}
+	comment := models.Comment{ID: id, AccountID: o.AccountID, WorkOrderID: o.ID, ItemID: in.ItemID, Author: author, Text: in.Text,
 		Inside: in.Inside || c.may(models.ViewPublications) != nil, At: models.Now()}
 	return comment, s.Intake.KeepComment(c.ctx(), &comment)
 }

@@ -107,7 +107,11 @@ type Comment struct {
 func (c *Comment) Check() error {
 	var p Problems
 	c.Author, c.Text = strings.TrimSpace(Undirected(c.Author)), strings.TrimSpace(Undirected(c.Text))
-	if !Visible(c.Author) || !OneLine(c.Author, 100) {
+	most := 100
+	if c.LinkID == "" {
+		most = MostOfAName // of whoever is signed in
+	}
+	if !Visible(c.Author) || !OneLine(c.Author, most) {
 		p.Add("author", "Give your name, of at most 100 characters.")
 	}
 	switch {

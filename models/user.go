@@ -49,6 +49,9 @@ type Own struct {
 	Language *string           `json:"language" words:"language"`   // of the mails to them; null: the account's
 }
 
+// MostOfAName is of how many characters a person's full name may be.
+const MostOfAName = 200
+
 // Check returns an [Invalid] error that names each wrong field.
 func (o *Own) Check() error {
 	var p Problems
@@ -84,8 +87,8 @@ func (u *User) Check() error {
 	}
 	u.Name = Undirected(u.Name)
 	switch {
-	case !OneLine(u.Name, 200):
-		p.Add("name", "A name has at most 200 characters, in one line.")
+	case !OneLine(u.Name, MostOfAName):
+		p.Add("name", "A name has at most %d characters, in one line.", MostOfAName)
 	case u.Name != "" && !Visible(u.Name):
 		p.Add("name", "Nothing of the name is seen: write it anew, or leave it out.")
 	}

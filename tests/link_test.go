@@ -46,6 +46,11 @@ func TestASecureLinkShowsWhatIsPublished(t *testing.T) {
 		require.Equal(t, 422, rig.SendForm(t, link+"/comments", url.Values{"author": {"Client"}}).Status)
 		require.Contains(t, string(nobody.Want(200, "GET", link, nil).Body), "&lt;b&gt;Well done")
 		require.Equal(t, "Client", office.Want(200, "GET", "/work-orders/"+order+"/comments", nil).Text("items", 0, "author"))
+		for name, shown := range map[string]string{strings.Repeat("Dana Okafor ", 12) + "Dana": strings.Repeat("Dana Okafor ", 12) + "Dana", "": office.Username} {
+			office.Want(200, "PATCH", "/users/"+office.ID, rig.JSON{"name": name})
+			office.Want(201, "POST", "/work-orders/"+order+"/comments", rig.JSON{"text": "Thank you"})
+			require.Contains(t, string(nobody.Want(200, "GET", link, nil).Body), "<bdi>"+shown+"</bdi>", "a person's full name, a username where none is set")
+		}
 		views := office.Want(200, "GET", "/links/"+made.Text("id")+"/views", nil)
 		require.GreaterOrEqual(t, len(views.List("items")), 5)
 
