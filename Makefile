@@ -49,8 +49,8 @@ test: bin/fieldproof bin/temporal-dev ## every test, on SQLite or PostgreSQL in 
 test-quick: ## what needs no server: some seconds after the first time
 	$(TOOL) gotestsum --format pkgname --hide-summary skipped -- $(QUICK)
 
-test-one: bin/temporal-dev ## one test of the product by name: make test-one T=TestASecureLink; SHAPES=sqlite spares PostgreSQL
-	FIELDPROOF_TEST_SHAPES=$(SHAPES) $(GO) test ./tests -count=1 -run '$(T)'
+test-one: bin/temporal-dev ## one test of the product by name: make test-one T=TestASecureLink; SHAPES=sqlite spares PostgreSQL, SOAK=1 takes what is make soak's
+	FIELDPROOF_TEST_SHAPES=$(SHAPES) $(GO) test $(if $(SOAK),-tags soak) ./tests -count=1 -run '$(T)'
 
 # The tests that only make soak has the time for say so in their first line.
 LONGER = $(shell grep -h -B1 '^.longer(t)' tests/*_test.go | grep -o '\bTest[A-Za-z0-9]*' | paste -s -d '|' -)

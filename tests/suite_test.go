@@ -226,7 +226,7 @@ var soaks bool
 func longer(t *testing.T) {
 	t.Helper()
 	if !soaks {
-		t.Skip("make soak has the time for it")
+		t.Skip("make soak has the time for it, and make test-one SOAK=1")
 	}
 }
 
