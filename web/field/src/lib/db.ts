@@ -141,6 +141,11 @@ export class FieldBase extends Dexie {
     return Object.fromEntries(rows.flatMap((r) => (r ? [[r.key, r.value]] : []))) as { [P in K]?: Meta[P] };
   }
 
+  /** Whether a person is signed in here: asked in the transaction that keeps what they are given, which may come after they left. */
+  async isIn(owner: string): Promise<boolean> {
+    return (await this.get('session'))?.user.id === owner;
+  }
+
   async set<K extends keyof Meta>(key: K, value: Meta[K] | undefined): Promise<void> {
     if (value === undefined) await this.meta.delete(key);
     else await this.meta.put({ key, value });
@@ -148,3 +153,8 @@ export class FieldBase extends Dexie {
 }
 
 export const db = new FieldBase();
+
+/** What stays of an order that is not ours to see any more: its number. */
+export function bare<O extends { id: string; owner: string; work_order_number: string; client_code: string; state: string }>(o: O): O {
+  return { id: o.id, owner: o.owner, work_order_number: o.work_order_number, client_code: o.client_code, state: o.state, gone: true } as unknown as O;
+}

@@ -1,6 +1,6 @@
 // Who is signed in on this phone. It works for weeks without a network; a session that ended keeps everything.
 import { setFormat } from '$kit/format';
-import { db, type Account, type Meta, type Schemas, type SignedIn, type User } from './db';
+import { bare, db, type Account, type Meta, type Schemas, type SignedIn, type User } from './db';
 import { ask, Away, line } from './net';
 import { write } from './store';
 import { uuid } from './uuid';
@@ -46,7 +46,7 @@ class Session {
     const account = await ask<Account>('GET', '/account', undefined, { token });
     const who: SignedIn = { token, user: s.user, account, host: location.origin, expires_at: s.expires_at };
     await write(() =>
-      db.transaction('rw', [db.meta, db.orders, db.surveys, db.photos], async () => {
+      db.transaction('rw', [db.meta, db.orders, db.surveys, db.photos, db.items, db.thumbs], async () => {
         const before = (await db.get('cursor'))?.owner;
         if (before && before !== who.user.id) await this.forget(before);
         await db.set('session', who);
@@ -63,6 +63,9 @@ class Session {
       if (!o.local) ref.value = bare(o);
     });
     await db.surveys.where('owner').equals(owner).delete();
+    const taken = new Set(await db.items.where('owner').equals(owner).primaryKeys());
+    const given = await db.photos.where('owner').equals(owner).primaryKeys();
+    await db.thumbs.bulkDelete(given.filter((uuid) => !taken.has(uuid)));
     await db.photos.where('owner').equals(owner).delete();
     await db.set('cursor', undefined);
     await db.set('synced_at', undefined);
@@ -75,8 +78,14 @@ class Session {
     const [account, current] = await Promise.all([ask<Account>('GET', '/account'), ask<{ user: User; expires_at: string | null }>('GET', '/sessions/current')]);
     const who = { ...was, account, user: current.user, expires_at: current.expires_at };
     if (JSON.stringify(who) === JSON.stringify(was)) return;
-    await write(() => db.set('session', who));
-    if (this.who?.token === who.token) this.show(who);
+    const stands = await write(() =>
+      db.transaction('rw', db.meta, async () => {
+        const stands = (await db.get('session'))?.token === who.token; // they may have left meanwhile
+        if (stands) await db.set('session', who);
+        return stands;
+      }),
+    );
+    if (stands && this.who?.token === who.token) this.show(who);
   }
 
   async leave(): Promise<void> {
@@ -88,7 +97,7 @@ class Session {
       if (!(e instanceof Away) && !(e instanceof Error && e.name === 'Refusal')) throw e; // the token ends by itself
     }
     await write(() =>
-      db.transaction('rw', [db.meta, db.orders, db.surveys, db.photos], async () => {
+      db.transaction('rw', [db.meta, db.orders, db.surveys, db.photos, db.items, db.thumbs], async () => {
         await this.forget(who.user.id);
         await db.set('session', undefined);
         await db.set('ended', undefined);
@@ -105,11 +114,6 @@ class Session {
   can(privilege: string): boolean {
     return this.who?.user.privileges?.some((p) => p === privilege) ?? false;
   }
-}
-
-/** What stays of an order that is not ours to see any more: its number. */
-export function bare<O extends { id: string; owner: string; work_order_number: string; client_code: string; state: string }>(o: O): O {
-  return { id: o.id, owner: o.owner, work_order_number: o.work_order_number, client_code: o.client_code, state: o.state, gone: true } as unknown as O;
 }
 
 export const session = new Session();

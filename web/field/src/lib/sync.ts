@@ -1,9 +1,9 @@
 // One call brings what changed since, however long ago.
 import { announceAll } from '../queue';
 import { measured, within } from './clock';
-import { db, type KnownPhoto, type Order, type Survey } from './db';
+import { bare, db, type KnownPhoto, type Order, type Survey } from './db';
 import { ask, call, line } from './net';
-import { bare, session } from './session.svelte';
+import { session } from './session.svelte';
 import { read, write } from './store';
 import { listen } from './stream';
 
@@ -52,10 +52,11 @@ async function once(): Promise<void> {
   void thumbnails(who.user.id).catch(() => undefined);
 }
 
-/** Writes an answer of /sync. */
+/** Writes an answer of /sync, unless whoever asked has left meanwhile. */
 export async function take(owner: string, answer: SyncAnswer, at: number): Promise<void> {
   await write(() =>
     db.transaction('rw', [db.meta, db.orders, db.surveys, db.photos], async () => {
+      if (!(await db.isIn(owner))) return;
       const known = new Map((await db.orders.where('owner').equals(owner).toArray()).map((o) => [o.id, o]));
       const named = new Set(answer.orders.map((o) => o.id));
       const lost = new Set(answer.gone);
@@ -83,7 +84,11 @@ async function thumbnails(owner: string): Promise<void> {
     const r = await call('/photos/' + p.id + '/thumbnail');
     if (!r.ok) continue;
     const data = await r.arrayBuffer();
-    await write(() => db.thumbs.put({ uuid: p.uuid, data }));
+    await write(() =>
+      db.transaction('rw', db.meta, db.thumbs, async () => {
+        if (await db.isIn(owner)) await db.thumbs.put({ uuid: p.uuid, data });
+      }),
+    );
   }
 }
 

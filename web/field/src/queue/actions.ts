@@ -1,5 +1,5 @@
 // What a person did, each order's as it was done, under keys that the server knows for weeks.
-import { db, type Action, type Item } from '../lib/db';
+import { bare, db, type Action, type Item } from '../lib/db';
 import { Full, write } from '../lib/store';
 import { ask, later, refusalOf, retryAfter, type Answer } from './http';
 import { isLocal } from './local';
@@ -175,10 +175,10 @@ async function done(a: Action, answer: Answer): Promise<void> {
   }
 }
 
-/** The row of an order as an answer shows it, until the next sync. */
+/** The row of an order as an answer shows it, until the next sync. Who has left meanwhile is shown nothing. */
 async function show(order: Order): Promise<void> {
   const had = await db.orders.get(order.id);
-  if (had) await db.orders.put({ ...had, ...order } as typeof had);
+  if (had && (await db.isIn(had.owner))) await db.orders.put({ ...had, ...order } as typeof had);
 }
 
 /** An order that was made here has the server's id from now on, and so has all that hangs on it. */
@@ -192,7 +192,8 @@ async function adopt(a: Action, order: Order): Promise<void> {
     if (now) ids.set(t.id, now.id);
   }
   await db.orders.delete(was);
-  await db.orders.put({ ...(row ?? {}), ...order, owner: a.owner, local: false, gone: false } as never);
+  const now = { ...(row ?? {}), ...order, owner: a.owner, local: false, gone: false };
+  await db.orders.put(((await db.isIn(a.owner)) ? now : bare(now as never)) as never);
   await db.meta.put({ key: 'alias/' + was, value: order.id });
   await rename(a.owner, ids);
 }
