@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
@@ -165,7 +166,14 @@ func (s *Server) sharedRoutes() []outer {
 		afterwards := slices.Contains(lasting, path)
 		o := outer{method: method, path: "/s/:token" + path, id: id, summary: summary, handle: func(g *gin.Context) {
 			s.page(g, func(c *call) error {
-				l, err := s.Store.LinkByToken(c.Request.Context(), c.Param("token"))
+				find := func() (*models.Link, error) { return s.Store.LinkByToken(c.Request.Context(), c.Param("token")) }
+				l, err := find()
+				if err == nil {
+					c.Writer = &watchedWriter{ResponseWriter: c.Writer, c: c, asked: time.Now(), still: func() error {
+						_, err := find()
+						return err
+					}}
+				}
 				if models.KindOf(err) == models.NotFound {
 					return refused(models.NotFound, "problem_link")
 				}

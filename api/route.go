@@ -276,7 +276,7 @@ func (c *call) run() {
 		c.Request = c.Request.WithContext(ctx)
 		late := time.AfterFunc(answersWithin, cancel)
 		defer late.Stop()
-		c.Writer = &watchedWriter{ResponseWriter: c.Writer, c: c, asked: time.Now(), begun: late.Stop}
+		c.Writer = &watchedWriter{ResponseWriter: c.Writer, c: c, asked: time.Now(), begun: late.Stop, still: c.authorise}
 	}
 	out, err := c.route.handle(c)
 	switch {
@@ -300,21 +300,24 @@ func (c *call) run() {
 // asksAgain is how often a download under way asks whether whoever gets it still may.
 const asksAgain = time.Second
 
-// watchedWriter breaks an answer off when the session that asked for it has ended.
+// watchedWriter breaks an answer off when whoever asked for it may have it no more.
 type watchedWriter struct {
 	gin.ResponseWriter
 	c     *call
 	asked time.Time
-	begun func() bool
+	begun func() bool  // told of each write; nil for nobody
+	still func() error // says why they may not
 }
 
 func (w *watchedWriter) Write(b []byte) (int, error) {
-	w.begun()
+	if w.begun != nil {
+		w.begun()
+	}
 	if !w.c.written { // a refusal: nothing is under way
 		return w.ResponseWriter.Write(b)
 	}
 	if now := time.Now(); now.Sub(w.asked) > asksAgain {
-		if err := w.c.authorise(); err != nil {
+		if err := w.still(); err != nil {
 			panic(http.ErrAbortHandler) // so that the other side sees that it is not whole
 		}
 		w.asked = now

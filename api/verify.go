@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"gorm.io/gorm"
@@ -256,6 +257,10 @@ func (s *Server) verifiedOriginal(c *call) error {
 		return err
 	}
 	defer reader.Close()
+	c.Writer = &watchedWriter{ResponseWriter: c.Writer, c: c, asked: time.Now(), still: func() error {
+		_, err := s.vouched(c, c.Param("uuid"), c.Query("code"))
+		return err
+	}}
 	c.serveBytes(item, reader, item.ContentType, item.SHA256, item.UUID+item.Extension(), true)
 	return nil
 }

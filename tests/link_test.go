@@ -2,6 +2,8 @@ package tests
 
 import (
 	"bytes"
+	"io"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -59,6 +61,45 @@ func TestASecureLinkShowsWhatIsPublished(t *testing.T) {
 		require.Equal(t, 410, nobody.Do("GET", link+"/archive.zip", nil).Status)
 		require.Equal(t, 404, nobody.Do("GET", link+"x", nil).Status)
 		office.WantField(422, "expires_at", "POST", "/work-orders/"+order+"/links", rig.JSON{"expires_at": "2001-01-01T00:00:00Z"})
+	})
+}
+
+// What a link or a code gives ends with the link, as a download ends with its session.
+func TestADownloadEndsWithTheLinkThatGaveIt(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		order, _ := released(t, office, 1)
+		large := padded(rig.JPEG(800, 600, 1), 20<<20)
+		photo := office.Upload(order, large)
+		office.Want(200, "PATCH", "/photos/"+photo.Text("id"), rig.JSON{"review": "approved"})
+		office.Want(200, "POST", "/work-orders/"+order+"/publish", nil)
+		nobody := &rig.User{T: t, URL: in.URL}
+		coded := regexp.MustCompile(`/verify/` + photo.Text("uuid") + `\?code=([^"&]+)`)
+		for name, pathOf := range map[string]func(link string) string{
+			"archive":  func(link string) string { return link + "/archive.zip" },
+			"original": func(link string) string { return link + "/items/" + photo.Text("id") + "/original" },
+			"by a code of it": func(link string) string {
+				code := coded.FindStringSubmatch(string(nobody.Want(200, "GET", link, nil).Body))
+				require.Len(t, code, 2)
+				return in.URL + "/verify/" + photo.Text("uuid") + "/original?code=" + code[1]
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				made := office.Want(201, "POST", "/work-orders/"+order+"/links", rig.JSON{"allow_downloads": true})
+				request, err := http.NewRequestWithContext(t.Context(), "GET", pathOf(made.Text("url")), nil)
+				require.NoError(t, err)
+				download, err := (&http.Client{}).Do(request)
+				require.NoError(t, err)
+				defer download.Body.Close()
+				require.Equal(t, 200, download.StatusCode)
+				begun, err := io.CopyN(io.Discard, download.Body, 64<<10)
+				require.NoError(t, err)
+				office.Want(204, "DELETE", "/links/"+made.Text("id"), nil)
+				time.Sleep(1100 * time.Millisecond) // slower than the server asks again
+				rest, err := io.Copy(io.Discard, download.Body)
+				require.Error(t, err, "%d of %d bytes came", begun+rest, len(large))
+			})
+		}
 	})
 }
 
