@@ -171,11 +171,17 @@ func (c *call) runAndKeep() {
 	// Kept whether or not whoever asked still waits, and told even when the database does not answer.
 	ctx, cancel := context.WithTimeout(detached(c.Request.Context()), keepsWithin)
 	defer cancel()
-	if !keeps(status) {
+	switch {
+	case c.member == nil && status >= http.StatusBadRequest && !c.seeded:
+		// A stranger's refusal is found again by asking again, and nothing was made: anybody could fill the disk with such rows.
+		if err := c.server.Store.ForgetKey(ctx, c.repeatable); err != nil {
+			c.server.Log.Warn("an idempotency key was not forgotten", "error", err)
+		}
+	case !keeps(status):
 		if err := c.server.Store.FreeKey(ctx, c.repeatable); err != nil {
 			c.server.Log.Warn("an idempotency key was not freed", "error", err)
 		}
-	} else {
+	default:
 		outcome := answerOutcome{Header: map[string]string{}, Body: held.body.Bytes()}
 		if c.member != nil {
 			outcome.Audience = c.member.Audience()

@@ -163,6 +163,7 @@ type call struct {
 	repeatable string
 	// seed is that of the key's claim: ids made from it are the same on every try of this very request.
 	seed    string
+	seeded  bool // an id was made from it
 	written bool
 }
 
@@ -180,6 +181,7 @@ func (c *call) newID(what string) string {
 	if c.seed == "" {
 		return models.NewID()
 	}
+	c.seeded = true
 	return models.DerivedID(c.seed, what)
 }
 

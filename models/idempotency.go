@@ -66,3 +66,10 @@ func (s *Store) FreeKey(ctx context.Context, id string) error {
 		return tx.Model(&IdempotencyKey{}).Where("id = ? AND status = 0", id).Update("claimed_until", At(time.Now().Add(-time.Second))).Error
 	})
 }
+
+// ForgetKey forgets a claimed key whose try made nothing.
+func (s *Store) ForgetKey(ctx context.Context, id string) error {
+	return s.Write(ctx, func(tx *Tx) error {
+		return tx.Where("id = ? AND status = 0", id).Delete(&IdempotencyKey{}).Error
+	})
+}

@@ -14,12 +14,26 @@ import (
 	"fieldproof/tests/rig"
 )
 
+// keptAs is the id under which a key is kept.
+func keptAs(who, path, key string) string {
+	return models.DerivedID("idempotency key", who, "/api/v1"+path, key)
+}
+
+// strangerWith is who somebody without a session is, by what they ask.
+func strangerWith(t *testing.T, body rig.JSON) string {
+	t.Helper()
+	text, err := json.Marshal(body)
+	require.NoError(t, err)
+	sum := sha256.Sum256(text)
+	return "body " + hex.EncodeToString(sum[:])
+}
+
 // forget deletes what is kept of a key, as time does after a day.
 func forget(t *testing.T, in *rig.Installation, who, path, key string) {
 	t.Helper()
 	store := storeOf(t, in)
 	require.NoError(t, store.Write(models.AcrossAccounts(context.Background()), func(tx *models.Tx) error {
-		r := tx.Where("id = ?", models.DerivedID("idempotency key", who, "/api/v1"+path, key)).Delete(&models.IdempotencyKey{})
+		r := tx.Where("id = ?", keptAs(who, path, key)).Delete(&models.IdempotencyKey{})
 		require.EqualValues(t, 1, r.RowsAffected, "the key is kept as this test takes it to be")
 		return r.Error
 	}))
@@ -38,13 +52,46 @@ func TestAKeyOpensNobodyElsesAccount(t *testing.T) {
 		_, second := signUp("second")
 		require.NotEqual(t, first.Text("account", "id"), second.Text("account", "id"), "strangers share no keys")
 
-		text, err := json.Marshal(body)
-		require.NoError(t, err)
-		sum := sha256.Sum256(text)
-		forget(t, in, "body "+hex.EncodeToString(sum[:]), "/accounts", key)
+		forget(t, in, strangerWith(t, body), "/accounts", key)
 		again := stranger.Do("POST", "/accounts", body, "Idempotency-Key", key)
 		require.Equal(t, 409, again.Status, "a forgotten key is a new one, and the username is taken: %s", again.Body)
 		require.NotContains(t, string(again.Body), "token")
+	})
+}
+
+// TestAStrangersRefusalLeavesNothing asks by every route that needs no session for what is refused: else anybody fills the disk.
+func TestAStrangersRefusalLeavesNothing(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		stranger, ctx := &rig.User{T: t, URL: in.URL}, models.AcrossAccounts(context.Background())
+		known := rig.SignUp(t, in.URL).Username
+		db := storeOf(t, in).Read(ctx)
+		kept := func(path string, body rig.JSON, key string) (n int64) {
+			require.NoError(t, db.Model(&models.IdempotencyKey{}).Where("id = ?", keptAs(strangerWith(t, body), path, key)).Count(&n).Error)
+			return n
+		}
+		for _, refused := range []struct {
+			status int
+			path   string
+			body   rig.JSON
+		}{
+			{422, "/sessions", rig.JSON{"username": known}},
+			{422, "/sessions", rig.JSON{"username": known, "password": "correct horse", "device": "no id"}},
+			{422, "/sessions", rig.JSON{"unknown": 1}},
+			{401, "/sessions", rig.JSON{"username": known, "password": "wrong horse"}},
+			{410, "/invitations/accept", rig.JSON{"token": "guessed", "password": "correct horse"}},
+			{422, "/accounts", rig.JSON{"unknown": 1}},
+		} {
+			key := uuid.NewString()
+			stranger.Want(refused.status, "POST", refused.path, refused.body, "Idempotency-Key", key)
+			require.Zero(t, kept(refused.path, refused.body, key), "%s with %v", refused.path, refused.body)
+			stranger.Want(refused.status, "POST", refused.path, refused.body, "Idempotency-Key", key)
+		}
+
+		// What was done is known again.
+		key, body := uuid.NewString(), rig.JSON{"username": known, "password": rig.Password}
+		first := stranger.Want(201, "POST", "/sessions", body, "Idempotency-Key", key)
+		require.EqualValues(t, 1, kept("/sessions", body, key))
+		require.Equal(t, first.Text("token"), stranger.Want(201, "POST", "/sessions", body, "Idempotency-Key", key).Text("token"))
 	})
 }
 
