@@ -102,7 +102,12 @@ func (in *Intake) ResyncLink(ctx context.Context, by *models.Member, id string) 
 			return models.Errorf(models.Conflict, "The link is paused, or nobody has taken its invitation yet: nothing flows by it.")
 		}
 		now := models.Now()
-		l.Asked, l.DueAt, l.ProbeAt = models.AskedAll, &now, nil
+		l.DueAt, l.ProbeAt = &now, nil
+		if l.Direction == models.LinkOut {
+			l.CompareAt = &now // the recipient compares: it is told in the answer to what it asks next
+		} else {
+			l.Asked = models.AskedAll
+		}
 		return nil
 	})
 }

@@ -105,7 +105,7 @@ type ShareLink struct {
 	Asked           string // in: "all" when everything is to be asked for
 	SilenceToldAt   *Time
 	PeerSince       *Time        // since when the other account is another one than before; nil: it never was
-	CompareAt       *Time        // in: when both ends are compared again; nil: nothing came yet
+	CompareAt       *Time        // in: when both ends are compared again; nil: nothing came yet; out: since when the recipient is asked to
 	ComparedAt      *Time        // when they were last
 	Mended          *ShareMended `gorm:"serializer:json"` // what was mended last
 	InvitationKey   string       // SHA-256 of the invitation's secret, hex; "" once it is over

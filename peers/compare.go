@@ -440,7 +440,7 @@ func (h *Host) compare(ctx context.Context, c *Call) (Answer, error) {
 	if len(asked.Lines) > mostAsked {
 		return nil, models.Errorf(models.Malformed, "Ask for the lines of at most %d orders a call.", mostAsked)
 	}
-	if told, err := h.noteCompared(ctx, c); err != nil || told {
+	if told, err := h.noteCompared(ctx, c, len(asked.Of)+len(asked.Lines) == 0); err != nil || told {
 		return Answer{"error": "", "differs": "{}"}, err
 	}
 	select {
@@ -473,8 +473,9 @@ func (h *Host) compare(ctx context.Context, c *Call) (Answer, error) {
 	return Answer{"error": "", "differs": string(text)}, err
 }
 
-// noteCompared keeps that the two ends are compared, and what the caller tells that it mended: then it asks for nothing.
-func (h *Host) noteCompared(ctx context.Context, c *Call) (told bool, err error) {
+// noteCompared keeps that the two ends are compared, and what the caller tells that it mended: then it asks for nothing. A
+// comparison that begins is the one that our end has asked for.
+func (h *Host) noteCompared(ctx context.Context, c *Call, begins bool) (told bool, err error) {
 	var mended *models.ShareMended
 	if text := wire.Text(c.payload, "mended"); text != "" {
 		mended = &models.ShareMended{}
@@ -482,12 +483,19 @@ func (h *Host) noteCompared(ctx context.Context, c *Call) (told bool, err error)
 			return false, models.Errorf(models.Malformed, "This request is not properly formatted: mended is no JSON of counts.")
 		}
 	}
-	if told = mended != nil; c.link == nil || (!told && c.link.ComparedAt != nil && time.Since(c.link.ComparedAt.Time) < time.Minute) {
+	if told = mended != nil; c.link == nil {
 		return told, nil
+	}
+	asked := begins && !told && c.link.CompareAt != nil
+	if !told && !asked && c.link.ComparedAt != nil && time.Since(c.link.ComparedAt.Time) < time.Minute {
+		return false, nil
 	}
 	return told, h.write(ctx, c, func(tx *models.Tx) error {
 		_, err := tx.EditLink(c.link.ID, func(l *models.ShareLink) error {
 			l.ComparedAt = new(models.Now())
+			if asked {
+				l.CompareAt = nil
+			}
 			if told {
 				mended.At = *l.ComparedAt
 				l.Mended = mended

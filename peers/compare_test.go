@@ -175,6 +175,27 @@ func TestADelegatorTellsWhatDiffers(t *testing.T) {
 	require.Contains(t, v.ask("item", nil, map[string]any{"fieldproof": "share1", "uuid": "none-of-them"}), `No item`)
 }
 
+func TestTheRecipientIsAskedToCompareUntilItBegins(t *testing.T) {
+	v := newHosting(t)
+	fieldproof := map[string]any{"fieldproof": "share1"}
+	require.NotContains(t, v.ask("getWorkOrders", nil, fieldproof), `"compare"`)
+	v.ask("validate", nil, map[string]any{"fieldproof": "share1", "account": "the-vendor", "accountName": "Lone Star Lawns", "keys": "[]"})
+	id := v.linkOf().ID
+	v.Write(func(tx *models.Tx) error {
+		_, err := tx.EditLink(id, func(l *models.ShareLink) error {
+			l.CompareAt, l.ComparedAt = new(models.Now()), new(models.Now())
+			return nil
+		})
+		return err
+	})
+	require.Contains(t, v.ask("getWorkOrders", nil, fieldproof), `"compare":true`)
+	require.NotContains(t, v.ask("getWorkOrders", nil, nil), `"compare"`, "to a peer that is no Fieldproof")
+	v.ask("compare", nil, map[string]any{"fieldproof": "share1", "digests": `{"lines":["unknown"]}`})
+	require.Contains(t, v.ask("getWorkOrders", nil, fieldproof), `"compare":true`, "a comparison that had begun before is not the one")
+	v.ask("compare", nil, map[string]any{"fieldproof": "share1", "digests": `{"buckets":{}}`})
+	require.NotContains(t, v.ask("getWorkOrders", nil, fieldproof), `"compare"`)
+}
+
 // TestOneHundredThousandOrdersAreComparedInFewBytes counts what is asked where nothing differs.
 func TestOneHundredThousandOrdersAreComparedInFewBytes(t *testing.T) {
 	if testing.Short() {

@@ -32,6 +32,7 @@ type Fetched struct {
 	Until      *models.Time
 	Cursor     string
 	Fieldproof bool  // the peer named itself one
+	Compare    bool  // it wants both ends compared
 	Changed    int64 // orders that were made or updated
 	Rejected   int64 // orders that could not be taken
 }
@@ -91,6 +92,6 @@ func (f Fetch) From(ctx context.Context, p *Peer) (Fetched, error) {
 	if len(cursor) > longestCursor {
 		cursor = ""
 	}
-	return Fetched{Until: until, Cursor: cursor, Fieldproof: speaks(wire.Text(rest, "fieldproof")),
+	return Fetched{Until: until, Cursor: cursor, Fieldproof: speaks(wire.Text(rest, "fieldproof")), Compare: wire.Text(rest, "compare") == "true",
 		Changed: tally.Counts.Created + tally.Counts.Updated, Rejected: tally.Counts.Rejected}, err
 }

@@ -225,7 +225,7 @@ func (h *Host) getWorkOrders(ctx context.Context, c *Call) (Answer, error) {
 		before := models.At(at.Add(-overlap))
 		since = &before
 	}
-	out := &orders{w: c.Out}
+	out := &orders{w: c.Out, compare: c.link != nil && c.link.CompareAt != nil}
 	if c.named {
 		if asked := wire.Text(c.payload, "orders"); asked != "" {
 			if err := h.eachAsked(ctx, c, asked, out.add); err != nil {
@@ -259,11 +259,13 @@ func (h *Host) getWorkOrders(ctx context.Context, c *Call) (Answer, error) {
 	})
 }
 
-// orders writes {"workOrders":[…],"error":""}, to a Fieldproof with the cursor by which it asks the next time.
+// orders writes {"workOrders":[…],"error":""}, to a Fieldproof with the cursor by which it asks the next time, and whether it
+// is to compare both ends.
 type orders struct {
-	w      io.Writer
-	begun  bool
-	cursor string
+	w       io.Writer
+	begun   bool
+	cursor  string
+	compare bool
 }
 
 func (o *orders) add(v any) error {
@@ -282,7 +284,11 @@ func (o *orders) add(v any) error {
 func (o *orders) end() error {
 	tail := `],"error":""}`
 	if o.cursor != "" {
-		tail = fmt.Sprintf(`],"error":"","fieldproof":%q,"cursor":%q}`, Words, o.cursor)
+		compare := ""
+		if o.compare {
+			compare = `,"compare":true`
+		}
+		tail = fmt.Sprintf(`],"error":"","fieldproof":%q,"cursor":%q%s}`, Words, o.cursor, compare)
 	}
 	if !o.begun {
 		tail = `{"workOrders":[` + tail

@@ -97,6 +97,29 @@ func lose(t *testing.T, in *rig.Installation, photo string) {
 // photoID is the id that a photo has in an account.
 func photoID(u *rig.User, order, uuid string) string { return proof(u, order, "id")[uuid][0].(string) }
 
+func TestTheDelegatorTooHasBothEndsCompared(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
+		l := link(t, office, vendor, "ACME", "")
+		crew := vendor.Colleague("crew")
+		_, above, below := l.assigned()
+		vendor.Want(200, "POST", "/work-orders/"+below+"/assign", rig.JSON{"assignee": crew.Username})
+		l.released(crew, above, below, 1)
+		for uuid := range proof(office, above) {
+			lose(t, in, photoID(office, above, uuid))
+		}
+		require.Empty(t, proof(office, above))
+		require.Nil(t, office.Want(200, "GET", "/share-links/"+l.out, nil).Get("compared_at"), "nothing was compared yet")
+
+		office.Want(200, "POST", "/share-links/"+l.out+"/resync", rig.JSON{})
+		office.AwaitFor(90*time.Second, "what the delegator had lost", func() bool {
+			shown := office.Want(200, "GET", "/share-links/"+l.out, nil)
+			return len(proof(office, above)) == 1 && shown.Get("mended", "items_sent") == 1.0
+		})
+		require.NotNil(t, vendor.Want(200, "GET", "/share-links/"+l.in, nil).Get("compared_at"))
+	})
+}
+
 func TestWhatOneEndOfALinkHasLostComesFromTheOther(t *testing.T) {
 	each(t, func(t *testing.T, in *rig.Installation) {
 		office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)

@@ -271,15 +271,15 @@ func served(l, asked *models.ShareLink, again time.Duration) {
 	}
 }
 
-// fetched notes up to where changes have come in. Who asked for everything has both ends compared now, whoever is new in the
-// night that comes.
+// fetched notes up to where changes have come in. Where one of the two ends asked for it both are compared now, where a link is
+// new in the night that comes.
 func (t *turn) fetched(ctx context.Context, l *models.ShareLink, i *models.Integration, f peers.Fetched, next models.Time) error {
 	return attempts.Ours(t.Store.Write(ctx, func(tx *models.Tx) error {
 		if _, err := tx.EditLink(l.ID, func(now *models.ShareLink) error {
 			now.Works()
 			now.Cursor = f.Cursor
 			switch {
-			case l.Asked == models.AskedAll && now.Fieldproof:
+			case (l.Asked == models.AskedAll || f.Compare) && now.Fieldproof:
 				now.CompareAt = new(models.Now())
 			case now.CompareAt == nil:
 				now.CompareAt = &next
