@@ -92,7 +92,11 @@ type Error struct {
 
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString(e.Message)
+	message := e.Message
+	if len(e.Fields) > 0 {
+		message = strings.TrimSuffix(message, ".") // the sentence goes on
+	}
+	b.WriteString(message)
 	for _, f := range e.Fields {
 		fmt.Fprintf(&b, "; %s: %s", f.Field, f.Message)
 	}

@@ -96,7 +96,7 @@ func TestAHostAnswersWhateverEdgeThePayloadCameBy(t *testing.T) {
 	require.True(t, strings.HasSuffix(orders, `}],"error":""}`), orders)
 
 	photo := map[string]any{"uuid": "a-photo-of-theirs", "key2": "77", "key4": "Lawn", "fileType": "picture", "evidenceType": strings.Repeat("ä", 90)}
-	require.Equal(t, `{"error":"The request has a field that can't be taken.; file: Send the file in a part named file, as multipart/form-data.","status":false}`, v.ask("uploadPictures", nil, photo))
+	require.Equal(t, `{"error":"The request has a field that can't be taken; file: Send the file in a part named file, as multipart/form-data.","status":false}`, v.ask("uploadPictures", nil, photo))
 	require.Equal(t, `{"error":null,"status":true}`, v.ask("uploadPictures", bytes.NewReader(rig.JPEG(80, 60, 1)), photo))
 	item, err := models.One[models.Item](models.OfUUID(v.Store.Read(v.Ctx), "a-photo-of-theirs"), "item")
 	require.NoError(t, err)

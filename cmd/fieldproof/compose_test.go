@@ -87,7 +87,7 @@ func TestConfigurationErrorsNameTheVariable(t *testing.T) {
 	for name, values := range map[string][]string{
 		"FIELDPROOF_DATABASE_URL": {"", "sqlite:///x.db", "mysql://x"}, "FIELDPROOF_TEMPORAL_ADDRESS": {""}, "FIELDPROOF_BLOB_URL": {"", "photos"},
 		"FIELDPROOF_PUBLIC_URL": {"", "example.com"}, "FIELDPROOF_SECRET_KEY": {"", "short"}, "FIELDPROOF_SIGNUP": {"perhaps"},
-		"FIELDPROOF_ALLOWED_NETWORKS": {"10.0.0.1"}, "FIELDPROOF_TRUSTED_PROXIES": {"x"}, "FIELDPROOF_SMTP_URL": {"http://x"},
+		"FIELDPROOF_ALLOWED_NETWORKS": {"10.0.0.1"}, "FIELDPROOF_TRUSTED_PROXIES": {"x"}, "FIELDPROOF_SMTP_URL": {"http://x", "smtp:"}, "FIELDPROOF_TIMESTAMP_URL": {"tsa"}, "FIELDPROOF_DRIVE_APP": {"x"},
 	} {
 		for _, value := range values {
 			t.Run(name+"="+value, func(t *testing.T) {
@@ -96,6 +96,13 @@ func TestConfigurationErrorsNameTheVariable(t *testing.T) {
 				require.ErrorContains(t, err, name)
 			})
 		}
+	}
+	for name, value := range map[string]string{"FIELDPROOF_ALLOWED_NETWORKS": "10.0.0.1", "FIELDPROOF_SMTP_URL": "smtp:", "FIELDPROOF_TIMESTAMP_URL": "tsa", "FIELDPROOF_DROPBOX_APP": "x"} {
+		t.Run("dev "+name, func(t *testing.T) {
+			t.Setenv(name, value)
+			_, err := devCommand{}.config(t.TempDir())
+			require.ErrorContains(t, err, name)
+		})
 	}
 	t.Run("migrate takes SQLite", func(t *testing.T) {
 		t.Setenv("FIELDPROOF_DATABASE_URL", "sqlite:///x.db")

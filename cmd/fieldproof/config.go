@@ -22,7 +22,7 @@ type config struct {
 	DatabaseURL       string `env:"FIELDPROOF_DATABASE_URL" help:"the database" example:"postgres://fieldproof:…@db:5432/fieldproof"`
 	TemporalAddress   string `env:"FIELDPROOF_TEMPORAL_ADDRESS" help:"host and port of Temporal" example:"temporal:7233"`
 	TemporalNamespace string `env:"FIELDPROOF_TEMPORAL_NAMESPACE" envDefault:"default" help:"Temporal's namespace" example:"default"`
-	BlobURL           string `env:"FIELDPROOF_BLOB_URL" help:"where photos are kept" example:"s3://photos?endpoint=http://objects:7070&use_path_style=true&region=us-east-1"`
+	BlobURL           string `env:"FIELDPROOF_BLOB_URL" help:"where photos are kept, file:// or s3://; the keys of S3 are AWS's own variables, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" example:"s3://photos?endpoint=http://objects:7070&use_path_style=true&region=us-east-1"`
 	Addr              string `env:"FIELDPROOF_ADDR" envDefault:":8080" help:"where the API listens" example:":8080"`
 	MetricsAddr       string `env:"FIELDPROOF_METRICS_ADDR" help:"where /metrics listens; off when empty" example:"127.0.0.1:9090"`
 	PublicURL         string `env:"FIELDPROOF_PUBLIC_URL" help:"what links and push keys begin with" example:"https://fieldproof.example.com"`
@@ -61,8 +61,19 @@ type parsed struct {
 	authority         *x509.Certificate // of our own certificate, where the system does not know it; nil: it does
 }
 
-// readApps reads the registrations at cloud services.
-func (p *parsed) readApps(wrong func(variable, format string, args ...any)) {
+// readServices reads by what the installation reaches services of others: mail, time stamps, clouds.
+func (p *parsed) readServices(wrong func(variable, format string, args ...any)) {
+	var err error
+	if p.SMTPURL != "" {
+		if p.smtp, err = url.Parse(p.SMTPURL); err != nil || (p.smtp.Scheme != "smtp" && p.smtp.Scheme != "smtps") || p.smtp.Hostname() == "" {
+			wrong("FIELDPROOF_SMTP_URL", "it begins with smtp:// or smtps://, with a host behind it")
+		}
+	}
+	if p.TimestampURL != "" {
+		if u, err := url.Parse(p.TimestampURL); err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+			wrong("FIELDPROOF_TIMESTAMP_URL", "it begins with https://")
+		}
+	}
 	p.apps = map[string]remotes.App{}
 	for backend, text := range map[string]string{"drive": p.DriveApp, "dropbox": p.DropboxApp} {
 		app, err := remotes.ParseApp(text)
@@ -118,16 +129,6 @@ func readConfig(n need) (*parsed, error) {
 	if p.proxies, err = guard.ParseNetworks(p.TrustedProxies); err != nil {
 		wrong("FIELDPROOF_TRUSTED_PROXIES", "%v", err)
 	}
-	if p.TimestampURL != "" {
-		if u, err := url.Parse(p.TimestampURL); err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
-			wrong("FIELDPROOF_TIMESTAMP_URL", "it begins with https://")
-		}
-	}
-	p.readApps(wrong)
-	if p.SMTPURL != "" {
-		if p.smtp, err = url.Parse(p.SMTPURL); err != nil || (p.smtp.Scheme != "smtp" && p.smtp.Scheme != "smtps") || p.smtp.Hostname() == "" {
-			wrong("FIELDPROOF_SMTP_URL", "it begins with smtp:// or smtps://, with a host behind it")
-		}
-	}
+	p.readServices(wrong)
 	return p, errors.Join(problems...)
 }

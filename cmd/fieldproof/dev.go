@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -139,15 +138,10 @@ func (d devCommand) config(dir string) (*parsed, error) {
 		FolderRoots:       filepath.Join(dir, "folders"),
 		MetricsAddr:       "",
 	}}
-	if mails := os.Getenv("FIELDPROOF_SMTP_URL"); mails != "" {
-		if c.smtp, err = url.Parse(mails); err != nil || (c.smtp.Scheme != "smtp" && c.smtp.Scheme != "smtps") {
-			return nil, errors.New("FIELDPROOF_SMTP_URL: it begins with smtp:// or smtps://")
-		}
-	}
-	c.TimestampURL = os.Getenv("FIELDPROOF_TIMESTAMP_URL")
+	c.SMTPURL, c.TimestampURL = os.Getenv("FIELDPROOF_SMTP_URL"), os.Getenv("FIELDPROOF_TIMESTAMP_URL")
 	c.DriveApp, c.DropboxApp = os.Getenv("FIELDPROOF_DRIVE_APP"), os.Getenv("FIELDPROOF_DROPBOX_APP")
 	var problems []error
-	c.readApps(func(variable, format string, args ...any) {
+	c.readServices(func(variable, format string, args ...any) {
 		problems = append(problems, fmt.Errorf("%s: %s", variable, fmt.Sprintf(format, args...)))
 	})
 	if len(problems) > 0 {

@@ -43,7 +43,7 @@ func main() {
 	defer stop()
 	var c commands
 	parser := kong.Must(&c, kong.Name("fieldproof"),
-		kong.Description("Field work orders and their proof.\n\n`fieldproof dev` needs no configuration. The other commands read it from the environment:\n\n"+describeEnvironment()),
+		kong.Description("Field work orders and their proof.\n\n`fieldproof dev` needs no configuration, and takes FIELDPROOF_SMTP_URL, FIELDPROOF_TIMESTAMP_URL, FIELDPROOF_DRIVE_APP, FIELDPROOF_DROPBOX_APP and FIELDPROOF_ALLOWED_NETWORKS where they are set. The other commands read it from the environment:\n\n"+describeEnvironment()),
 		kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
 	command, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
