@@ -97,6 +97,9 @@ func sortedBy(key string, crewID, officeID string) func(o *models.WorkOrder) str
 // TestListsSortAndPageAsGoingThroughAllWould pages every sort of some filters for the office and a crew: behind and before
 // cursors, and from places; and counts what they hold.
 func TestListsSortAndPageAsGoingThroughAllWould(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector sees nothing here: nothing runs side by side")
+	}
 	both(t, func(t *testing.T, store *models.Store) {
 		office, crew, orders := listedOrders(t, store)
 		filters := map[string]func(o *models.WorkOrder) bool{
@@ -250,6 +253,9 @@ func TestNumbersSortAsPeopleSortThem(t *testing.T) {
 
 // TestAnUpgradeGivesOldOrdersWhatListsSortBy takes the schema back to before there were keys, and up.
 func TestAnUpgradeGivesOldOrdersWhatListsSortBy(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector sees nothing here: nothing runs side by side")
+	}
 	both(t, func(t *testing.T, store *models.Store) {
 		office, _, orders := listedOrders(t, store)
 		in := models.InAccount(ctx, office.AccountID)

@@ -239,6 +239,9 @@ func drawnScene(t testing.TB) func(string, int, int) []byte {
 var headingsOfSample = []string{"Grass cut, front and back", "Change lock, front door", "Remove debris, garage"}
 
 func TestEveryReportKeepsTheRules(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector sees nothing here: nothing runs side by side")
+	}
 	for _, layout := range models.ReportLayouts {
 		for _, n := range []int{1, 2, 3, 5, 7, 24, 60} {
 			if n == 60 && layout < 6 {
@@ -264,6 +267,9 @@ func TestEveryReportKeepsTheRules(t *testing.T) {
 }
 
 func TestFiveHundredPhotosKeepTheRules(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector sees nothing here: nothing runs side by side")
+	}
 	c, r := sample(t, sampleAccount, manyTaken(500), drawnScene(t))
 	_, raw := read(t, r, c)
 	keepsTheRules(t, raw, 500, headingsOfSample)
@@ -349,6 +355,9 @@ func visitedWith(t testing.TB, account models.Account, visits int, shots func(n 
 }
 
 func TestEveryPropertyReportKeepsTheRules(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector sees nothing here: nothing runs side by side")
+	}
 	for _, of := range [][2]int{{1, 1}, {1, 24}, {2, 2}, {2, 7}, {7, 2}, {2, 24}, {7, 7}, {2, 60}, {60, 1}, {60, 2}} {
 		t.Run(fmt.Sprintf("%d visits, %d photos each", of[0], of[1]), func(t *testing.T) {
 			account := sampleAccount
@@ -364,6 +373,9 @@ func TestEveryPropertyReportKeepsTheRules(t *testing.T) {
 
 // TestHardPropertyReportsKeepTheRules: names of 300 letters in Spanish, and visits that can't be compared.
 func TestHardPropertyReportsKeepTheRules(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector sees nothing here: nothing runs side by side")
+	}
 	long := strings.TrimSpace(strings.Repeat("A name that does not end ", 12))
 	for name, change := range map[string]func(*models.Proof){
 		"long names": func(p *models.Proof) {
@@ -561,6 +573,9 @@ func TestPagesLookAsTheyDid(t *testing.T) {
 // them: ten times the words are about ten times the work, which dropping letter after letter makes a hundred. A reader who leaves
 // ends it.
 func TestALongNoteIsNoLongWork(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector sees nothing here: nothing runs side by side")
+	}
 	for _, letter := range []string{"W", "漢", "ا", "a\u0301", "क", "ab "} {
 		work := func(letters int) float64 {
 			shots := sampleTaken()[:2]
