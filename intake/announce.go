@@ -59,6 +59,7 @@ type announcing struct {
 	orders map[string]*models.WorkOrder // to which by may add, locked
 	tasks  map[string]string            // their tasks → the order
 	items  map[string]*models.Item      // by the keys of the uuids at hand
+	known  map[string]bool              // ids of those of them of which by may be told
 	have   map[string]*models.Announcement
 	open   int64 // of by
 	made   []*models.Announcement
@@ -133,6 +134,9 @@ func (a *announcing) read(orderIDs, keys []string) error {
 	for _, i := range items {
 		a.items[i.UUIDKey] = i
 	}
+	if a.known, err = a.by.Knows(a.tx.DB, items...); err != nil {
+		return err
+	}
 	var have []*models.Announcement
 	if err := a.tx.Locked().Where("uuid_key IN ?", keys).Order("id").Find(&have).Error; err != nil {
 		return err
@@ -153,8 +157,8 @@ func (a *announcing) one(n *NewAnnouncement, r *models.Announced) error {
 	}
 	item, have := a.items[key], a.have[key]
 	if item != nil {
-		if item.Kind != models.Photo || item.SHA256 != n.SHA256 {
-			return refuse(models.CodeOtherBytes, "The uuid belongs to an item with other bytes: give this one a uuid of its own.")
+		if item.Kind != models.Photo || item.SHA256 != n.SHA256 || !a.known[item.ID] {
+			return refuse(models.CodeOtherBytes, uuidTaken)
 		}
 		r.Result, r.ID, r.AnnouncedAt = models.AnnouncementArrived, &item.ID, item.AnnouncedAt
 		if have == nil || have.State == models.AnnouncementArrived {

@@ -211,8 +211,8 @@ func (in *Intake) Expect(ctx context.Context, n NewItem) (*models.Item, error) {
 }
 
 // AcceptItem makes the row of an item whose bytes, if it has any, are durable. The same uuid with the same bytes is the
-// same item, wherever it lies now, and is returned with made=false; with other bytes it is a [models.Conflict]. Bytes
-// that are not taken are discarded.
+// same item, wherever it lies now, and is returned with made=false; with other bytes it is a [models.Conflict], as it is when
+// the item is neither of who asks nor seen by them. Bytes that are not taken are discarded.
 func (in *Intake) AcceptItem(ctx context.Context, n NewItem, b *Bytes) (item *models.Item, made bool, err error) {
 	defer func() {
 		// When a commit fails without a word its row may be there all the same: then the sweeper decides over the bytes.
@@ -364,7 +364,8 @@ var errNotAlone = errors.New("intake: the item must come alone")
 // errNoBytes says that bytes are needed after all: the item is not here.
 var errNoBytes = models.InvalidField("file", "Send the file in a part named file, as multipart/form-data.").Coded(models.CodeNoBytes)
 
-// sameItem returns the item that already bears n's uuid, nil when there is none.
+// sameItem returns the item that already bears n's uuid, nil when there is none. Who neither sent it nor sees it learns no more
+// than that the uuid is taken: whoever knows a uuid could else ask where its item lies, and what is said of it.
 func sameItem(db *gorm.DB, n NewItem, b *Bytes) (*models.Item, error) {
 	have, err := models.One[models.Item](models.OfUUID(db, n.UUID), "item")
 	if models.KindOf(err) == models.NotFound {
@@ -382,15 +383,49 @@ func sameItem(db *gorm.DB, n NewItem, b *Bytes) (*models.Item, error) {
 	default:
 		brought = n.SHA256 // its bytes are to come
 	}
-	if have.Kind != n.Kind || (brought != "" && !strings.EqualFold(have.SHA256, brought)) {
-		if n.Brought != nil {
+	same := have.Kind == n.Kind && (brought == "" || strings.EqualFold(have.SHA256, brought))
+	known, err := n.knows(db, have)
+	if err != nil {
+		return nil, err
+	}
+	if !known {
+		if n.Rescued && b == nil {
+			return nil, nil // its bytes tell
+		}
+		same = same && (n.Rescued || n.byPeer()) // they are told that it is here, and nothing else of it
+	}
+	if !same {
+		if n.Brought != nil && known {
 			return nil, models.Errorf(models.Conflict, "The uuid %s belongs to an item with other bytes: SHA-256 %s is here, %s was brought. Give yours a uuid of its own.", n.UUID, have.SHA256, brought).
 				Coded(models.CodeOtherBytes)
 		}
-		return nil, &models.Error{Kind: models.Conflict, Message: "Another item has this uuid.",
-			Fields: []models.FieldError{{Field: "uuid", Message: "The uuid belongs to an item with other bytes: give this one a uuid of its own."}}}
+		return nil, n.taken()
 	}
 	return have, nil
+}
+
+// taken refuses an item whose uuid is another's.
+func (n *NewItem) taken() error {
+	e := &models.Error{Kind: models.Conflict, Message: "Another item has this uuid.", Fields: []models.FieldError{{Field: "uuid", Message: uuidTaken}}}
+	if n.Brought != nil {
+		e.Code = models.CodeOtherBytes
+	}
+	return e
+}
+
+// uuidTaken is what to do about a uuid that is another item's, whether its bytes are others or not for who asks to know.
+const uuidTaken = "The uuid belongs to another item: give this one a uuid of its own."
+
+// byPeer tells whether an item comes by the external-integration API.
+func (n *NewItem) byPeer() bool { return n.Source == models.FromPeer || n.Source == models.FromShare }
+
+// knows tells whether who brings an item may be told of the one that is here under its uuid. What is taken back is nobody's.
+func (n *NewItem) knows(db *gorm.DB, have *models.Item) (bool, error) {
+	if n.By == nil || (n.Brought != nil && have.ShareLinkID == n.Brought.Link.ID) {
+		return true, nil
+	}
+	known, err := n.By.Knows(db, have)
+	return known[have.ID], err
 }
 
 // newItem makes the row of an item. What its phone had announced of it existed by then, and is judged by that time.

@@ -67,6 +67,36 @@ func (m *Member) ItemsSeenOf(q *gorm.DB, o *WorkOrder) *gorm.DB {
 	return q.Where("items.deleted_at IS NULL OR items.uploaded_by = ?", m.ID)
 }
 
+// Sent tells whether an item is the member's own: they sent it, or a rescue file of their phone brought it.
+func (m *Member) Sent(i *Item) bool {
+	return i.UploadedBy == m.ID || (i.AccountID == m.AccountID && i.Source == WebUpload && i.Origin.Author == m.Username)
+}
+
+// Knows are the ids of those of some items that the member may be told are here: what they sent, wherever it lies now, and
+// what they see.
+func (m *Member) Knows(db *gorm.DB, items ...*Item) (map[string]bool, error) {
+	known := map[string]bool{}
+	var others []string
+	for _, i := range items {
+		if m.Sent(i) {
+			known[i.ID] = true
+		} else {
+			others = append(others, i.ID)
+		}
+	}
+	if len(others) == 0 {
+		return known, nil
+	}
+	var seen []string
+	if err := m.ItemsSeen(db.Model(&Item{}).Where("items.id IN ?", others)).Pluck("items.id", &seen).Error; err != nil {
+		return nil, err
+	}
+	for _, id := range seen {
+		known[id] = true
+	}
+	return known, nil
+}
+
 // MayAdd tells whether the member may add items to an order: office users to every one that is not deleted, others to those
 // to which they are or ever were assigned, whatever became of them since, for a phone may have been offline.
 func (m *Member) MayAdd(o *WorkOrder, everAssigned bool) bool {

@@ -96,6 +96,20 @@ func TestAnItemIsRevisedByTheLinkThatItCameBy(t *testing.T) {
 	require.Contains(t, v.named("lacks", nil, map[string]any{"items": many})["error"], "At most 1000")
 }
 
+func TestAPeerHearsNothingOfAnItemThatItDidNotBring(t *testing.T) {
+	v, o := newShared(t)
+	photo := map[string]any{"uuid": "0b8e4c8e-6d1f-4f0e-9a55-000000000001", "orderId": o.ID, "fileType": "picture", "revision": "1"}
+	require.Equal(t, true, v.named("uploadPictures", bytes.NewReader(rig.JPEG(80, 60, 1)), photo)["status"])
+	i, crew := v.item("0b8e4c8e-6d1f-4f0e-9a55-000000000001"), login(v.House, "crew")
+	i.ShareLinkID, i.UploadedBy, i.Source, i.WorkOrderID = "", crew.ID, models.MobileCamera, given(v.House, "ACME", "78", crew).ID
+	v.Write(func(tx *models.Tx) error { return tx.Save(i).Error })
+	refused := v.named("uploadPictures", bytes.NewReader(rig.JPEG(80, 60, 2)), photo)
+	require.Equal(t, []any{false, "other_bytes"}, []any{refused["status"], refused["code"]})
+	require.NotContains(t, fmt.Sprint(refused), i.SHA256)
+	require.Len(t, v.alerts(), 1)
+	require.Equal(t, true, v.named("uploadPictures", bytes.NewReader(rig.JPEG(80, 60, 1)), photo)["status"], "the very bytes are here: nothing is sent twice")
+}
+
 func TestAStatusNeverGoesBackwards(t *testing.T) {
 	v, o := newShared(t)
 	tell := func(number, fieldStatus, reason string) map[string]any {

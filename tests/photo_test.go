@@ -3,6 +3,7 @@ package tests
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 	"image"
 	"io/fs"
@@ -161,5 +162,78 @@ func TestPhotosStandUprightInTheirRenditions(t *testing.T) {
 			part := crew.Want(206, "GET", "/photos/"+a.Text("id")+"/original", nil, "Range", "bytes=2-5")
 			require.Equal(t, photo[2:6], part.Body)
 		}
+	})
+}
+
+// TestAUUIDTellsNothingOfSomebodyElsesItem sends, as somebody who neither sent an item nor sees its order but knows its uuid and its
+// bytes, what would be answered with the item to who sent it.
+func TestAUUIDTellsNothingOfSomebodyElsesItem(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		crew, other, joined := office.Colleague("crew"), office.Colleague("subcontractor"), office.Colleague("crew")
+		office.Want(201, "POST", "/surveys", rig.JSON{"meta": rig.JSON{"surveyTemplateId": "knows", "version": 1, "name": "Survey"}, "questions": []rig.JSON{{"id": "q", "question": "Why?", "answerType": "text"}}})
+		tasks := []rig.JSON{{"name": "Roof"}, {"name": "Asked", "kind": "survey", "survey_id": "knows"}}
+		order := office.Order(rig.JSON{"assignee": crew.Username, "tasks": tasks})
+		theirs := office.Order(rig.JSON{"assignee": other.Username, "tasks": tasks})
+		id, there, photo := order.Text("id"), theirs.Text("id"), rig.JPEG(200, 100, uint64(time.Now().UnixNano()))
+		uuids := map[string]string{"photos": uuid.NewString(), "check-ins": uuid.NewString(), "survey-responses": uuid.NewString()}
+		bodies := func(o rig.Answer) map[string]any {
+			return map[string]any{
+				"photos":           rig.PhotoForm(photo, uuids["photos"], "notes", "key under the mat", "latitude", "30.123", "longitude", "-97.123"),
+				"check-ins":        rig.JSON{"uuid": uuids["check-ins"], "at": now(), "latitude": 30.123, "longitude": -97.123},
+				"survey-responses": rig.JSON{"uuid": uuids["survey-responses"], "task_id": o.Text("tasks", 1, "id"), "answers": []rig.JSON{answer("q", "nobody there")}},
+			}
+		}
+		secrets := []string{id, "key under the mat", "30.123", "nobody there", crew.Username}
+		for kind, body := range bodies(order) {
+			secrets = append(secrets, crew.Want(201, "POST", "/work-orders/"+id+"/"+kind, body).Text("id"))
+		}
+		silent := func(what string, a rig.Answer) {
+			t.Helper()
+			for _, secret := range secrets {
+				require.NotContains(t, string(a.Body)+fmt.Sprint(a.Header), secret, what)
+			}
+		}
+		for kind := range uuids {
+			for asked, id := range uuids {
+				body := bodies(theirs)[kind]
+				if form, is := body.(*rig.Form); is {
+					form.Parts = rig.PhotoForm(photo, id).Parts
+				} else {
+					body = rig.JSON{"uuid": id, "task_id": theirs.Text("tasks", 1, "id"), "answers": []rig.JSON{answer("q", "nobody there")}}
+					if kind == "check-ins" {
+						body = rig.JSON{"uuid": id}
+					}
+				}
+				silent(asked+" as "+kind, other.WantField(409, "uuid", "POST", "/work-orders/"+there+"/"+kind, body))
+			}
+		}
+		told := other.Want(200, "POST", "/announcements", announcement("phone", announced(there, uuids["photos"], photo)))
+		require.Equal(t, []any{"refused", nil, nil}, []any{told.Get("results", 0, "result"), told.Get("results", 0, "id"), told.Get("results", 0, "announced_at")})
+		silent("an announcement", told)
+		begun := tusOf(other).creates(there, uuids["photos"], photo, nil)
+		require.Equal(t, 409, begun.Status, string(begun.Body))
+		silent("an upload", begun)
+		rescue := func(bytes []byte) rig.Answer {
+			file := rescueFile(t, rig.JSON{"version": 1, "device": "phone-1", "owner": rig.JSON{"id": other.ID, "username": other.Username}, "made_at": now(), "part": 1, "parts": 1,
+				"items": []any{rescued(there, uuids["photos"], "photos/1.jpg", photo, rig.JSON{"sha256": sha(bytes), "notes": ""})}}, map[string][]byte{"photos/1.jpg": bytes})
+			path := other.Want(202, "POST", "/rescues", rig.FileForm("rescue.zip", file)).Header.Get("Location")
+			other.Await("all of it", func() bool { return other.Want(200, "GET", path, nil).Text("state") == "done" })
+			return other.Want(200, "GET", path, nil)
+		}
+		unlike := rescue(rig.JPEG(200, 100, uint64(time.Now().UnixNano())))
+		require.Equal(t, "refused", unlike.Text("items", 0, "result"))
+		silent("a rescue file", unlike)
+		require.Equal(t, "known", rescue(photo).Text("items", 0, "result"), "whoever has the very bytes need not fear for them")
+
+		// Its sender hears of it wherever it lies; who sees its order too.
+		office.Want(200, "POST", "/work-orders/"+id+"/assign", rig.JSON{"assignee": joined.Username})
+		for kind, body := range bodies(order) {
+			for _, who := range []*rig.User{crew, joined, office} {
+				require.Equal(t, id, who.Want(200, "POST", "/work-orders/"+id+"/"+kind, body).Text("work_order_id"), kind)
+			}
+		}
+		office.Want(204, "DELETE", "/work-orders/"+id, nil)
+		crew.Want(200, "POST", "/work-orders/"+id+"/photos", bodies(order)["photos"])
 	})
 }
