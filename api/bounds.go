@@ -23,7 +23,7 @@ const (
 	// Files that come before the credentials lie on the disk, of one network and of all together; so do texts in memory.
 	asideEach, asideAll = 256 << 20, 2 << 30
 	textEach, textAll   = 32 << 20, 128 << 20
-	// decodes is how many times its length a text takes while it is decoded.
+	// decodes is how many times its length a text takes while it is decoded, or shown.
 	decodes = 8
 	// movesAtLeast is what must arrive of a body in half of stallsFor: a byte now and then holds a connection for ever.
 	movesAtLeast = 1 << 10
@@ -197,7 +197,7 @@ type readCloser struct {
 	io.Closer
 }
 
-// decoding waits for the memory that decoding a text takes.
+// decoding waits for the memory that decoding a text takes, or showing it.
 func (s *Server) decoding(ctx context.Context, length int64) (release func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, waitsForRoom)
 	defer cancel()

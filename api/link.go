@@ -290,6 +290,11 @@ func (s *Server) stateOfShared(c *call, l *models.Link, proof *models.Proof) (st
 }
 
 func (s *Server) sharedState(c *call, l *models.Link) error {
+	release, err := s.roomToShow(models.InAccount(c.Request.Context(), l.AccountID), l)
+	if err != nil {
+		return err
+	}
+	defer release()
 	proof, err := s.sharedProof(c, l)
 	if err != nil {
 		return err

@@ -2,8 +2,10 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"fieldproof/models"
@@ -183,6 +185,11 @@ func (c *call) linkEnded(h house, l *models.Link) error {
 func (s *Server) showShared(c *call, l *models.Link, problem string, status int) error {
 	ctx := models.InAccount(c.Request.Context(), l.AccountID)
 	db := s.Store.Read(ctx)
+	release, err := s.roomToShow(ctx, l)
+	if err != nil {
+		return err
+	}
+	defer release()
 	proof, err := s.sharedProof(c, l)
 	if err != nil {
 		return err
@@ -227,7 +234,25 @@ func (s *Server) showShared(c *call, l *models.Link, problem string, status int)
 	if err := s.Store.Looked(c.Request.Context(), l, "page", c.ClientIP(), c.Request.UserAgent()); err != nil {
 		return err
 	}
-	return c.html(status, "link.html", v)
+	page, err := packed("link.html", v)
+	if err != nil {
+		return err
+	}
+	release() // who reads slowly keeps nobody from being shown theirs
+	return c.sendPage(status, page)
+}
+
+// roomToShow waits for the memory that showing a link's order whole takes, and returns what gives it back, once.
+func (s *Server) roomToShow(ctx context.Context, l *models.Link) (release func(), err error) {
+	texts, err := models.TextsOf(s.Store.Read(ctx), l.WorkOrderID)
+	if err != nil {
+		return nil, err
+	}
+	release, err = s.decoding(ctx, texts)
+	if models.KindOf(err) == models.Unavailable {
+		return nil, refused(models.Unavailable, "problem_busy")
+	}
+	return sync.OnceFunc(release), err
 }
 
 // fill makes what is said of each photo, and of all.

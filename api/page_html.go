@@ -6,15 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"math"
 	"net/http"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/klauspost/compress/gzip"
 
 	"fieldproof/models"
 	"fieldproof/web"
@@ -152,7 +156,11 @@ func (c *call) showProblem(h house, err error) error {
 	case h.R.Language() != english.Language():
 		p.Detail = h.R.Say("problem_text")
 	}
-	return c.html(statusOf[refusal.Kind], "problem.html", p)
+	status := statusOf[refusal.Kind]
+	if status == http.StatusServiceUnavailable {
+		c.Header("Retry-After", strconv.Itoa(retryAfter))
+	}
+	return c.html(status, "problem.html", p)
 }
 
 // spoken is a refusal that people without an account read: pages say it in their language, the API in English.
@@ -171,10 +179,42 @@ func (w *spoken) Unwrap() error { return w.refusal }
 
 // html renders a page whole before anything is sent.
 func (c *call) html(status int, name string, data any) error {
-	var b bytes.Buffer
-	if err := pageTemplates.ExecuteTemplate(&b, name, data); err != nil {
+	page, err := packed(name, data)
+	if err != nil {
 		return err
 	}
-	c.Data(status, "text/html; charset=utf-8", b.Bytes())
-	return nil
+	return c.sendPage(status, page)
+}
+
+// packers are kept from page to page: each takes a megabyte.
+var packers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
+
+// packed is a page, gzipped: however long its texts are, one who reads it slowly holds little of our memory.
+func packed(name string, data any) (*bytes.Buffer, error) {
+	var page bytes.Buffer
+	packer := packers.Get().(*gzip.Writer)
+	defer packers.Put(packer)
+	packer.Reset(&page)
+	if err := pageTemplates.ExecuteTemplate(packer, name, data); err != nil {
+		return nil, err
+	}
+	return &page, packer.Close()
+}
+
+func (c *call) sendPage(status int, page *bytes.Buffer) error {
+	const media = "text/html; charset=utf-8"
+	if takesGzip(c.GetHeader("Accept-Encoding")) {
+		c.Header("Content-Encoding", "gzip")
+		c.Data(status, media, page.Bytes())
+		return nil
+	}
+	plain, err := gzip.NewReader(page)
+	if err != nil {
+		return err
+	}
+	c.Header("Content-Type", media)
+	c.Status(status)
+	c.written = true
+	_, err = io.Copy(c.Writer, plain)
+	return err
 }

@@ -41,6 +41,16 @@ func ProofWith(db *gorm.DB, orderID, itemID string) (*Proof, error) {
 	return p, err
 }
 
+// TextsOf is how many bytes the texts of an order's items and comments have: what it takes to show it whole goes with them.
+func TextsOf(db *gorm.DB, orderID string) (int64, error) {
+	var items, comments int64
+	if err := db.Model(&Item{}).Where("work_order_id = ?", orderID).Select("COALESCE(SUM(OCTET_LENGTH(notes) + OCTET_LENGTH(answers)), 0)").Scan(&items).Error; err != nil {
+		return 0, err
+	}
+	err := db.Model(&Comment{}).Where("work_order_id = ?", orderID).Select("COALESCE(SUM(OCTET_LENGTH(text)), 0)").Scan(&comments).Error
+	return items + comments, err
+}
+
 // shown are the items of an order that are neither deleted nor rejected.
 func shown(db *gorm.DB, orderID string) *gorm.DB {
 	return db.Where("work_order_id = ? AND deleted_at IS NULL AND review <> ?", orderID, ReviewRejected)
