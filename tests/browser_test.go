@@ -297,6 +297,7 @@ func TestTheVerificationPageInABrowser(t *testing.T) {
 }
 
 func TestThePageOfAnInvitationInABrowser(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	ctx := browse(t, true)

@@ -129,6 +129,7 @@ func execute(t *testing.T, dir string, environment []string, command ...string) 
 
 // TestTheDocumentationInABrowser: an operation shows its parameters, shapes and examples, and nothing comes from elsewhere.
 func TestTheDocumentationInABrowser(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	answer, err := http.Get(in.URL + "/api/docs")

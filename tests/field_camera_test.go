@@ -208,6 +208,7 @@ func TestFieldTheCameraShootsAgainAndAgainAndTheOfficeGetsItBitForBit(t *testing
 }
 
 func TestFieldCameraAndPositionRefusedAndGivenBack(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	p, office, _, order := atWork(t, rig.JSON{"latitude": property[0], "longitude": property[1]})
 	id := order.Text("id")

@@ -11,6 +11,7 @@ import (
 // TestFieldWhatWaitsIsSentWithTheAppClosed: the browser wakes the service worker when the line is back, and that one reads its
 // sender from what was installed.
 func TestFieldWhatWaitsIsSentWithTheAppClosed(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	p, office, _, order := atWork(t, nil)
 	id := order.Text("id")

@@ -89,6 +89,7 @@ func TestFieldAnInvitationLeadsInAndTheAppOpensWithoutANetwork(t *testing.T) {
 }
 
 func TestFieldATabThatForgetsSaysSo(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	_, crew, order := crewWithOrder(t, in, nil)
@@ -127,6 +128,7 @@ func TestFieldATabThatForgetsSaysSo(t *testing.T) {
 }
 
 func TestFieldASessionThatEndedKeepsEverything(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	p, office, crew, order := atWork(t, rig.JSON{"work_order_info": "Key box, code 0417"})
 	id := order.Text("id")
@@ -180,6 +182,7 @@ func TestFieldASessionThatEndedKeepsEverything(t *testing.T) {
 }
 
 func TestFieldWithoutHTTPSSaysThatCamerasNeedIt(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	_, crew, order := crewWithOrder(t, in, nil)

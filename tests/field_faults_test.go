@@ -353,6 +353,7 @@ func TestFieldAClockThatIsWrongCertifiesNoTimeAndHoldsUpNothing(t *testing.T) {
 
 // TestFieldWhoWasSwitchedOffLosesNothing: what is unsent leaves the phone as a rescue file, which the office takes.
 func TestFieldWhoWasSwitchedOffLosesNothing(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	p, office, crew, order := atWork(t, nil)
 	id := order.Text("id")
@@ -389,6 +390,7 @@ func TestFieldWhoWasSwitchedOffLosesNothing(t *testing.T) {
 }
 
 func TestFieldATaskThatWasRemovedLeavesThePhotoToBeMoved(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	p, office, _, order := atWork(t, rig.JSON{"tasks": []rig.JSON{{"name": "Lawn"}, {"name": "Debris"}}})
 	id, lawn, debris := order.Text("id"), order.Text("tasks", 0, "id"), order.Text("tasks", 1, "id")
@@ -417,6 +419,7 @@ func TestFieldATaskThatWasRemovedLeavesThePhotoToBeMoved(t *testing.T) {
 // TestFieldAnOrderThatWasDeletedKeepsItsPhotos: what was taken for an order that the office deleted meanwhile is there when the
 // office brings it back.
 func TestFieldAnOrderThatWasDeletedKeepsItsPhotos(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	p, office, _, order := atWork(t, nil)
 	id := order.Text("id")
@@ -446,6 +449,7 @@ func TestFieldAnOrderThatWasDeletedKeepsItsPhotos(t *testing.T) {
 
 // TestFieldTheSameUploadFromTwoPhones has one phone be the copy of the other, as one that was set up from a backup is.
 func TestFieldTheSameUploadFromTwoPhones(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	p, office, _, order := atWork(t, nil)
 	id := order.Text("id")

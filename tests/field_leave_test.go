@@ -11,6 +11,7 @@ import (
 
 // TestFieldSigningOutWarnsByCountAndWhatOnePersonTookGoesUnderTheirName has two people share a phone.
 func TestFieldSigningOutWarnsByCountAndWhatOnePersonTookGoesUnderTheirName(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	p, office, crew, order := atWork(t, rig.JSON{"work_order_info": "Key box, code 0417", "tasks": []rig.JSON{{"name": "Lawn"}}}, running(shifts))
 	other := office.Colleague("crew")

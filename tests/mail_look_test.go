@@ -17,6 +17,7 @@ import (
 // TestMailsOnEachScreen opens each mail as a desk and a phone show it, light and dark: it is readable, fits, and fetches nothing
 // but its own parts.
 func TestMailsOnEachScreen(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	folder := filepath.Join(rig.Root(), "docs", "mails")
 	mails, err := filepath.Glob(filepath.Join(folder, "*.html"))

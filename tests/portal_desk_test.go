@@ -55,6 +55,7 @@ func draw(t *testing.T, ctx context.Context, selector string) {
 // TestPortalASurveyIsAnsweredAtTheDesk completes an order without a phone: answers of every kind, photos out of files, a visit
 // that is recorded, and nothing typed is lost on the way.
 func TestPortalASurveyIsAnsweredAtTheDesk(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)
@@ -181,6 +182,7 @@ func TestPortalAPhotoThatASurveyLostIsAskedForAgain(t *testing.T) {
 
 // TestPortalWhatIsOnPhonesIsSaid shows photos that are announced, by phone and task, as they come, and lets the office go on without them.
 func TestPortalWhatIsOnPhonesIsSaid(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

@@ -110,6 +110,7 @@ func TestPortalTellsTheTruthWhenTheServerIsKilled(t *testing.T) {
 }
 
 func TestPortalOfWhoIsSwitchedOffInTheMiddleOfABulk(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	admin := rig.SignUp(t, in.URL)

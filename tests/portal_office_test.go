@@ -81,6 +81,7 @@ func TestTheCrewsHomeShowsTheirsAlone(t *testing.T) {
 }
 
 func TestThePortalMakesAnOrderByHand(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)
@@ -162,6 +163,7 @@ func TestThePortalImportsASpreadsheet(t *testing.T) {
 }
 
 func TestThePortalSignsUpAndTakesAnInvitation(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	ctx := browse(t, true)

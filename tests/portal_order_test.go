@@ -149,6 +149,7 @@ func TestPortalAnOrderIsDoneOnItsScreen(t *testing.T) {
 }
 
 func TestPortalAnOrderSaysWhetherTheClientGotIt(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

@@ -36,6 +36,7 @@ func bare(t *testing.T, in *rig.Installation) *rig.User {
 }
 
 func TestThePortalsOrdersFromAKeyboard(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := bare(t, in)
@@ -129,6 +130,7 @@ func TestThePortalsOrdersFromAKeyboard(t *testing.T) {
 }
 
 func TestAViewOfThePortalsOrdersIsKeptAndFollowed(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := bare(t, in)
@@ -174,6 +176,7 @@ func TestAViewOfThePortalsOrdersIsKeptAndFollowed(t *testing.T) {
 }
 
 func TestThePortalsOrdersOnAPhone(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := bare(t, in)

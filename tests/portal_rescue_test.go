@@ -36,6 +36,7 @@ func drop(t *testing.T, selector string, files map[string][]byte) chromedp.Actio
 }
 
 func TestPortalAPhonesRescueFileIsTakenWhereverItIsDropped(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office, crew, order := crewWithOrder(t, in, rig.JSON{"work_order_number": "HOME-1"})

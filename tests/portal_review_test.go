@@ -333,6 +333,7 @@ func TestPortalChoosesTheCover(t *testing.T) {
 }
 
 func TestPortalShowsAtOnceWhatAnotherJudges(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office, crew, order, photos := toReview(t, in)

@@ -13,6 +13,7 @@ import (
 )
 
 func TestPortalSettingsBringPeopleIn(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

@@ -14,6 +14,7 @@ import (
 )
 
 func TestPortalShowsAnOrderWithoutPhotoTasksAndOneOfFiveHundred(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)
