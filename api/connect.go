@@ -52,7 +52,7 @@ func (s *Server) connectRoutes(g *gin.Engine) {
 type connectedView struct {
 	house
 	Destination string
-	Problem     string
+	Problem     string // the key of its sentence, "" for none
 }
 
 // connected takes who comes back from a cloud service.
@@ -60,7 +60,7 @@ func (s *Server) connected(c *call) error {
 	state := c.Query("state")
 	cookie, _ := c.Cookie(connectCookie)
 	if state == "" || subtle.ConstantTimeCompare([]byte(cookie), []byte(state)) != 1 {
-		return models.Errorf(models.Forbidden, "This sign-in was begun in another browser, or has ended. Begin again at the destination, in the browser in which you sign in.")
+		return refused(models.Forbidden, "problem_connect")
 	}
 	http.SetCookie(c.Writer, &http.Cookie{Name: connectCookie, Path: ConnectedPath, MaxAge: -1, HttpOnly: true})
 	d, verifier, err := s.Intake.TakeConnection(c.Request.Context(), state)
@@ -68,7 +68,7 @@ func (s *Server) connected(c *call) error {
 		return err
 	}
 	if refusal := c.Query("error"); refusal != "" {
-		return c.html(http.StatusForbidden, "connected.html", connectedView{plain(), d.Name, "The service says that the permission was refused. Nothing was connected."})
+		return c.html(http.StatusForbidden, "connected.html", connectedView{c.plain(), d.Name, "connected_refused"})
 	}
 	ctx := models.InAccount(c.Request.Context(), d.AccountID)
 	secrets, err := c.secrets(d)
@@ -78,12 +78,12 @@ func (s *Server) connected(c *call) error {
 	token, err := s.Clouds.Finish(ctx, string(d.Kind), d.AllOptions(secrets), c.Query("code"), verifier)
 	if err != nil {
 		s.Log.Warn("a cloud drive could not be connected", "destination", d.ID, "error", err)
-		return c.html(http.StatusBadGateway, "connected.html", connectedView{plain(), d.Name, "The service did not give its permission. Begin again at the destination."})
+		return c.html(http.StatusBadGateway, "connected.html", connectedView{c.plain(), d.Name, "connected_failed"})
 	}
 	if err := s.Intake.Connect(ctx, d, token); err != nil {
 		return err
 	}
-	return c.html(http.StatusOK, "connected.html", connectedView{house: plain(), Destination: d.Name})
+	return c.html(http.StatusOK, "connected.html", connectedView{house: c.plain(), Destination: d.Name})
 }
 
 func (s *Server) disconnectDestination(c *call) error {

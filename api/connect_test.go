@@ -88,6 +88,7 @@ func TestWhoComesBackFromACloudConnects(t *testing.T) {
 		refused := back(api.ConnectedPath+"?"+url.Values{"state": {state}, "error": {"access_denied"}}.Encode(), state)
 		require.Equal(t, http.StatusForbidden, refused.Code)
 		require.Contains(t, refused.Body.String(), "refused")
+		require.Contains(t, done.Body.String(), "may now be written to")
 		require.Empty(t, secrets(id).Options)
 
 		_, state, _ = begin(kind)

@@ -58,9 +58,6 @@ func houseOf(a *models.Account, base string) house {
 	return h
 }
 
-// plain is the house where no account is known, of a page that is there in English alone.
-func plain() house { return house{R: english} }
-
 // plain is the house where no account is known: it speaks its visitor's language.
 func (c *call) plain() house {
 	c.Writer.Header().Add("Vary", "Accept-Language")

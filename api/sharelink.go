@@ -91,11 +91,11 @@ func (s *Server) acceptShareLink(c *call, in InvitationTaken) (models.ShareLinkV
 }
 
 // shareInvitationRoutes is the page of an invitation. Its secret stands in the fragment, which never comes here: the page is
-// the same for all.
+// the same for all of one language.
 func (s *Server) shareInvitationRoutes() []outer {
 	return []outer{{method: http.MethodGet, path: peers.InvitationPath, id: "getShareInvitationPage", summary: "What an invitation to a Share link is, and how to take it",
 		answers: []answer{{status: http.StatusOK, content: []content{{media: "text/html"}}}}, handle: func(g *gin.Context) {
-			s.page(g, func(c *call) error { return c.html(http.StatusOK, "invitation.html", plain()) })
+			s.page(g, func(c *call) error { return c.html(http.StatusOK, "invitation.html", c.plain()) })
 		}}}
 }
 

@@ -476,17 +476,22 @@ func TestARotatedPushKeyIsToldToTheDelegator(t *testing.T) {
 
 func TestThePageOfAnInvitationIsOneForAll(t *testing.T) {
 	each(t, func(t *testing.T, in *rig.Installation) {
-		response, err := http.Get(in.URL + "/share-invitation")
-		require.NoError(t, err)
-		defer response.Body.Close()
-		body, err := io.ReadAll(response.Body)
-		require.NoError(t, err)
-		require.Equal(t, 200, response.StatusCode)
-		require.Contains(t, response.Header.Get("Content-Security-Policy"), "default-src 'none'")
-		require.Equal(t, []string{"no-referrer", "noindex, nofollow, noarchive"}, []string{response.Header.Get("Referrer-Policy"), response.Header.Get("X-Robots-Tag")})
-		require.NotContains(t, string(body), "<script", "it is read without scripts")
-		for _, says := range []string{"Settings, Share", "/api/v1/share-links/preview", "/api/v1/share-links/accept", "seven days"} {
-			require.Contains(t, string(body), says)
+		for language, says := range map[string][]string{"en": {"Settings, Share", "seven days"}, "es": {"Ajustes, Share", "siete días"}} {
+			ask, err := http.NewRequest(http.MethodGet, in.URL+"/share-invitation", nil)
+			require.NoError(t, err)
+			ask.Header.Set("Accept-Language", language)
+			response, err := http.DefaultClient.Do(ask)
+			require.NoError(t, err)
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			require.Equal(t, 200, response.StatusCode)
+			require.Contains(t, response.Header.Get("Content-Security-Policy"), "default-src 'none'")
+			require.Equal(t, []string{"no-referrer", "noindex, nofollow, noarchive"}, []string{response.Header.Get("Referrer-Policy"), response.Header.Get("X-Robots-Tag")})
+			require.NotContains(t, string(body), "<script", "it is read without scripts")
+			for _, said := range append(says, `<html lang="`+language, "/api/v1/share-links/preview", "/api/v1/share-links/accept") {
+				require.Contains(t, string(body), said)
+			}
 		}
 	})
 }
