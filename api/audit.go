@@ -30,8 +30,16 @@ func (s *Server) listAudit(c *call) (list[models.AuditEntryView], error) {
 		q = q.Where("actor = ?", who)
 	}
 	rows, next, err := newest(q, "id", limit, at, func(r *models.AuditEntry) int64 { return r.ID })
+	if err != nil {
+		return page, err
+	}
+	who := make([]string, len(rows))
 	for i := range rows {
-		page.Items = append(page.Items, rows[i].View())
+		who[i] = rows[i].ActorID
+	}
+	users, err := models.PeopleOf(s.Store.Read(c.ctx()), who)
+	for i := range rows {
+		page.Items = append(page.Items, rows[i].View(users))
 	}
 	page.NextCursor = next
 	return page, err

@@ -63,5 +63,5 @@ func (s *Server) checkIn(c *call, in NewCheckIn) (models.CheckInView, error) {
 	if !made {
 		c.status = http.StatusOK
 	}
-	return item.CheckInView(map[string]string{c.member.ID: c.member.Username}), nil
+	return item.CheckInView(c.member.Alone()), nil
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
@@ -50,7 +49,7 @@ func (c *call) link() (*models.Link, error) {
 }
 
 func (c *call) showLink(l *models.Link, url string) (models.LinkView, error) {
-	users, err := models.Usernames(c.server.Store.Read(c.ctx()), []string{l.CreatedBy})
+	users, err := models.PeopleOf(c.server.Store.Read(c.ctx()), []string{l.CreatedBy})
 	return l.View(users[l.CreatedBy], url), err
 }
 
@@ -71,11 +70,12 @@ func (s *Server) listLinks(c *call) (list[models.LinkView], error) {
 	if err := q.Find(&rows).Error; err != nil {
 		return list[models.LinkView]{}, err
 	}
-	return pageByID(rows, limit, at, func(l *models.Link) string { return l.ID }, func(l *models.Link) models.LinkView {
-		view, failed := c.showLink(l, "")
-		err = cmp.Or(err, failed)
-		return view
-	}), err
+	makers := make([]string, len(rows))
+	for i, l := range rows {
+		makers[i] = l.CreatedBy
+	}
+	users, err := models.PeopleOf(s.Store.Read(c.ctx()), makers)
+	return pageByID(rows, limit, at, func(l *models.Link) string { return l.ID }, func(l *models.Link) models.LinkView { return l.View(users[l.CreatedBy], "") }), err
 }
 
 func (s *Server) createLink(c *call, in models.LinkFields) (models.LinkView, error) {
@@ -149,11 +149,7 @@ func (s *Server) createComment(c *call, in CommentFields) (models.Comment, error
 	if c.repeatable != "" {
 		id = models.DerivedID(c.repeatable, "comment")
 	}
-	author := c.member.Name
-	if !models.Visible(author) {
-		author = c.member.Username
-	}
-	comment := models.Comment{ID: id, AccountID: o.AccountID, WorkOrderID: o.ID, ItemID: in.ItemID, Author: author, Text: in.Text,
+	comment := models.Comment{ID: id, AccountID: o.AccountID, WorkOrderID: o.ID, ItemID: in.ItemID, Author: c.member.Called(), Text: in.Text,
 		Inside: in.Inside || c.may(models.ViewPublications) != nil, At: models.Now()}
 	return comment, s.Intake.KeepComment(c.ctx(), &comment)
 }

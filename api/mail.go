@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -39,7 +38,7 @@ func (s *Server) mail(ctx context.Context, by *models.Member, to []string, lette
 	}
 	var failures []error
 	for _, address := range to {
-		mail, err := letter(cmp.Or(by.Name, by.Username), account, logo).Letter()
+		mail, err := letter(by.Called(), account, logo).Letter()
 		if err != nil {
 			return err
 		}

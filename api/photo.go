@@ -155,7 +155,7 @@ func (c *call) itemsOfOrder(kind models.ItemKind) (items func() ([]*models.Item,
 }
 
 // listItems lists the items of one kind of the address's order.
-func listItems[View any](c *call, kind models.ItemKind, view func(i *models.Item, users map[string]string) View) (list[View], error) {
+func listItems[View any](c *call, kind models.ItemKind, view func(i *models.Item, users models.People) View) (list[View], error) {
 	empty := list[View]{Items: []View{}}
 	find, limit, at, err := c.itemsOfOrder(kind)
 	if err != nil {
@@ -341,7 +341,7 @@ func (s *Server) takePhoto(c *call, body *patientReader, uuid *string) (any, err
 		c.status = http.StatusOK
 		return c.showPhoto(item)
 	}
-	return item.View(map[string]string{c.member.ID: c.member.Username}), nil // nobody but its sender knows of it yet
+	return item.View(c.member.Alone()), nil // nobody but its sender knows of it yet
 }
 
 // brokenOff tells an upload that ended early from a failure of ours.

@@ -81,14 +81,15 @@ func (s *Server) deleteProperty(c *call) error {
 
 // Visit is one work order at a property, with what it proved (domain: property report).
 type Visit struct {
-	WorkOrder   models.WorkOrderView `json:"work_order"`
-	FirstItemAt *models.Time         `json:"first_item_at"`
-	LastItemAt  *models.Time         `json:"last_item_at"`
-	PerformedBy []string             `json:"performed_by"`
-	Photos      int                  `json:"photos"`
-	Certified   CertifiedCount       `json:"certified"`
-	CheckIns    int                  `json:"check_ins"`
-	Surveys     int                  `json:"survey_responses"`
+	WorkOrder        models.WorkOrderView `json:"work_order"`
+	FirstItemAt      *models.Time         `json:"first_item_at"`
+	LastItemAt       *models.Time         `json:"last_item_at"`
+	PerformedBy      []string             `json:"performed_by"`       // usernames
+	PerformedByNames []string             `json:"performed_by_names"` // what they are called
+	Photos           int                  `json:"photos"`
+	Certified        CertifiedCount       `json:"certified"`
+	CheckIns         int                  `json:"check_ins"`
+	Surveys          int                  `json:"survey_responses"`
 }
 
 // CertifiedCount counts certified photos.
@@ -142,7 +143,7 @@ func (s *Server) listVisits(c *call) (list[Visit], error) {
 	}
 	for _, p := range proofs {
 		r := p.ServiceRecord()
-		v := Visit{WorkOrder: p.View, FirstItemAt: r.First, LastItemAt: r.Last, PerformedBy: r.Performers, Photos: r.Total.Photos,
+		v := Visit{WorkOrder: p.View, FirstItemAt: r.First, LastItemAt: r.Last, PerformedBy: r.Performers, PerformedByNames: r.People, Photos: r.Total.Photos,
 			Certified: CertifiedCount{r.Total.Time.Certified, r.Total.Location.Certified, r.Total.Both.Certified}}
 		for _, i := range p.Items {
 			switch i.Kind {

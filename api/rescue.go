@@ -43,7 +43,7 @@ func (c *call) showRescue(r *models.Rescue) (models.RescueView, error) {
 	if err := db.Where("rescue_id = ?", r.ID).Order("position").Find(&items).Error; err != nil {
 		return models.RescueView{}, err
 	}
-	users, err := models.Usernames(db, []string{r.BroughtBy, r.ClaimedBy})
+	users, err := models.PeopleOf(db, []string{r.BroughtBy, r.ClaimedBy})
 	return r.View(items, users), err
 }
 

@@ -222,7 +222,7 @@ func (s *Server) createResponse(c *call, in NewSurveyResponse) (models.SurveyRes
 	if !made {
 		c.status = http.StatusOK
 	}
-	return item.ResponseView(map[string]string{c.member.ID: c.member.Username}), nil
+	return item.ResponseView(c.member.Alone()), nil
 }
 
 // checkResponse finds the survey that is answered, by task or by its id, and validates the answers against it. The request

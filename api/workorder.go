@@ -285,13 +285,23 @@ func (s *Server) listEvents(c *call) (list[models.EventView], error) {
 	}
 	var events []models.HistoryEvent
 	err = s.Store.Read(c.ctx()).Where("work_order_id = ? AND sequence > ?", o.ID, at.Before).Order("sequence").Limit(limit + 1).Find(&events).Error
+	if err != nil {
+		return page, err
+	}
+	actors := make([]string, len(events))
+	for i, e := range events {
+		actors[i] = e.ActorID
+	}
+	users, err := models.PeopleOf(s.Store.Read(c.ctx()), actors)
 	for i, e := range events {
 		if i == limit {
 			at.Before = events[limit-1].Sequence
 			page.NextCursor = at.text()
 			break
 		}
-		page.Items = append(page.Items, e.View())
+		view := e.View()
+		view.ActorName = users.Called(e.ActorID, e.Actor)
+		page.Items = append(page.Items, view)
 	}
 	return page, err
 }
@@ -308,8 +318,16 @@ func (s *Server) listChanges(c *call) (list[models.FieldChangeView], error) {
 		return page, err
 	}
 	rows, next, err := newest(s.Store.Read(c.ctx()).Where("work_order_id = ?", o.ID), "id", limit, at, func(r *models.FieldChange) int64 { return r.ID })
+	if err != nil {
+		return page, err
+	}
+	who := make([]string, len(rows))
 	for i := range rows {
-		page.Items = append(page.Items, rows[i].View())
+		who[i] = rows[i].ActorID
+	}
+	users, err := models.PeopleOf(s.Store.Read(c.ctx()), who)
+	for i := range rows {
+		page.Items = append(page.Items, rows[i].View(users))
 	}
 	page.NextCursor = next
 	return page, err

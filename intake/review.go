@@ -58,7 +58,7 @@ func (r *reviewing) all(reviews []models.PhotoReview) ([]models.ReviewedPhoto, e
 			return nil, err
 		}
 	}
-	names, err := models.UsersOf(r.tx.DB, photosIn(r.photos)...)
+	users, err := models.UsersOf(r.tx.DB, photosIn(r.photos)...)
 	if err != nil {
 		return nil, err
 	}
@@ -69,8 +69,8 @@ func (r *reviewing) all(reviews []models.PhotoReview) ([]models.ReviewedPhoto, e
 		}
 		review := p.Review
 		results[n].Review, results[n].Reason = &review, p.ReviewReason
-		if name, there := names[p.ReviewedBy]; there {
-			results[n].ReviewedBy = &name
+		if by, there := users[p.ReviewedBy]; there {
+			results[n].ReviewedBy, results[n].ReviewedByName = &by.Username, &by.Name
 		}
 	}
 	return results, r.tell()

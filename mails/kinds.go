@@ -160,7 +160,7 @@ func (i Invited) Mail() *Message {
 	m := &Message{R: wording.For(i.Account.In(i.User.Language)), Account: i.Account, Logo: i.Logo, Link: i.Link}
 	by, house := name(i.By), name(i.Account.Name)
 	m.Subject = subject(m.R.Say("mail_invited_subject", "who", Line(i.By), "account", Line(i.Account.Name)), m.R.Say("mail_invited_subject_short", "account", Line(i.Account.Name)))
-	m.Title = m.R.Say("mail_invited_title", "who", cmp.Or(name(i.User.Name), name(i.User.Username)))
+	m.Title = m.R.Say("mail_invited_title", "who", name(i.User.Called()))
 	said, after := "mail_invited_office", ""
 	if i.Field {
 		said, after = "mail_invited_field", m.R.Say("mail_invited_phone")

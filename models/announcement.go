@@ -98,7 +98,8 @@ type AnnouncementView struct {
 	Notes       string     `json:"notes"`
 	Shot        string     `json:"shot"`
 	Device      string     `json:"device"`
-	User        string     `json:"user"` // on whose phone it is
+	User        string     `json:"user"`      // on whose phone it is
+	UserName    string     `json:"user_name"` // what they are called
 	AnnouncedAt Time       `json:"announced_at"`
 	State       string     `json:"state" words:"announcement_state"`
 	EndedAt     *Time      `json:"ended_at"`
@@ -123,11 +124,11 @@ func (a *Announcement) Refusal() *Refused {
 
 // ViewAnnouncements makes the views of announcements.
 func ViewAnnouncements(db *gorm.DB, rows ...*Announcement) ([]AnnouncementView, error) {
-	names, err := Usernames(db, announcers(rows))
+	users, err := PeopleOf(db, announcers(rows))
 	views := make([]AnnouncementView, len(rows))
 	for i, a := range rows {
 		views[i] = AnnouncementView{UUID: a.UUID, WorkOrderID: a.WorkOrderID, TaskID: a.TaskID, EvidenceType: a.EvidenceType, SHA256: a.SHA256, Size: a.Size, TakenAt: a.TakenAt,
-			Position: a.Position, Source: a.Source, Notes: a.Notes, Shot: a.Shot, Device: a.Device, User: names[a.UserID], AnnouncedAt: a.AnnouncedAt, State: a.State,
+			Position: a.Position, Source: a.Source, Notes: a.Notes, Shot: a.Shot, Device: a.Device, User: users[a.UserID].Username, UserName: users[a.UserID].Name, AnnouncedAt: a.AnnouncedAt, State: a.State,
 			EndedAt: a.EndedAt, PhotoID: a.ItemID, Refusal: a.Refusal()}
 	}
 	return views, err
@@ -210,7 +211,7 @@ func (tx *Tx) refuseAwaited(o *WorkOrder) error {
 	if err := openOf(tx.DB, o.ID).Order("announced_at, id").Limit(mostListed).Find(&rows).Error; err != nil {
 		return err
 	}
-	names, err := Usernames(tx.DB, announcers(rows))
+	users, err := PeopleOf(tx.DB, announcers(rows))
 	if err != nil {
 		return err
 	}
@@ -227,7 +228,7 @@ func (tx *Tx) refuseAwaited(o *WorkOrder) error {
 		if a.TaskID != nil && tasks[*a.TaskID] != "" {
 			what += " of the task " + tasks[*a.TaskID]
 		}
-		p.Add(fmt.Sprintf("awaited[%d]", i), "A %s is still on the phone of %s: uuid %s.", what, names[a.UserID], a.UUID).Code = CodeAwaited
+		p.Add(fmt.Sprintf("awaited[%d]", i), "A %s is still on the phone of %s: uuid %s.", what, users[a.UserID].Name, a.UUID).Code = CodeAwaited
 	}
 	return &Error{Kind: Conflict, Code: CodeAwaited, Fields: p, State: o.Lifecycle.State,
 		Message: fmt.Sprintf("%d photos of this work order are still on phones. Wait for them, or approve without them: what comes then waits for a look.", n)}
@@ -398,12 +399,12 @@ func (s *Store) TellWaiting(ctx context.Context, now time.Time) error {
 			if told.Error != nil || told.RowsAffected == 0 {
 				return told.Error
 			}
-			names, err := Usernames(tx.DB, []string{w.UserID})
+			users, err := PeopleOf(tx.DB, []string{w.UserID})
 			if err != nil {
 				return err
 			}
 			return tx.Raise(&Alert{AccountID: w.AccountID, Kind: AlertWaiting, Subject: w.UserID,
-				Title:  fmt.Sprintf("%d photos have waited on the phone of %s for a day", told.RowsAffected, names[w.UserID]),
+				Title:  fmt.Sprintf("%d photos have waited on the phone of %s for a day", told.RowsAffected, users[w.UserID].Name),
 				Detail: "They were announced, and have not arrived since.",
 				Remedy: "Ask them to open the app where there is a network; should the phone be gone, write it off among the devices."})
 		})

@@ -65,6 +65,7 @@ type AuditedField struct {
 type AuditEntryView struct {
 	When    Time           `json:"when"`
 	Who     string         `json:"who" doc:"A username; \"\" is the server itself."`
+	WhoName string         `json:"who_name"` // what they are called
 	What    string         `json:"what" words:"audit_what"`
 	Kind    AuditKind      `json:"kind"`
 	ID      string         `json:"id" doc:"Of what was changed."`
@@ -72,9 +73,9 @@ type AuditEntryView struct {
 	Changes []AuditedField `json:"changes"`
 }
 
-// View makes the entry's view.
-func (e *AuditEntry) View() AuditEntryView {
-	return AuditEntryView{When: e.At, Who: e.Actor, What: e.What, Kind: e.Kind, ID: e.SubjectID, Name: e.Subject, Changes: e.Changes}
+// View makes the entry's view; users are at least whoever did it.
+func (e *AuditEntry) View(users People) AuditEntryView {
+	return AuditEntryView{When: e.At, Who: e.Actor, WhoName: users.Called(e.ActorID, e.Actor), What: e.What, Kind: e.Kind, ID: e.SubjectID, Name: e.Subject, Changes: e.Changes}
 }
 
 // AuditFacts are what the audit log may say of something at one moment.

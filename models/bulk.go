@@ -81,7 +81,8 @@ type BulkView struct {
 	Unchanged  int64               `json:"unchanged"`
 	Refused    int64               `json:"refused"`
 	Cancelled  int64               `json:"cancelled"`
-	By         string              `json:"by"` // who asked for it
+	By         string              `json:"by"`      // who asked for it
+	ByName     string              `json:"by_name"` // what they are called
 	CreatedAt  Time                `json:"created_at"`
 	EndedAt    *Time               `json:"ended_at"`
 }
@@ -92,14 +93,14 @@ func ViewBulks(db *gorm.DB, bulks ...*Bulk) ([]BulkView, error) {
 	for i, b := range bulks {
 		ids[i] = b.CreatedBy
 	}
-	names, err := Usernames(db, ids)
+	users, err := PeopleOf(db, ids)
 	if err != nil {
 		return nil, err
 	}
 	views := make([]BulkView, len(bulks))
 	for i, b := range bulks {
 		views[i] = BulkView{ID: b.ID, Action: b.Action, Parameters: b.Parameters.Patch, Filter: b.Filter, Repeats: b.Repeats, State: b.State, Rows: b.Total, Waiting: b.Waiting(),
-			Done: b.Done, Unchanged: b.Unchanged, Refused: b.Refused, Cancelled: b.Cancelled, By: names[b.CreatedBy], CreatedAt: b.CreatedAt, EndedAt: b.EndedAt}
+			Done: b.Done, Unchanged: b.Unchanged, Refused: b.Refused, Cancelled: b.Cancelled, By: users[b.CreatedBy].Username, ByName: users[b.CreatedBy].Name, CreatedAt: b.CreatedAt, EndedAt: b.EndedAt}
 		if len(b.Parameters.Patch) == 0 {
 			if views[i].Parameters, err = json.Marshal(b.Parameters); err != nil {
 				return nil, err

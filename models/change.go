@@ -23,16 +23,17 @@ type FieldChange struct {
 // FieldChangeView is a change as the API shows it. Of a task that was added the old value is null, of one that was taken away
 // the new.
 type FieldChangeView struct {
-	Field string          `json:"field" example:"due_date"`
-	Old   json.RawMessage `json:"old"`
-	New   json.RawMessage `json:"new"`
-	Who   string          `json:"who"`
-	When  Time            `json:"when"`
+	Field   string          `json:"field" example:"due_date"`
+	Old     json.RawMessage `json:"old"`
+	New     json.RawMessage `json:"new"`
+	Who     string          `json:"who"`      // a username, or an integration
+	WhoName string          `json:"who_name"` // what they are called
+	When    Time            `json:"when"`
 }
 
-// View makes the change's view.
-func (c *FieldChange) View() FieldChangeView {
-	return FieldChangeView{Field: c.Field, Old: json.RawMessage(c.Was), New: json.RawMessage(c.Became), Who: c.Actor, When: c.At}
+// View makes the change's view; users are at least whoever made it.
+func (c *FieldChange) View(users People) FieldChangeView {
+	return FieldChangeView{Field: c.Field, Old: json.RawMessage(c.Was), New: json.RawMessage(c.Became), Who: c.Actor, WhoName: users.Called(c.ActorID, c.Actor), When: c.At}
 }
 
 // Changes collects what is about to be changed of one order.

@@ -63,16 +63,18 @@ func (r *DeviceReport) Check(p *Problems) {
 
 // DeviceView is a phone as the office sees it.
 type DeviceView struct {
-	ID   string `json:"id"`
-	User string `json:"user"` // who was signed in when it last told
+	ID       string `json:"id"`
+	User     string `json:"user"`      // who was signed in when it last told
+	UserName string `json:"user_name"` // what they are called
 	DeviceReport
-	Announced    int64   `json:"announced"`     // photos that are awaited from it
-	Refused      int64   `json:"refused"`       // those of them whose bytes came and were refused
-	AwaitedSince *Time   `json:"awaited_since"` // when the oldest of them was announced
-	SeenAt       Time    `json:"seen_at"`
-	WrittenOffAt *Time   `json:"written_off_at"`
-	WrittenOffBy *string `json:"written_off_by"`
-	CreatedAt    Time    `json:"created_at"`
+	Announced        int64   `json:"announced"`     // photos that are awaited from it
+	Refused          int64   `json:"refused"`       // those of them whose bytes came and were refused
+	AwaitedSince     *Time   `json:"awaited_since"` // when the oldest of them was announced
+	SeenAt           Time    `json:"seen_at"`
+	WrittenOffAt     *Time   `json:"written_off_at"`
+	WrittenOffBy     *string `json:"written_off_by"`
+	WrittenOffByName *string `json:"written_off_by_name"`
+	CreatedAt        Time    `json:"created_at"`
 }
 
 // ViewDevices makes the views of phones.
@@ -81,7 +83,7 @@ func ViewDevices(db *gorm.DB, rows ...*Device) ([]DeviceView, error) {
 	for _, d := range rows {
 		ids, users = append(ids, d.ID), append(users, d.UserID, d.WrittenOffBy)
 	}
-	names, err := Usernames(db, users)
+	people, err := PeopleOf(db, users)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +99,7 @@ func ViewDevices(db *gorm.DB, rows ...*Device) ([]DeviceView, error) {
 	views, at := make([]DeviceView, len(rows)), map[string]int{}
 	for i, d := range rows {
 		at[d.ID] = i
-		views[i] = DeviceView{ID: d.ID, User: names[d.UserID], DeviceReport: d.Report, SeenAt: d.SeenAt, WrittenOffAt: d.WrittenOffAt, WrittenOffBy: orNil(names[d.WrittenOffBy]), CreatedAt: d.CreatedAt}
+		views[i] = DeviceView{ID: d.ID, User: people[d.UserID].Username, UserName: people[d.UserID].Name, DeviceReport: d.Report, SeenAt: d.SeenAt, WrittenOffAt: d.WrittenOffAt, WrittenOffBy: orNil(people[d.WrittenOffBy].Username), WrittenOffByName: orNil(people[d.WrittenOffBy].Name), CreatedAt: d.CreatedAt}
 	}
 	for _, c := range counted {
 		v := &views[at[c.Device]]
@@ -170,12 +172,12 @@ func (s *Store) TellUnsent(ctx context.Context, now time.Time) error {
 			if err := tx.Model(&Alert{}).Where("kind = ? AND subject = ? AND dismissed_at IS NULL", AlertWaiting, w.UserID).Count(&open).Error; err != nil || open > 0 {
 				return err
 			}
-			names, err := Usernames(tx.DB, []string{w.UserID})
+			users, err := PeopleOf(tx.DB, []string{w.UserID})
 			if err != nil {
 				return err
 			}
 			return tx.Raise(&Alert{AccountID: w.AccountID, Kind: AlertWaiting, Subject: "device/" + w.ID,
-				Title:  fmt.Sprintf("%d photos and %d actions have waited on the phone of %s for a day", w.Report.Waiting.Photos, w.Report.Waiting.Actions, names[w.UserID]),
+				Title:  fmt.Sprintf("%d photos and %d actions have waited on the phone of %s for a day", w.Report.Waiting.Photos, w.Report.Waiting.Actions, users[w.UserID].Name),
 				Detail: "The phone told so when it was last seen.",
 				Remedy: "Ask them to open the app where there is a network; should the phone be gone, write it off among the devices."})
 		})

@@ -43,14 +43,15 @@ type EventDetails struct {
 
 // EventView is an event as the outside sees it.
 type EventView struct {
-	Sequence int64        `json:"sequence"`
-	Type     EventType    `json:"type"`
-	From     *State       `json:"from"`
-	To       *State       `json:"to"`
-	Actor    string       `json:"actor"`
-	At       Time         `json:"at"`
-	Reason   string       `json:"reason"`
-	Details  EventDetails `json:"details"`
+	Sequence  int64        `json:"sequence"`
+	Type      EventType    `json:"type"`
+	From      *State       `json:"from"`
+	To        *State       `json:"to"`
+	Actor     string       `json:"actor"`
+	ActorName string       `json:"actor_name,omitempty"` // what they are called; in lists only
+	At        Time         `json:"at"`
+	Reason    string       `json:"reason"`
+	Details   EventDetails `json:"details"`
 }
 
 // View makes the event's view. From and to are null where the event moves nothing.

@@ -334,38 +334,40 @@ type PhotoView struct {
 	TakenAt      *Time   `json:"taken_at"`
 	ReceivedAt   Time    `json:"received_at"`
 	Position
-	Source        ItemSource     `json:"source"`
-	Certification Certification  `json:"certification"`
-	Doubts        Doubts         `json:"doubts"`       // why it is not certified
-	Claims        *Claims        `json:"claims"`       // of the file or the peer, null when there are none
-	Statement     *StatementView `json:"statement"`    // of the account whose phone delivered it, null where none came
-	Withdrawn     bool           `json:"withdrawn"`    // by who brought it: what came stays
-	BroughtTask   *string        `json:"brought_task"` // the name of a task that the order lacks, as it was brought
-	Review        Review         `json:"review"`
-	ReviewReason  string         `json:"review_reason"`
-	ReviewedBy    *string        `json:"reviewed_by"` // a username; null for nobody
-	ReviewedAt    *Time          `json:"reviewed_at"`
-	Rotation      int64          `json:"rotation"` // clockwise: 0, 90, 180 or 270
-	Flagged       bool           `json:"flagged"`
-	Viewable      bool           `json:"viewable"` // false where no picture can be made of it: its original alone is there
-	FileName      *string        `json:"file_name"`
-	UploadedBy    string         `json:"uploaded_by"`
-	ClaimedBy     *string        `json:"claimed_by"`        // who made it, as the peer that brought it says
-	ParentUUID    *string        `json:"parent_uuid"`       // as the peer says
-	FirstReceived *Time          `json:"first_received_at"` // as the peer says
-	AnnouncedAt   *Time          `json:"announced_at"`      // when its phone first told of it, null when it came unannounced
-	Shot          string         `json:"shot"`
-	OffsetMS      *int64         `json:"offset_ms"` // by how much our clock was ahead of the phone's, as the phone measured
-	Notes         string         `json:"notes"`
-	Device        string         `json:"device"`
-	Deleted       bool           `json:"deleted"`
+	Source         ItemSource     `json:"source"`
+	Certification  Certification  `json:"certification"`
+	Doubts         Doubts         `json:"doubts"`       // why it is not certified
+	Claims         *Claims        `json:"claims"`       // of the file or the peer, null when there are none
+	Statement      *StatementView `json:"statement"`    // of the account whose phone delivered it, null where none came
+	Withdrawn      bool           `json:"withdrawn"`    // by who brought it: what came stays
+	BroughtTask    *string        `json:"brought_task"` // the name of a task that the order lacks, as it was brought
+	Review         Review         `json:"review"`
+	ReviewReason   string         `json:"review_reason"`
+	ReviewedBy     *string        `json:"reviewed_by"`      // a username; null for nobody
+	ReviewedByName *string        `json:"reviewed_by_name"` // what they are called
+	ReviewedAt     *Time          `json:"reviewed_at"`
+	Rotation       int64          `json:"rotation"` // clockwise: 0, 90, 180 or 270
+	Flagged        bool           `json:"flagged"`
+	Viewable       bool           `json:"viewable"` // false where no picture can be made of it: its original alone is there
+	FileName       *string        `json:"file_name"`
+	UploadedBy     string         `json:"uploaded_by"`       // a username
+	UploadedByName string         `json:"uploaded_by_name"`  // what they are called
+	ClaimedBy      *string        `json:"claimed_by"`        // who made it, as the peer that brought it says
+	ParentUUID     *string        `json:"parent_uuid"`       // as the peer says
+	FirstReceived  *Time          `json:"first_received_at"` // as the peer says
+	AnnouncedAt    *Time          `json:"announced_at"`      // when its phone first told of it, null when it came unannounced
+	Shot           string         `json:"shot"`
+	OffsetMS       *int64         `json:"offset_ms"` // by how much our clock was ahead of the phone's, as the phone measured
+	Notes          string         `json:"notes"`
+	Device         string         `json:"device"`
+	Deleted        bool           `json:"deleted"`
 }
 
 // Viewable tells whether a picture can be made of a photo, or may be: none has failed yet.
 func (i *Item) Viewable() bool { return i.Renditions != RenditionsFailed }
 
-// View makes the view of a photo, with the names of users by their ids.
-func (i *Item) View(users map[string]string) PhotoView {
+// View makes the view of a photo; users are at least those who sent and judged it.
+func (i *Item) View(users People) PhotoView {
 	task := ""
 	if i.TaskID == nil && i.Brought != nil {
 		task = i.Brought.Task
@@ -373,8 +375,8 @@ func (i *Item) View(users map[string]string) PhotoView {
 	return PhotoView{Statement: i.Said, Withdrawn: i.WithdrawnAt != nil, BroughtTask: orNil(task), ID: i.ID, WorkOrderID: i.WorkOrderID, UUID: i.UUID, SHA256: i.SHA256, Size: i.Size, ContentType: i.ContentType,
 		Width: i.Width, Height: i.Height, TaskID: i.TaskID, EvidenceType: i.EvidenceType, TakenAt: i.TakenAt, ReceivedAt: i.ReceivedAt,
 		Position: i.Position, Source: i.Source, Certification: i.Certification, Doubts: i.Doubts(), Claims: i.Claims.View(), Review: i.Review, ReviewReason: i.ReviewReason,
-		ReviewedBy: orNil(users[i.ReviewedBy]), ReviewedAt: i.ReviewedAt, Rotation: i.Rotation, Flagged: i.Flagged, Viewable: i.Viewable(), FileName: orNil(i.FileName),
-		UploadedBy: users[i.UploadedBy], ClaimedBy: orNil(i.Origin.Author), ParentUUID: orNil(i.Origin.ParentUUID), FirstReceived: i.Origin.FirstReceivedAt,
+		ReviewedBy: orNil(users[i.ReviewedBy].Username), ReviewedByName: orNil(users[i.ReviewedBy].Name), ReviewedAt: i.ReviewedAt, Rotation: i.Rotation, Flagged: i.Flagged, Viewable: i.Viewable(), FileName: orNil(i.FileName),
+		UploadedBy: users[i.UploadedBy].Username, UploadedByName: users[i.UploadedBy].Name, ClaimedBy: orNil(i.Origin.Author), ParentUUID: orNil(i.Origin.ParentUUID), FirstReceived: i.Origin.FirstReceivedAt,
 		AnnouncedAt: i.AnnouncedAt, Shot: i.Shot, OffsetMS: i.OffsetMS, Notes: i.Notes, Device: i.Device, Deleted: i.DeletedAt != nil}
 }
 
@@ -386,14 +388,15 @@ type CheckInView struct {
 	At          *Time  `json:"at"`
 	ReceivedAt  Time   `json:"received_at"`
 	Position
-	Certification Certification `json:"certification"`
-	UploadedBy    string        `json:"uploaded_by"`
+	Certification  Certification `json:"certification"`
+	UploadedBy     string        `json:"uploaded_by"`      // a username
+	UploadedByName string        `json:"uploaded_by_name"` // what they are called
 }
 
-// CheckInView makes the view of a check-in, with the names of users by their ids.
-func (i *Item) CheckInView(users map[string]string) CheckInView {
+// CheckInView makes the view of a check-in; users are at least whoever sent it.
+func (i *Item) CheckInView(users People) CheckInView {
 	return CheckInView{ID: i.ID, WorkOrderID: i.WorkOrderID, UUID: i.UUID, At: i.TakenAt, ReceivedAt: i.ReceivedAt,
-		Position: i.Position, Certification: i.Certification, UploadedBy: users[i.UploadedBy]}
+		Position: i.Position, Certification: i.Certification, UploadedBy: users[i.UploadedBy].Username, UploadedByName: users[i.UploadedBy].Name}
 }
 
 // Rendition is a smaller, upright copy of a photo.

@@ -60,20 +60,21 @@ type LinkView struct {
 	ExpiresAt      *Time    `json:"expires_at"`
 	RevokedAt      *Time    `json:"revoked_at"`
 	CreatedBy      string   `json:"created_by"`
+	CreatedByName  string   `json:"created_by_name"` // what they are called
 	CreatedAt      Time     `json:"created_at"`
 	Views          int64    `json:"views"`
 	LastViewedAt   *Time    `json:"last_viewed_at"`
 	Mailed         *bool    `json:"mailed,omitempty"` // in the answer to its creation, where it was to be mailed
 }
 
-// View makes the link's view; createdBy is a username.
-func (l *Link) View(createdBy, url string) LinkView {
+// View makes the link's view; by is whoever made it.
+func (l *Link) View(by Person, url string) LinkView {
 	items := l.ItemIDs
 	if items == nil {
 		items = []string{}
 	}
 	return LinkView{ID: l.ID, WorkOrderID: l.WorkOrderID, URL: url, HasPassword: l.PasswordHash != "", AllowDownloads: l.AllowDownloads, AllowComments: l.AllowComments,
-		ItemIDs: items, ExpiresAt: l.ExpiresAt, RevokedAt: l.RevokedAt, CreatedBy: createdBy, CreatedAt: l.CreatedAt, Views: l.Views, LastViewedAt: l.LastViewedAt}
+		ItemIDs: items, ExpiresAt: l.ExpiresAt, RevokedAt: l.RevokedAt, CreatedBy: by.Username, CreatedByName: by.Name, CreatedAt: l.CreatedAt, Views: l.Views, LastViewedAt: l.LastViewedAt}
 }
 
 // LinkViewRow is one look at a link.

@@ -11,8 +11,9 @@ import (
 
 // OrderCounts are how many orders a filter selects, in all and by what they have. Those that have none of it stand under "".
 type OrderCounts struct {
-	Total int64            `json:"total"`
-	By    map[string]int64 `json:"by"`
+	Total int64             `json:"total"`
+	By    map[string]int64  `json:"by"`
+	Names map[string]string `json:"names,omitempty"` // by assignee only: what the usernames of by are called
 }
 
 // The words by which [CountOrders] groups.
@@ -50,21 +51,24 @@ func CountOrders(db *gorm.DB, f OrderFilter, by string, viewer *Member) (*OrderC
 	if err := matching.Select(group+" AS name, COUNT(*) AS n", values...).Group("name").Scan(&rows).Error; err != nil {
 		return nil, err
 	}
-	names := map[string]string{AssignToAll: AssignToAll}
+	usernames := map[string]string{AssignToAll: AssignToAll}
 	if by == ByAssignee {
 		var ids []string
 		for _, r := range rows {
 			ids = append(ids, r.Name)
 		}
-		users, err := Usernames(db, ids)
+		users, err := PeopleOf(db, ids)
 		if err != nil {
 			return nil, err
 		}
-		maps.Copy(names, users)
+		counts.Names = map[string]string{}
+		for id, u := range users {
+			usernames[id], counts.Names[u.Username] = u.Username, u.Name
+		}
 	}
 	for _, r := range rows {
 		if by == ByAssignee {
-			r.Name = names[r.Name]
+			r.Name = usernames[r.Name]
 		}
 		counts.By[r.Name] += r.N
 		counts.Total += r.N

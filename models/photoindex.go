@@ -8,7 +8,8 @@ import "gorm.io/gorm"
 type PhotoIndex struct {
 	Tasks         []string `json:"tasks"` // their ids
 	EvidenceTypes []string `json:"evidence_types"`
-	Users         []string `json:"users"` // usernames
+	Users         []string `json:"users"`      // usernames
+	UserNames     []string `json:"user_names"` // what those are called, each at the place of its username
 
 	ID            []string         `json:"id"`
 	Task          []*int           `json:"task"` // null: of no task
@@ -46,16 +47,20 @@ func PhotoIndexOf(db *gorm.DB, o *WorkOrder, m *Member) (*PhotoIndex, error) {
 		return nil, err
 	}
 	x := newPhotoIndex(len(photos))
+	called := map[string]string{}
+	for _, u := range users {
+		called[u.Username] = u.Name
+	}
 	tasks, types, names := dictionary(&x.Tasks), dictionary(&x.EvidenceTypes), dictionary(&x.Users)
 	verdicts := map[[3]int8]*Certification{} // few, of many
 	for n, i := range photos {
-		x.ID[n], x.Evidence[n], x.User[n], x.Taken[n], x.Size[n] = i.ID, types(i.EvidenceType), names(users[i.UploadedBy]), i.TakenAt, i.Size
+		x.ID[n], x.Evidence[n], x.User[n], x.Taken[n], x.Size[n] = i.ID, types(i.EvidenceType), names(users[i.UploadedBy].Username), i.TakenAt, i.Size
 		if i.TaskID != nil {
 			at := tasks(*i.TaskID)
 			x.Task[n] = &at
 		}
-		if i.ReviewedBy != "" && users[i.ReviewedBy] != "" {
-			at := names(users[i.ReviewedBy])
+		if i.ReviewedBy != "" && users[i.ReviewedBy].Username != "" {
+			at := names(users[i.ReviewedBy].Username)
 			x.Reviewer[n] = &at
 		}
 		if x.Width[n], x.Height[n] = i.Width, i.Height; i.Turned {
@@ -69,11 +74,14 @@ func PhotoIndexOf(db *gorm.DB, o *WorkOrder, m *Member) (*PhotoIndex, error) {
 		}
 		x.Certification[n] = verdicts[verdict]
 	}
+	for _, username := range x.Users {
+		x.UserNames = append(x.UserNames, called[username])
+	}
 	return x, nil
 }
 
 func newPhotoIndex(n int) *PhotoIndex {
-	return &PhotoIndex{Tasks: []string{}, EvidenceTypes: []string{}, Users: []string{}, ID: make([]string, n), Task: make([]*int, n), Evidence: make([]int, n), User: make([]int, n),
+	return &PhotoIndex{Tasks: []string{}, EvidenceTypes: []string{}, Users: []string{}, UserNames: []string{}, ID: make([]string, n), Task: make([]*int, n), Evidence: make([]int, n), User: make([]int, n),
 		Taken: make([]*Time, n), Size: make([]int64, n), Width: make([]int64, n), Height: make([]int64, n), Review: make([]Review, n), Reviewer: make([]*int, n),
 		Certification: make([]*Certification, n), Rotation: make([]int64, n), Flagged: make([]bool, n), Viewable: make([]bool, n), Elsewhere: make([]bool, n),
 		Placeholder: make([]string, n)}
@@ -143,11 +151,12 @@ var ReviewResults = []string{ReviewDone, ReviewUnchanged, ReviewChangedMeanwhile
 
 // ReviewedPhoto says what became of one review, and how the photo stands now.
 type ReviewedPhoto struct {
-	ID         string  `json:"id"`
-	Result     string  `json:"result" words:"review_result"`
-	Review     *Review `json:"review"` // null where the photo is not seen
-	Reason     string  `json:"reason"`
-	ReviewedBy *string `json:"reviewed_by"`
-	Code       string  `json:"code,omitempty"` // of a refusal
-	Message    string  `json:"message,omitempty"`
+	ID             string  `json:"id"`
+	Result         string  `json:"result" words:"review_result"`
+	Review         *Review `json:"review"` // null where the photo is not seen
+	Reason         string  `json:"reason"`
+	ReviewedBy     *string `json:"reviewed_by"`      // a username
+	ReviewedByName *string `json:"reviewed_by_name"` // what they are called
+	Code           string  `json:"code,omitempty"`   // of a refusal
+	Message        string  `json:"message,omitempty"`
 }

@@ -100,7 +100,7 @@ func ViewFound(db *gorm.DB, photos []*Item, announced []*Announcement) ([]FoundP
 	if err != nil {
 		return nil, err
 	}
-	names, err := Usernames(db, announcers(announced))
+	phones, err := PeopleOf(db, announcers(announced))
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func ViewFound(db *gorm.DB, photos []*Item, announced []*Announcement) ([]FoundP
 	}
 	for _, a := range announced {
 		f := FoundPhoto{Stands: a.State, Refusal: a.Refusal(), PhotoView: PhotoView{ID: a.ID, WorkOrderID: a.WorkOrderID, UUID: a.UUID, SHA256: a.SHA256, Size: a.Size, TaskID: a.TaskID,
-			EvidenceType: a.EvidenceType, TakenAt: a.TakenAt, Position: a.Position, Source: a.Source, Review: ReviewPending, UploadedBy: names[a.UserID], AnnouncedAt: &a.AnnouncedAt,
+			EvidenceType: a.EvidenceType, TakenAt: a.TakenAt, Position: a.Position, Source: a.Source, Review: ReviewPending, UploadedBy: phones[a.UserID].Username, UploadedByName: phones[a.UserID].Name, AnnouncedAt: &a.AnnouncedAt,
 			Shot: a.Shot, OffsetMS: a.OffsetMS, Notes: a.Notes, Device: a.Device}}
 		if f.Refusal != nil && f.Stands == AnnouncementOpen {
 			f.Stands = AnnouncementRefused
@@ -143,9 +143,11 @@ var LifeWords = []string{LifeTaken, LifeReceived, LifeChanged, LifeMoved, LifeJu
 
 // LifeEntry is one thing that happened to a photo.
 type LifeEntry struct {
-	At            Time            `json:"at"`
-	What          string          `json:"what" words:"life"`
-	By            string          `json:"by"` // a username; "" for nobody of the account
+	At            Time   `json:"at"`
+	What          string `json:"what" words:"life"`
+	By            string `json:"by"`      // a username; "" for nobody of the account
+	ByName        string `json:"by_name"` // what they are called
+	byID          string
 	WorkOrderID   string          `json:"work_order_id"`
 	Review        *Review         `json:"review"`
 	Reason        string          `json:"reason"`
@@ -195,11 +197,15 @@ func LifeOf(db *gorm.DB, photo *Item, m *Member) (*PhotoLife, error) {
 	if err := ShowStatements(db, photo); err != nil {
 		return nil, err
 	}
-	who := cmp.Or(photo.Origin.Author, users[photo.UploadedBy])
+	received := LifeEntry{At: photo.ReceivedAt, What: LifeReceived, byID: photo.UploadedBy}
+	l.entries = append(l.entries, received)
 	if photo.TakenAt != nil {
-		l.entries = append(l.entries, LifeEntry{At: *photo.TakenAt, What: LifeTaken, By: who})
+		taken := LifeEntry{At: *photo.TakenAt, What: LifeTaken, By: photo.Origin.Author}
+		if taken.By == "" {
+			taken.byID = photo.UploadedBy
+		}
+		l.entries = append([]LifeEntry{taken}, l.entries...)
 	}
-	l.entries = append(l.entries, LifeEntry{At: photo.ReceivedAt, What: LifeReceived, By: users[photo.UploadedBy]})
 	gather := []func() error{l.history}
 	if m.May(ViewPublications) {
 		gather = append(gather, l.published, l.delivered, l.sent, l.opened)
@@ -208,6 +214,9 @@ func LifeOf(db *gorm.DB, photo *Item, m *Member) (*PhotoLife, error) {
 		if err := f(); err != nil {
 			return nil, err
 		}
+	}
+	if err := l.name(); err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(l.entries, func(a, b LifeEntry) int { return a.At.Compare(b.At.Time) })
 	for n := len(l.entries) - 1; n >= 0; n-- { // why is said of the last word alone
@@ -221,6 +230,21 @@ func LifeOf(db *gorm.DB, photo *Item, m *Member) (*PhotoLife, error) {
 	told := &PhotoLife{Photo: photo.View(users), Items: l.entries}
 	told.Elsewhere, err = twins(db, photo, m)
 	return told, err
+}
+
+// name says of each entry who did it.
+func (l *life) name() error {
+	ids := make([]string, len(l.entries))
+	for n, e := range l.entries {
+		ids[n] = e.byID
+	}
+	users, err := PeopleOf(l.db, ids)
+	for n := range l.entries {
+		e := &l.entries[n]
+		e.By = cmp.Or(e.By, users[e.byID].Username)
+		e.ByName = users.Called(e.byID, e.By)
+	}
+	return err
 }
 
 // history tells what the histories of its orders say, from the order on which it lies back to the first.
@@ -252,7 +276,7 @@ func (l *life) history() error {
 }
 
 func (l *life) event(e *HistoryEvent) {
-	entry := LifeEntry{At: e.At, By: e.Actor, WorkOrderID: e.WorkOrderID, Reason: e.Reason, What: LifeChanged}
+	entry := LifeEntry{At: e.At, By: e.Actor, byID: e.ActorID, WorkOrderID: e.WorkOrderID, Reason: e.Reason, What: LifeChanged}
 	kind := string(l.photo.Kind)
 	review, judged := e.Details.Reviews[l.photo.ID]
 	switch {
@@ -282,7 +306,7 @@ func (l *life) published() error {
 	err := l.db.Joins("JOIN publication_items ON publication_items.publication_id = publications.id").
 		Where("publications.work_order_id IN ? AND publication_items.item_id = ?", l.orders, l.photo.ID).Find(&rows).Error
 	for _, p := range rows {
-		l.entries = append(l.entries, LifeEntry{At: p.CreatedAt, What: LifePublished, By: p.CreatedBy, WorkOrderID: p.WorkOrderID, PublicationID: &p.ID})
+		l.entries = append(l.entries, LifeEntry{At: p.CreatedAt, What: LifePublished, byID: p.CreatedBy, WorkOrderID: p.WorkOrderID, PublicationID: &p.ID})
 	}
 	return err
 }

@@ -100,8 +100,7 @@ func proofOf(db *gorm.DB, orderID string, upTo *Publication, audience Audience, 
 	for i, item := range p.Items {
 		uploaders[i] = item.UploadedBy
 	}
-	p.Users, p.Names, err = namesOf(db, uploaders)
-	return p, err
+	return p, p.name(db, uploaders)
 }
 
 // ProofOfItem is an order with one item as it stands now, whatever became of it, as a client may see them.
@@ -115,8 +114,17 @@ func ProofOfItem(db *gorm.DB, o *WorkOrder, item *Item) (*Proof, error) {
 		return nil, err
 	}
 	p := &Proof{Audience: ForClient, Account: account.ToClient(o.ClientCode), Order: o.For(ForClient), View: views[0].For(ForClient), Items: []*Item{item}}
-	p.Users, p.Names, err = namesOf(db, []string{item.UploadedBy})
-	return p, err
+	return p, p.name(db, []string{item.UploadedBy})
+}
+
+// name keeps who the people of a proof are.
+func (p *Proof) name(db *gorm.DB, ids []string) error {
+	people, err := PeopleOf(db, ids)
+	p.Users, p.Names = map[string]string{}, map[string]string{}
+	for id, known := range people {
+		p.Users[id], p.Names[id] = known.Username, known.Name
+	}
+	return err
 }
 
 // Photos lists the proof's photos.

@@ -109,13 +109,14 @@ type DeliveryView struct {
 
 // PublicationView is a publication with its deliveries.
 type PublicationView struct {
-	ID         string         `json:"id"`
-	Number     int64          `json:"number"`
-	CreatedAt  Time           `json:"created_at"`
-	CreatedBy  string         `json:"created_by"`
-	Items      int64          `json:"items"`
-	Open       bool           `json:"open"` // under auto-relay: it still takes items
-	Deliveries []DeliveryView `json:"deliveries"`
+	ID            string         `json:"id"`
+	Number        int64          `json:"number"`
+	CreatedAt     Time           `json:"created_at"`
+	CreatedBy     string         `json:"created_by"`
+	CreatedByName string         `json:"created_by_name"` // what they are called
+	Items         int64          `json:"items"`
+	Open          bool           `json:"open"` // under auto-relay: it still takes items
+	Deliveries    []DeliveryView `json:"deliveries"`
 }
 
 // release is what one destination gets of a publication.
@@ -287,7 +288,7 @@ func (tx *Tx) addToDelivery(id string, r release, accountID string) error {
 // queueItems queues one message an item and web-hook that listens to them.
 func (tx *Tx) queueItems(o *WorkOrder, e *HistoryEvent, told *WebhookPublication, releases []release, deliveries map[string]string) error {
 	var order *WorkOrderView
-	names := map[string]string{}
+	var users People
 	for _, r := range releases {
 		d := r.destination
 		if d.Kind != WebhookDestination || len(r.items) == 0 || (len(d.Settings.Events) > 0 && !slices.Contains(d.Settings.Events, ItemPublished)) {
@@ -301,7 +302,7 @@ func (tx *Tx) queueItems(o *WorkOrder, e *HistoryEvent, told *WebhookPublication
 				return err
 			}
 			order = &views[0]
-			if names, err = UsersOf(tx.DB, r.items...); err != nil {
+			if users, err = UsersOf(tx.DB, r.items...); err != nil {
 				return err
 			}
 		}
@@ -313,7 +314,7 @@ func (tx *Tx) queueItems(o *WorkOrder, e *HistoryEvent, told *WebhookPublication
 			if err := ShowStatements(tx.DB, item); err != nil {
 				return err
 			}
-			view := item.View(names)
+			view := item.View(users)
 			data, err := json.Marshal(WebhookData{WorkOrder: *order, Event: e.View(), Item: &view, Publication: told, Proof: told.Proof})
 			if err != nil {
 				return err
@@ -463,12 +464,12 @@ func ViewPublication(db *gorm.DB, p Publication) (PublicationView, error) {
 	if err != nil {
 		return PublicationView{}, err
 	}
-	names, err := Usernames(db, []string{p.CreatedBy})
-	by := names[p.CreatedBy]
+	users, err := PeopleOf(db, []string{p.CreatedBy})
+	by := users[p.CreatedBy].Username
 	if p.CreatedBy == "" {
 		by = SystemActor
 	}
-	return PublicationView{ID: p.ID, Number: p.Number, CreatedAt: p.CreatedAt, CreatedBy: by, Items: p.Items, Open: p.Relay, Deliveries: views}, err
+	return PublicationView{ID: p.ID, Number: p.Number, CreatedAt: p.CreatedAt, CreatedBy: by, CreatedByName: users.Called(p.CreatedBy, by), Items: p.Items, Open: p.Relay, Deliveries: views}, err
 }
 
 // RetryDelivery has a delivery tried again now, for another three days, also when it was given up or its publication

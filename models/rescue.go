@@ -66,17 +66,19 @@ func (i *RescueItem) Refuse(e *Error) {
 
 // RescueView is a rescue file as the API shows it.
 type RescueView struct {
-	ID        string           `json:"id"`
-	State     string           `json:"state" words:"rescue_state"`
-	FileName  string           `json:"file_name"`
-	Device    string           `json:"device"`
-	BroughtBy string           `json:"brought_by"` // a username
-	ClaimedBy *string          `json:"claimed_by"` // the username of whose phone wrote it, as it says
-	MadeAt    *Time            `json:"made_at"`
-	Items     []RescueItemView `json:"items"`
-	Actions   []RescueAction   `json:"actions"` // done on the phone, and not told: nobody does them by themselves
-	CreatedAt Time             `json:"created_at"`
-	EndedAt   *Time            `json:"ended_at"`
+	ID            string           `json:"id"`
+	State         string           `json:"state" words:"rescue_state"`
+	FileName      string           `json:"file_name"`
+	Device        string           `json:"device"`
+	BroughtBy     string           `json:"brought_by"`      // a username
+	BroughtByName string           `json:"brought_by_name"` // what they are called
+	ClaimedBy     *string          `json:"claimed_by"`      // the username of whose phone wrote it, as it says
+	ClaimedByName *string          `json:"claimed_by_name"` // what they are called
+	MadeAt        *Time            `json:"made_at"`
+	Items         []RescueItemView `json:"items"`
+	Actions       []RescueAction   `json:"actions"` // done on the phone, and not told: nobody does them by themselves
+	CreatedAt     Time             `json:"created_at"`
+	EndedAt       *Time            `json:"ended_at"`
 }
 
 // RescueItemView is what became of an item.
@@ -89,9 +91,9 @@ type RescueItemView struct {
 	Message     string  `json:"message"` // the same in words
 }
 
-// View makes the view, with the names of users by their ids.
-func (r *Rescue) View(items []RescueItem, users map[string]string) RescueView {
-	v := RescueView{ID: r.ID, State: RescueStates[0], FileName: r.FileName, Device: r.Device, BroughtBy: users[r.BroughtBy], ClaimedBy: orNil(users[r.ClaimedBy]), MadeAt: r.MadeAt,
+// View makes the view; users are at least who brought it and who made it.
+func (r *Rescue) View(items []RescueItem, users People) RescueView {
+	v := RescueView{ID: r.ID, State: RescueStates[0], FileName: r.FileName, Device: r.Device, BroughtBy: users[r.BroughtBy].Username, BroughtByName: users[r.BroughtBy].Name, ClaimedBy: orNil(users[r.ClaimedBy].Username), ClaimedByName: orNil(users[r.ClaimedBy].Name), MadeAt: r.MadeAt,
 		Items: make([]RescueItemView, len(items)), Actions: r.Actions, CreatedAt: r.CreatedAt, EndedAt: r.EndedAt}
 	if r.EndedAt != nil {
 		v.State = RescueStates[1]

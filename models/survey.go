@@ -735,26 +735,27 @@ func FindSurvey(db *gorm.DB, reference string) (s *Survey, hash string, exact bo
 
 // SurveyResponseView is a filled survey as the outside sees it.
 type SurveyResponseView struct {
-	ID          string          `json:"id"`
-	WorkOrderID string          `json:"work_order_id"`
-	UUID        string          `json:"uuid"`
-	TaskID      *string         `json:"task_id"`
-	SurveyID    string          `json:"survey_id"`
-	Answers     json.RawMessage `json:"answers" as:"answers"`
-	SHA256      string          `json:"sha256"` // of the answers as kept
-	TakenAt     *Time           `json:"taken_at"`
-	ReceivedAt  Time            `json:"received_at"`
-	Review      Review          `json:"review"`
-	Source      ItemSource      `json:"source"`
-	UploadedBy  string          `json:"uploaded_by"`
+	ID             string          `json:"id"`
+	WorkOrderID    string          `json:"work_order_id"`
+	UUID           string          `json:"uuid"`
+	TaskID         *string         `json:"task_id"`
+	SurveyID       string          `json:"survey_id"`
+	Answers        json.RawMessage `json:"answers" as:"answers"`
+	SHA256         string          `json:"sha256"` // of the answers as kept
+	TakenAt        *Time           `json:"taken_at"`
+	ReceivedAt     Time            `json:"received_at"`
+	Review         Review          `json:"review"`
+	Source         ItemSource      `json:"source"`
+	UploadedBy     string          `json:"uploaded_by"`      // a username
+	UploadedByName string          `json:"uploaded_by_name"` // what they are called
 }
 
-// ResponseView makes the view of a survey response, with the names of users by their ids.
-func (i *Item) ResponseView(users map[string]string) SurveyResponseView {
+// ResponseView makes the view of a survey response; users are at least whoever sent it.
+func (i *Item) ResponseView(users People) SurveyResponseView {
 	answers := json.RawMessage(i.Answers)
 	if len(answers) == 0 {
 		answers = json.RawMessage("[]")
 	}
 	return SurveyResponseView{ID: i.ID, WorkOrderID: i.WorkOrderID, UUID: i.UUID, TaskID: i.TaskID, SurveyID: i.SurveyID, Answers: answers, SHA256: i.SHA256,
-		TakenAt: i.TakenAt, ReceivedAt: i.ReceivedAt, Review: i.Review, Source: i.Source, UploadedBy: users[i.UploadedBy]}
+		TakenAt: i.TakenAt, ReceivedAt: i.ReceivedAt, Review: i.Review, Source: i.Source, UploadedBy: users[i.UploadedBy].Username, UploadedByName: users[i.UploadedBy].Name}
 }

@@ -424,36 +424,60 @@ func (tx *Tx) UserByName(username string) (*User, error) {
 	return One[User](tx.Where("username_key = ? AND deleted_at IS NULL AND active", UsernameKey(username)), "user")
 }
 
-// UsersOf maps whoever sent or judged some items to their usernames.
-func UsersOf(db *gorm.DB, items ...*Item) (map[string]string, error) {
+// Called is what people call the user: by the full name, by the username only where no name is set.
+func (u *User) Called() string {
+	if !Visible(u.Name) {
+		return u.Username
+	}
+	return strings.TrimSpace(u.Name)
+}
+
+// Person is how a user is known: by the username, and by what they are called, see [User.Called]. The zero Person is nobody.
+type Person struct{ Username, Name string }
+
+// People are users by their ids. Whoever is not among them is nobody.
+type People map[string]Person
+
+// Called is what a user is called, and otherwise where that is nobody: an integration, or the server itself.
+func (p People) Called(id, otherwise string) string { return cmp.Or(p[id].Name, otherwise) }
+
+// Alone are the people that the user is.
+func (u *User) Alone() People { return People{u.ID: {u.Username, u.Called()}} }
+
+// UsersOf finds whoever sent or judged some items.
+func UsersOf(db *gorm.DB, items ...*Item) (People, error) {
 	ids := make([]string, 0, 2*len(items))
 	for _, i := range items {
 		ids = append(ids, i.UploadedBy, i.ReviewedBy)
 	}
-	return Usernames(db, ids)
+	return PeopleOf(db, ids)
 }
 
 // Usernames maps the ids of users of ctx's account to their usernames. Deleted users keep theirs.
 func Usernames(db *gorm.DB, ids []string) (map[string]string, error) {
-	names, _, err := namesOf(db, ids)
+	people, err := PeopleOf(db, ids)
+	names := make(map[string]string, len(people))
+	for id, p := range people {
+		names[id] = p.Username
+	}
 	return names, err
 }
 
-// namesOf maps the ids of users to their usernames, and to what people call them: by their names where one is set.
-func namesOf(db *gorm.DB, ids []string) (usernames, names map[string]string, err error) {
-	usernames, names = map[string]string{}, map[string]string{}
+// PeopleOf finds users of ctx's account by their ids, in one query. Deleted users are known as before.
+func PeopleOf(db *gorm.DB, ids []string) (People, error) {
+	people := People{}
 	ids = slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(ids))), func(id string) bool { return id == "" })
 	if len(ids) == 0 {
-		return usernames, names, nil
+		return people, nil
 	}
 	var users []User
 	if err := db.Select("id", "username", "name").Where("id IN ?", ids).Find(&users).Error; err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, u := range users {
-		usernames[u.ID], names[u.ID] = u.Username, cmp.Or(strings.TrimSpace(u.Name), u.Username)
+		people[u.ID] = Person{u.Username, u.Called()}
 	}
-	return usernames, names, nil
+	return people, nil
 }
 
 // CheckDevice notes an id that no app made.

@@ -534,6 +534,7 @@ type WorkOrderView struct {
 	WorkOrderFields
 	FieldStatus   string         `json:"field_status" words:"field_status"`
 	Assignee      *string        `json:"assignee"`
+	AssigneeName  string         `json:"assignee_name"` // what the assignee is called; "" for nobody and everybody
 	AssignedToAll bool           `json:"assigned_to_all"`
 	PropertyID    string         `json:"property_id"`
 	WorkType      string         `json:"work_type"` // the name of the one that filled it, or ""
@@ -571,7 +572,7 @@ func ViewOrders(db *gorm.DB, orders ...*WorkOrder) ([]WorkOrderView, error) {
 	if err != nil {
 		return nil, err
 	}
-	names, err := Usernames(db, assignees)
+	users, err := PeopleOf(db, assignees)
 	if err != nil {
 		return nil, err
 	}
@@ -606,12 +607,12 @@ func ViewOrders(db *gorm.DB, orders ...*WorkOrder) ([]WorkOrderView, error) {
 			v.PublishedAt = &o.PublishedAt
 		}
 		if o.AssigneeID != nil {
-			name := names[*o.AssigneeID]
-			v.Assignee = &name
+			user := users[*o.AssigneeID]
+			v.Assignee, v.AssigneeName = &user.Username, user.Name
 		}
 		if o.AssignedToAll {
 			name := AssignToAll
-			v.Assignee = &name
+			v.Assignee, v.AssigneeName = &name, ""
 		}
 		views[i] = v
 	}

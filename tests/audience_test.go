@@ -156,7 +156,7 @@ func TestEveryTextHasItsAudience(t *testing.T) {
 }
 
 var noWords = []string{"id", "version", "state", "work_order_number", "client_code", "priority", "publish_to", "qa_policy", "latitude", "longitude", "due_date", "due_time",
-	"start_date", "client_due_date", "client_due_time", "awaited", "policy.qa", "policy.from", "assigned_name", "field_status", "assignee", "assigned_to_all", "property_id", "work_type", "integration_id", "invoiced", "has_new_items", "completed_at", "published_at", "created_at",
+	"start_date", "client_due_date", "client_due_time", "awaited", "policy.qa", "policy.from", "assigned_name", "field_status", "assignee", "assignee_name", "assigned_to_all", "property_id", "work_type", "integration_id", "invoiced", "has_new_items", "completed_at", "published_at", "created_at",
 	"updated_at", "address.address1", "address.city", "address.state", "address.zip", "address.country", "item_counts.total", "item_counts.photos", "item_counts.check_ins",
 	"item_counts.survey_responses", "tasks.id", "tasks.kind", "tasks.survey_id", "tasks.required_photos.wpicture", "client_due_time", "share.from", "key_photos"}
 

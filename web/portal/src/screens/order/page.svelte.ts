@@ -172,7 +172,7 @@ export class OrderPage {
   async #whoChanged(field: string): Promise<string> {
     try {
       this.changes = (await ok(api.GET('/work-orders/{id}/changes', { params: { path: { id: this.id }, query: { limit: 50 } } }))).items ?? [];
-      return this.changes.find((c) => c.field === field || c.field.startsWith(field + '.'))?.who ?? '';
+      return this.changes.find((c) => c.field === field || c.field.startsWith(field + '.'))?.who_name ?? '';
     } catch {
       return ''; // who may edit need not be one who sees the changes
     }

@@ -2,6 +2,7 @@
 import { count, day, dayOf } from '$kit/format';
 import { m } from '$kit/words/messages';
 import { states, type House } from '$kit/mark';
+import { people } from '$lib/people.svelte';
 
 export const names = ['q', 'state', 'assignee', 'client_code', 'priority', 'due_from', 'due_to', 'completed_from', 'completed_to', 'published_from', 'published_to',
   'invoiced', 'awaited', 'worked_on', 'property_id', 'ids'] as const;
@@ -60,7 +61,7 @@ export function chips(f: Filters): Chip[] {
 }
 
 const yes = (v: string) => (v === 'true' ? m.orders_yes() : m.orders_no());
-export const person = (username: string) => (username === '' ? m.unassigned() : username === '~all~' ? m.everyone() : username);
+export const person = (username: string) => (username === '' ? m.unassigned() : username === '~all~' ? m.everyone() : people.called(username));
 export const priority = (p: string) => ({ normal: m.orders_priority_normal(), rush: m.mark_rush(), rework: m.mark_rework() })[p] ?? p;
 
 // Days by how far they are from today, as the API takes them: a view that is kept stays true.

@@ -1,5 +1,6 @@
 // The rows of a list of any length: pages by their place, read as they come into view, kept a few thousand, changed in place.
 import { api, ok, Refusal, type Schemas } from '$lib/api';
+import { people } from '$lib/people.svelte';
 import { heard, onEvent, type StreamEvent } from '$lib/stream';
 import { query, without, write, type Asked, type Filters } from './filters';
 
@@ -132,6 +133,7 @@ export class OrderList {
     const asked = { ...query(this.asked.filters), sort: this.asked.sort, place: page * size, limit: size };
     const list = await ok(api.GET('/work-orders', { params: { query: asked as never }, signal }));
     const items = list.items ?? [];
+    people.learn(Object.fromEntries(items.map((o) => [o.assignee ?? '', o.assignee_name])));
     const end = page * size + items.length;
     if (list.next_cursor === null && (items.length > 0 || page === 0)) this.total = end;
     else if (list.next_cursor !== null && this.total <= end) this.total = end + 1;

@@ -45,6 +45,7 @@ export class Shot {
   height = 0;
   reason = $state('');
   reviewer = $state<string | null>(null);
+  reviewerName = $state<string | null>(null);
   rotation = $state(0);
   placeholder = $state('');
   /** The server's words why the last verdict was not taken. */
@@ -87,7 +88,7 @@ export class Shot {
   /** Takes over what the index says at a place; a verdict that is still on its way stays. */
   tell(x: Index, n: number): void {
     const task = x.task?.[n];
-    this.user = x.users?.[x.user?.[n] ?? -1] ?? '';
+    this.user = x.user_names?.[x.user?.[n] ?? -1] ?? '';
     this.taken = x.taken?.[n] ?? null;
     this.size = x.size?.[n] ?? 0;
     this.width = x.width?.[n] ?? 0;
@@ -98,6 +99,7 @@ export class Shot {
       this.review = (x.review?.[n] ?? 'pending') as Review;
       const by = x.reviewer?.[n];
       this.reviewer = by == null ? null : (x.users?.[by] ?? null);
+      this.reviewerName = by == null ? null : (x.user_names?.[by] ?? null);
     }
     this.rotation = x.rotation?.[n] ?? 0;
     this.flagged = x.flagged?.[n] ?? false;
@@ -116,6 +118,7 @@ export class Shot {
       this.review = p.review as Review;
       this.reason = p.review_reason;
       this.reviewer = p.reviewed_by;
+      this.reviewerName = p.reviewed_by_name;
     }
     this.rotation = p.rotation;
     this.flagged = p.flagged;

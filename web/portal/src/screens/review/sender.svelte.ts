@@ -125,14 +125,15 @@ class Sender {
         v.shot.review = r.review as Review;
         v.shot.reason = r.reason;
         v.shot.reviewer = r.reviewed_by;
+        v.shot.reviewerName = r.reviewed_by_name;
       } else back(v);
       if (r.result === 'changed_meanwhile') otherwise.push(r);
       if (r.result === 'refused') toast.failed(m.review_not_taken({ count: 1, why: r.message ?? '' }));
     }
     const first = otherwise[0];
     if (!first) return;
-    if (otherwise.length === 1) toast.failed(m.review_meanwhile({ who: first.reviewed_by ?? '', what: wordOf(first.review as Review) }));
-    else toast.failed(m.review_meanwhile_many({ who: first.reviewed_by ?? '', count: otherwise.length }));
+    if (otherwise.length === 1) toast.failed(m.review_meanwhile({ who: first.reviewed_by_name ?? '', what: wordOf(first.review as Review) }));
+    else toast.failed(m.review_meanwhile_many({ who: first.reviewed_by_name ?? '', count: otherwise.length }));
   }
 }
 
