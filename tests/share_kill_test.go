@@ -154,10 +154,10 @@ func worthOf(u *rig.User, order string) map[string][2]any {
 	return all
 }
 
-// whereIs waits for an order by its number, while processes come and go.
+// whereIs waits for an order by its number, while processes come and go: what a dead one was not rung of comes with its next fetch, within 5 minutes.
 func whereIs(u *rig.User, number string) (id string) {
 	u.T.Helper()
-	for until := time.Now().Add(3 * time.Minute); id == ""; time.Sleep(100 * time.Millisecond) {
+	for until := time.Now().Add(8 * time.Minute); id == ""; time.Sleep(100 * time.Millisecond) {
 		if a, err := u.Try("GET", "/work-orders?q="+number, nil); err == nil {
 			id = a.Text("items", 0, "id")
 		}
