@@ -43,7 +43,7 @@ bin/temporal-dev: $(wildcard cmd/temporal-dev/*.go) cmd/temporal-dev/go.mod
 # RERUN=1, as CI has it: a test that failed is run once more, alone, and the summary says that it was; more than six are not.
 RERUNS = $(if $(RERUN),--rerun-fails=1 --rerun-fails-max-failures=6 --rerun-fails-abort-on-data-race)
 
-test: bin/fieldproof bin/temporal-dev ## every test, on SQLite or PostgreSQL in turn; SHAPES=sqlite,postgres takes each on both
+test: bin/fieldproof bin/temporal-dev ## every test but the longest, on SQLite or PostgreSQL in turn; SHAPES=sqlite,postgres takes each on both
 	FIELDPROOF_TEST_SHAPES=$(or $(SHAPES),turns) GO=$(GO) $(TOOL) gotestsum --format pkgname --hide-summary skipped $(RERUNS) --raw-command -- sh .ci/stages
 
 test-quick: ## what needs no server: some seconds after the first time
@@ -52,14 +52,15 @@ test-quick: ## what needs no server: some seconds after the first time
 test-one: bin/temporal-dev ## one test of the product by name: make test-one T=TestASecureLink; SHAPES=sqlite spares PostgreSQL, SOAK=1 takes what is make soak's
 	FIELDPROOF_TEST_SHAPES=$(SHAPES) $(GO) test $(if $(SOAK),-tags soak) ./tests -count=1 -run '$(T)'
 
-# The tests that only make soak has the time for say so in their first line.
+# The tests that only make soak has the time for say so in their first line. Those of what is away, frozen or killed have a command of their own.
+FAULTS = Sleeps|IsAway|IsFrozen|AKilled|PhotosOutlive
 LONGER = $(shell grep -h -B1 '^.longer(t)' tests/*_test.go | grep -o '\bTest[A-Za-z0-9]*' | paste -s -d '|' -)
 
 # One of them builds the product with another clock: the first time that is every package, which takes minutes more.
-soak: bin/temporal-dev ## attacks and faults that make test has no time for, some minutes
+soak: bin/temporal-dev ## attacks, faults and walks that make test has no time for, half an hour
 	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 20m -count=1 -v -run '^TestSoak$$'
-	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 20m -count=1 -parallel 8 -run 'Sleeps|IsAway|IsFrozen|AKilled|PhotosOutlive'  # for a minute each, a hundred photos for more
-	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 40m -count=1 -parallel 4 -run '^($(LONGER))$$'
+	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 20m -count=1 -parallel 8 -run '$(FAULTS)'  # for a minute each, a hundred photos for more
+	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 60m -count=1 -parallel 4 -skip '$(FAULTS)' -run '^($(LONGER))$$'
 	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 40m -count=1 -run 'RestoredFrom|AnHourApart'  # the first run builds all with another clock
 
 bench: bin/fieldproof bin/temporal-dev ## the benchmarks, each beside its yardstick

@@ -293,6 +293,7 @@ func TestADatabaseThatAnotherProgramHoldsIsNeverAFaultOfOurs(t *testing.T) {
 
 // TestAPartThatIsKilledOrFrozenTakesNothingWithIt takes one part away in the middle of work, the others stay.
 func TestAPartThatIsFrozenTakesNothingWithIt(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	_, in := onOwnCluster(t)
 	frozen := func(part rig.Role) func() func() error {
@@ -305,12 +306,14 @@ func TestAPartThatIsFrozenTakesNothingWithIt(t *testing.T) {
 }
 
 func TestAKilledWorkerOrTemporalTakesNothingWithIt(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	_, in := onOwnCluster(t)
 	takesNothingWithIt(t, in, []failure{{"a killed worker", byKilling(in, rig.Worker), false}, {"a killed Temporal", byKilling(in, rig.Temporal), false}})
 }
 
 func TestAKilledServerOrDatabaseTakesNothingWithIt(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	pg, in := onOwnCluster(t)
 	takesNothingWithIt(t, in, []failure{{"a killed server", byKilling(in, rig.Server), true},

@@ -89,6 +89,7 @@ func photosAt(office *rig.User, order string) map[string]rig.JSON {
 }
 
 func TestFieldTheCameraShootsAgainAndAgainAndTheOfficeGetsItBitForBit(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office, crew, order := crewWithOrder(t, in, rig.JSON{"latitude": property[0], "longitude": property[1], "tasks": []rig.JSON{

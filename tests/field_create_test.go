@@ -11,6 +11,7 @@ import (
 )
 
 func TestFieldAnOrderAndATaskAreMadeWithoutANetwork(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

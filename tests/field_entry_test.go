@@ -30,6 +30,7 @@ func pathIn(t *testing.T, link string) string {
 }
 
 func TestFieldAnInvitationLeadsInAndTheAppOpensWithoutANetwork(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

@@ -40,6 +40,7 @@ func TestFieldTheFirstExerciseOnScreen(t *testing.T) {
 
 // TestFieldTheSecondExerciseOnScreen: an assigned order is completed on the phone; under auto-publish its button says Publish.
 func TestFieldTheSecondExerciseOnScreen(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

@@ -26,6 +26,7 @@ var photosAtOnce = 12
 // TestFieldPhotosOutliveWhateverBefallsThePhone: photos are taken without a network while tabs crash and the browser ends, and
 // sent while the network comes and goes and the server is killed. Each is at the server, bit for bit, once.
 func TestFieldPhotosOutliveWhateverBefallsThePhone(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in, err := rig.Dev(product(t), filepath.Join(t.TempDir(), "installation"))
 	require.NoError(t, err)
@@ -76,6 +77,7 @@ func TestFieldPhotosOutliveWhateverBefallsThePhone(t *testing.T) {
 // TestFieldCompleteDoesNotWaitForBytes has a line of 5 kB/s: the office hears at once that the order is completed and what it
 // awaits, and nothing is published or called late without it.
 func TestFieldCompleteDoesNotWaitForBytes(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	const photos = 40
 	p, office, _, order := atWork(t, rig.JSON{"tasks": []rig.JSON{{"name": "Lawn", "required_photos": rig.JSON{"before": photos}}}, "qa_policy": "auto_publish"})
@@ -482,6 +484,7 @@ func TestFieldTheSameUploadFromTwoPhones(t *testing.T) {
 // TestFieldAPhotoArrivesOverALineThatDrops has every connection break after 200 kB, in the app itself: pieces shrink to what
 // gets through, and go on where the server stands.
 func TestFieldAPhotoArrivesOverALineThatDrops(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	p, office, _, order := atWork(t, nil)
 	id := order.Text("id")

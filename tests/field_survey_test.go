@@ -48,6 +48,7 @@ func (p *phone) draw(selector string) {
 }
 
 func TestFieldASurveyIsAnsweredLeftAndComesBack(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

@@ -225,6 +225,7 @@ const shifts = `(() => {
 
 // TestFieldNothingMovesUnderAThumb opens screens anew: what can be touched stays where it appeared.
 func TestFieldNothingMovesUnderAThumb(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	p, _, _, order := atWork(t, rig.JSON{"due_date": "2026-12-04", "work_order_info": "Key box, code 0417"}, running(shifts))
 	p.shoot(order.Text("id"), 1)

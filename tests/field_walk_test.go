@@ -24,6 +24,7 @@ import (
 // TestFieldTheWalkWithAPhone does what the README says of a phone in the same Wi-Fi: trust this machine, open the app, sign in as
 // the demo crew, shoot; the office has the photo.
 func TestFieldTheWalkWithAPhone(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	require.Contains(t, string(must(t, func() ([]byte, error) { return os.ReadFile(filepath.Join(rig.Root(), "README.md")) })), "bin/fieldproof dev --tls --addr 0.0.0.0:8443")
 	dir, port := t.TempDir(), rig.FreePort()

@@ -32,6 +32,7 @@ const asWebKit = `(() => {
 })()`
 
 func TestFieldWebKitsWaysInChromium(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	p, office, _, order := atWork(t, nil, running(asWebKit))
 	id := order.Text("id")

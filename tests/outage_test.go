@@ -102,6 +102,7 @@ func crewWithOrderAt(t *testing.T, in *rig.Installation) (office, crew *rig.User
 }
 
 func TestADatabaseThatIsAwayIsNeverAFaultOfOurs(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	pg, in := onOwnCluster(t)
 	office, crew, order := crewWithOrderAt(t, in)

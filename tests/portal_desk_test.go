@@ -156,6 +156,7 @@ func TestPortalASurveyIsAnsweredAtTheDesk(t *testing.T) {
 
 // TestPortalAPhotoThatASurveyLostIsAskedForAgain loads the tab anew when files are chosen and not handed in.
 func TestPortalAPhotoThatASurveyLostIsAskedForAgain(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)
@@ -261,6 +262,7 @@ func TestPortalWhatIsOnPhonesIsSaid(t *testing.T) {
 
 // TestPortalAPhoneThatKeepsPhotosIsLookedAtAndWrittenOff goes from what the home screen says to the phone, and gives it up.
 func TestPortalAPhoneThatKeepsPhotosIsLookedAtAndWrittenOff(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)
@@ -313,6 +315,7 @@ func TestPortalAPhoneThatKeepsPhotosIsLookedAtAndWrittenOff(t *testing.T) {
 
 // TestPortalOrdersWhosePhotosAreOnAPhoneAreApprovedWithoutThem has two orders await more photos than a page of them holds.
 func TestPortalOrdersWhosePhotosAreOnAPhoneAreApprovedWithoutThem(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)
@@ -356,6 +359,7 @@ func TestPortalOrdersWhosePhotosAreOnAPhoneAreApprovedWithoutThem(t *testing.T) 
 
 // TestPortalASurveyIsTriedAsOnThePhone imports a survey, tries it, gives it a new revision, and refuses what is none.
 func TestPortalASurveyIsTriedAsOnThePhone(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

@@ -15,6 +15,7 @@ import (
 
 // TestPortalTheThirdExerciseOnScreen: work is given to another firm, done there, and seen here, by two offices at their desks.
 func TestPortalTheThirdExerciseOnScreen(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)

@@ -115,6 +115,7 @@ func TestThePortalMakesAnOrderByHand(t *testing.T) {
 }
 
 func TestThePortalImportsASpreadsheet(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

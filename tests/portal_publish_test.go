@@ -11,6 +11,7 @@ import (
 )
 
 func TestPortalPublishesAndShowsWhatArrives(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

@@ -279,6 +279,7 @@ func TestPortalPhotosBelongTogetherByTheirShot(t *testing.T) {
 
 // TestPortalChoosesTheCover chooses by key and in the viewer what stands on the cover, and the client sees it there.
 func TestPortalChoosesTheCover(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office, _, order, photos := toReview(t, in)
@@ -368,6 +369,7 @@ func TestPortalShowsAtOnceWhatAnotherJudges(t *testing.T) {
 }
 
 func TestPortalComparesTurnsAndSaysWhereAPhotoWasTaken(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

@@ -167,6 +167,7 @@ func TestPortalSettingsOfWhatIsOutside(t *testing.T) {
 
 // TestPortalANewKeyOfAnotherFirmIsTrusted has a firm sign with a key that none of its known ones vouches for.
 func TestPortalANewKeyOfAnotherFirmIsTrusted(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
