@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"fieldproof/models"
+	"fieldproof/storage"
 )
 
 // What a rescue file may hold (docs/field.md). A phone writes at most 40 MB into one.
@@ -128,7 +129,7 @@ func (in *Intake) Rescue(ctx context.Context, f RescueFile, by *models.Member) (
 		}
 		return nil, err
 	}
-	_ = in.rescue(ctx, r, archive) // the file is kept: what fails here the sweeper tries again, and tells of it
+	_ = in.rescue(ctx, r, archive, refusal) // the file is kept: what fails here the sweeper tries again, and tells of it
 	return r, nil
 }
 
@@ -271,8 +272,11 @@ func (i *rescuedItem) item(r *models.Rescue) NewItem {
 	return n
 }
 
-// rescue takes the items of a rescue file that wait, until one fails for a reason of ours.
-func (in *Intake) rescue(ctx context.Context, r *models.Rescue, archive *zip.Reader) error {
+// rescueFailures is how many items of a file fail in a row, for reasons of ours, before the rest waits for its next turn.
+const rescueFailures = 3
+
+// rescue takes the items of a rescue file that wait. One that fails for a reason of ours, by what refused makes of it, waits on.
+func (in *Intake) rescue(ctx context.Context, r *models.Rescue, archive *zip.Reader, refused func(error) *models.Error) error {
 	by, err := in.Store.MemberByID(ctx, r.BroughtBy)
 	if err != nil && models.KindOf(err) != models.NotFound {
 		return err
@@ -281,41 +285,79 @@ func (in *Intake) rescue(ctx context.Context, r *models.Rescue, archive *zip.Rea
 	if err != nil {
 		return err
 	}
-	var rows []*models.RescueItem
-	if err := in.Store.Read(ctx).Where("rescue_id = ? AND result = ?", r.ID, models.RescueWaiting).Order("position").Find(&rows).Error; err != nil {
+	rows, err := in.waitingOf(ctx, r)
+	if err != nil {
 		return err
 	}
+	var failed error
+	failures := 0
 	for _, row := range rows {
 		err := error(models.Errorf(models.Forbidden, "Whoever brought the file may not sign in any more: let somebody else bring it."))
 		if by != nil && by.Active {
 			err = in.rescueItem(ctx, archive, row, by, owner)
 		}
-		var refused *models.Error
-		switch {
-		case errors.As(err, &refused) && !slices.Contains([]models.Kind{models.Unauthorized, models.Unavailable, models.NoRoom, models.TooMany}, refused.Kind):
-			row.Refuse(refused)
-		case err != nil:
-			return err
-		}
-		err = in.Store.Write(ctx, func(tx *models.Tx) error {
-			return tx.Select("work_order_id", "result", "item_id", "code", "message").Where("result = ?", models.RescueWaiting).Updates(row).Error
-		})
 		if err != nil {
+			why := refused(err)
+			if why == nil || ctx.Err() != nil {
+				failed = errors.Join(failed, fmt.Errorf("item %d: %w", row.Position, err))
+				if failures++; failures == rescueFailures || ctx.Err() != nil {
+					return failed
+				}
+				continue
+			}
+			row.Refuse(why)
+		}
+		failures = 0
+		if err := in.Store.Write(ctx, func(tx *models.Tx) error { return looked(tx, row) }); err != nil {
 			return err
 		}
 	}
+	if failed != nil {
+		return failed
+	}
+	return in.Store.Write(ctx, func(tx *models.Tx) error { return endRescue(tx, r) })
+}
+
+func (in *Intake) waitingOf(ctx context.Context, r *models.Rescue) (rows []*models.RescueItem, err error) {
+	err = in.Store.Read(ctx).Where("rescue_id = ? AND result = ?", r.ID, models.RescueWaiting).Order("position").Find(&rows).Error
+	return rows, err
+}
+
+// looked keeps what became of an item that waited.
+func looked(tx *models.Tx, row *models.RescueItem) error {
+	return tx.Select("work_order_id", "result", "item_id", "code", "message").Where("result = ?", models.RescueWaiting).Updates(row).Error
+}
+
+// endRescue notes that all of a rescue file was looked at.
+func endRescue(tx *models.Tx, r *models.Rescue) error {
 	now := models.Now()
 	r.EndedAt = &now
-	return in.Store.Write(ctx, func(tx *models.Tx) error {
-		return tx.Model(&models.Rescue{}).Where("id = ? AND ended_at IS NULL", r.ID).Update("ended_at", now).Error
-	})
+	return tx.Model(&models.Rescue{}).Where("id = ? AND ended_at IS NULL", r.ID).Update("ended_at", now).Error
+}
+
+// refusal is why something is refused for good; nil for what may be taken at another time.
+func refusal(err error) *models.Error {
+	var known *models.Error
+	if errors.As(err, &known) && !slices.Contains([]models.Kind{models.Unauthorized, models.Unavailable, models.NoRoom, models.TooMany}, known.Kind) {
+		return known
+	}
+	return nil
+}
+
+// lastRefusal is the refusal of a last try: what fails in it is not tried again.
+func lastRefusal(err error) *models.Error {
+	var known *models.Error
+	if errors.As(err, &known) {
+		return known
+	}
+	return models.Errorf(models.Unavailable, "The server could not take it for days, for a reason of its own: ask whoever runs it, then bring the file again.")
 }
 
 // rescueItem takes one item.
 func (in *Intake) rescueItem(ctx context.Context, archive *zip.Reader, row *models.RescueItem, by *models.Member, owner *models.User) error {
 	var says rescueSays
 	if err := json.Unmarshal([]byte(row.Said), &says); err != nil {
-		return fmt.Errorf("intake: item %d of rescue %s: %w", row.Position, row.RescueID, err)
+		return &models.Error{Kind: models.Invalid, Message: "What was kept of it can't be read: bring the file again.", Cause: err}
 	}
 	n := says.Item
 	n.By, n.Origin = by, models.Origin{Author: owner.Username}
@@ -372,21 +414,67 @@ func (e *entryReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// GoOnRescuing goes on with rescue files that wait: a crash, an outage or their size ended the request that brought them.
+// GoOnRescuing goes on with rescue files that wait: a crash, an outage or their size ended the request that brought them. One
+// that fails waits longer each time, behind the others; what fails for days is refused.
 func (in *Intake) GoOnRescuing(ctx context.Context, now time.Time) error {
-	var open []*models.Rescue
-	if err := in.Store.Read(models.AcrossAccounts(ctx)).Where("ended_at IS NULL AND created_at < ?", models.At(now.Add(-rescueWaits))).Order("created_at").Limit(20).Find(&open).Error; err != nil {
+	var due []*models.Rescue
+	q := in.Store.Read(models.AcrossAccounts(ctx)).Where("ended_at IS NULL AND created_at < ?", models.At(now.Add(-rescueWaits)))
+	if err := models.DueForSweep(q, "created_at", now).Limit(20).Find(&due).Error; err != nil {
 		return err
 	}
 	var failed error
-	for _, r := range open {
-		failed = errors.Join(failed, in.goOnRescuing(models.InAccount(ctx, r.AccountID), r))
+	for _, r := range due {
+		if err := in.goOnRescuing(models.InAccount(ctx, r.AccountID), r, now); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("intake: rescue %s: %w", r.ID, err))
+		}
 	}
 	return failed
 }
 
-func (in *Intake) goOnRescuing(ctx context.Context, r *models.Rescue) error {
+func (in *Intake) goOnRescuing(ctx context.Context, r *models.Rescue, now time.Time) error {
+	spent, mine := r.Attempts >= models.SweepPolicy.Most, false // spent: the last try ended with its process
+	err := in.Store.Write(ctx, func(tx *models.Tx) (err error) {
+		mine, err = models.Sweep[models.Rescue](tx, r.ID, &r.Swept, now)
+		return err
+	})
+	if err != nil || !mine {
+		return err
+	}
+	refused := refusal
+	if r.Attempts >= models.SweepPolicy.Most {
+		refused = lastRefusal
+	}
+	if err = errors.New("its last try did not end"); !spent {
+		err = in.rescueKept(ctx, r, refused)
+	}
+	if err == nil {
+		return nil
+	}
+	why := refused(err)
+	if why == nil || ctx.Err() != nil {
+		return err
+	}
+	rows, wrong := in.waitingOf(ctx, r)
+	if wrong != nil {
+		return errors.Join(err, wrong)
+	}
+	return in.Store.Write(ctx, func(tx *models.Tx) error {
+		for _, row := range rows {
+			row.Refuse(why)
+			if err := looked(tx, row); err != nil {
+				return err
+			}
+		}
+		return endRescue(tx, r)
+	})
+}
+
+// rescueKept takes what waits in a rescue file, from the bytes that were kept of it.
+func (in *Intake) rescueKept(ctx context.Context, r *models.Rescue, refused func(error) *models.Error) error {
 	kept, err := in.Blobs.Get(ctx, r.BlobKey)
+	if errors.Is(err, storage.ErrNotFound) {
+		return &models.Error{Kind: models.Gone, Code: models.CodeNoBytes, Message: "The file is not here any more: bring it again.", Cause: err}
+	}
 	if err != nil {
 		return err
 	}
@@ -404,7 +492,7 @@ func (in *Intake) goOnRescuing(ctx context.Context, r *models.Rescue) error {
 		return err
 	}
 	defer closed()
-	return in.rescue(ctx, r, archive)
+	return in.rescue(ctx, r, archive, refused)
 }
 
 // ForgetRescues deletes rescue files whose time is over by now, with what is known of them.
@@ -414,9 +502,11 @@ func (in *Intake) ForgetRescues(ctx context.Context, now time.Time) error {
 	if err := in.Store.Read(ctx).Where("ended_at < ?", models.At(now.Add(-rescueKept))).Limit(200).Find(&old).Error; err != nil {
 		return err
 	}
+	var failed error
 	for _, r := range old {
 		if err := in.Blobs.Delete(ctx, r.BlobKey); err != nil {
-			return err
+			failed = errors.Join(failed, err)
+			continue
 		}
 		err := in.Store.Write(ctx, func(tx *models.Tx) error {
 			if err := tx.Where("rescue_id = ?", r.ID).Delete(&models.RescueItem{}).Error; err != nil {
@@ -428,7 +518,7 @@ func (in *Intake) ForgetRescues(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	return nil
+	return failed
 }
 
 // rescuedActions are the actions of a manifest that can be read.

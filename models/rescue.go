@@ -31,6 +31,7 @@ type Rescue struct {
 	Actions   []RescueAction `gorm:"serializer:json"`
 	CreatedAt Time
 	EndedAt   *Time
+	Swept
 }
 
 // RescueAction is something that a person did on a phone which could not tell it: the office does it, or not.

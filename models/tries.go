@@ -3,6 +3,8 @@ package models
 import (
 	"math/rand/v2"
 	"time"
+
+	"gorm.io/gorm"
 )
 
 // Tries is what a row keeps of the tries at bringing something outside. Rows that are tried embed it: deliveries,
@@ -56,6 +58,8 @@ var (
 	SharePolicy = Policy{Lasts: 30 * 24 * time.Hour, WarnsAfter: 4,
 		Rests:  []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 4 * time.Hour},
 		Probes: ClientPolicy.Probes}
+	// What the sweeper goes on with by itself; in all some three days.
+	SweepPolicy = Policy{Most: 72, Rests: []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}}
 	// A fetch that was given up waits for its schedule, or for somebody who asks.
 	FetchPolicy = Policy{Most: 5, Refusals: 2, Rests: []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}}
 )
@@ -65,6 +69,30 @@ var webhookRests = []time.Duration{5 * time.Second, 20 * time.Second, time.Minut
 
 // Rest is the pause after a number of failed tries in a row.
 func (p Policy) Rest(failures int64) time.Duration { return restOf(p.Rests, failures) }
+
+// Swept is what a row keeps of how often the sweeper went on with it. Rows that it goes on with embed it.
+type Swept struct {
+	Attempts      int64
+	NextAttemptAt *Time // nil: it was not tried
+}
+
+// DueForSweep are the rows of q whose next try is due by now, those first that wait the longest for one: what failed stands
+// behind what did not. since is the column that says since when a row waits that was not tried.
+func DueForSweep(q *gorm.DB, since string, now time.Time) *gorm.DB {
+	return q.Where("next_attempt_at IS NULL OR next_attempt_at <= ?", At(now)).Order("COALESCE(next_attempt_at, " + since + "), id")
+}
+
+// Sweep notes a try at a row before it is made, so that also one that ends its process stands behind the others. False: another
+// replica was first.
+func Sweep[T any](tx *Tx, id string, kept *Swept, now time.Time) (mine bool, err error) {
+	next := At(now.Add(SweepPolicy.Rest(kept.Attempts + 1)))
+	noted := tx.Model(new(T)).Where("id = ? AND ended_at IS NULL AND attempts = ?", id, kept.Attempts).Updates(map[string]any{"attempts": kept.Attempts + 1, "next_attempt_at": next})
+	if noted.Error != nil || noted.RowsAffected == 0 {
+		return false, noted.Error
+	}
+	kept.Attempts, kept.NextAttemptAt = kept.Attempts+1, &next
+	return true, nil
+}
 
 // restOf is up to a fifth longer than the table says, so that what failed together does not come back together.
 func restOf(rests []time.Duration, failures int64) time.Duration {

@@ -26,6 +26,7 @@ type Upload struct {
 	CreatedAt   Time
 	MovedAt     Time
 	EndedAt     *Time // when its item was there
+	Swept
 }
 
 // Whole tells whether all its bytes are here.

@@ -3,14 +3,20 @@ package tests
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"fieldproof/intake"
+	"fieldproof/models"
 	"fieldproof/tests/rig"
 )
 
@@ -183,5 +189,73 @@ func TestARescueFileNeverSpeaksForAnother(t *testing.T) {
 		require.Equal(t, []any{crew.Username, other.Username, nil, nil}, []any{view.Text("uploaded_by"), view.Text("claimed_by"), view.Get("certification", "item"), view.Get("certification", "time")})
 		require.Equal(t, []string{"not_found", "conflict", "not_found"}, []string{done.Text("items", 1, "code"), done.Text("items", 2, "code"), done.Text("items", 3, "code")})
 		require.Len(t, office.Want(200, "GET", "/work-orders/"+theirs+"/photos", nil).List("items"), 1)
+	})
+}
+
+// waitingRescues are rescue files as crashes leave them: kept under their keys, with one item each that waits.
+func waitingRescues(t *testing.T, store *models.Store, by *models.Member, order string, photo []byte, keys ...string) (ids []string) {
+	t.Helper()
+	taken := models.Now()
+	require.NoError(t, store.Write(models.InAccount(context.Background(), by.AccountID), func(tx *models.Tx) error {
+		for i, key := range keys {
+			r := &models.Rescue{ID: models.NewID(), AccountID: by.AccountID, BroughtBy: by.ID, ClaimedBy: by.ID, FileName: "rescue.zip", BlobKey: key, Actions: []models.RescueAction{}, CreatedAt: models.At(taken.Add(time.Duration(i) * time.Millisecond))}
+			says, err := json.Marshal(map[string]any{"item": intake.NewItem{OrderID: order, Kind: models.Photo, UUID: uuid.NewString(), SHA256: sha(photo), Source: models.WebUpload, TakenAt: &taken, Rescued: true}})
+			require.NoError(t, err)
+			require.NoError(t, tx.Create(r).Error)
+			require.NoError(t, tx.Create(&models.RescueItem{RescueID: r.ID, Position: 1, AccountID: by.AccountID, Path: "1.jpg", Said: string(says), Result: models.RescueWaiting}).Error)
+			ids = append(ids, r.ID)
+		}
+		return nil
+	}))
+	t.Cleanup(func() {
+		_ = store.Write(models.InAccount(context.Background(), by.AccountID), func(tx *models.Tx) error {
+			return tx.Model(&models.Rescue{}).Where("id IN ? AND ended_at IS NULL", ids).Update("ended_at", models.Now()).Error
+		})
+	})
+	return ids
+}
+
+func TestRescueFilesThatFailStandBehindAndEnd(t *testing.T) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
+		office, _, order := crewWithOrder(t, in, nil)
+		s, ctx := sweeperOf(t, in), context.Background()
+		by, err := s.Store.MemberByID(ctx, office.ID)
+		require.NoError(t, err)
+		photo := rig.JPEG(200, 100, uint64(time.Now().UnixNano()))
+		folder := "rescues/" + models.NewID() + "/"
+		good, none, gone, broken := folder+"good", folder+"none", folder+"gone", folder+"broken"
+		file := rescueFile(t, rig.JSON{"version": 1, "owner": rig.JSON{"id": office.ID}}, map[string][]byte{"1.jpg": photo})
+		require.NoError(t, s.Blobs.Put(ctx, good, "", bytes.NewReader(file)))
+		require.NoError(t, s.Blobs.Put(ctx, none, "", strings.NewReader("no ZIP")))
+		require.NoError(t, os.Symlink("broken", filepath.Join(in.Blobs, broken))) // it can't be opened, and is there
+		keys := make([]string, 25)
+		for i := range keys {
+			keys[i] = broken
+		}
+		ids := waitingRescues(t, s.Store, by, order.Text("id"), photo, append(keys, none, gone, good)...)
+		item := func(id string) (state, result, code string) {
+			r := office.Want(200, "GET", "/rescues/"+id, nil)
+			return r.Text("state"), r.Text("items", 0, "result"), r.Text("items", 0, "code")
+		}
+		soon := time.Now().Add(2 * time.Minute)
+		office.Await("the file behind those that fail", func() bool {
+			require.Error(t, s.Uploads.Intake.GoOnRescuing(ctx, soon))
+			_, result, _ := item(ids[27])
+			return result == "taken"
+		})
+		for n, wanted := range map[int][3]string{24: {"working", "waiting", ""}, 25: {"done", "refused", "invalid"}, 26: {"done", "refused", "bytes_needed"}, 27: {"done", "taken", ""}} {
+			state, result, code := item(ids[n])
+			require.Equal(t, wanted, [3]string{state, result, code}, n)
+		}
+		require.NoError(t, s.Store.Write(models.InAccount(ctx, by.AccountID), func(tx *models.Tx) error {
+			return tx.Model(&models.Rescue{}).Where("id IN ? AND ended_at IS NULL", ids).Updates(map[string]any{"attempts": models.SweepPolicy.Most - 1, "next_attempt_at": nil}).Error
+		}))
+		for range 2 {
+			require.NoError(t, s.Uploads.Intake.GoOnRescuing(ctx, soon))
+		}
+		for _, id := range ids[:25] {
+			state, result, code := item(id)
+			require.Equal(t, [3]string{"done", "refused", "unavailable"}, [3]string{state, result, code})
+		}
 	})
 }

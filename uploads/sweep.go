@@ -2,6 +2,7 @@ package uploads
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -18,22 +19,32 @@ const (
 )
 
 // FinishWhole makes the items of uploads that are whole and that a crash left so: the photo arrives, whatever became of its
-// phone. It returns how many it has finished.
+// phone. One that fails waits longer each time, behind the others. It returns how many it has finished.
 func (u *Uploads) FinishWhole(ctx context.Context, now time.Time) (done int, err error) {
 	var whole []*models.Upload
-	err = u.Store.Read(models.AcrossAccounts(ctx)).Where("ended_at IS NULL AND received = length AND moved_at < ? AND moved_at > ?", models.At(now.Add(-waitsFor)), models.At(now.Add(-triesFor))).
-		Order("moved_at DESC").Limit(atOnce).Find(&whole).Error
-	if err != nil {
+	q := u.Store.Read(models.AcrossAccounts(ctx)).Where("ended_at IS NULL AND received = length AND moved_at < ? AND moved_at > ?", models.At(now.Add(-waitsFor)), models.At(now.Add(-triesFor)))
+	if err := models.DueForSweep(q, "moved_at", now).Limit(atOnce).Find(&whole).Error; err != nil {
 		return 0, err
 	}
 	for _, up := range whole {
-		by, err := u.Store.MemberByID(ctx, up.UserID)
+		mine := false
+		err := u.Store.Write(models.InAccount(ctx, up.AccountID), func(tx *models.Tx) (err error) {
+			mine, err = models.Sweep[models.Upload](tx, up.ID, &up.Swept, now)
+			return err
+		})
+		if err == nil && !mine {
+			continue
+		}
+		var by *models.Member
+		if err == nil {
+			by, err = u.Store.MemberByID(ctx, up.UserID)
+		}
 		if err == nil && by.Active {
 			err = u.Finish(ctx, up, by)
 		}
 		switch {
 		case err != nil && models.KindOf(err) == "":
-			return done, err // ours: the next turn tries again
+			return done, fmt.Errorf("uploads: finish %s: %w", up.ID, err) // ours: the next turn begins with those behind it
 		case up.EndedAt != nil:
 			done++
 		}

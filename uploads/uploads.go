@@ -184,7 +184,8 @@ func begin(tx *models.Tx, up *models.Upload) error {
 		return err
 	case have.EndedAt == nil:
 		have.WorkOrderID, have.UUID, have.Metadata, have.Said, have.MovedAt = up.WorkOrderID, up.UUID, up.Metadata, up.Said, up.MovedAt
-		if err := tx.Select("work_order_id", "uuid", "metadata", "said", "moved_at").Updates(have).Error; err != nil {
+		have.Swept = models.Swept{}
+		if err := tx.Select("work_order_id", "uuid", "metadata", "said", "moved_at", "attempts", "next_attempt_at").Updates(have).Error; err != nil {
 			return err
 		}
 	}

@@ -140,6 +140,34 @@ func TestPiecesThatNoRowNamesAreSwept(t *testing.T) {
 	require.Len(t, d.keys(), 1)
 }
 
+// Whatever of ours fails for some photos, the others come in.
+func TestUploadsThatAlwaysFailStandBehind(t *testing.T) {
+	d := newDesk(t)
+	moved := func(up *models.Upload, by time.Duration, more map[string]any) {
+		more["moved_at"] = models.At(time.Now().Add(by))
+		d.Write(func(tx *models.Tx) error {
+			return tx.Model(&models.Upload{}).Where("id = ?", up.ID).Updates(more).Error
+		})
+	}
+	for i, by := range []time.Duration{-time.Minute, time.Minute} {
+		d.item.UUID = []string{"an-older-photo", "a-newer-photo"}[i]
+		moved(d.begin(), by, map[string]any{"received": len(d.photo), "said": "{"})
+	}
+	d.item.UUID = "a-good-photo"
+	good := d.begin()
+	require.NoError(t, d.takes(good, bytes.NewReader(d.photo)))
+	done := 0
+	for range 3 {
+		n, err := d.u.FinishWhole(d.Ctx, time.Now().Add(3*time.Minute))
+		if err != nil {
+			require.ErrorContains(t, err, "what is said of upload")
+		}
+		done += n
+	}
+	require.Equal(t, 1, done)
+	require.NotEmpty(t, d.begin().ItemID)
+}
+
 func TestAnAccountKeepsNoMoreUploadsThanItMay(t *testing.T) {
 	d := newDesk(t)
 	up := d.begin()
