@@ -2,13 +2,19 @@ package api
 
 import (
 	"net/http"
+	"strings"
 
 	"fieldproof/models"
 )
 
+// WriteOff says whose phone is given up.
+type WriteOff struct {
+	User string `json:"user,omitempty"` // a username; needed where several people use the phone
+}
+
 func (s *Server) deviceRoutes() []route {
 	return []route{
-		get("/devices", with(models.ManageUsers), "The phones of the account as they last told of themselves, those seen last first", s.listDevices, "waiting_to"),
+		get("/devices", with(models.ManageUsers), "The phones of the account, of each person who uses one, as they last told of themselves, those seen last first", s.listDevices, "waiting_to"),
 		define(http.MethodPut, "/devices/:id", with(models.UploadItems), http.StatusOK, "Tell of your phone, by the id that its app made: what waits on it, and how it is", func(c *call, in models.DeviceReport) (models.DeviceView, error) {
 			d, err := s.Intake.TellDevice(c.ctx(), c.member, c.Param("id"), in)
 			if err != nil {
@@ -16,8 +22,8 @@ func (s *Server) deviceRoutes() []route {
 			}
 			return c.showDevice(d)
 		}).named("tellDevice"),
-		define(http.MethodPost, "/devices/:id/write-off", with(models.ManageUsers), http.StatusOK, "Give a phone up: its sessions end, and what it announced is lost, as each order says", func(c *call, _ nothing) (models.DeviceView, error) {
-			d, err := s.Intake.WriteOff(c.ctx(), c.member, c.Param("id"))
+		define(http.MethodPost, "/devices/:id/write-off", with(models.ManageUsers), http.StatusOK, "Give a person's phone up: their sessions on it end, and what they announced from it is lost, as each order says", func(c *call, in WriteOff) (models.DeviceView, error) {
+			d, err := s.Intake.WriteOff(c.ctx(), c.member, c.Param("id"), in.User)
 			if err != nil {
 				return models.DeviceView{}, err
 			}
@@ -48,12 +54,13 @@ func (s *Server) listDevices(c *call) (list[models.DeviceView], error) {
 		return page, err
 	}
 	db := s.Store.Read(c.ctx())
-	q := db.Order("seen_at DESC, id").Limit(limit + 1)
+	q := db.Order("seen_at DESC, id, user_id").Limit(limit + 1)
 	if before != nil {
 		q = models.DevicesThatKeep(q, *before)
 	}
 	if at.At != nil {
-		q = q.Where("seen_at < ? OR (seen_at = ? AND id > ?)", *at.At, *at.At, at.After)
+		id, user, _ := strings.Cut(at.After, "/")
+		q = q.Where("seen_at < ? OR (seen_at = ? AND (id > ? OR (id = ? AND user_id > ?)))", *at.At, *at.At, id, id, user)
 	}
 	var rows []*models.Device
 	if err := q.Find(&rows).Error; err != nil {
@@ -62,7 +69,7 @@ func (s *Server) listDevices(c *call) (list[models.DeviceView], error) {
 	if len(rows) > limit {
 		rows = rows[:limit]
 		last := rows[limit-1]
-		at.At, at.After = &last.SeenAt, last.ID
+		at.At, at.After = &last.SeenAt, last.ID+"/"+last.UserID
 		page.NextCursor = at.text()
 	}
 	page.Items, err = models.ViewDevices(db, rows...)

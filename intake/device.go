@@ -22,14 +22,15 @@ func (in *Intake) TellDevice(ctx context.Context, by *models.Member, id string, 
 	return d, err
 }
 
-// WriteOff gives a phone up: its sessions end, and what it announced is lost, as each order says. A second time is none.
-func (in *Intake) WriteOff(ctx context.Context, by *models.Member, id string) (d *models.Device, err error) {
+// WriteOff gives a person's phone up: their sessions on it end, and what they announced from it is lost, as each order says. A
+// second time is none. Whose it is needs no saying where only one person has a phone of this id.
+func (in *Intake) WriteOff(ctx context.Context, by *models.Member, id, username string) (d *models.Device, err error) {
 	err = in.write(ctx, by, func(tx *models.Tx) error {
-		if d, err = models.One[models.Device](tx.Locked().Where("id = ?", id), "device"); err != nil || d.WrittenOffAt != nil {
+		if d, err = tx.DeviceForUpdate(id, username); err != nil || d.WrittenOffAt != nil {
 			return err
 		}
 		var orderIDs []string
-		if err := tx.Model(&models.Announcement{}).Distinct("work_order_id").Where("device = ? AND state = ?", id, models.AnnouncementOpen).Pluck("work_order_id", &orderIDs).Error; err != nil {
+		if err := tx.Model(&models.Announcement{}).Distinct("work_order_id").Where("device = ? AND user_id = ? AND state = ?", id, d.UserID, models.AnnouncementOpen).Pluck("work_order_id", &orderIDs).Error; err != nil {
 			return err
 		}
 		slices.Sort(orderIDs)
@@ -38,11 +39,11 @@ func (in *Intake) WriteOff(ctx context.Context, by *models.Member, id string) (d
 			if err != nil {
 				return err
 			}
-			if _, err := tx.Lose(o, "their phone was written off", by.ID, "device = ?", id); err != nil {
+			if _, err := tx.Lose(o, "their phone was written off", by.ID, "device = ? AND user_id = ?", id, d.UserID); err != nil {
 				return err
 			}
 		}
-		if _, err := tx.EndTokens("device = ? AND kind = ?", id, models.SessionToken); err != nil {
+		if _, err := tx.EndTokens("device = ? AND user_id = ? AND kind = ?", id, d.UserID, models.SessionToken); err != nil {
 			return err
 		}
 		now := models.Now()

@@ -11,11 +11,12 @@ import (
 // FeedDevice is the type of feed entries that tell of a phone.
 const FeedDevice = "device.changed"
 
-// Device is one browser's store on one phone, known by an id that the app made, as it last told of itself.
+// Device is one browser's store on one phone, known by an id that the app made, as one person's it is: what they last told of
+// it. Whoever else signs in on the phone has a Device of their own by the same id, and so has who claims an id that is another's.
 type Device struct {
 	AccountID    string       `gorm:"primaryKey"`
 	ID           string       `gorm:"primaryKey"`
-	UserID       string       // who was signed in when it last told
+	UserID       string       `gorm:"primaryKey"`
 	Report       DeviceReport `gorm:"serializer:json"`
 	WaitingSince *Time        // the oldest of what waits on it
 	AlertedAt    *Time        // when the office was told that it waits for long
@@ -39,7 +40,7 @@ type DeviceReport struct {
 	Waiting   DeviceWaiting `json:"waiting"`
 }
 
-// DeviceWaiting is what is only on a phone, of whoever uses it.
+// DeviceWaiting is what of its person's is only on a phone.
 type DeviceWaiting struct {
 	Photos  int64 `json:"photos"`
 	Actions int64 `json:"actions"`
@@ -64,7 +65,7 @@ func (r *DeviceReport) Check(p *Problems) {
 // DeviceView is a phone as the office sees it.
 type DeviceView struct {
 	ID       string `json:"id"`
-	User     string `json:"user"`      // who was signed in when it last told
+	User     string `json:"user"`      // whose it is: the id alone does not tell phones apart that people share
 	UserName string `json:"user_name"` // what they are called
 	DeviceReport
 	Announced        int64   `json:"announced"`     // photos that are awaited from it
@@ -88,40 +89,41 @@ func ViewDevices(db *gorm.DB, rows ...*Device) ([]DeviceView, error) {
 		return nil, err
 	}
 	var counted []struct {
-		Device     string
-		N, Refused int64
-		Since      *Time
+		Device, UserID string
+		N, Refused     int64
+		Since          *Time
 	}
-	if err := db.Model(&Announcement{}).Select("device, COUNT(*) AS n, COUNT(refused_at) AS refused, MIN(announced_at) AS since").
-		Where("device IN ? AND state = ?", ids, AnnouncementOpen).Group("device").Scan(&counted).Error; err != nil {
+	if err := db.Model(&Announcement{}).Select("device, user_id, COUNT(*) AS n, COUNT(refused_at) AS refused, MIN(announced_at) AS since").
+		Where("device IN ? AND state = ?", ids, AnnouncementOpen).Group("device, user_id").Scan(&counted).Error; err != nil {
 		return nil, err
 	}
-	views, at := make([]DeviceView, len(rows)), map[string]int{}
+	views, at := make([]DeviceView, len(rows)), map[[2]string]int{}
 	for i, d := range rows {
-		at[d.ID] = i
+		at[[2]string{d.ID, d.UserID}] = i
 		views[i] = DeviceView{ID: d.ID, User: people[d.UserID].Username, UserName: people[d.UserID].Name, DeviceReport: d.Report, SeenAt: d.SeenAt, WrittenOffAt: d.WrittenOffAt, WrittenOffBy: orNil(people[d.WrittenOffBy].Username), WrittenOffByName: orNil(people[d.WrittenOffBy].Name), CreatedAt: d.CreatedAt}
 	}
 	for _, c := range counted {
-		v := &views[at[c.Device]]
-		v.Announced, v.Refused, v.AwaitedSince = c.N, c.Refused, c.Since
+		if i, asked := at[[2]string{c.Device, c.UserID}]; asked {
+			views[i].Announced, views[i].Refused, views[i].AwaitedSince = c.N, c.Refused, c.Since
+		}
 	}
 	return views, nil
 }
 
 // DevicesThatKeep narrows a query on phones to those on which something has waited since before a moment, by what they told or announced.
 func DevicesThatKeep(q *gorm.DB, before Time) *gorm.DB {
-	announced := q.Session(&gorm.Session{NewDB: true, Context: q.Statement.Context}).Model(&Announcement{}).Select("announcements.device").
-		Where("announcements.state = ? AND announcements.announced_at < ?", AnnouncementOpen, before)
-	return q.Where("written_off_at IS NULL AND (waiting_since < ? OR id IN (?))", before, announced)
+	announced := q.Session(&gorm.Session{NewDB: true, Context: q.Statement.Context}).Model(&Announcement{}).Select("1").
+		Where("announcements.device = devices.id AND announcements.user_id = devices.user_id AND announcements.state = ? AND announcements.announced_at < ?", AnnouncementOpen, before)
+	return q.Where("written_off_at IS NULL AND (waiting_since < ? OR EXISTS (?))", before, announced)
 }
 
 // mostDevices is how many phones one person may tell of.
 const mostDevices = 100
 
-// KeepDevice keeps what a phone says of itself. Who is signed in on it now has it.
+// KeepDevice keeps what a member's phone says of itself.
 func (tx *Tx) KeepDevice(m *Member, id string, r DeviceReport) (*Device, error) {
 	now := Now()
-	d, err := One[Device](tx.Locked().Where("id = ?", id), "device")
+	d, err := One[Device](tx.Locked().Where("id = ? AND user_id = ?", id, m.ID), "device")
 	if KindOf(err) == NotFound {
 		var n int64
 		if err := tx.Model(&Device{}).Where("user_id = ?", m.ID).Count(&n).Error; err != nil {
@@ -130,7 +132,7 @@ func (tx *Tx) KeepDevice(m *Member, id string, r DeviceReport) (*Device, error) 
 		if n >= mostDevices {
 			return nil, Errorf(Conflict, "You have told of %d phones already, the most that one person has.", mostDevices)
 		}
-		d, err = &Device{AccountID: m.AccountID, ID: id, CreatedAt: now}, nil
+		d, err = &Device{AccountID: m.AccountID, ID: id, UserID: m.ID, CreatedAt: now}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -147,11 +149,31 @@ func (tx *Tx) KeepDevice(m *Member, id string, r DeviceReport) (*Device, error) 
 	if since != nil && d.WaitingSince != nil && since.After(d.WaitingSince.Time) {
 		d.AlertedAt = nil // what was told of is here
 	}
-	d.UserID, d.Report, d.WaitingSince, d.SeenAt, d.WrittenOffAt, d.WrittenOffBy = m.ID, r, since, now, nil, ""
+	d.Report, d.WaitingSince, d.SeenAt, d.WrittenOffAt, d.WrittenOffBy = r, since, now, nil, ""
 	if err := tx.Save(d).Error; err != nil {
 		return nil, err
 	}
 	return d, tx.Announce(d.AccountID, FeedDevice, d.ID, "")
+}
+
+// DeviceForUpdate locks the phone with an id of whoever has the username. Without one the id has to be one person's alone: an
+// [Invalid] error on user says that it is not.
+func (tx *Tx) DeviceForUpdate(id, username string) (*Device, error) {
+	q := tx.Locked().Where("id = ?", id)
+	if username != "" {
+		q = q.Where("user_id IN (?)", tx.Model(&User{}).Select("id").Where("username_key = ?", UsernameKey(username)))
+	}
+	var found []*Device
+	if err := q.Limit(2).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	switch len(found) {
+	case 0:
+		return nil, Errorf(NotFound, "There is no such device.")
+	case 1:
+		return found[0], nil
+	}
+	return nil, InvalidField("user", "Several people use this phone: say by the username whose is meant.").Coded(CodeRequired)
 }
 
 // TellUnsent tells the office once of phones that say that something has waited on them for a day.
@@ -164,7 +186,7 @@ func (s *Store) TellUnsent(ctx context.Context, now time.Time) error {
 	}
 	for _, w := range waiting {
 		err := s.Write(InAccount(ctx, w.AccountID), func(tx *Tx) error {
-			told := tx.Model(&Device{}).Where("id = ? AND waiting_since < ? AND alerted_at IS NULL", w.ID, before).Update("alerted_at", At(now))
+			told := tx.Model(&Device{}).Where("id = ? AND user_id = ? AND waiting_since < ? AND alerted_at IS NULL", w.ID, w.UserID, before).Update("alerted_at", At(now))
 			if told.Error != nil || told.RowsAffected == 0 {
 				return told.Error
 			}
@@ -176,7 +198,7 @@ func (s *Store) TellUnsent(ctx context.Context, now time.Time) error {
 			if err != nil {
 				return err
 			}
-			return tx.Raise(&Alert{AccountID: w.AccountID, Kind: AlertWaiting, Subject: "device/" + w.ID,
+			return tx.Raise(&Alert{AccountID: w.AccountID, Kind: AlertWaiting, Subject: "device/" + w.ID + "/" + users[w.UserID].Username,
 				Title:  fmt.Sprintf("%d photos and %d actions have waited on the phone of %s for a day", w.Report.Waiting.Photos, w.Report.Waiting.Actions, users[w.UserID].Name),
 				Detail: "The phone told so when it was last seen.",
 				Remedy: "Ask them to open the app where there is a network; should the phone be gone, write it off among the devices."})

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,69 @@ func TestAPhoneTellsOfItselfAndIsWrittenOff(t *testing.T) {
 		require.Equal(t, []string{"announced"}, resultsOf(phone.Want(200, "POST", "/announcements", announcement(device, announced(order, id, photo)))))
 		require.Nil(t, phone.Want(200, "PUT", "/devices/"+device, reportOf(1, nil)).Get("written_off_at"))
 		require.Equal(t, 201, bring(phone, order, id, photo).Status)
+	})
+}
+
+// TestAPhoneIsEachPersonsOwn lets two people use one phone, or one claim the id of another's: what either tells of it, announces
+// from it and loses with it is theirs alone.
+func TestAPhoneIsEachPersonsOwn(t *testing.T) {
+	each(t, func(t *testing.T, in *rig.Installation) {
+		office := rig.SignUp(t, in.URL)
+		ann, bob := office.Colleague("crew"), office.Colleague("crew")
+		order := office.Order(rig.JSON{"assignee": "~all~"}).Text("id")
+		device := uuid.NewString()
+		annsPhone, bobsPhone := withPhone(t, in, ann, device), withPhone(t, in, bob, device)
+		annsPhone.Want(200, "PUT", "/devices/"+device, reportOf(2, nil))
+		annsPhone.Want(200, "POST", "/announcements", announcement(device, announced(order, uuid.NewString(), rig.JPEG(60, 40, 1)), announced(order, uuid.NewString(), rig.JPEG(60, 40, 2))))
+		told := bobsPhone.Want(200, "PUT", "/devices/"+device, reportOf(1, nil))
+		require.Equal(t, []any{bob.Username, 1.0, 0.0}, []any{told.Get("user"), told.Get("waiting", "photos"), told.Get("announced")})
+		bobsPhone.Want(200, "POST", "/announcements", announcement(device, announced(order, uuid.NewString(), rig.JPEG(60, 40, 3))))
+		listed := func(query string) map[string][]any {
+			found, cursor := map[string][]any{}, ""
+			for {
+				page := office.Want(200, "GET", "/devices?limit=1"+query+cursor, nil)
+				for n := range page.List("items") {
+					of := page.Text("items", n, "user")
+					require.NotContains(t, found, of)
+					found[of] = []any{page.Get("items", n, "id"), page.Get("items", n, "waiting", "photos"), page.Get("items", n, "announced"), page.Get("items", n, "written_off_at") != nil}
+				}
+				next, more := page.Get("next_cursor").(string)
+				if !more {
+					return found
+				}
+				cursor = "&cursor=" + next
+			}
+		}
+		both := map[string][]any{ann.Username: {device, 2.0, 2.0, false}, bob.Username: {device, 1.0, 1.0, false}}
+		require.Equal(t, both, listed(""))
+		require.Equal(t, both, listed("&waiting_to="+time.Now().UTC().Add(time.Second).Format(time.RFC3339)))
+
+		// The id alone does not say whose is given up.
+		office.WantField(422, "user", "POST", "/devices/"+device+"/write-off", nil)
+		office.Want(404, "POST", "/devices/"+device+"/write-off", rig.JSON{"user": office.Username})
+		office.Want(200, "POST", "/devices/"+device+"/write-off", rig.JSON{"user": strings.ToUpper(bob.Username)})
+		require.Equal(t, map[string][]any{ann.Username: {device, 2.0, 2.0, false}, bob.Username: {device, 0.0, 0.0, true}}, listed(""))
+		require.Equal(t, map[string][]any{ann.Username: {device, 2.0, 2.0, false}}, listed("&waiting_to="+time.Now().UTC().Add(time.Second).Format(time.RFC3339)))
+		bobsPhone.Want(401, "GET", "/sync", nil)
+		annsPhone.Want(200, "GET", "/sync", nil)
+		require.Equal(t, 2.0, awaitedOf(office, order))
+		for who, stands := range map[*rig.User]map[string]int{ann: {"announced": 2, "lost": 0}, bob: {"announced": 0, "lost": 1}} {
+			for word, n := range stands {
+				require.Len(t, office.Want(200, "GET", "/photos?device="+device+"&user="+who.Username+"&stands="+word, nil).List("items"), n, word)
+			}
+		}
+
+		// What waits for a day is told of each of them.
+		bobsPhone = withPhone(t, in, bob, device)
+		for _, phone := range []*rig.User{annsPhone, bobsPhone} {
+			phone.Want(200, "PUT", "/devices/"+device, reportOf(1, time.Now().Add(-25*time.Hour).UTC().Format(time.RFC3339)))
+		}
+		require.NoError(t, sweeperOf(t, in).Announced(context.Background(), time.Now()))
+		var subjects []any
+		for _, a := range office.Want(200, "GET", "/alerts", nil).List("items") {
+			subjects = append(subjects, a.(map[string]any)["subject"])
+		}
+		require.ElementsMatch(t, []any{"device/" + device + "/" + ann.Username, "device/" + device + "/" + bob.Username}, subjects)
 	})
 }
 

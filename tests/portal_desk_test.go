@@ -275,7 +275,7 @@ func TestPortalAPhoneThatKeepsPhotosIsLookedAtAndWrittenOff(t *testing.T) {
 	order := office.Order(rig.JSON{"assignee": crew.Username}).Text("id")
 	device := uuid.NewString()
 	phone := withPhone(t, in, crew, device)
-	fresh.Want(200, "PUT", "/devices/"+uuid.NewString(), reportOf(2, now()))
+	fresh.Want(200, "PUT", "/devices/"+device, reportOf(2, now())) // on the same phone
 	phone.Want(200, "PUT", "/devices/"+device, reportOf(3, time.Now().Add(-26*time.Hour).UTC().Format(time.RFC3339)))
 	first, photo := uuid.NewString(), rig.JPEG(60, 40, 1)
 	phone.Want(200, "POST", "/announcements", announcement(device, announced(order, first, photo), announced(order, uuid.NewString(), rig.JPEG(60, 40, 2)), announced(order, uuid.NewString(), rig.JPEG(60, 40, 3))))
@@ -284,12 +284,12 @@ func TestPortalAPhoneThatKeepsPhotosIsLookedAtAndWrittenOff(t *testing.T) {
 	says(t, ctx, ".phones", "1 was refused")
 
 	// What has waited for a day stands on the home screen, with the way to it.
-	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(in.URL+"/"), chromedp.WaitVisible(`a[href="/settings/phones/`+device+`"]`)))
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(in.URL+"/"), chromedp.WaitVisible(`a[href="/settings/phones/`+device+`?user=`+crew.Username+`"]`)))
 	says(t, ctx, ".Needs", "phone has kept something for a day or longer")
 	says(t, ctx, ".Needs", crew.Username+" since")
 	accessible(t, ctx, "home, with a phone that keeps photos")
 	shots(t, ctx, "home-phone")
-	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`a[href="/settings/phones/`+device+`"]`), chromedp.WaitVisible(`.Sheet .DeliveryList`)))
+	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`a[href="/settings/phones/`+device+`?user=`+crew.Username+`"]`), chromedp.WaitVisible(`.Sheet .DeliveryList`)))
 	says(t, ctx, ".Sheet", "Pixel 8")
 	says(t, ctx, ".Sheet .DeliveryList", "3 photos on it")
 	says(t, ctx, ".Sheet .DeliveryList", "was refused")
