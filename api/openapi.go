@@ -249,7 +249,7 @@ var parameters = map[string]parameter{
 	"uuid":           {"As the phone made it, whatever its case or hyphens.", *text()},
 	"name":           {"The name of the file, as it was sent or as it was delivered.", *text()},
 	"user":           {"The username of who sent it.", *text()},
-	"device":         {"By which phone, by the id that its app made.", *text()},
+	"device":         {"By which phone, by the id that its app made; others than the office find their own.", *text()},
 	"stands":         {"That stand so, wherever they are; all without.", huma.Schema{Type: huma.TypeArray, Items: reference("PhotoStands")}},
 	"waiting_to":     {"On which something has waited since this day of the account's zone, or this time, or earlier.", *text("2026-05-04")},
 	"rotation":       {"By which the photo is turned, as it is known: the answer may then be kept for good.", huma.Schema{Type: huma.TypeInteger, Enum: []any{0, 90, 180, 270}}},

@@ -128,7 +128,7 @@ func (c *call) showPhoto(item *models.Item) (models.PhotoView, error) {
 		return models.PhotoView{}, err
 	}
 	users, err := models.UsersOf(c.server.Store.Read(c.ctx()), item)
-	return item.View(users), err
+	return item.ViewFor(c.member, users), err
 }
 
 // itemsOfOrder begins a query on the items of the address's order that the member may see: all of them with the order,
@@ -173,7 +173,7 @@ func listItems[View any](c *call, kind models.ItemKind, view func(i *models.Item
 }
 
 func (s *Server) listPhotos(c *call) (list[models.PhotoView], error) {
-	return listItems(c, models.Photo, (*models.Item).View)
+	return listItems(c, models.Photo, func(i *models.Item, users models.People) models.PhotoView { return i.ViewFor(c.member, users) })
 }
 
 // findPhotos answers where a photo is.
@@ -217,7 +217,7 @@ func (s *Server) findPhotos(c *call) (list[models.FoundPhoto], error) {
 	if err != nil {
 		return page, err
 	}
-	found, err := models.ViewFound(db, photos, announced)
+	found, err := models.ViewFound(db, photos, announced, c.member)
 	return pageByID(found, limit, at, func(p models.FoundPhoto) string { return p.ID }, func(p models.FoundPhoto) models.FoundPhoto { return p }), err
 }
 

@@ -359,7 +359,7 @@ type PhotoView struct {
 	Shot           string         `json:"shot"`
 	OffsetMS       *int64         `json:"offset_ms"` // by how much our clock was ahead of the phone's, as the phone measured
 	Notes          string         `json:"notes"`
-	Device         string         `json:"device"`
+	Device         string         `json:"device"` // told to the office and to who sent it, else ""
 	Deleted        bool           `json:"deleted"`
 }
 
@@ -378,6 +378,15 @@ func (i *Item) View(users People) PhotoView {
 		ReviewedBy: orNil(users[i.ReviewedBy].Username), ReviewedByName: orNil(users[i.ReviewedBy].Name), ReviewedAt: i.ReviewedAt, Rotation: i.Rotation, Flagged: i.Flagged, Viewable: i.Viewable(), FileName: orNil(i.FileName),
 		UploadedBy: users[i.UploadedBy].Username, UploadedByName: users[i.UploadedBy].Name, ClaimedBy: orNil(i.Origin.Author), ParentUUID: orNil(i.Origin.ParentUUID), FirstReceived: i.Origin.FirstReceivedAt,
 		AnnouncedAt: i.AnnouncedAt, Shot: i.Shot, OffsetMS: i.OffsetMS, Notes: i.Notes, Device: i.Device, Deleted: i.DeletedAt != nil}
+}
+
+// ViewFor is the view as a member may see it.
+func (i *Item) ViewFor(m *Member, users People) PhotoView {
+	v := i.View(users)
+	if !m.KnowsDevice(i) {
+		v.Device = ""
+	}
+	return v
 }
 
 // CheckInView is a check-in as the outside sees it.

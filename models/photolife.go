@@ -28,6 +28,9 @@ func FindPhotos(db *gorm.DB, f PhotoFilter, m *Member) ([]*Item, error) {
 		return nil, nil
 	}
 	q := f.narrow(m.ItemsSeen(db.Where("items.kind = ?", Photo)), "items", "uploaded_by")
+	if f.Device != "" {
+		q = m.DevicesKnown(q)
+	}
 	if f.Name != "" {
 		q = q.Where("(items.file_name <> '' AND lower(items.file_name) = lower(?)) OR items.uuid_key IN ?", f.Name, f.named())
 	}
@@ -91,8 +94,8 @@ func FindAnnounced(db *gorm.DB, f PhotoFilter, m *Member) ([]*Announcement, erro
 	return rows, q.Find(&rows).Error
 }
 
-// ViewFound makes the views of photos that are here and of those that are not, the newest first.
-func ViewFound(db *gorm.DB, photos []*Item, announced []*Announcement) ([]FoundPhoto, error) {
+// ViewFound makes the views, for a member, of photos that are here and of those that are not, the newest first.
+func ViewFound(db *gorm.DB, photos []*Item, announced []*Announcement, m *Member) ([]FoundPhoto, error) {
 	if err := ShowStatements(db, photos...); err != nil {
 		return nil, err
 	}
@@ -106,7 +109,7 @@ func ViewFound(db *gorm.DB, photos []*Item, announced []*Announcement) ([]FoundP
 	}
 	found := make([]FoundPhoto, 0, len(photos)+len(announced))
 	for _, i := range photos {
-		found = append(found, FoundPhoto{PhotoView: i.View(users), ReceivedAt: &i.ReceivedAt, Stands: PhotoHere})
+		found = append(found, FoundPhoto{PhotoView: i.ViewFor(m, users), ReceivedAt: &i.ReceivedAt, Stands: PhotoHere})
 	}
 	for _, a := range announced {
 		f := FoundPhoto{Stands: a.State, Refusal: a.Refusal(), PhotoView: PhotoView{ID: a.ID, WorkOrderID: a.WorkOrderID, UUID: a.UUID, SHA256: a.SHA256, Size: a.Size, TaskID: a.TaskID,
@@ -227,7 +230,7 @@ func LifeOf(db *gorm.DB, photo *Item, m *Member) (*PhotoLife, error) {
 			break
 		}
 	}
-	told := &PhotoLife{Photo: photo.View(users), Items: l.entries}
+	told := &PhotoLife{Photo: photo.ViewFor(m, users), Items: l.entries}
 	told.Elsewhere, err = twins(db, photo, m)
 	return told, err
 }

@@ -72,6 +72,20 @@ func (m *Member) Sent(i *Item) bool {
 	return i.UploadedBy == m.ID || (i.AccountID == m.AccountID && i.Source == WebUpload && i.Origin.Author == m.Username)
 }
 
+// KnowsDevice tells whether the member may be told by which phone an item came: the office, and whoever sent it.
+func (m *Member) KnowsDevice(i *Item) bool {
+	return i.AccountID == m.AccountID && (m.Office() || m.Sent(i))
+}
+
+// DevicesKnown is the twin of [Member.KnowsDevice], for queries on items.
+func (m *Member) DevicesKnown(q *gorm.DB) *gorm.DB {
+	q = q.Where("items.account_id = ?", m.AccountID)
+	if m.Office() {
+		return q
+	}
+	return q.Where("items.uploaded_by = ? OR (items.source = ? AND items.author = ?)", m.ID, WebUpload, m.Username)
+}
+
 // Knows are the ids of those of some items that the member may be told are here: what they sent, wherever it lies now, and
 // what they see.
 func (m *Member) Knows(db *gorm.DB, items ...*Item) (map[string]bool, error) {

@@ -29,7 +29,7 @@ func TestWhoMaySeeIsOneQuestion(t *testing.T) {
 				a, admin := account(t, store, name)
 				accounts, members = append(accounts, a), append(members, admin)
 				for _, privileges := range [][]models.Privilege{nil, {models.EditOwnItems}, {models.EditAllItems}} {
-					members = append(members, &models.Member{User: models.User{ID: models.NewID(), AccountID: a.ID}, Privileges: privileges})
+					members = append(members, &models.Member{User: models.User{ID: models.NewID(), AccountID: a.ID, Username: models.NewID()}, Privileges: privileges})
 				}
 			}
 			var orders []*models.WorkOrder
@@ -75,7 +75,8 @@ func TestWhoMaySeeIsOneQuestion(t *testing.T) {
 					}
 					for range rapid.IntRange(0, 3).Draw(r, "items") {
 						i := &models.Item{ID: models.NewID(), AccountID: a.ID, WorkOrderID: o.ID, Kind: models.Photo, UUID: models.NewID(), ReceivedAt: models.Now(),
-							UploadedBy: anybody(a.ID).ID, Review: models.ReviewPending}
+							UploadedBy: anybody(a.ID).ID, Review: models.ReviewPending, Source: rapid.SampledFrom([]models.ItemSource{models.MobileCamera, models.WebUpload}).Draw(r, "source")}
+						i.Origin.Author = anybody(a.ID).Username // as of a rescue file
 						if rapid.Bool().Draw(r, "deleted") {
 							now := models.Now()
 							i.DeletedAt = &now
@@ -101,7 +102,7 @@ func TestWhoMaySeeIsOneQuestion(t *testing.T) {
 				return found
 			}
 			for _, m := range members {
-				var sees, adds, seesItems, worked []string
+				var sees, adds, seesItems, knowsDevices, worked []string
 				for _, o := range orders {
 					own := slices.ContainsFunc(items, func(i *models.Item) bool { return i.WorkOrderID == o.ID && i.UploadedBy == m.ID && i.DeletedAt == nil })
 					if m.WorkedOn(o, own) {
@@ -117,12 +118,16 @@ func TestWhoMaySeeIsOneQuestion(t *testing.T) {
 				for _, i := range items {
 					if m.SeesItem(byID[i.WorkOrderID], i) {
 						seesItems = append(seesItems, i.ID)
+						if m.KnowsDevice(i) {
+							knowsDevices = append(knowsDevices, i.ID)
+						}
 					}
 				}
 				require.ElementsMatch(t, sees, ids(m, &models.WorkOrder{}, "work_orders.id", m.OrdersSeen))
 				require.ElementsMatch(t, adds, ids(m, &models.WorkOrder{}, "work_orders.id", m.OrdersAddable))
 				require.ElementsMatch(t, worked, ids(m, &models.WorkOrder{}, "work_orders.id", m.OrdersWorkedOn))
 				require.ElementsMatch(t, seesItems, ids(m, &models.Item{}, "items.work_order_id", m.ItemsSeen))
+				require.ElementsMatch(t, knowsDevices, ids(m, &models.Item{}, "items.work_order_id", func(q *gorm.DB) *gorm.DB { return m.DevicesKnown(m.ItemsSeen(q)) }))
 				var seesOfEach []string
 				for _, o := range orders {
 					seesOfEach = append(seesOfEach, ids(m, &models.Item{}, "items.work_order_id", func(q *gorm.DB) *gorm.DB { return m.ItemsSeenOf(q, o) })...)
