@@ -33,11 +33,7 @@ func (s *Server) listAudit(c *call) (list[models.AuditEntryView], error) {
 	if err != nil {
 		return page, err
 	}
-	who := make([]string, len(rows))
-	for i := range rows {
-		who[i] = rows[i].ActorID
-	}
-	users, err := models.PeopleOf(s.Store.Read(c.ctx()), who)
+	users, err := models.PeopleOfRows(s.Store.Read(c.ctx()), rows, func(r *models.AuditEntry) string { return r.ActorID })
 	for i := range rows {
 		page.Items = append(page.Items, rows[i].View(users))
 	}

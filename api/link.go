@@ -70,11 +70,7 @@ func (s *Server) listLinks(c *call) (list[models.LinkView], error) {
 	if err := q.Find(&rows).Error; err != nil {
 		return list[models.LinkView]{}, err
 	}
-	makers := make([]string, len(rows))
-	for i, l := range rows {
-		makers[i] = l.CreatedBy
-	}
-	users, err := models.PeopleOf(s.Store.Read(c.ctx()), makers)
+	users, err := models.PeopleOfRows(s.Store.Read(c.ctx()), rows, func(l **models.Link) string { return (*l).CreatedBy })
 	return pageByID(rows, limit, at, func(l *models.Link) string { return l.ID }, func(l *models.Link) models.LinkView { return l.View(users[l.CreatedBy], "") }), err
 }
 

@@ -288,11 +288,7 @@ func (s *Server) listEvents(c *call) (list[models.EventView], error) {
 	if err != nil {
 		return page, err
 	}
-	actors := make([]string, len(events))
-	for i, e := range events {
-		actors[i] = e.ActorID
-	}
-	users, err := models.PeopleOf(s.Store.Read(c.ctx()), actors)
+	users, err := models.PeopleOfRows(s.Store.Read(c.ctx()), events, func(e *models.HistoryEvent) string { return e.ActorID })
 	for i, e := range events {
 		if i == limit {
 			at.Before = events[limit-1].Sequence
@@ -321,11 +317,7 @@ func (s *Server) listChanges(c *call) (list[models.FieldChangeView], error) {
 	if err != nil {
 		return page, err
 	}
-	who := make([]string, len(rows))
-	for i := range rows {
-		who[i] = rows[i].ActorID
-	}
-	users, err := models.PeopleOf(s.Store.Read(c.ctx()), who)
+	users, err := models.PeopleOfRows(s.Store.Read(c.ctx()), rows, func(r *models.FieldChange) string { return r.ActorID })
 	for i := range rows {
 		page.Items = append(page.Items, rows[i].View(users))
 	}

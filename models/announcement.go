@@ -124,7 +124,7 @@ func (a *Announcement) Refusal() *Refused {
 
 // ViewAnnouncements makes the views of announcements.
 func ViewAnnouncements(db *gorm.DB, rows ...*Announcement) ([]AnnouncementView, error) {
-	users, err := PeopleOf(db, announcers(rows))
+	users, err := announcersOf(db, rows)
 	views := make([]AnnouncementView, len(rows))
 	for i, a := range rows {
 		views[i] = AnnouncementView{UUID: a.UUID, WorkOrderID: a.WorkOrderID, TaskID: a.TaskID, EvidenceType: a.EvidenceType, SHA256: a.SHA256, Size: a.Size, TakenAt: a.TakenAt,
@@ -134,12 +134,8 @@ func ViewAnnouncements(db *gorm.DB, rows ...*Announcement) ([]AnnouncementView, 
 	return views, err
 }
 
-func announcers(rows []*Announcement) []string {
-	ids := make([]string, len(rows))
-	for i, a := range rows {
-		ids[i] = a.UserID
-	}
-	return ids
+func announcersOf(db *gorm.DB, rows []*Announcement) (People, error) {
+	return PeopleOfRows(db, rows, func(a **Announcement) string { return (*a).UserID })
 }
 
 // AnnouncementOf finds the announcement of a uuid, whatever became of it; nil when there is none.
@@ -211,7 +207,7 @@ func (tx *Tx) refuseAwaited(o *WorkOrder) error {
 	if err := openOf(tx.DB, o.ID).Order("announced_at, id").Limit(mostListed).Find(&rows).Error; err != nil {
 		return err
 	}
-	users, err := PeopleOf(tx.DB, announcers(rows))
+	users, err := announcersOf(tx.DB, rows)
 	if err != nil {
 		return err
 	}

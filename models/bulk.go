@@ -89,11 +89,7 @@ type BulkView struct {
 
 // ViewBulks makes the views of bulks.
 func ViewBulks(db *gorm.DB, bulks ...*Bulk) ([]BulkView, error) {
-	ids := make([]string, len(bulks))
-	for i, b := range bulks {
-		ids[i] = b.CreatedBy
-	}
-	users, err := PeopleOf(db, ids)
+	users, err := PeopleOfRows(db, bulks, func(b **Bulk) string { return (*b).CreatedBy })
 	if err != nil {
 		return nil, err
 	}

@@ -103,7 +103,7 @@ func ViewFound(db *gorm.DB, photos []*Item, announced []*Announcement, m *Member
 	if err != nil {
 		return nil, err
 	}
-	phones, err := PeopleOf(db, announcers(announced))
+	phones, err := announcersOf(db, announced)
 	if err != nil {
 		return nil, err
 	}
@@ -237,11 +237,7 @@ func LifeOf(db *gorm.DB, photo *Item, m *Member) (*PhotoLife, error) {
 
 // name says of each entry who did it.
 func (l *life) name() error {
-	ids := make([]string, len(l.entries))
-	for n, e := range l.entries {
-		ids[n] = e.byID
-	}
-	users, err := PeopleOf(l.db, ids)
+	users, err := PeopleOfRows(l.db, l.entries, func(e *LifeEntry) string { return e.byID })
 	for n := range l.entries {
 		e := &l.entries[n]
 		e.By = cmp.Or(e.By, users[e.byID].Username)

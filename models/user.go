@@ -463,6 +463,15 @@ func Usernames(db *gorm.DB, ids []string) (map[string]string, error) {
 	return names, err
 }
 
+// PeopleOfRows finds the people whom rows name, one each by who.
+func PeopleOfRows[Row any](db *gorm.DB, rows []Row, who func(*Row) string) (People, error) {
+	ids := make([]string, len(rows))
+	for i := range rows {
+		ids[i] = who(&rows[i])
+	}
+	return PeopleOf(db, ids)
+}
+
 // PeopleOf finds users of ctx's account by their ids, in one query. Deleted users are known as before.
 func PeopleOf(db *gorm.DB, ids []string) (People, error) {
 	people := People{}
