@@ -1,14 +1,28 @@
 package api
 
-import "fieldproof/models"
+import (
+	"fieldproof/models"
+	"fieldproof/wording"
+)
 
 func (s *Server) alertRoutes() []route {
 	return []route{
 		get("/alerts", with(models.ViewAlerts), "What needs a person, newest first", s.listAlerts, "dismissed"),
-		get("/alerts/:id", with(models.ViewAlerts), "An alert", func(c *call) (*models.Alert, error) { return c.alert() }),
+		get("/alerts/:id", with(models.ViewAlerts), "An alert", s.getAlert),
 		remove("/alerts/:id", with(models.DismissAlerts), "Dismiss an alert", s.dismissAlert),
 	}
 }
+
+func (s *Server) getAlert(c *call) (models.Alert, error) {
+	a, err := c.alert()
+	if err != nil {
+		return models.Alert{}, err
+	}
+	return c.reader().Alert(*a), nil
+}
+
+// reader is who reads an answer of sentences, in the language that they ask for.
+func (c *call) reader() *wording.Reader { return wording.Asking(c.GetHeader("Accept-Language")) }
 
 func (c *call) alert() (*models.Alert, error) {
 	return models.One[models.Alert](c.server.Store.Read(c.ctx()).Where("id = ?", c.Param("id")), "alert")
@@ -28,7 +42,7 @@ func (s *Server) listAlerts(c *call) (list[models.Alert], error) {
 	}
 	var rows []models.Alert
 	err = q.Find(&rows).Error
-	return pageByID(rows, limit, at, func(a models.Alert) string { return a.ID }, func(a models.Alert) models.Alert { return a }), err
+	return pageByID(rows, limit, at, func(a models.Alert) string { return a.ID }, c.reader().Alert), err
 }
 
 func (s *Server) dismissAlert(c *call) error {

@@ -71,9 +71,7 @@ func (in *Intake) onlyRings(ctx context.Context, i *models.Integration) error {
 		return err
 	}
 	err = in.Store.Write(ctx, func(tx *models.Tx) error {
-		return tx.Raise(&models.Alert{AccountID: i.AccountID, Kind: models.AlertPeerTrouble, Subject: i.ID + "/pushed", Title: "Somebody tried to push orders by the push key of " + l.Called(),
-			Detail: "Nothing of it was taken: by this link orders are only fetched. But the key, which is to be known to " + l.Called() + " alone, is known to somebody else, who can have it asked for orders in vain.",
-			Remedy: "Give the integration a new push key: the old one ends at once, and they are told the new one by itself."})
+		return tx.Raise(&models.Alert{AccountID: i.AccountID, Kind: models.AlertPeerTrouble, Subject: i.ID + "/pushed", Says: "pushed_by_others", Args: []any{"who", l.Called()}})
 	})
 	if err == nil {
 		err = in.AskRefresh(ctx, i, false)
@@ -191,8 +189,8 @@ func (t *Tally) tell(tx *models.Tx) error {
 	if err := tx.Log(e, details); err != nil || c.Rejected == 0 {
 		return err
 	}
-	return tx.Raise(&models.Alert{AccountID: t.Account.ID, Kind: models.AlertFailedImport, Subject: t.Integration.ID, Title: "Orders of " + t.Integration.ClientCode + " were rejected",
-		Detail: e.Summary + t.rejected(), Remedy: "The log of the integration names each order and what is wrong with it; have the sender mend it and send it again."})
+	return tx.Raise(&models.Alert{AccountID: t.Account.ID, Kind: models.AlertFailedImport, Subject: t.Integration.ID,
+		Says: "orders_rejected", Args: []any{"client", t.Integration.ClientCode, "rejected", c.Rejected, "orders", c.Processed, "named", t.rejected()}})
 }
 
 // mostNamed is how many of the orders that were rejected an alert names.

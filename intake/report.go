@@ -100,12 +100,8 @@ func cancelledThere(tx *models.Tx, o *models.WorkOrder, by *models.Member, said 
 	if err := once(tx, o, by, id, text); err != nil {
 		return err
 	}
-	if reason == "" {
-		reason = "They gave no reason."
-	}
 	return tx.Raise(&models.Alert{AccountID: o.AccountID, Kind: models.AlertStatusIgnored, WorkOrderID: &o.ID, Subject: o.ID + "/cancelled by " + by.ID,
-		Title: fmt.Sprintf("%s has cancelled %s in their own account", by.Username, o.DisplayNumber()), Detail: reason,
-		Remedy: "Here the order stands as it was. Ask them, assign it to somebody else, or cancel it."})
+		Says: "cancelled_below", Args: []any{"who", by.Called(), "order", o.DisplayNumber()}, Detail: reason})
 }
 
 // mostReason is what is kept of a peer's reason, in characters.

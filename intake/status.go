@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"fmt"
 	"strings"
 
 	"fieldproof/models"
@@ -158,9 +157,7 @@ func (t *taking) act(o *models.WorkOrder, memory *models.ReceivedOrder, status m
 			return nil, nil
 		}
 		return nil, t.tx.Raise(&models.Alert{AccountID: o.AccountID, Kind: models.AlertStatusIgnored, WorkOrderID: &o.ID, Subject: o.ID + "/" + string(status),
-			Title:  fmt.Sprintf("%s wants %s to be %s", t.src.Actor(), o.DisplayNumber(), status),
-			Detail: "Auto-admin of the integration is off, so the status was not applied.",
-			Remedy: "Apply it by hand if it is right, or switch auto-admin on."})
+			Says: "status_off", Args: []any{"who", t.src.Actor(), "order", o.DisplayNumber(), "status", string(status)}})
 	}
 	if status == models.WireCanceled {
 		return []act{{models.Cancel, models.ActionParameters{Reason: "Cancelled by " + t.src.Actor()}}}, nil

@@ -584,8 +584,8 @@ func (t *taking) noRoom(o *models.WorkOrder, left int, whose string) error {
 	if !t.src.shared() {
 		return nil
 	}
-	return t.alert(&models.Alert{AccountID: o.AccountID, Kind: models.AlertPeerTrouble, WorkOrderID: &o.ID, Subject: "tasks/" + o.ID, Title: fmt.Sprintf("%s, which came from %s, has more tasks than fit", o.DisplayNumber(), t.src.Actor()),
-		Detail: text, Remedy: "Ask for the rest as another order, or set the integration to a work type with fewer tasks."})
+	return t.alert(&models.Alert{AccountID: o.AccountID, Kind: models.AlertPeerTrouble, WorkOrderID: &o.ID, Subject: "tasks/" + o.ID,
+		Says: "too_many_tasks", Args: []any{"order", o.DisplayNumber(), "who", t.src.Actor(), "most", models.MostTasks, "left", left, "whose", whose}})
 }
 
 // onlySurvey tells whether two tasks are the same apart from their surveys.

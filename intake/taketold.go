@@ -63,9 +63,7 @@ func (t *taking) revive(o *models.WorkOrder, shared bool) ([]act, models.State, 
 	}
 	t.warn("client_status", "Auto-admin is off: the order was assigned again and stays %s.", o.Lifecycle.State)
 	return nil, o.Lifecycle.State, t.alert(&models.Alert{AccountID: o.AccountID, Kind: models.AlertStatusIgnored, WorkOrderID: &o.ID, Subject: o.ID + "/assigned again",
-		Title:  fmt.Sprintf("%s has assigned %s again", t.src.Actor(), o.DisplayNumber()),
-		Detail: fmt.Sprintf("The order is %s here. Auto-admin of the integration is off, so it was not reopened.", o.Lifecycle.State),
-		Remedy: "Reopen it if it is to be done."})
+		Says: "assigned_again", Args: []any{"who", t.src.Actor(), "order", o.DisplayNumber(), "state", models.Word{Key: "state_" + string(o.Lifecycle.State)}}})
 }
 
 func (t *taking) alert(a *models.Alert) error {
@@ -212,8 +210,7 @@ func (t *taking) tellRefused(memory *models.ReceivedOrder, why string) error {
 		return err
 	}
 	return t.tx.Raise(&models.Alert{AccountID: t.src.Account.ID, Kind: models.AlertPeerTrouble, Subject: refusedOf(t.src.Integration, s.OrderID),
-		Title:  fmt.Sprintf("The order %s of %s was not taken", t.in.Number, t.src.Actor()),
-		Detail: why, Remedy: "They see it too, and have to change what is named, or to give it to somebody else."})
+		Says: "not_taken", Args: []any{"order", t.in.Number, "who", t.src.Actor()}, Detail: why})
 }
 
 // refusedOf is the subject of the alert that an order of a Share link is not taken.
@@ -286,13 +283,13 @@ func (t *taking) reject(o *models.WorkOrder, r *models.ShareRejection, state mod
 		reason = "Sent back for rework by " + t.src.Actor()
 	}
 	if done := state == models.Closed || state == models.Cancelled; done || !shared {
-		why := "Auto-admin of the integration is off, so it was not sent back."
+		says, why := "again_off", "Auto-admin of the integration is off, so it was not sent back."
 		if done {
-			why = fmt.Sprintf("It is %s here, so it was not sent back.", state)
+			says, why = "again_over", fmt.Sprintf("It is %s here, so it was not sent back.", state)
 		}
 		t.warn("status", "The order was rejected with the words: %s. %s", reason, why)
 		return nil, t.alert(&models.Alert{AccountID: o.AccountID, Kind: models.AlertStatusIgnored, WorkOrderID: &o.ID, Subject: o.ID + "/" + r.ID,
-			Title: fmt.Sprintf("%s wants %s to be done again", t.src.Actor(), o.DisplayNumber()), Detail: reason + "\n" + why, Remedy: "Look at the order, and do by hand what is right."})
+			Says: says, Args: []any{"who", t.src.Actor(), "order", o.DisplayNumber(), "reason", reason, "state", models.Word{Key: "state_" + string(state)}}})
 	}
 	ids := []string{}
 	for some := range slices.Chunk(r.UUIDs, 500) {

@@ -13,6 +13,7 @@ import (
 	"fieldproof/models"
 	"fieldproof/tests/house"
 	"fieldproof/wire"
+	"fieldproof/wording"
 )
 
 // vendor is the recipient of a Share link, told of orders by hand.
@@ -69,9 +70,18 @@ func (v *vendor) wishes() (all []models.Action) {
 	return all
 }
 
-func (v *vendor) alerts() (titles []string) {
+func (v *vendor) alerts() []string {
 	v.t.Helper()
-	require.NoError(v.t, v.Store.Read(v.Ctx).Model(&models.Alert{}).Where("dismissed_at IS NULL").Order("created_at, id").Pluck("title", &titles).Error)
+	var alerts []models.Alert
+	require.NoError(v.t, v.Store.Read(v.Ctx).Model(&models.Alert{}).Where("dismissed_at IS NULL").Order("created_at, id").Find(&alerts).Error)
+	return titlesOf(alerts)
+}
+
+// titlesOf are the titles of alerts in English, in their order.
+func titlesOf(alerts []models.Alert) (titles []string) {
+	for _, a := range alerts {
+		titles = append(titles, wording.In("en", "US", time.UTC).Alert(a).Title)
+	}
 	return titles
 }
 

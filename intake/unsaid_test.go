@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/models"
 	"fieldproof/tests/house"
+	"fieldproof/wording"
 )
 
 // decides has the vendor's office decide over what comes.
@@ -176,7 +178,7 @@ func TestAWorkTypeKeepsNoOrderOut(t *testing.T) {
 	require.Equal(t, []string{"ACME::N-1, which came from Acme, has more tasks than fit"}, v.alerts())
 	a, err := models.One[models.Alert](v.Store.Read(v.Ctx).Where("work_order_id = ?", made.ID), "alert")
 	require.NoError(t, err)
-	require.Equal(t, "ACME::N-1 has 500 tasks, as many as an order may have: 2 of the work type Ours are left out.", a.Detail)
+	require.Equal(t, "ACME::N-1 has 500 tasks, as many as an order may have. Left out of the work type Ours: 2.", wording.In("en", "US", time.UTC).Alert(*a).Detail)
 
 	// So with what comes later.
 	more := v.told(map[string]any{"services": services(490, 30), "workOrderInfo": "the rest is taken"})
@@ -272,13 +274,14 @@ func TestWhoWaitsForAWordIsAnAlertUntilItIsGiven(t *testing.T) {
 		link, _, err = tx.MakeInvitation(h.Account.ID, "Lone Star", "")
 		return err
 	})
-	open := func(change func(l *models.ShareLink) error) (titles []string) {
+	open := func(change func(l *models.ShareLink) error) []string {
+		var alerts []models.Alert
 		h.Write(func(tx *models.Tx) error {
 			_, err := tx.EditLink(link.ID, change)
 			return err
 		})
-		require.NoError(t, h.Store.Read(h.Ctx).Model(&models.Alert{}).Where("dismissed_at IS NULL").Order("title").Pluck("title", &titles).Error)
-		return titles
+		require.NoError(t, h.Store.Read(h.Ctx).Model(&models.Alert{}).Where("dismissed_at IS NULL").Find(&alerts).Error)
+		return titlesOf(alerts)
 	}
 	wants := func(account, name string) func(*models.ShareLink) error {
 		return func(l *models.ShareLink) error {

@@ -215,17 +215,21 @@ type Alerts struct {
 // Mail writes it.
 func (a Alerts) Mail() *Message {
 	m := &Message{R: wording.For(a.Account), Link: a.Portal, Button: wording.For(a.Account).Say("mail_alert_open")}
-	first := Line(a.Alerts[0].Title)
-	m.Title, m.Preview = first, Line(a.Alerts[0].Detail)
-	several := len(a.Alerts) > 1
+	alerts := make([]models.Alert, len(a.Alerts))
+	for i, alert := range a.Alerts {
+		alerts[i] = m.R.Alert(alert)
+	}
+	first := Line(alerts[0].Title)
+	m.Title, m.Preview = first, Line(alerts[0].Detail)
+	several := len(alerts) > 1
 	if several {
-		m.Title = m.R.Say("mail_alerts", "n", len(a.Alerts))
+		m.Title = m.R.Say("mail_alerts", "n", len(alerts))
 		m.Preview = first
 		m.Subject = subject(m.Title + ": " + first)
 	} else {
 		m.Subject = subject(first)
 	}
-	for _, alert := range a.Alerts {
+	for _, alert := range alerts {
 		happened := Block{Tone: Warn, Strong: m.R.Say("mail_alert_happened"), Text: Line(alert.Detail)}
 		if several {
 			happened.Strong = sentence(alert.Title)
@@ -238,13 +242,13 @@ func (a Alerts) Mail() *Message {
 			m.Body = append(m.Body, Block{Strong: m.R.Say("mail_alert_do"), Text: Line(alert.Remedy)})
 		}
 	}
-	if id := a.Alerts[0].WorkOrderID; !several && id != nil && a.Orders[*id] != nil {
+	if id := alerts[0].WorkOrderID; !several && id != nil && a.Orders[*id] != nil {
 		o := a.Orders[*id]
 		m.Link, m.Button = a.Portal+"/orders/"+o.ID, m.R.Say("mail_alert_open_order")
 		m.Facts = append(m.Facts, Fact{m.R.Say("mail_order"), Line(strings.Join([]string{o.DisplayNumber(), o.Address.Line()}, ", "))})
 	}
 	// What is about no order says nothing of what was published.
-	if a.Entry != "" && slices.ContainsFunc(a.Alerts, func(of models.Alert) bool { return of.WorkOrderID != nil }) {
+	if a.Entry != "" && slices.ContainsFunc(alerts, func(of models.Alert) bool { return of.WorkOrderID != nil }) {
 		m.Facts = append(m.Facts, proofOf(m.R, a.Entry))
 		m.Foot = append(m.Foot, m.R.Say("mail_keep_proof_all"))
 	}

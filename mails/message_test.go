@@ -74,8 +74,7 @@ func every(t *testing.T, language string) map[string]*mails.Message {
 	until := at(t, "17:00")
 	teo := &models.User{Username: "teo.lindqvist", Name: "Teo Lindqvist"}
 	order := models.WorkOrder{ID: "204118", WorkOrderFields: p.Order.WorkOrderFields}
-	alert := models.Alert{Title: "A publication did not reach Dropbox", Detail: "Dropbox answers insufficient_space. 18 items of MSV::204118 wait; nothing is lost.",
-		Remedy: "Free space in Dropbox, then press Try again.", WorkOrderID: &order.ID}
+	alert := models.Alert{Says: "publication_failed", Args: []any{"where", "Dropbox"}, Detail: "Dropbox answers: insufficient_space.", WorkOrderID: &order.ID}
 	return map[string]*mails.Message{
 		"report-ready": mails.Ready{Proof: p, Surveys: 1, Logo: logo, Link: "https://proof.cedarline.example/s/Vq3nK8sT2mXw7LrB", Report: 1_900_000, Entry: "41:" + strings.Repeat("9f3c", 16),
 			Pair: []mails.Picture{{JPEG: read(t, "../docs/sample/front-before.jpg"), Tag: tags[0], Alt: alts[0]}, {JPEG: read(t, "../docs/sample/front-after.jpg"), Tag: tags[1], Alt: alts[1]}}}.Mail(),
@@ -84,7 +83,7 @@ func every(t *testing.T, language string) map[string]*mails.Message {
 		"invitation": mails.Invited{Account: a, Logo: logo, By: "Kari Voss", User: teo, Link: "https://proof.cedarline.example/field/invitation#8FJ2QK7M3XTA", Expires: until, Field: true}.Mail(),
 		"reset":      mails.Reset{Account: a, By: "Kari Voss", User: teo, Link: "https://proof.cedarline.example/field/invitation#4TQN9WXE72LC", Asked: at(t, "14:40").Time, Expires: until}.Mail(),
 		"alert":      mails.Alerts{Account: a, Alerts: []models.Alert{alert}, Orders: map[string]*models.WorkOrder{order.ID: &order}, Portal: "https://proof.cedarline.example"}.Mail(),
-		"alerts":     mails.Alerts{Account: a, Alerts: []models.Alert{alert, {Title: "Orders of MSV were rejected", Detail: "3 of 40 rows.", Remedy: "Mend them, and import again."}}, Portal: "https://proof.cedarline.example", Entry: "41:" + strings.Repeat("9f3c", 16)}.Mail(),
+		"alerts":     mails.Alerts{Account: a, Alerts: []models.Alert{alert, {Says: "orders_rejected", Args: []any{"client", "MSV", "rejected", 3, "orders", 40, "named", ""}}}, Portal: "https://proof.cedarline.example", Entry: "41:" + strings.Repeat("9f3c", 16)}.Mail(),
 		"test":       mails.Tried(a, "Results"),
 	}
 }

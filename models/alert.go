@@ -14,7 +14,8 @@ const (
 	AlertWaiting        = "photos_waiting" // a phone has not sent what it has for long
 )
 
-// Alert tells the office of something that needs a person, with its remedy.
+// Alert tells the office of something that needs a person, with its remedy. Whoever writes one says what and of what; wording has
+// the sentences, and puts them into what is read. Detail is what others said of it, word for word, when they did.
 type Alert struct {
 	ID          string  `gorm:"primaryKey" json:"id"`
 	AccountID   string  `json:"-"`
@@ -23,12 +24,19 @@ type Alert struct {
 	Detail      string  `json:"detail"`
 	Remedy      string  `json:"remedy"`
 	WorkOrderID *string `json:"work_order_id"`
-	Subject     string  `json:"subject"` // what it is about; one open alert a kind and subject
+	Says        string  `json:"-"`                        // which sentences, as wording has them: alert_{says}_title, _detail and _remedy
+	Args        []any   `gorm:"serializer:json" json:"-"` // names and values of what stands in their braces, in turn: texts, whole numbers, [Word]
+	Subject     string  `json:"subject"`                  // what it is about; one open alert a kind and subject
 	CreatedAt   Time    `json:"created_at"`
 	DismissedAt *Time   `json:"dismissed_at"`
 	DismissedBy string  `json:"-"`
 	MailedAt    *Time   `json:"mailed_at"`
 	MailDueAt   *Time   `json:"-"`
+}
+
+// Word is a value that has a word in each language: the key of one.
+type Word struct {
+	Key string `json:"word"`
 }
 
 // EndAlerts dismisses the alerts of a kind about something that is no more.

@@ -301,9 +301,7 @@ func (s *Store) PublishDue(ctx context.Context, now time.Time) (int, error) {
 			}
 			if open > 0 && o.Lifecycle.State == Completed {
 				if err := tx.Raise(&Alert{AccountID: o.AccountID, Kind: AlertAwaited, WorkOrderID: &o.ID, Subject: o.ID,
-					Title:  fmt.Sprintf("%s has waited for %d photos since it was completed", o.DisplayNumber(), open),
-					Detail: "It publishes by itself, and does so now with what is here. What comes later is published then.",
-					Remedy: "Ask whoever has them to open the app where there is a network."}); err != nil {
+					Says: "photos_awaited", Args: []any{"n", open, "order", o.DisplayNumber()}}); err != nil {
 					return err
 				}
 			}
@@ -342,9 +340,7 @@ func (s *Store) LoseAnnounced(ctx context.Context, now time.Time) error {
 				return err
 			}
 			return tx.Raise(&Alert{AccountID: o.AccountID, Kind: AlertAwaited, WorkOrderID: &o.ID, Subject: "lost/" + o.ID,
-				Title:  fmt.Sprintf("%d photos of %s never came", n, o.DisplayNumber()),
-				Detail: "A phone announced them 30 days ago. They count as lost; should they come after all, they are taken.",
-				Remedy: "Ask whoever took them, and have them taken again where they are needed."})
+				Says: "photos_lost", Args: []any{"n", n, "order", o.DisplayNumber()}})
 		})
 		if err != nil {
 			return err
@@ -400,9 +396,7 @@ func (s *Store) TellWaiting(ctx context.Context, now time.Time) error {
 				return err
 			}
 			return tx.Raise(&Alert{AccountID: w.AccountID, Kind: AlertWaiting, Subject: w.UserID,
-				Title:  fmt.Sprintf("%d photos have waited on the phone of %s for a day", told.RowsAffected, users[w.UserID].Name),
-				Detail: "They were announced, and have not arrived since.",
-				Remedy: "Ask them to open the app where there is a network; should the phone be gone, write it off among the devices."})
+				Says: "photos_wait", Args: []any{"n", told.RowsAffected, "who", users[w.UserID].Name}})
 		})
 		if err != nil {
 			return err

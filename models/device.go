@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"gorm.io/gorm"
@@ -199,9 +198,7 @@ func (s *Store) TellUnsent(ctx context.Context, now time.Time) error {
 				return err
 			}
 			return tx.Raise(&Alert{AccountID: w.AccountID, Kind: AlertWaiting, Subject: "device/" + w.ID + "/" + users[w.UserID].Username,
-				Title:  fmt.Sprintf("%d photos and %d actions have waited on the phone of %s for a day", w.Report.Waiting.Photos, w.Report.Waiting.Actions, users[w.UserID].Name),
-				Detail: "The phone told so when it was last seen.",
-				Remedy: "Ask them to open the app where there is a network; should the phone be gone, write it off among the devices."})
+				Says: "phone_waits", Args: []any{"who", users[w.UserID].Name, "photos", w.Report.Waiting.Photos, "actions", w.Report.Waiting.Actions}})
 		})
 		if err != nil {
 			return err

@@ -1,8 +1,6 @@
 package models
 
 import (
-	"cmp"
-	"fmt"
 	"strings"
 )
 
@@ -50,20 +48,21 @@ func (tx *Tx) tellAsks(l *ShareLink, waited ShareOffers) error {
 }
 
 func (l *ShareLink) tellAdmit(a *Alert) {
-	them := l.Offered.Peer
-	name := cmp.Or(them.Name, "An account")
-	a.Detail = fmt.Sprintf("%s is an account on %s.", name, cmp.Or(them.Host, "a host that it does not name"))
-	if l.Locked() {
-		a.Title = fmt.Sprintf("%s took the invitation %s and waits to be let in", name, l.Name)
-		a.Remedy = "Let them in at the Share link, or refuse them if they are not whom you invited: nothing flows before."
-		return
+	a.Says = "link_invited"
+	if !l.Locked() {
+		a.Says = "link_again"
 	}
-	a.Title = fmt.Sprintf("%s wants in by the login of the Share link %s", name, l.Name)
-	a.Remedy = "Let them in at the Share link if they are to take the other's place, or refuse them: nothing flows to them before."
+	a.Args = []any{"who", orWord(l.Offered.Peer.Name, "alert_an_account"), "host", orWord(l.Offered.Peer.Host, "alert_a_host"), "link", l.Name}
+}
+
+// orWord is a text, or a word for there being none.
+func orWord(text, key string) any {
+	if text == "" {
+		return Word{key}
+	}
+	return text
 }
 
 func (l *ShareLink) tellKeys(a *Alert) {
-	a.Title = fmt.Sprintf("%s signs with a key that none known here introduced", l.Called())
-	a.Detail = "What it says of its items counts as a claim until the key is trusted: " + l.Offered.keys()
-	a.Remedy = "Ask them whether the key is theirs, by another way than this link; then trust it at the Share link."
+	a.Says, a.Args = "link_key", []any{"who", l.Called(), "key", l.Offered.keys()}
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -154,15 +153,11 @@ func (tx *Tx) RefusedBelow(o *WorkOrder, by *Member, why string) error {
 	if set.Error != nil || set.RowsAffected == 0 {
 		return set.Error
 	}
-	name := by.Name
-	if name == "" {
-		name = by.Username
-	}
 	if err := tx.EndAlerts(AlertPeerTrouble, refusalSubject(o)); err != nil { // what they said before
 		return err
 	}
-	err := tx.Raise(&Alert{AccountID: o.AccountID, Kind: AlertPeerTrouble, WorkOrderID: &o.ID, Subject: refusalSubject(o), Title: fmt.Sprintf("%s does not take %s", name, o.DisplayNumber()),
-		Detail: why, Remedy: "Change what they name, or assign the work order to somebody else."})
+	err := tx.Raise(&Alert{AccountID: o.AccountID, Kind: AlertPeerTrouble, WorkOrderID: &o.ID, Subject: refusalSubject(o), Detail: why,
+		Says: "refused_below", Args: []any{"who", by.Called(), "order", o.DisplayNumber()}})
 	if err != nil {
 		return err
 	}

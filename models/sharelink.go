@@ -593,8 +593,7 @@ func CheckLinkName(p *Problems, name string) {
 
 // SilenceAlert is what both ends see when nothing was heard of the other for [LinkSilence].
 func (l *ShareLink) SilenceAlert() *Alert {
-	return &Alert{AccountID: l.AccountID, Kind: AlertPeerTrouble, Subject: l.ID, Title: fmt.Sprintf("Nothing was heard of %s for three days", l.Name), Detail: l.LastError,
-		Remedy: "Look at the Share link: test it, and call the other side. What waits is kept and goes on by itself."}
+	return &Alert{AccountID: l.AccountID, Kind: AlertPeerTrouble, Subject: l.ID, Says: "link_silent", Args: []any{"who", l.Name}, Detail: l.LastError}
 }
 
 // KnowsKey tells whether a key of the other side is pinned.

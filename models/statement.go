@@ -326,8 +326,7 @@ func (tx *Tx) KeepStatement(i *Item, l *ShareLink, s Statement, at *Property, ra
 		return err
 	}
 	return tx.Raise(&Alert{AccountID: i.AccountID, Kind: AlertPeerTrouble, Subject: "statement/" + i.ID, WorkOrderID: &i.WorkOrderID,
-		Title: fmt.Sprintf("What %s says of the item %s does not hold", l.Called(), i.UUID), Detail: "The statement that came with it was refused: " + refused.Error() + ".",
-		Remedy: "The item is kept, and nothing is certified by the statement. Ask them where it comes from."})
+		Says: "statement_refused", Args: []any{"who", l.Called(), "uuid", i.UUID, "why", refused.Error()}})
 }
 
 // judgeAgain judges what was handed on by a link whose other side has introduced another key since.

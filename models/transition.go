@@ -370,9 +370,7 @@ func (tx *Tx) NoticeItems(o *WorkOrder) (more bool, err error) {
 		}
 	}
 	return len(items) == noticeAtOnce, tx.Raise(&Alert{AccountID: o.AccountID, Kind: AlertLateItems, WorkOrderID: &o.ID, Subject: o.ID,
-		Title:  "Late items on " + o.DisplayNumber(),
-		Detail: fmt.Sprintf("Items arrived after the work order was %s. They are kept, and wait for a look.", o.Lifecycle.State),
-		Remedy: "Look at the new items, approve or reject them, and publish again."})
+		Says: "late_items", Args: []any{"order", o.DisplayNumber(), "state", Word{"state_" + string(o.Lifecycle.State)}}})
 }
 
 // awaits tells whether the order waited for all of these items: its completion counted on them, or it waits for the peer that

@@ -217,7 +217,7 @@ func TestALoginThatNeverValidatedIsServedAsAnyOther(t *testing.T) {
 		if words != "" { // by its first item it has a link, and its name is that of the login
 			alert, err := models.One[models.Alert](v.Store.Read(v.Ctx).Where("kind = ?", models.AlertPeerTrouble), "alert")
 			require.NoError(t, err)
-			require.Contains(t, alert.Title, "brought other bytes")
+			require.Contains(t, alert.Says, "other_bytes")
 		}
 		require.Contains(t, v.ask("getWorkOrders", nil, call(map[string]any{})), `"workOrderNumber":"77"`)
 		require.Contains(t, v.ask("status", nil, call(map[string]any{"workOrders": []map[string]any{{"workOrderNumber": "77", "fieldStatus": "Viewed"}}})), `"status":true`)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -121,8 +120,7 @@ func (h *Host) otherBytes(ctx context.Context, c *Call, o *models.WorkOrder, uui
 	}
 	return h.write(ctx, c, func(tx *models.Tx) error {
 		return tx.Raise(&models.Alert{AccountID: c.by.AccountID, Kind: models.AlertPeerTrouble, Subject: "uuid/" + c.by.ID + "/" + models.UUIDKey(uuid), WorkOrderID: &o.ID,
-			Title:  fmt.Sprintf("%s brought other bytes for %s under the uuid of an item that is here", c.link.Called(), o.DisplayNumber()),
-			Detail: known.Message, Remedy: "What is here stays as it is. Ask them for their item under a uuid of its own."})
+			Says: "other_bytes", Args: []any{"who", c.link.Called(), "order", o.DisplayNumber()}, Detail: known.Message})
 	})
 }
 

@@ -7,11 +7,13 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"fieldproof/models"
 	"fieldproof/tests/rig"
+	"fieldproof/wording"
 )
 
 // named is what a Fieldproof is answered.
@@ -85,7 +87,7 @@ func TestAnItemIsRevisedByTheLinkThatItCameBy(t *testing.T) {
 	alerts := v.alerts()
 	require.Len(t, alerts, 1)
 	require.Equal(t, refused["error"], alerts[0].Detail)
-	require.Contains(t, alerts[0].Title, "Lone Star Lawns")
+	require.Contains(t, wording.In("en", "US", time.UTC).Alert(alerts[0]).Title, "Lone Star Lawns")
 
 	// What is lacked is what is not here, not so new, or of other bytes.
 	asked := fmt.Sprintf(`[{"uuid":%q,"sha256":%q,"revision":"5"},{"uuid":"none-of-ours","sha256":"","revision":"1"}]`, strings.ToUpper(i.UUID), i.SHA256)

@@ -373,6 +373,7 @@ func TestWhatWaitsOnAPhoneForLongIsTold(t *testing.T) {
 		require.Equal(t, 1, alertsOf(office, "photos_waiting"))
 		alert := office.Want(200, "GET", "/alerts", nil)
 		require.Contains(t, alert.Text("items", 0, "title"), crew.Username)
+		require.Contains(t, office.Do("GET", "/alerts", nil, "Accept-Language", "es-MX,es;q=0.9").Text("items", 0, "remedy"), "abran la aplicación", "in the language of who asks")
 		office.Want(204, "DELETE", "/alerts/"+alert.Text("items", 0, "id"), nil)
 		sweep(26 * time.Hour)
 		require.Zero(t, alertsOf(office, "photos_waiting"), "told once")

@@ -154,6 +154,8 @@ func whole(v any) (int, bool) {
 		return n, true
 	case int64:
 		return int(n), true
+	case float64: // as JSON has it
+		return int(n), n == math.Trunc(n)
 	}
 	return 0, false
 }

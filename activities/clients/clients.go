@@ -126,11 +126,9 @@ func (c *Clients) try(ctx context.Context, destinationID string, m *models.Clien
 	}
 	use := attempts.Use[models.ClientMessage, *models.ClientMessage]{Policy: d.Kind.Policy(), Alert: func(m *models.ClientMessage, v attempts.Verdict) *models.Alert {
 		alert := &models.Alert{AccountID: d.AccountID, Kind: models.AlertFailedDelivery, Subject: m.ID, WorkOrderID: &m.WorkOrderID,
-			Title:  "Something did not reach the client's system " + d.Name,
-			Remedy: "Ask the client what their words mean, then retry the delivery. What came behind it has gone on."}
+			Says: "client_given_up", Args: []any{"where", d.Name}}
 		if v == attempts.Warned {
-			alert.Title = "The client's system " + d.Name + " has refused something three times"
-			alert.Remedy = "It is tried again by itself. Ask the client what their words mean if it stays so; everything else goes on."
+			alert.Says = "client_warned"
 		}
 		return alert
 	}}

@@ -108,7 +108,7 @@ func (b *Deliveries) Deliver(ctx context.Context, deliveryID string) (protocol.D
 	}
 	use := attempts.Use[models.Delivery, *models.Delivery]{Policy: destination.Kind.Policy(), Alert: func(d *models.Delivery, _ attempts.Verdict) *models.Alert {
 		return &models.Alert{AccountID: d.AccountID, Kind: models.AlertFailedDelivery, Subject: d.ID, WorkOrderID: &d.WorkOrderID,
-			Title: "A publication did not reach " + destination.Name, Remedy: "Mend what the error names, then retry the delivery."}
+			Says: "publication_failed", Args: []any{"where", destination.Name}}
 	}}
 	err = b.Store.Write(ctx, func(tx *models.Tx) error {
 		amend := func(d *models.Delivery) error {

@@ -289,12 +289,8 @@ func (r *run) end(ctx context.Context, state, cause string) error {
 		if i.DryRun || (state != models.ImportFailed && i.Rejected == 0) {
 			return nil
 		}
-		detail := fmt.Sprintf("%d of %d rows were rejected.", i.Rejected, i.Processed)
-		if cause != "" {
-			detail = cause
-		}
-		return tx.Raise(&models.Alert{AccountID: i.AccountID, Kind: models.AlertFailedImport, Subject: i.ID, Title: "The import of " + i.FileName + " did not go through as a whole", Detail: detail,
-			Remedy: "The results of the import name each row and what is wrong with it: mend those rows and import the file again; the others stay as they are."})
+		return tx.Raise(&models.Alert{AccountID: i.AccountID, Kind: models.AlertFailedImport, Subject: i.ID, Detail: cause,
+			Says: "import_failed", Args: []any{"file", i.FileName, "rejected", i.Rejected, "rows", i.Processed}})
 	})
 }
 

@@ -211,8 +211,8 @@ func (a *Integrations) record(ctx context.Context, i *models.Integration, until 
 		if verdict != attempts.GivenUp {
 			changed["asked"], changed["retry_at"] = fresh.AskAgain(), tries.NextAttemptAt
 		} else {
-			err := tx.Raise(&models.Alert{AccountID: i.AccountID, Kind: models.AlertPeerTrouble, Subject: i.ID, Title: i.ClientCode + " can't be fetched", Detail: tries.LastError,
-				Remedy: "Look at the address and the credentials of the integration, test it, and refresh it by hand."})
+			err := tx.Raise(&models.Alert{AccountID: i.AccountID, Kind: models.AlertPeerTrouble, Subject: i.ID, Detail: tries.LastError,
+				Says: "fetch_failed", Args: []any{"client", i.ClientCode}})
 			if err != nil {
 				return err
 			}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -174,8 +173,7 @@ func tellRefused(tx *models.Tx, o *models.WorkOrder, a *models.Action, refused *
 		return nil
 	}
 	return tx.Raise(&models.Alert{AccountID: o.AccountID, Kind: models.AlertStatusIgnored, WorkOrderID: &o.ID, Subject: o.ID + "/" + string(a.Event),
-		Title:  fmt.Sprintf("%s wanted to %s %s, which was not done", a.Parameters.Actor, a.Event, o.DisplayNumber()),
-		Detail: refused.Message, Remedy: "Look at the order, and do by hand what is right."})
+		Says: "not_done", Args: []any{"who", a.Parameters.Actor, "order", o.DisplayNumber(), "event", models.Word{Key: "alert_do_" + string(a.Event)}}, Detail: refused.Message})
 }
 
 func (r *Records) notice(ctx context.Context, order *models.WorkOrder, known models.Lifecycle) (more bool, err error) {

@@ -493,10 +493,9 @@ func policyOf(m *models.ClientMessage) models.Policy {
 
 // alert is what people are told of a message that does not arrive.
 func (s *sending) alert(m *models.ClientMessage, v attempts.Verdict) *models.Alert {
-	alert := &models.Alert{AccountID: m.AccountID, Kind: models.AlertFailedDelivery, Subject: m.ID, WorkOrderID: &m.WorkOrderID, Title: "Something did not reach " + s.link.Name,
-		Remedy: "It is tried again by itself, and everything else goes on. Ask them what their words mean if it stays so."}
+	alert := &models.Alert{AccountID: m.AccountID, Kind: models.AlertFailedDelivery, Subject: m.ID, WorkOrderID: &m.WorkOrderID, Says: "share_warned", Args: []any{"who", s.link.Name}}
 	if v == attempts.GivenUp {
-		alert.Title, alert.Remedy = "Something will not reach "+s.link.Name, "It was given up, and everything else goes on. Ask them what their words mean, then retry the delivery."
+		alert.Says = "share_given_up"
 	}
 	return alert
 }

@@ -21,6 +21,7 @@ import (
 	"fieldproof/peers"
 	"fieldproof/tests/house"
 	"fieldproof/tests/rig"
+	"fieldproof/wording"
 	"fieldproof/workflows/protocol"
 )
 
@@ -472,10 +473,10 @@ func TestThreeDaysOfSilenceAreToldOnceAtBothEnds(t *testing.T) {
 	}
 	told := func() (said []string) {
 		var alerts []models.Alert
-		require.NoError(t, r.Store.Read(r.Ctx).Order("title").Find(&alerts).Error)
+		require.NoError(t, r.Store.Read(r.Ctx).Order("args").Find(&alerts).Error)
 		for _, a := range alerts {
 			require.Contains(t, []string{in, out}, a.Subject)
-			said = append(said, a.Title)
+			said = append(said, wording.In("en", "US", time.UTC).Alert(a).Title)
 		}
 		return said
 	}

@@ -162,7 +162,7 @@ func (w *Webhooks) record(ctx context.Context, d *models.Destination, tries []tr
 		return nil
 	}
 	use := attempts.Use[models.WebhookMessage, *models.WebhookMessage]{Policy: d.Kind.Policy(), Alert: func(m *models.WebhookMessage, _ attempts.Verdict) *models.Alert {
-		return alertOf(d, models.AlertFailedDelivery, m.ID, "A web-hook message did not reach "+d.Name, "", "Mend the endpoint, then replay its messages.")
+		return &models.Alert{AccountID: d.AccountID, Kind: models.AlertFailedDelivery, Subject: m.ID, Says: "message_failed", Args: []any{"where", d.Name}}
 	}}
 	lastError, gone := "", false
 	for _, t := range tries {
@@ -196,16 +196,16 @@ func (w *Webhooks) judge(tx *models.Tx, d *models.Destination, sent int, lastErr
 		switch {
 		case gone:
 			d.Enabled, d.LastError, d.ProbeAt = false, "The endpoint answered 410 Gone, so it was switched off.", nil
-			alert = alertOf(d, models.AlertWebhookFailing, d.ID, d.Name+" was switched off", d.LastError, "Give the web-hook a new address, switch it on and replay its messages.")
+			alert = alertOf(d, "hook_gone", "")
 		case sent > 0:
 			woke = true
 			d.Works()
 		case d.FailingSince != nil && time.Since(d.FailingSince.Time) > failingForDays:
 			d.Enabled, d.ProbeAt, d.LastError = false, nil, "The endpoint has taken nothing for days, so it was switched off. Its last answer: "+lastError
-			alert = alertOf(d, models.AlertWebhookFailing, d.ID, d.Name+" was switched off", d.LastError, "Mend the endpoint, switch the web-hook on, and replay what failed.")
+			alert = alertOf(d, "hook_off", lastError)
 		default:
 			if d.Fails(d.Kind.Policy(), lastError); d.Failures == failingForLong {
-				alert = alertOf(d, models.AlertWebhookFailing, d.ID, d.Name+" does not take our messages", lastError, "Mend the endpoint; the messages are kept and sent again by themselves for three days.")
+				alert = alertOf(d, "hook_fails", lastError)
 			}
 		}
 		return nil
@@ -224,8 +224,9 @@ func (w *Webhooks) judge(tx *models.Tx, d *models.Destination, sent int, lastErr
 	return nil
 }
 
-func alertOf(d *models.Destination, kind, subject, title, detail, remedy string) *models.Alert {
-	return &models.Alert{AccountID: d.AccountID, Kind: kind, Subject: subject, Title: title, Detail: detail, Remedy: remedy}
+// alertOf is what people are told of a web-hook as a whole, with the last answer of its endpoint.
+func alertOf(d *models.Destination, says, answer string) *models.Alert {
+	return &models.Alert{AccountID: d.AccountID, Kind: models.AlertWebhookFailing, Subject: d.ID, Says: says, Args: []any{"where", d.Name}, Detail: answer}
 }
 
 // send tries one message.

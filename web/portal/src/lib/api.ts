@@ -1,6 +1,7 @@
 // The JSON API as the portal speaks it: types from the OpenAPI document, one way to fail, and writes that survive a bad line.
 import createClient, { type Middleware } from 'openapi-fetch';
 import { uuid } from '$kit/uuid';
+import { getLocale } from '$kit/words/runtime';
 import type { components, paths } from '$client/schema';
 import { line } from './line.svelte';
 
@@ -72,8 +73,9 @@ async function patient(request: Request): Promise<Response> {
   }
 }
 
-const keys: Middleware = {
+const asks: Middleware = {
   onRequest({ request }) {
+    request.headers.set('Accept-Language', getLocale());
     if (request.method === 'POST' && !request.headers.has('Idempotency-Key') && request.headers.get('Content-Type')?.startsWith('application/json'))
       request.headers.set('Idempotency-Key', uuid());
     return request;
@@ -84,7 +86,7 @@ const keys: Middleware = {
 type Routes = { [P in keyof paths as P extends `/api/v1${infer Rest}` ? Rest : never]: paths[P] };
 
 export const api = createClient<Routes>({ baseUrl: '/api/v1', fetch: patient });
-api.use(keys);
+api.use(asks);
 
 type Answer<D> = { data?: D; error?: unknown; response: Response };
 
