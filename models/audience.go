@@ -71,9 +71,9 @@ func (v WorkOrderView) For(a Audience) WorkOrderView {
 		v.Share, v.KeyPhotos = nil, nil
 	}
 	if a == ForClient {
-		// How the office works is its own: who does it, where it came from, and what of it is still to be seen to.
+		// How the office works is its own: who does it, where it came from and what it calls that, and what of it is still to be seen to.
 		v.Assignee, v.AssigneeName, v.AssignedName, v.AssignedToAll = nil, "", "", false
-		v.IntegrationID, v.HasNewItems, v.Invoiced = nil, false, false
+		v.IntegrationID, v.ClientName, v.HasNewItems, v.Invoiced = nil, "", false, false
 		v.Awaited, v.Policy, v.Progress = 0, nil, nil
 	}
 	return v

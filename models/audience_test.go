@@ -84,12 +84,12 @@ func TestWhatAnAudienceMayNotSeeIsNotThere(t *testing.T) {
 		require.Subset(t, empty, least, audience)
 		seen.WorkOrderFields = view.WorkOrderFields
 		require.Equal(t, map[models.Audience][]string{models.ForField: {"KeyPhotos", "Share"},
-			models.ForClient: {"AssignedName", "AssignedToAll", "Assignee", "AssigneeName", "Awaited", "HasNewItems", "IntegrationID", "Invoiced", "KeyPhotos", "Policy", "Progress", "Share"}}[audience], cleared(reflect.ValueOf(seen)), audience)
+			models.ForClient: {"AssignedName", "AssignedToAll", "Assignee", "AssigneeName", "Awaited", "ClientName", "HasNewItems", "IntegrationID", "Invoiced", "KeyPhotos", "Policy", "Progress", "Share"}}[audience], cleared(reflect.ValueOf(seen)), audience)
 	}
 	require.Equal(t, []string{"Instructions", "Options"}, cleared(reflect.ValueOf(view.For(models.ForClient).Tasks[0])))
 	require.NotEmpty(t, view.Tasks[0].Instructions, "the view itself stays as it was")
 	// What is new beside the fields stands here, and above unless a client may see it.
 	beside := models.WorkOrderView{WorkOrderFields: view.WorkOrderFields}
-	require.ElementsMatch(t, []string{"AssignedName", "AssignedToAll", "Assignee", "AssigneeName", "Awaited", "CompletedAt", "CreatedAt", "FieldStatus", "HasNewItems", "ID", "IntegrationID", "Invoiced", "ItemCounts", "KeyPhotos", "Policy", "Progress", "PropertyID", "PublishedAt", "Share", "State",
+	require.ElementsMatch(t, []string{"AssignedName", "AssignedToAll", "Assignee", "AssigneeName", "Awaited", "ClientName", "CompletedAt", "CreatedAt", "FieldStatus", "HasNewItems", "ID", "IntegrationID", "Invoiced", "ItemCounts", "KeyPhotos", "Policy", "Progress", "PropertyID", "PublishedAt", "Share", "State",
 		"Tasks", "UpdatedAt", "Version", "WorkType"}, cleared(reflect.ValueOf(beside)))
 }

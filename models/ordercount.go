@@ -13,7 +13,7 @@ import (
 type OrderCounts struct {
 	Total int64             `json:"total"`
 	By    map[string]int64  `json:"by"`
-	Names map[string]string `json:"names,omitempty"` // by assignee only: what the usernames of by are called
+	Names map[string]string `json:"names,omitempty"` // what the usernames or the client codes of by are called, where that is another word
 }
 
 // The words by which [CountOrders] groups.
@@ -64,6 +64,22 @@ func CountOrders(db *gorm.DB, f OrderFilter, by string, viewer *Member) (*OrderC
 		counts.Names = map[string]string{}
 		for id, u := range users {
 			usernames[id], counts.Names[u.Username] = u.Username, u.Name
+		}
+	}
+	if by == ByClientCode {
+		codes := make([]string, len(rows))
+		for i, r := range rows {
+			codes[i] = r.Name
+		}
+		clients, err := clientsOf(db, map[string][]string{viewer.AccountID: codes})
+		if err != nil {
+			return nil, err
+		}
+		counts.Names = map[string]string{}
+		for _, code := range codes {
+			if name := clients.Called(viewer.AccountID, code); name != "" {
+				counts.Names[code] = name
+			}
 		}
 	}
 	for _, r := range rows {

@@ -78,7 +78,9 @@ func (p *Proof) ServiceRecord() ServiceRecord {
 			r.Last = &at
 		}
 	}
-	r.Performers, r.People = slices.Sorted(maps.Keys(who)), slices.Sorted(maps.Keys(people))
+	r.Performers, r.People = slices.AppendSeq([]string{}, maps.Keys(who)), slices.AppendSeq([]string{}, maps.Keys(people)) // [] and not null
+	slices.Sort(r.Performers)
+	slices.Sort(r.People)
 	for _, g := range p.ByTask() {
 		s := TaskShare{Task: g.Task, Photos: len(g.Photos)}
 		for _, i := range g.Photos {

@@ -533,6 +533,7 @@ type WorkOrderView struct {
 	State   State  `json:"state"`
 	WorkOrderFields
 	FieldStatus   string         `json:"field_status" words:"field_status"`
+	ClientName    string         `json:"client_name"` // what the client with the client code is called, as the integration with that code says; "" where none does
 	Assignee      *string        `json:"assignee"`
 	AssigneeName  string         `json:"assignee_name"` // what the assignee is called; "" for nobody and everybody
 	AssignedToAll bool           `json:"assigned_to_all"`
@@ -576,6 +577,10 @@ func ViewOrders(db *gorm.DB, orders ...*WorkOrder) ([]WorkOrderView, error) {
 	if err != nil {
 		return nil, err
 	}
+	clients, err := ClientsOf(db, orders...)
+	if err != nil {
+		return nil, err
+	}
 	counts, err := countItems(db, ids)
 	if err != nil {
 		return nil, err
@@ -594,7 +599,7 @@ func ViewOrders(db *gorm.DB, orders ...*WorkOrder) ([]WorkOrderView, error) {
 	}
 	views := make([]WorkOrderView, len(orders))
 	for i, o := range orders {
-		v := WorkOrderView{ID: o.ID, Version: o.Version, State: o.Lifecycle.State, WorkOrderFields: o.WorkOrderFields, FieldStatus: o.FieldStatus,
+		v := WorkOrderView{ID: o.ID, Version: o.Version, State: o.Lifecycle.State, WorkOrderFields: o.WorkOrderFields, FieldStatus: o.FieldStatus, ClientName: clients.Called(o.AccountID, o.ClientCode),
 			AssignedToAll: o.AssignedToAll, PropertyID: o.PropertyID, WorkType: o.WorkType, IntegrationID: o.IntegrationID, AssignedName: o.AssignedName, Invoiced: o.Invoiced, KeyPhotos: o.KeyPhotos, Tasks: tasks[o.ID], ItemCounts: counts[o.ID],
 			HasNewItems: o.HasNewItems, Awaited: awaited[o.ID], Policy: policies[o.ID], Share: share[o.ID], CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt}
 		if v.Tasks == nil {
@@ -623,12 +628,13 @@ func ViewOrders(db *gorm.DB, orders ...*WorkOrder) ([]WorkOrderView, error) {
 // not see any more, that is its number, where it stands and how many of its items are theirs.
 func ViewOrdersFor(db *gorm.DB, viewer *Member, orders ...*WorkOrder) ([]WorkOrderView, error) {
 	var seen []*WorkOrder
-	var past []string
+	var past []*WorkOrder
+	var pastIDs []string
 	for _, o := range orders {
 		if viewer.Sees(o) {
 			seen = append(seen, o)
 		} else {
-			past = append(past, o.ID)
+			past, pastIDs = append(past, o), append(pastIDs, o.ID)
 		}
 	}
 	whole, err := ViewOrders(db, seen...)
@@ -642,9 +648,13 @@ func ViewOrdersFor(db *gorm.DB, viewer *Member, orders ...*WorkOrder) ([]WorkOrd
 	for i := range progress {
 		whole[i].Progress = &progress[i]
 	}
+	clients, err := ClientsOf(db, past...)
+	if err != nil {
+		return nil, err
+	}
 	own := map[string]ItemCounts{}
 	if len(past) > 0 {
-		if own, err = countItems(db.Where("uploaded_by = ?", viewer.ID), past); err != nil {
+		if own, err = countItems(db.Where("uploaded_by = ?", viewer.ID), pastIDs); err != nil {
 			return nil, err
 		}
 	}
@@ -654,7 +664,7 @@ func ViewOrdersFor(db *gorm.DB, viewer *Member, orders ...*WorkOrder) ([]WorkOrd
 			views[i], whole = whole[0].For(viewer.Audience()), whole[1:]
 			continue
 		}
-		views[i] = WorkOrderView{ID: o.ID, Version: o.Version, State: o.Lifecycle.State, FieldStatus: o.FieldStatus, Tasks: []Task{}, ItemCounts: own[o.ID], CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
+		views[i] = WorkOrderView{ID: o.ID, Version: o.Version, State: o.Lifecycle.State, FieldStatus: o.FieldStatus, ClientName: clients.Called(o.AccountID, o.ClientCode), Tasks: []Task{}, ItemCounts: own[o.ID], CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
 			WorkOrderFields: WorkOrderFields{WorkOrderNumber: o.WorkOrderNumber, ClientCode: o.ClientCode, Priority: o.Priority, Options: map[string]any{}, Attributes: map[string]string{}}}
 	}
 	return views, nil

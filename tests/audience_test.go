@@ -50,6 +50,7 @@ var words = map[string]struct {
 	"source.provider":          {"Wprovider", "office field client"},
 	"source.work_order_id":     {"Wsourceid", "office field client"},
 	"source.work_order_number": {"Wsourcenumber", "office field client"},
+	"client_name":              {"Wclientname", "office field"},
 	"tasks.name":               {"Wtask", "office field client"},
 	"tasks.source_service":     {"Wservice", "office field client"},
 	"tasks.source_service_id":  {"Wserviceid", "office field client"},
@@ -346,8 +347,10 @@ func TestEachWordReachesItsAudienceAlone(t *testing.T) {
 		hookAt(office, "pruvan", pruvan.URL, rig.JSON{"template": "pruvan"})
 
 		w := func(place string) string { return words[place].word }
+		code := "C-" + tag
+		office.Want(201, "POST", "/integrations", rig.JSON{"client_code": code, "name": w("client_name"), "kind": "push"})
 		written := maps.Clone(texts)
-		maps.Copy(written, rig.JSON{"options": rig.JSON{"note": w("options.note")},
+		maps.Copy(written, rig.JSON{"client_code": code, "options": rig.JSON{"note": w("options.note")},
 			"attributes": rig.JSON{"attribute7": w("attributes.attribute7")}, "assignee": "~all~",
 			"source":  rig.JSON{"provider": w("source.provider"), "work_order_id": w("source.work_order_id"), "work_order_number": w("source.work_order_number")},
 			"address": rig.JSON{"address1": "1 A St", "address2": w("address.address2"), "city": "Austin", "state": "TX", "zip": "78701"},

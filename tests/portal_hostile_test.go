@@ -139,7 +139,7 @@ func TestPortalHostileTexts(t *testing.T) {
 	b := newBetween(t, in)
 	ctx := signedIn(t, &rig.Installation{URL: b.URL}, office, false)
 	asked := elsewhere(ctx, b.URL)
-	screens := [][2]string{{"home", "/"}, {"orders", "/orders"}, {"found", "/orders?q=W"}, {"order", "/orders/" + order}, {"sent", "/orders/" + sent},
+	screens := [][2]string{{"home", "/"}, {"orders", "/orders"}, {"found", "/orders?q=W"}, {"filtered", "/orders?" + url.Values{"client_code": {o.Text("client_code")}, "assignee": {crew}}.Encode()}, {"order", "/orders/" + order}, {"sent", "/orders/" + sent},
 		{"review", "/orders/" + order + "/review"}, {"viewer", "/orders/" + order + "/review?photo=" + photo},
 		{"publish", "/orders/" + sent + "/publish"}, {"queue", "/review"}, {"create", "/orders/new"}, {"properties", "/properties"},
 		{"property", "/properties/" + property}, {"photos", "/photos?user=" + crew}, {"imports", "/imports"}, {"import", "/imports/" + imported.Text("id")},

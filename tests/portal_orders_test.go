@@ -54,6 +54,7 @@ func TestThePortalsOrdersFromAKeyboard(t *testing.T) {
 		}
 		office.Order(fields)
 	}
+	office.Want(201, "POST", "/integrations", rig.JSON{"client_code": "Tarrow", "name": "Tarrow Housing", "kind": "push"})
 	ready := completed(office, "READY", 2)
 	until(t, ctx, "what arrives waits behind a button", `document.querySelector(".NewRows")?.innerText.includes("11 new orders")`)
 	require.NoError(t, chromedp.Run(ctx, press("."), chromedp.WaitNotPresent(`.NewRows`)))
@@ -69,10 +70,12 @@ func TestThePortalsOrdersFromAKeyboard(t *testing.T) {
 	require.NoError(t, chromedp.Run(ctx, press("f"), chromedp.WaitVisible(`.FilterMenu .opt`)))
 	accessible(t, ctx, "the filters")
 	require.NoError(t, chromedp.Run(ctx, press(kb.ArrowDown), press(kb.Enter), chromedp.WaitVisible(`.FilterMenu .values .opt`)))
-	until(t, ctx, "clients are counted", `document.querySelector(".FilterMenu .values").innerText.replace(/\s+/g, " ").includes("TARROW 5")`)
+	until(t, ctx, "clients are counted", `document.querySelector(".FilterMenu .values").innerText.replace(/\s+/g, " ").includes("Tarrow Housing TARROW 5")`)
 	shots(t, ctx, "orders-filter")
 	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`//*[contains(@class, "values")]//button[contains(., "TARROW")]`)))
 	until(t, ctx, "the filter is in the address", `location.search === "?client_code=TARROW"`)
+	until(t, ctx, "and called by the client's name, as in each row", `document.querySelector(".Chip b").innerText === "Tarrow Housing" &&
+		[...document.querySelectorAll(".Canvas .c-client")].every(c => c.innerText === "Tarrow Housing TARROW")`)
 	require.NoError(t, chromedp.Run(ctx, chromedp.Click(`//*[@role="columnheader"]//button[contains(., "Due")]`)))
 	rowsSay(t, ctx, "by due date", "number", "KEY-1,KEY-3,KEY-5,KEY-7,KEY-9")
 	require.NoError(t, chromedp.Run(ctx, emulation.SetDeviceMetricsOverride(1440, 900, 1, false)))

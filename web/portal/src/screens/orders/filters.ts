@@ -2,7 +2,7 @@
 import { count, day, dayOf } from '$kit/format';
 import { m } from '$kit/words/messages';
 import { states, type House } from '$kit/mark';
-import { people } from '$lib/people.svelte';
+import { clients, people } from '$lib/names.svelte';
 
 export const names = ['q', 'state', 'assignee', 'client_code', 'priority', 'due_from', 'due_to', 'completed_from', 'completed_to', 'published_from', 'published_to',
   'invoiced', 'awaited', 'worked_on', 'property_id', 'ids'] as const;
@@ -40,15 +40,15 @@ export function without(filters: Filters, ...gone: Name[]): Filters {
   return Object.fromEntries(Object.entries(filters).filter(([n]) => !gone.includes(n as Name)));
 }
 
-export type Chip = { of: Name[]; what: string; value: string };
+export type Chip = { of: Name[]; what: string; value: string; code?: string };
 
 /** The filters as people read them. One state alone stands in the strip, words stand in their field. */
 export function chips(f: Filters): Chip[] {
   const all: Chip[] = [];
-  const say = (of: Name[], what: string, value: string) => all.push({ of, what, value });
+  const say = (of: Name[], what: string, value: string, code?: string) => all.push({ of, what, value, code });
   if (f.state?.includes(',')) say(['state'], m.orders_filter_state(), f.state.split(',').map((s) => states[s as House]?.word() ?? s).join(', '));
   if (f.assignee !== undefined) say(['assignee'], m.orders_filter_assignee(), person(f.assignee));
-  if (f.client_code !== undefined) say(['client_code'], m.orders_filter_client(), f.client_code || m.orders_none());
+  if (f.client_code !== undefined) say(['client_code'], m.orders_filter_client(), f.client_code ? clients.called(f.client_code) : m.orders_none(), clients.knows(f.client_code) ? f.client_code : undefined);
   if (f.priority) say(['priority'], m.orders_filter_priority(), priority(f.priority));
   for (const [what, from, to] of [[m.orders_filter_due(), 'due_from', 'due_to'], [m.orders_filter_completed(), 'completed_from', 'completed_to'], [m.orders_filter_published(), 'published_from', 'published_to']] as const)
     if (f[from] || f[to]) say([from, to], what, days(f[from], f[to]));

@@ -1,6 +1,6 @@
 // The rows of a list of any length: pages by their place, read as they come into view, kept a few thousand, changed in place.
 import { api, ok, Refusal, type Schemas } from '$lib/api';
-import { people } from '$lib/people.svelte';
+import { clients, people } from '$lib/names.svelte';
 import { heard, onEvent, type StreamEvent } from '$lib/stream';
 import { query, without, write, type Asked, type Filters } from './filters';
 
@@ -134,6 +134,8 @@ export class OrderList {
     const list = await ok(api.GET('/work-orders', { params: { query: asked as never }, signal }));
     const items = list.items ?? [];
     people.learn(Object.fromEntries(items.map((o) => [o.assignee ?? '', o.assignee_name])));
+    clients.learn(Object.fromEntries(items.map((o) => [o.client_code, o.client_name])));
+    if (!items.length) void learnFiltered(this.asked.filters);
     const end = page * size + items.length;
     if (list.next_cursor === null && (items.length > 0 || page === 0)) this.total = end;
     else if (list.next_cursor !== null && this.total <= end) this.total = end + 1;
@@ -259,6 +261,14 @@ export class OrderList {
     if (left) this.#left.add(id);
     else this.#left.delete(id);
     this.#version++;
+  }
+}
+
+// Of whom the list is filtered by it may hold nothing that tells what they are called.
+async function learnFiltered(filters: Filters): Promise<void> {
+  for (const [by, names] of [['assignee', people], ['client_code', clients]] as const) {
+    const word = filters[by];
+    if (word && word !== '~all~' && !names.knows(word)) await ok(api.GET('/work-orders/counts', { params: { query: { [by]: word, by } } })).then((c) => names.learn(c.names), () => {});
   }
 }
 
