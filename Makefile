@@ -33,7 +33,7 @@ web/node_modules/.package-lock.json: web/package-lock.json
 	@touch $@
 
 $(APPS): web/node_modules/.package-lock.json $(WEB)
-	cd web && npm run -s build
+	cd web && VITE_VERSION=$(VERSION) npm run -s build
 
 # A whole Temporal server: the first build takes some minutes, later ones seconds.
 bin/temporal-dev: $(wildcard cmd/temporal-dev/*.go) cmd/temporal-dev/go.mod

@@ -35,6 +35,13 @@ func TestFieldTheFirstExerciseOnScreen(t *testing.T) {
 	p.fire(2)
 	until(t, desk, "and the others", `document.querySelectorAll(".Task .strip .Photo img").length === 3`)
 	says(t, desk, ".Order-head .Mark", "In progress")
+	var phones rig.Answer
+	office.Await("the phone among the office's", func() bool {
+		phones = office.Want(200, "GET", "/devices", nil)
+		return len(phones.List("items")) == 1
+	})
+	require.Equal(t, crew.Username, phones.Text("items", 0, "user"))
+	require.Contains(t, p.rows("meta"), rig.JSON{"key": "device", "value": phones.Get("items", 0, "id")})
 	shots(t, desk, "field-exercise-office")
 }
 

@@ -61,6 +61,8 @@ export type Action = {
   seq?: number; key: string; owner: string; order_id: string; kind: ActionKind; body: Record<string, unknown>;
   done_at: number; offset_ms: number | null; state: 'waiting' | 'done' | 'refused' | 'conflict'; tries: number; next_try?: number; answer?: unknown;
 };
+/** The states of what the server has not taken over. */
+export const untaken = ['waiting', 'refused', 'conflict'] as const satisfies Action['state'][];
 /** Whether what somebody did is work that would be missed: that they looked at an order is not. */
 export const missed = (a: Action): boolean => a.kind !== 'view';
 
@@ -79,6 +81,8 @@ export type Meta = {
   device: string;
   clock: { offset_ms: number; error_ms: number; measured_at: number };
   persisted: boolean;
+  /** Whether the app runs from the home screen, as its page last saw. */
+  installed: boolean;
   paused: boolean;
   settings: { welcomed?: boolean; tab_waved?: boolean; wifi_only?: boolean; left_hand?: boolean; grid?: boolean };
   beat: { id: string; at: number };

@@ -1,6 +1,6 @@
 // What is on this phone and nowhere else.
 import { Dexie } from 'dexie';
-import { db, isOnlyHere, missed, onlyHere, type ItemState } from './db';
+import { db, isOnlyHere, missed, onlyHere, untaken, type ItemState } from './db';
 import { shared } from './live.svelte';
 import { opening } from './opening';
 import { rested } from './rested';
@@ -14,7 +14,7 @@ export async function counted(owner: string): Promise<Here> {
   return db.transaction('r', db.items, db.actions, async () => {
     const [items, actions, others] = await Promise.all([
       Promise.all(onlyHere.map((state) => db.items.where('[owner+state+order_id]').between([owner, state, Dexie.minKey], [owner, state, Dexie.maxKey]).keys() as unknown as Promise<[string, ItemState, string][]>)),
-      Promise.all(['waiting', 'refused', 'conflict'].map((state) => db.actions.where('[owner+state]').equals([owner, state]).filter(missed).count())),
+      Promise.all(untaken.map((state) => db.actions.where('[owner+state]').equals([owner, state]).filter(missed).count())),
       db.items.where('owner').notEqual(owner).filter(isOnlyHere).count(),
     ]);
     const all = items.flat();

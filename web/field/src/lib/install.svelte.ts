@@ -1,13 +1,13 @@
 // Whether this is the app on the home screen, or a tab; told by what the browser can do.
 import { db, type Meta } from './db';
+import { runsOnItsOwn, standalone } from './installed';
 import { write } from './store';
 
 type Offer = Event & { prompt(): Promise<{ outcome: 'accepted' | 'dismissed' }> };
-const standalone = (navigator as { standalone?: boolean }).standalone;
 
 class Install {
   /** The app runs on its own, from the home screen. */
-  installed = $state(standalone === true || matchMedia('(display-mode: standalone)').matches);
+  installed = $state(runsOnItsOwn() ?? false);
   /** A tab that drops its data after a week without a visit, and keeps it apart from the installed app's. */
   readonly forgets = standalone === false;
   /** The browser's own way to install, where it gives one. */

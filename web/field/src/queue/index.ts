@@ -10,7 +10,8 @@ import { hangs } from './local';
 import { stayAwake } from './awake';
 import * as files from './rescue';
 import { release } from './room';
-import { device, kick, pieces, register, run, terminate } from './sender';
+import { device } from './phone';
+import { kick, pieces, register, run, terminate } from './sender';
 
 export { announceAll } from './again';
 export { kick } from './sender';
@@ -154,7 +155,7 @@ export function start(): void {
 /** Rests, or goes on, until somebody says otherwise. */
 export async function pause(is = true): Promise<void> {
   await write(() => db.set('paused', is));
-  if (!is) kick();
+  kick(); // also to rest: the office is told of it
 }
 
 /** Tries a refused item once more; under a new uuid where the server has other bytes under its own. */

@@ -1,7 +1,7 @@
 // What the server said of what waits here. Sending is what makes room on a full phone, so it goes on where nothing can be written:
 // what finds no room is remembered until there is some, and whoever opens the app before that is told it anew.
 import type { Table } from 'dexie';
-import { db, type Action, type Item } from '../lib/db';
+import { db, onlyHere, untaken, type Action, type Item } from '../lib/db';
 import { Full, write } from '../lib/store';
 
 /** What becomes of a row, the same one where there is nothing to change any more; and what is to be done where it was deleted meanwhile. */
@@ -70,17 +70,21 @@ function changed<T>(row: T, changes: Change<T>[] = []): T {
 
 export const noted = { items: new Noted<Item, string>(db.items, (i) => i.uuid), actions: new Noted<Action, number>(db.actions, (a) => a.seq ?? 0) };
 
-const unsent = ['kept', 'announced', 'sending'] as const;
-
-/** A person's items in some states of those that are to be sent, oldest first. */
-export async function itemsIn(owner: string, ...states: (typeof unsent)[number][]): Promise<Item[]> {
-  const written = noted.items.none ? states : unsent;
+/** A person's items in some states of those that are on this phone alone, oldest first. */
+export async function itemsIn(owner: string, ...states: (typeof onlyHere)[number][]): Promise<Item[]> {
+  const written = noted.items.none ? states : onlyHere;
   const items = await db.transaction('r', db.items, () => Promise.all(written.map((s) => db.items.where('[owner+state]').equals([owner, s]).toArray())));
   return noted.items.over(items.flat()).filter((i) => (states as string[]).includes(i.state)).sort((a, b) => a.created_at - b.created_at);
 }
 
 /** What a person did and the server was not told, oldest first. */
 export async function untold(owner: string): Promise<Action[]> {
-  const waiting = await db.actions.where('[owner+state]').equals([owner, 'waiting']).sortBy('seq');
-  return noted.actions.over(waiting).filter((a) => a.state === 'waiting');
+  return actionsIn(owner, 'waiting');
+}
+
+/** What a person did, in some states of what the server has not taken over, oldest first. */
+export async function actionsIn(owner: string, ...states: (typeof untaken)[number][]): Promise<Action[]> {
+  const written = noted.actions.none ? states : untaken;
+  const rows = await db.actions.where('[owner+state]').anyOf(written.map((s) => [owner, s])).sortBy('seq');
+  return noted.actions.over(rows).filter((a) => (states as string[]).includes(a.state));
 }

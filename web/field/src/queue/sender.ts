@@ -10,6 +10,7 @@ import { uuid } from '../lib/uuid';
 import { ask, Ended, session } from './http';
 import { hangs } from './local';
 import { itemsIn, noted, untold } from './noted';
+import { device, Teller } from './phone';
 import { Pieces, rest, restsFor } from './pieces';
 import { release } from './room';
 import { upload, type Stand } from './upload';
@@ -81,20 +82,6 @@ export function kick(): void {
 /** How the line did, for what the screen says of the time that is left. */
 export const pieces = new Pieces();
 
-export async function device(): Promise<string> {
-  const kept = await db.get('device');
-  if (kept) return kept;
-  return write(() =>
-    db.transaction('rw', db.meta, async () => {
-      const kept = await db.get('device');
-      if (kept) return kept;
-      const made = uuid();
-      await db.set('device', made);
-      return made;
-    }),
-  );
-}
-
 /** Whether bytes may go over this line: by Wi-Fi alone, where a person chose so and the browser knows. */
 async function bytesMayGo(): Promise<boolean> {
   const settings = await db.get('settings');
@@ -116,16 +103,18 @@ async function sendable(owner: string, now: number): Promise<{ ready: Item[]; ne
 export async function work(signal: AbortSignal, once = false): Promise<boolean> {
   listen();
   const flights = new Map<string, Promise<void>>();
+  const teller = new Teller();
   let vain = 0; // tries in a row in which the line carried nothing
   while (!signal.aborted) {
     const { session: who, ended, paused } = await read(() => db.several('session', 'ended', 'paused'));
+    if (who?.token && !ended && paused) teller.tell(who.user.id, true, signal); // the office sees that it is
     if (!who?.token || ended || paused) {
       if (once) return false;
       await bell.wait(30_000, signal);
       continue;
     }
     const me = who.user.id;
-    let pause = 60_000;
+    let pause = 60_000, left = 0;
     try {
       const phone = await device();
       await noted.items.note();
@@ -142,6 +131,7 @@ export async function work(signal: AbortSignal, once = false): Promise<boolean> 
         flights.set(item.uuid, fly(item, phone, signal).finally(() => flights.delete(item.uuid)));
       }
       if (flights.size > 0) {
+        teller.tell(me, false, signal);
         const lands = Promise.race(flights.values());
         await bell.wait(15_000, signal, lands);
         await Promise.race([lands, Promise.resolve()]); // what broke is told
@@ -149,6 +139,8 @@ export async function work(signal: AbortSignal, once = false): Promise<boolean> 
       }
       pause = Math.min(pause, next);
       if (!signal.aborted) await release(me);
+      left = await waiting(me);
+      teller.tell(me, once || left === 0, signal);
     } catch (e) {
       if (signal.aborted) break;
       if (e instanceof Ended) continue;
@@ -159,10 +151,11 @@ export async function work(signal: AbortSignal, once = false): Promise<boolean> 
       await bell.wait(pause, signal);
       continue;
     }
-    if (once && !bell.rung && (pause > 20_000 || (await waiting(me)) === 0)) break;
+    if (once && !bell.rung && (pause > 20_000 || left === 0)) break;
     await bell.wait(Math.max(pause, 50), signal);
   }
   await Promise.allSettled(flights.values());
+  await teller.done();
   const who = await session();
   return who !== null && (await waiting(who.user.id)) > 0;
 }

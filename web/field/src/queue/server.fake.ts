@@ -6,6 +6,8 @@ type Row = Record<string, unknown>;
 
 export class FakeServer {
   requests: string[] = [];
+  /** What phones told of themselves, which is told beside all else. */
+  told: { path: string; body: Row & { waiting: Row } }[] = [];
   announced = new Map<string, Row>();
   items = new Map<string, { id: string; sha256: string; bytes: Uint8Array; times: number }>();
   uploads = new Map<string, Upload>();
@@ -28,9 +30,11 @@ export class FakeServer {
     const path = String(input).replace(/^.*\/api\/v1/, '');
     const method = init.method ?? 'GET';
     const headers = new Headers(init.headers);
-    this.requests.push(method + ' ' + path);
+    const ofPhone = method === 'PUT' && path.startsWith('/devices/');
+    if (!ofPhone) this.requests.push(method + ' ' + path);
     const fate = this.fate(method, path);
     const bytes = init.body === undefined || init.body === null ? new Uint8Array() : new Uint8Array(await new Response(init.body).arrayBuffer());
+    if (ofPhone) this.told.push({ path, body: JSON.parse(new TextDecoder().decode(bytes)) });
     if (fate?.status) return this.#json(fate.status, fate.body ?? { title: 'no', status: fate.status, detail: 'told to' });
     if (fate?.cut !== undefined) {
       if (method === 'PATCH') this.#take(path, headers, bytes.subarray(0, fate.cut));
