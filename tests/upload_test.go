@@ -501,3 +501,20 @@ func TestAWholeUploadThatACrashLeftIsFinished(t *testing.T) {
 		require.Equal(t, second, crew.Want(200, "GET", "/photos/"+item+"/original", nil).Body)
 	})
 }
+
+func TestOnePersonsUploadsLeaveRoomForTheOthers(t *testing.T) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
+		office, crew, order := crewWithOrder(t, in, nil)
+		office.Want(200, "POST", "/work-orders/"+order.Text("id")+"/assign", rig.JSON{"assignee": "~all~"})
+		store, ctx, photo := storeOf(t, in), models.AcrossAccounts(t.Context()), rig.JPEG(200, 100, uint64(time.Now().UnixNano()))
+		full, other := tusOf(crew), tusOf(office.Colleague("crew"))
+		left := full.begin(order.Text("id"), photo, nil)
+		require.NoError(t, store.Write(ctx, func(tx *models.Tx) error {
+			return tx.Model(&models.Upload{}).Where("id = ?", left).Update("length", 5<<30).Error
+		}))
+		refused := full.creates(order.Text("id"), uuid.NewString(), photo, nil)
+		require.Equal(t, 429, refused.Status)
+		require.Contains(t, string(refused.Body), "one person has at most")
+		other.begin(order.Text("id"), photo, nil)
+	})
+}

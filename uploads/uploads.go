@@ -21,8 +21,9 @@ import (
 
 // What an account may keep here that is no photo yet. A phone sends a few at a time: who reaches this begins and never ends.
 const (
-	mostOpen  = 2_000    // uploads of one person
-	mostBytes = 20 << 30 // of one account, of what came
+	mostOpen  = 2_000         // uploads of one person
+	mostBytes = 20 << 30      // of one account, of what came
+	mostOwn   = mostBytes / 4 // of one person, of what they began: nobody alone stops the others
 )
 
 // Uploads keeps what came of photos, and makes items of those that are whole.
@@ -176,7 +177,7 @@ func begin(tx *models.Tx, up *models.Upload) error {
 	have, err := models.One[models.Upload](tx.Where("user_id = ? AND uuid_key = ? AND sha256 = ? AND length = ?", up.UserID, up.UUIDKey, up.SHA256, up.Length), "upload")
 	switch {
 	case models.KindOf(err) == models.NotFound:
-		if err := within(tx, up.UserID); err != nil {
+		if err := within(tx, up); err != nil {
 			return err
 		}
 		return tx.Create(up).Error
@@ -193,17 +194,22 @@ func begin(tx *models.Tx, up *models.Upload) error {
 	return nil
 }
 
-// within refuses what is more than an account may keep here.
-func within(tx *models.Tx, userID string) error {
-	var open, came int64
-	if err := tx.Model(&models.Upload{}).Where("user_id = ? AND ended_at IS NULL", userID).Count(&open).Error; err != nil {
+// within refuses what is more than a person, or an account, may keep here.
+func within(tx *models.Tx, up *models.Upload) error {
+	var open, own, came int64
+	if err := tx.Model(&models.Upload{}).Where("user_id = ? AND ended_at IS NULL", up.UserID).Select("COUNT(*), COALESCE(SUM(length), 0)").Row().Scan(&open, &own); err != nil {
 		return err
+	}
+	if open >= mostOpen || own+up.Length > mostOwn {
+		return models.Errorf(models.TooMany, "You have begun %d uploads of %d MB that have not ended, and one person has at most %d of %d MB: end some, or wait until they are forgotten, %d days after their last piece.",
+			open, own>>20, mostOpen, int64(mostOwn)>>20, models.UploadKept/(24*time.Hour))
 	}
 	if err := tx.Model(&models.Upload{}).Where("ended_at IS NULL").Select("COALESCE(SUM(received), 0)").Row().Scan(&came); err != nil {
 		return err
 	}
-	if open >= mostOpen || came >= mostBytes {
-		return models.Errorf(models.TooMany, "Too many uploads were begun and not ended: end some, or wait until they are forgotten, %d days after their last piece.", models.UploadKept/(24*time.Hour))
+	if came >= mostBytes {
+		return models.Errorf(models.TooMany, "The people of this account have sent %d MB of photos that are not whole, and together may have %d: end some, or wait until they are forgotten, %d days after their last piece.",
+			came>>20, int64(mostBytes)>>20, models.UploadKept/(24*time.Hour))
 	}
 	return nil
 }

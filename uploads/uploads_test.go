@@ -168,13 +168,19 @@ func TestUploadsThatAlwaysFailStandBehind(t *testing.T) {
 	require.NotEmpty(t, d.begin().ItemID)
 }
 
-func TestAnAccountKeepsNoMoreUploadsThanItMay(t *testing.T) {
-	d := newDesk(t)
-	up := d.begin()
-	d.Write(func(tx *models.Tx) error {
-		return tx.Model(&models.Upload{}).Where("id = ?", up.ID).Update("received", 21<<30).Error
-	})
-	d.item.UUID = "another-photo"
-	_, err := d.u.Begin(d.Ctx, d.item, 10, "")
-	require.Equal(t, models.TooMany, models.KindOf(err))
+func TestNobodyKeepsMoreUploadsThanTheyMay(t *testing.T) {
+	for says, had := range map[string]struct {
+		column string
+		bytes  int64
+	}{"You have begun": {"length", 5<<30 - 5}, "this account": {"received", 21 << 30}} {
+		d := newDesk(t)
+		up := d.begin()
+		d.Write(func(tx *models.Tx) error {
+			return tx.Model(&models.Upload{}).Where("id = ?", up.ID).Update(had.column, had.bytes).Error
+		})
+		d.item.UUID = "another-photo"
+		_, err := d.u.Begin(d.Ctx, d.item, 10, "")
+		require.Equal(t, models.TooMany, models.KindOf(err), says)
+		require.ErrorContains(t, err, says)
+	}
 }
