@@ -264,11 +264,11 @@ func (tx *Tx) missingAnswers(missing *Problems, field string, t *Task, response 
 			keys[UUIDKey(uuid)] = true
 		}
 		var there int64
-		if err := tx.Model(&Item{}).Where("uuid_key IN ? AND kind = ? AND deleted_at IS NULL AND withdrawn_at IS NULL", slices.Collect(maps.Keys(keys)), Photo).Count(&there).Error; err != nil {
+		if err := tx.Model(&Item{}).Where("work_order_id = ? AND uuid_key IN ? AND kind = ? AND deleted_at IS NULL AND withdrawn_at IS NULL", response.WorkOrderID, slices.Collect(maps.Keys(keys)), Photo).Count(&there).Error; err != nil {
 			return err
 		}
 		var announced int64
-		if err := tx.Model(&Announcement{}).Where("uuid_key IN ? AND user_id = ? AND state = ?", slices.Collect(maps.Keys(keys)), userID, AnnouncementOpen).Count(&announced).Error; err != nil {
+		if err := tx.Model(&Announcement{}).Where("work_order_id = ? AND uuid_key IN ? AND user_id = ? AND state = ?", response.WorkOrderID, slices.Collect(maps.Keys(keys)), userID, AnnouncementOpen).Count(&announced).Error; err != nil {
 			return err
 		}
 		if n := len(keys) - int(there+announced); n > 0 {

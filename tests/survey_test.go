@@ -77,14 +77,19 @@ func TestASurveyIsAnsweredAndWantedForCompletion(t *testing.T) {
 		crew.Want(201, "POST", path, early)
 		late := crew.Want(409, "POST", "/work-orders/"+id+"/complete", nil)
 		require.Equal(t, "tasks[1].survey.front", late.Text("errors", 0, "field"), "its photo has not arrived")
+		elsewhere := office.Order(rig.JSON{"assignee": crew.Username, "tasks": []rig.JSON{{"name": "Front"}}})
+		stranger := crew.Upload(elsewhere.Text("id"), rig.JPEG(60, 40, 2), "task_id", elsewhere.Text("tasks", 0, "id"), "evidence_type", "before").Text("uuid")
+		crew.Want(201, "POST", path, post(answer("isVacant", "y"), answer("front", nil, stranger)))
+		late = crew.Want(409, "POST", "/work-orders/"+id+"/complete", nil)
+		require.Equal(t, "tasks[1].survey.front", late.Text("errors", 0, "field"), "a photo of another order is none of this one")
 		good := post(answer("isVacant", "No"), answer("whoLives", "The owner"), answer("rooms", 3), answer("systems", []string{"gas"}), answer("front", nil, front))
 		first := crew.Want(201, "POST", path, good)
 		require.Equal(t, first.Text("id"), crew.Want(200, "POST", path, good).Text("id"), "the same again is the same")
 		other := rig.JSON{"uuid": good["uuid"], "task_id": task, "answers": []rig.JSON{answer("isVacant", "Yes"), answer("front", nil, front)}}
 		crew.WantField(409, "uuid", "POST", path, other)
-		require.Len(t, crew.Want(200, "GET", path, nil).List("items"), 2)
+		require.Len(t, crew.Want(200, "GET", path, nil).List("items"), 3)
 		require.Equal(t, "completed", crew.Want(200, "POST", "/work-orders/"+id+"/complete", nil).Text("state"))
-		require.EqualValues(t, 2, office.Want(200, "GET", "/work-orders/"+id, nil).Get("item_counts", "survey_responses"))
+		require.EqualValues(t, 3, office.Want(200, "GET", "/work-orders/"+id, nil).Get("item_counts", "survey_responses"))
 	})
 }
 
