@@ -164,20 +164,24 @@ func (u *Uploads) keep(ctx context.Context, up *models.Upload, piece []byte) err
 	return nil
 }
 
-// wholeReader reads pieces one after another as one file.
+// wholeReader reads pieces one after another as one file; it ends with [storage.ErrNotFound] where bytes of the file are no more.
 type wholeReader struct {
 	ctx    context.Context
 	blobs  *storage.Store
 	pieces []models.UploadPiece
 	open   storage.Reader
 	at     int64 // where the piece begins that is read
+	length int64 // of the file
 }
 
 func (w *wholeReader) Read(p []byte) (int, error) {
 	for {
 		if w.open == nil {
-			if len(w.pieces) == 0 {
+			if len(w.pieces) == 0 && w.at >= w.length {
 				return 0, io.EOF
+			}
+			if len(w.pieces) == 0 { // whoever made the item meanwhile let go of them
+				return 0, storage.ErrNotFound
 			}
 			if w.pieces[0].Start != w.at {
 				return 0, storage.ErrNotFound

@@ -278,12 +278,12 @@ func (u *Uploads) take(ctx context.Context, up *models.Upload, n intake.NewItem)
 	if err := u.Store.Read(ctx).Where("upload_id = ?", up.ID).Order("start").Find(&pieces).Error; err != nil {
 		return nil, err
 	}
-	whole := &wholeReader{ctx: ctx, blobs: u.Blobs, pieces: pieces}
+	whole := &wholeReader{ctx: ctx, blobs: u.Blobs, pieces: pieces, length: up.Length}
 	defer whole.close()
 	stored, err := u.Intake.StoreBytes(ctx, whole)
 	switch {
 	case errors.Is(err, storage.ErrNotFound) || (err == nil && stored.Size != up.Length):
-		// A restored database tells of pieces that are no more.
+		// Somebody else made the item meanwhile, or a restored database tells of pieces that are no more.
 		u.Intake.Discard(ctx, stored)
 		return nil, errors.Join(errElsewhere(), u.back(ctx, up, whole.at))
 	case models.KindOf(err) != "" && models.KindOf(err) != models.NoRoom:

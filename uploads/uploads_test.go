@@ -113,6 +113,26 @@ func TestAnUploadWhosePiecesAreNoMoreGoesBackToThem(t *testing.T) {
 	require.NoError(t, d.u.Finish(d.Ctx, up, d.by))
 }
 
+// Whoever makes the item lets go of the pieces, which another may be about to read.
+func TestAnUploadWhosePiecesWereJustLetGoOfIsNotRefused(t *testing.T) {
+	for from, left := range map[int64]int64{0: 0, 40_000: 40_000} {
+		d := newDesk(t)
+		up := d.begin()
+		for _, some := range [][]byte{d.photo[:40_000], d.photo[40_000:]} {
+			require.NoError(t, d.takes(up, bytes.NewReader(some)))
+		}
+		d.Write(func(tx *models.Tx) error {
+			return tx.Where("upload_id = ? AND start >= ?", up.ID, from).Delete(&models.UploadPiece{}).Error
+		})
+		err := d.u.Finish(d.Ctx, up, d.by)
+		require.Equal(t, models.Conflict, models.KindOf(err), "%v", err)
+		up = d.begin()
+		require.Equal(t, left, up.Received)
+		require.NoError(t, d.takes(up, bytes.NewReader(d.photo[left:])))
+		require.NoError(t, d.u.Finish(d.Ctx, up, d.by))
+	}
+}
+
 func TestWhoeverAsksTwiceForTheEndGetsOneItem(t *testing.T) {
 	d := newDesk(t)
 	up := d.begin()
