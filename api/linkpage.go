@@ -61,7 +61,7 @@ func houseOf(a *models.Account, base string) house {
 // plain is the house where no account is known: it speaks its visitor's language.
 func (c *call) plain() house {
 	c.Writer.Header().Add("Vary", "Accept-Language")
-	return house{R: wording.Asking(c.GetHeader("Accept-Language"))}
+	return house{R: c.reader()}
 }
 
 // shownTask is a task as the page shows it: sets of one shot side by side, then what stands alone.

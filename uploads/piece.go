@@ -177,13 +177,10 @@ type wholeReader struct {
 func (w *wholeReader) Read(p []byte) (int, error) {
 	for {
 		if w.open == nil {
-			if len(w.pieces) == 0 && w.at >= w.length {
+			switch {
+			case len(w.pieces) == 0 && w.at >= w.length:
 				return 0, io.EOF
-			}
-			if len(w.pieces) == 0 { // whoever made the item meanwhile let go of them
-				return 0, storage.ErrNotFound
-			}
-			if w.pieces[0].Start != w.at {
+			case len(w.pieces) == 0 || w.pieces[0].Start != w.at: // whoever made the item meanwhile let go of them
 				return 0, storage.ErrNotFound
 			}
 			var err error
