@@ -7,8 +7,8 @@ import (
 
 func (s *Server) alertRoutes() []route {
 	return []route{
-		get("/alerts", with(models.ViewAlerts), "What needs a person, newest first", s.listAlerts, "dismissed"),
-		get("/alerts/:id", with(models.ViewAlerts), "An alert", s.getAlert),
+		get("/alerts", with(models.ViewAlerts), "What needs a person, newest first", s.listAlerts, "dismissed").asked("Accept-Language"),
+		get("/alerts/:id", with(models.ViewAlerts), "An alert", s.getAlert).asked("Accept-Language"),
 		remove("/alerts/:id", with(models.DismissAlerts), "Dismiss an alert", s.dismissAlert),
 	}
 }

@@ -381,6 +381,7 @@ var answerHeaders = map[string]parameter{
 
 // askedHeaders are headers of requests, beside those that every route of a kind has.
 var askedHeaders = map[string]parameter{
+	"Accept-Language": {"The language of the sentences; English without it.", huma.Schema{Type: huma.TypeString}},
 	"Tus-Resumable":   {"The version of tus that you speak: 412 if it is another than ours.", *text(tusVersion)},
 	"Upload-Length":   {"How long the photo is.", whole},
 	"Upload-Metadata": {"Pairs of a name and a base64 text, as tus writes them: the parts of the photo form, and work_order_id. uuid, sha256 and work_order_id are needed.", huma.Schema{Type: huma.TypeString}},
