@@ -34,9 +34,14 @@ func TestFieldWhatWaitsIsSentWithTheAppClosed(t *testing.T) {
 	require.Len(t, taken, 2)
 	p.run(chromedp.Navigate("about:blank"), serviceworker.StopAllWorkers())
 	p.line.Away(false)
+	seen := office.Want(200, "GET", "/devices", nil).Text("items", 0, "seen_at")
 	p.run(serviceworker.DispatchSyncEvent(p.at, registration, "send", false))
 	office.Await("the photos", func() bool { return len(arrivedAt(office, id)) == 2 })
 	require.ElementsMatch(t, shas(taken), arrivedAt(office, id))
+	office.Await("the worker's word of it", func() bool {
+		phone := office.Want(200, "GET", "/devices", nil)
+		return phone.Text("items", 0, "seen_at") > seen && phone.Get("items", 0, "waiting", "photos") == 0.0
+	})
 	p.visit("/queue")
 	p.says(".Sum", "Everything is safe")
 }
