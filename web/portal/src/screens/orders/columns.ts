@@ -7,7 +7,7 @@ export const columns: Column[] = [
   { name: 'state', word: m.orders_col_state, width: 6.75, sort: 'state' },
   { name: 'number', word: m.orders_col_number, width: 8, sort: 'number' },
   { name: 'address', word: m.orders_col_address, width: 10.5, sort: 'city' },
-  { name: 'client', word: m.orders_col_client, width: 5.5, sort: 'client_code' },
+  { name: 'client', word: m.orders_col_client, width: 6.75, sort: 'client_code' },
   { name: 'assignee', word: m.orders_col_assignee, width: 8, sort: 'assignee' },
   { name: 'due', word: m.orders_col_due, width: 11.25, sort: 'due' },
   { name: 'tasks', word: m.orders_col_tasks, width: 4, right: true },
@@ -25,8 +25,10 @@ export const columns: Column[] = [
 const usual = ['state', 'number', 'address', 'client', 'assignee', 'due', 'tasks', 'photos', 'delivery'];
 const narrow = ['state', 'number', 'address', 'assignee', 'due', 'photos', 'delivery'];
 
-/** A chosen column; without a width of its own the address takes what is left. */
+/** A chosen column; those without a width of their own share what is left, where they grow. */
 export type Chosen = Column & { own?: number };
+/** What has names of any length, and its share of what is left. */
+const grows: Record<string, string> = { address: '1fr', client: '.6fr', assignee: '.6fr' };
 
 const byName = new Map(columns.map((c) => [c.name, c]));
 
@@ -47,8 +49,12 @@ export const widthOf = (c: Chosen): number => c.own ?? c.width;
 
 /** The grid's template: the check, then the columns. */
 export function template(chosen: Chosen[], checks: boolean): string {
-  const grows = chosen.some((c) => c.name === 'address' && !c.own) ? 'address' : chosen.at(-1)?.name;
-  return (checks ? '3rem ' : '') + chosen.map((c) => (c.name === grows ? `minmax(${widthOf(c)}rem, 1fr)` : `${widthOf(c)}rem`)).join(' ');
+  const share = (c: Chosen): string | undefined => (c.own ? undefined : grows[c.name]);
+  const some = chosen.some(share);
+  return (checks ? '3rem ' : '') + chosen.map((c, i) => {
+    const left = some ? share(c) : i === chosen.length - 1 ? '1fr' : undefined;
+    return left ? `minmax(${widthOf(c)}rem, ${left})` : `${widthOf(c)}rem`;
+  }).join(' ');
 }
 
 const stored = 'fieldproof-columns';
