@@ -381,12 +381,13 @@ var answerHeaders = map[string]parameter{
 
 // askedHeaders are headers of requests, beside those that every route of a kind has.
 var askedHeaders = map[string]parameter{
-	"Accept-Language": {"The language of the sentences; English without it.", huma.Schema{Type: huma.TypeString}},
-	"Tus-Resumable":   {"The version of tus that you speak: 412 if it is another than ours.", *text(tusVersion)},
-	"Upload-Length":   {"How long the photo is.", whole},
-	"Upload-Metadata": {"Pairs of a name and a base64 text, as tus writes them: the parts of the photo form, and work_order_id. uuid, sha256 and work_order_id are needed.", huma.Schema{Type: huma.TypeString}},
-	"Upload-Offset":   {"From which byte on the body is: 409 if the upload stands at another.", whole},
-	"Upload-Overlap":  {"skip: a body that begins before where the upload stands is taken from there on, where it is 409 without.", *enumOf([]string{"skip"})},
+	"Accept-Language":   {"The language of the sentences; English without it.", huma.Schema{Type: huma.TypeString}},
+	"Tus-Resumable":     {"The version of tus that you speak: 412 if it is another than ours.", *text(tusVersion)},
+	"Upload-Length":     {"How long the photo is.", whole},
+	"Upload-Metadata":   {"Pairs of a name and a base64 text, as tus writes them: the parts of the photo form, and work_order_id. uuid, sha256 and work_order_id are needed.", huma.Schema{Type: huma.TypeString}},
+	"Upload-Offset":     {"From which byte on the body is: 409 if the upload stands at another.", whole},
+	"Upload-Connection": {"close: in HTTP/1.1 the connection ends behind the answer.", *enumOf([]string{"close"})},
+	"Upload-Overlap":    {"skip: a body that begins before where the upload stands is taken from there on, where it is 409 without.", *enumOf([]string{"skip"})},
 }
 
 func tell(r *huma.Response, names []string) {

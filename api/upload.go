@@ -25,7 +25,7 @@ const (
 )
 
 func (s *Server) uploadRoutes() []route {
-	tus := func(r route) route { return r.asked("Tus-Resumable").heads("Tus-Resumable") }
+	tus := func(r route) route { return r.asked("Tus-Resumable", "Upload-Connection").heads("Tus-Resumable") }
 	begin := tus(stream(http.MethodPost, "/uploads/", with(models.UploadItems), "Begin to upload a photo in pieces, or go on with it: tus 1.0", "", s.beginUpload)).named("beginUpload").
 		takes(tusBytes).asked("Upload-Length", "Upload-Metadata").heads("Upload-Offset", "Upload-Expires", "Item-Id")
 	begin.status, begin.bare = http.StatusCreated, true
@@ -60,8 +60,12 @@ func (s *Server) tusOptions(c *call) (any, error) {
 	return c.empty(http.StatusNoContent)
 }
 
-// speaksTus refuses another version than ours.
+// speaksTus refuses another version than ours, and ends the connection behind its answer for who asks so: no browser can say
+// Connection: close itself.
 func (c *call) speaksTus() error {
+	if c.GetHeader("Upload-Connection") == "close" && c.Request.ProtoMajor == 1 { // in HTTP/2 others share it
+		c.Header("Connection", "close")
+	}
 	c.Header("Tus-Resumable", tusVersion)
 	if v := c.GetHeader("Tus-Resumable"); v != tusVersion {
 		c.Header("Tus-Version", tusVersion)

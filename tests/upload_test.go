@@ -304,6 +304,7 @@ func TestAPieceThatComesAgainIsTakenFromWhereTheUploadStands(t *testing.T) {
 		require.Equal(t, []any{204, "30000"}, []any{a.Status, a.Header.Get("Upload-Offset")})
 		a = again(0, 30_000)
 		require.Equal(t, []any{204, "30000"}, []any{a.Status, a.Header.Get("Upload-Offset")}, "all of it is here")
+		require.Equal(t, "close", phone.moves(at, 0, photo[:20_000], "Upload-Overlap", "skip", "Upload-Connection", "close").Header.Get("Connection"), "who asks for it gets a connection of its own for what comes next")
 		a = again(40_000, 60_000)
 		require.Equal(t, []any{409, "30000"}, []any{a.Status, a.Header.Get("Upload-Offset")}, "what lies between is lacking")
 		a = phone.moves(at, 0, photo[:40_000])

@@ -22,6 +22,8 @@ type Line struct {
 	away   bool
 	open   map[*wire]bool
 	broken int
+	drops  int64 // after how many bytes there all of it breaks; 0: never
+	there  int64 // bytes since it did
 	taps   []*bytes.Buffer
 	tapped bool
 	pace   *rate.Limiter // on the way there
@@ -124,7 +126,27 @@ func (l *Line) Cut() {
 	}
 }
 
-// Broken is how many connections a fault has ended.
+// Drops has the line break as a whole after every so many bytes there, whichever connections carried them.
+func (l *Line) Drops(every int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.drops, l.there = every, 0
+}
+
+// room is how many of the bytes there the line carries before it breaks as a whole, and whether it does.
+func (l *Line) room(bytes int) (int, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.there += int64(bytes); l.drops == 0 || l.there <= l.drops {
+		return bytes, false
+	}
+	carries := max(0, bytes-int(l.there-l.drops))
+	l.there = 0
+	l.broken++
+	return carries, true
+}
+
+// Broken is how many connections a fault has ended, and how often the whole line broke.
 func (l *Line) Broken() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -184,9 +206,9 @@ func (l *Line) carry(near net.Conn) {
 	l.open[w] = true
 	l.mu.Unlock()
 	var both sync.WaitGroup
-	both.Go(func() { l.copy(w, near, far, f.Up, func(n int) { keep(l.pace, n) }, l.tap()) })
+	both.Go(func() { l.copy(w, near, far, f.Up, func(n int) { keep(l.pace, n) }, l.tap(), l.room) })
 	both.Go(func() {
-		l.copy(w, far, near, f.Down, func(n int) { time.Sleep(f.Delay); keep(l.back, n) }, func([]byte) {})
+		l.copy(w, far, near, f.Down, func(n int) { time.Sleep(f.Delay); keep(l.back, n) }, func([]byte) {}, nil)
 	})
 	both.Wait()
 	l.mu.Lock()
@@ -196,7 +218,7 @@ func (l *Line) carry(near net.Conn) {
 }
 
 // copy carries what comes from one end to the other, up to the byte at which the connection breaks.
-func (l *Line) copy(w *wire, from, to net.Conn, most int64, wait func(bytes int), tap func([]byte)) {
+func (l *Line) copy(w *wire, from, to net.Conn, most int64, wait func(bytes int), tap func([]byte), room func(bytes int) (int, bool)) {
 	piece := make([]byte, 16<<10)
 	for carried := int64(0); ; {
 		n, err := from.Read(piece)
@@ -211,8 +233,17 @@ func (l *Line) copy(w *wire, from, to net.Conn, most int64, wait func(bytes int)
 			return
 		}
 		if n > 0 {
+			broke := false
+			if room != nil {
+				n, broke = room(n)
+			}
 			carried += int64(n)
 			tap(piece[:n])
+			if broke {
+				_, _ = to.Write(piece[:n])
+				l.Cut()
+				return
+			}
 			if _, err := to.Write(piece[:n]); err != nil {
 				w.reset()
 				return

@@ -44,10 +44,12 @@ export type CallOptions = RequestInit & {
   patience?: number;
   /** Whose token: null sends none; left out, that of who is signed in. */
   token?: string | null;
+  /** Over connections of its own. A browser keeps those of requests with and without credentials apart, for the token both are the same. */
+  apart?: boolean;
 };
 
 /** Asks the server for a path below /api/v1. Throws [Away] when nobody answers; what is answered, refusals too, is returned. */
-export async function call(path: string, { patience = 20_000, token, ...init }: CallOptions = {}): Promise<Response> {
+export async function call(path: string, { patience = 20_000, token, apart = false, ...init }: CallOptions = {}): Promise<Response> {
   const bearer = token === undefined ? (await read(() => db.get('session')))?.token : token;
   const headers = new Headers(init.headers);
   if (bearer) headers.set('Authorization', 'Bearer ' + bearer);
@@ -59,7 +61,7 @@ export async function call(path: string, { patience = 20_000, token, ...init }: 
   const asked = Date.now();
   let response: Response;
   try {
-    response = await fetch('/api/v1' + path, { ...init, headers, signal: ending.signal, credentials: 'omit', cache: 'no-store' });
+    response = await fetch('/api/v1' + path, { ...init, headers, signal: ending.signal, credentials: apart ? 'same-origin' : 'omit', cache: 'no-store' });
   } catch (e) {
     if (init.signal?.aborted) throw e;
     tell('lost');

@@ -14,7 +14,7 @@ export async function session(): Promise<SignedIn | null> {
   return (await read(() => db.get('session'))) ?? null;
 }
 
-export type Ask = { body?: BodyInit; json?: unknown; headers?: Record<string, string>; signal?: AbortSignal | undefined; patience?: number };
+export type Ask = { body?: BodyInit; json?: unknown; headers?: Record<string, string>; signal?: AbortSignal | undefined; patience?: number; apart?: boolean };
 
 /**
  * One request under the name of its owner. An answer that says no is an answer; [Away] is thrown when there is none, [Ended]
@@ -29,7 +29,7 @@ export async function ask(owner: string, method: string, path: string, a: Ask = 
     headers['Content-Type'] = 'application/json';
     body = JSON.stringify(a.json);
   }
-  const response = await call(path, { method, headers, token: who.token, patience: a.patience ?? 30_000, ...(body === undefined ? {} : { body }), ...(a.signal ? { signal: a.signal } : {}) });
+  const response = await call(path, { method, headers, token: who.token, patience: a.patience ?? 30_000, apart: a.apart ?? false, ...(body === undefined ? {} : { body }), ...(a.signal ? { signal: a.signal } : {}) });
   if (response.status === 401) throw new Ended('The session has ended.');
   let parsed: unknown = null;
   try {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { least, most, Pieces, rest, restAtMost, restsFor } from './pieces';
 
 describe('Pieces', () => {
@@ -39,6 +39,23 @@ describe('Pieces', () => {
     }
     expect(there).toBe(photo);
     expect(sent).toBeLessThanOrEqual(2 * photo);
+  });
+  it('are a risk while they grow, and after a break for ten minutes', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const p = new Pieces();
+    while (p.size < most) {
+      expect(p.risky).toBe(true);
+      p.went(p.size, 200);
+    }
+    expect(p.risky).toBe(true);
+    p.went(most, 200);
+    expect(p.risky).toBe(false);
+    p.broke(0);
+    p.went(p.size, 2000);
+    expect(p.risky).toBe(true);
+    vi.advanceTimersByTime(600_000);
+    expect(p.risky).toBe(false);
+    vi.useRealTimers();
   });
   it('go on at once by lanes only where the line was measured to carry them', () => {
     const p = new Pieces();

@@ -12,6 +12,9 @@ const slow = 5000;
 const good = 80_000;
 export const lanesAtMost = 3;
 
+/** For so many ms after a break a line counts as one that breaks. */
+const breaksFor = 600_000;
+
 export class Pieces {
   #size = first;
   /** Where growing has broken before: beyond it, only step by step. */
@@ -19,6 +22,9 @@ export class Pieces {
   #speed = 0;
   /** Pieces that went since the last break. */
   #streak = 0;
+  /** The longest that went through. */
+  #proven = 0;
+  #broke = -Infinity;
 
   get size(): number {
     return this.#size;
@@ -34,11 +40,17 @@ export class Pieces {
     return this.#streak >= 2 && this.#speed >= good ? lanesAtMost : 1;
   }
 
+  /** Whether the line may break in the next piece: it did lately, or carried none as long yet. */
+  get risky(): boolean {
+    return this.#size > this.#proven || performance.now() - this.#broke < breaksFor;
+  }
+
   /** A piece went through. */
   went(bytes: number, ms: number): void {
     const speed = (bytes * 1000) / Math.max(ms, 1);
     this.#speed = this.#speed === 0 ? speed : 0.7 * this.#speed + 0.3 * speed;
     this.#streak++;
+    this.#proven = Math.max(this.#proven, bytes);
     if (bytes < this.#size) return; // the end of a file tells nothing of longer ones
     if (ms > slow) this.#size = Math.max(least, this.#size / 2);
     else if (ms < quick) this.#size = this.#size * 2 <= this.#ceiling ? this.#size * 2 : Math.min(most, this.#size + least);
@@ -47,6 +59,7 @@ export class Pieces {
   /** The line broke in a piece, of which so many bytes arrived. */
   broke(arrived: number): void {
     this.#streak = 0;
+    this.#broke = performance.now();
     this.#ceiling = Math.max(least, this.#size / 2);
     this.#size = whole(Math.max(least, Math.min(this.#size / 2, arrived || this.#size / 2)));
   }

@@ -24,7 +24,10 @@ const inVain = 3;
  * when the session is over.
  */
 export async function upload(item: Item, data: ArrayBuffer, pieces: Pieces, device: string, keep: (stand: Stand) => Promise<void>, signal?: AbortSignal): Promise<Sent> {
-  const tell = (method: string, path: string, a: Parameters<typeof ask>[3] = {}) => ask(item.owner, method, path, { ...a, signal, headers: { ...version, ...a.headers } });
+  // A browser sends a piece again by itself, over the next connection that it has open; one that was used in part breaks in it once
+  // more, and the same bytes go a third time. So no piece at risk comes over a connection that carried anything before.
+  const tell = (method: string, path: string, a: Parameters<typeof ask>[3] = {}) =>
+    ask(item.owner, method, path, { ...a, signal, apart: true, headers: { ...version, ...(pieces.risky ? { 'Upload-Connection': 'close' } : {}), ...a.headers } });
   let at = item.upload_url ?? '';
   let offset = item.sent;
   let sure = false; // whether the server said where it stands since we last knew
