@@ -24,6 +24,7 @@ type JSON map[string]any
 type Answer struct {
 	Status int
 	Header http.Header
+	Closes bool // the connection, behind it
 	Body   []byte
 	JSON   JSON
 }
@@ -188,7 +189,7 @@ func (u *User) Try(method, path string, body any, headers ...string) (Answer, er
 
 func read(response *http.Response) (a Answer, err error) {
 	defer response.Body.Close()
-	a = Answer{Status: response.StatusCode, Header: response.Header}
+	a = Answer{Status: response.StatusCode, Header: response.Header, Closes: response.Close}
 	if a.Body, err = io.ReadAll(response.Body); err != nil {
 		return a, err
 	}
