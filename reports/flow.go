@@ -1,6 +1,9 @@
 package reports
 
 import (
+	"math"
+	"slices"
+
 	"fieldproof/models"
 	"fieldproof/reports/pdf"
 )
@@ -215,8 +218,41 @@ type column struct {
 	head  string
 }
 
+// roomFor widens the columns of numbers to what they hold in this language, at the cost of the widest column of words: a number
+// stays with what it counts, and no head breaks within its word.
+func (d *document) roomFor(columns []column, heads [][]span, rows [][][]span) {
+	words := 0
+	for n, col := range columns {
+		if !col.right && col.width > columns[words].width {
+			words = n
+		}
+	}
+	for n := range columns {
+		if !columns[n].right {
+			continue
+		}
+		wants := columns[n].width
+		for _, texts := range append(slices.Clip(rows), heads) {
+			for _, l := range d.wrap(d.paper.inner(), texts[n]...) {
+				wants = max(wants, math.Ceil(l.width)+6)
+			}
+		}
+		more := max(0, min(wants-columns[n].width, columns[words].width-leastWords))
+		columns[n].width += more
+		columns[words].width -= more
+	}
+}
+
+// leastWords is how wide a column of words stays.
+const leastWords = 72
+
 // table makes the head and the rows of a table, each a block. A row of strong cells is given as such.
 func (d *document) table(columns []column, rows [][][]span) (head block, blocks []block) {
+	var heads [][]span
+	for _, col := range columns {
+		heads = append(heads, []span{{col.head, running}})
+	}
+	d.roomFor(columns, heads, rows)
 	var table *pdf.Element
 	owner := func(c *canvas) *pdf.Element {
 		if table == nil {
@@ -254,10 +290,6 @@ func (d *document) table(columns []column, rows [][][]span) (head block, blocks 
 			})
 			at += columns[n].width
 		}
-	}
-	var heads [][]span
-	for _, col := range columns {
-		heads = append(heads, []span{{col.head, running}})
 	}
 	wide := 0.0
 	for _, col := range columns {

@@ -485,6 +485,25 @@ func TestAReportIsReadAloudInItsOrder(t *testing.T) {
 	}
 }
 
+// TestATableKeepsNumbersWithTheirWords: the columns of numbers are as wide as each language needs them, on the narrower paper too.
+func TestATableKeepsNumbersWithTheirWords(t *testing.T) {
+	for language, cells := range map[string][]string{"en": {"Page", "8 photos", "7 answers"}, "es": {"Página", "8 fotos", "7 respuestas"}} {
+		account := sampleAccount
+		account.Language, account.Region = language, "ES"
+		c, r := sample(t, account, sampleTaken(), drawnScene(t))
+		_, raw := read(t, r, c)
+		cover := laidOut(t, raw)[0].words
+		for _, cell := range cells {
+			first, rest, _ := strings.Cut(cell, " ")
+			require.True(t, slices.ContainsFunc(cover, func(w word) bool {
+				return w.Text == first && (rest == "" || slices.ContainsFunc(cover, func(o word) bool {
+					return o.Text == rest && math.Abs(o.YMin-w.YMin) < 1 && o.XMin > w.XMax && o.XMin < w.XMax+6
+				}))
+			}), "%s: %q stands on one line of the cover", language, cell)
+		}
+	}
+}
+
 // TestMissingAndUndrawnPhotosSayWhy: what was asked for and is not there, and what no picture can be made of.
 func TestMissingAndUndrawnPhotosSayWhy(t *testing.T) {
 	shots := slices.DeleteFunc(sampleTaken(), func(s taken) bool { return s.shot == "Left wall" && s.kind == "after" })
