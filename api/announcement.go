@@ -72,7 +72,7 @@ var announcementColumns = map[string]func(n *intake.NewAnnouncement, v any) (wro
 		}
 		ms, is := whole64(v)
 		at := time.UnixMilli(ms).UTC()
-		if is = is && at.Year() >= 1 && at.Year() <= 9999; is {
+		if is = is && models.Keepable(at); is {
 			n.TakenAt = ptr(models.At(at))
 		}
 		return wrongUnless(is, "milliseconds since 1970")

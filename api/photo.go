@@ -228,7 +228,7 @@ func (c *call) moment(name string, days int) (*models.Time, error) {
 	if text == "" {
 		return nil, nil
 	}
-	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+	if at, err := models.ParseTime(text); err == nil {
 		return ptr(models.At(at.Add(time.Duration(days) * time.Microsecond))), nil
 	}
 	if _, err := models.ParseDate(text); err != nil {
@@ -378,11 +378,11 @@ var photoParts = []part[intake.NewItem]{
 		if text == "" {
 			return ""
 		}
-		at, err := time.Parse(time.RFC3339Nano, text)
-		if err != nil || at.Year() < 1 || at.Year() > 9999 {
-			return fmt.Sprintf("%q is not an RFC 3339 time such as 2026-05-04T13:30:00Z.", text)
+		at, err := models.ParseTime(text)
+		if err != nil {
+			return err.Error() + "."
 		}
-		n.TakenAt = ptr(models.At(at))
+		n.TakenAt = &at
 		return ""
 	}},
 	numberPart("latitude", func(n *intake.NewItem) **float64 { return &n.Position.Latitude }),

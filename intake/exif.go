@@ -182,7 +182,7 @@ func (f fileSays) takenAt(zone *time.Location) *models.Time {
 			at, err = with, nil
 		}
 	}
-	if err != nil || at.UTC().Year() < 1 || at.UTC().Year() > 9999 {
+	if err != nil || !models.Keepable(at) {
 		return nil
 	}
 	taken := models.At(at)

@@ -92,9 +92,8 @@ func (in *Intake) Rescue(ctx context.Context, f RescueFile, by *models.Member) (
 	now := models.Now()
 	r := &models.Rescue{ID: models.NewID(), AccountID: by.AccountID, BroughtBy: by.ID, Device: bounded(manifest.Device, 300), FileName: fileName(f.Name),
 		Actions: rescuedActions(manifest), CreatedAt: now}
-	if made, err := time.Parse(time.RFC3339, manifest.MadeAt); err == nil && made.Year() > 0 {
-		at := models.At(made)
-		r.MadeAt = &at
+	if made, err := models.ParseTime(manifest.MadeAt); err == nil {
+		r.MadeAt = &made
 	}
 	if !models.PlainText(manifest.Owner.ID) {
 		manifest.Owner.ID = ""

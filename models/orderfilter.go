@@ -169,11 +169,11 @@ func (f *OrderFilter) readTimes(zone func() (*time.Location, error), values url.
 			continue
 		}
 		last := strings.HasSuffix(name, "_to")
-		if at, err := time.Parse(time.RFC3339, text); err == nil {
+		if at, err := ParseTime(text); err == nil {
+			bound := at
 			if last {
-				at = at.Add(time.Microsecond)
+				bound = At(at.Add(time.Microsecond))
 			}
-			bound := At(at)
 			*to = &bound
 			continue
 		}

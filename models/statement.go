@@ -71,8 +71,8 @@ var statedLines = []statedLine{
 	{"uuid", func(s *Stated) string { return s.UUID }, func(s *Stated, text string) error { s.UUID = text; return nil }},
 	{"kind", func(s *Stated) string { return string(s.Kind) }, func(s *Stated, text string) error { s.Kind = ItemKind(text); return nil }},
 	{"sha256", func(s *Stated) string { return s.SHA256 }, func(s *Stated, text string) error { s.SHA256 = strings.ToLower(text); return nil }},
-	{"taken-at", func(s *Stated) string { return statedTime(s.TakenAt) }, func(s *Stated, text string) (err error) { s.TakenAt, err = readStated(text, timeStated); return err }},
-	{"received-at", func(s *Stated) string { return statedTime(&s.ReceivedAt) }, func(s *Stated, text string) (err error) { s.ReceivedAt, err = timeStated(text); return err }},
+	{"taken-at", func(s *Stated) string { return statedTime(s.TakenAt) }, func(s *Stated, text string) (err error) { s.TakenAt, err = readStated(text, ParseTime); return err }},
+	{"received-at", func(s *Stated) string { return statedTime(&s.ReceivedAt) }, func(s *Stated, text string) (err error) { s.ReceivedAt, err = ParseTime(text); return err }},
 	{"latitude", func(s *Stated) string { return statedNumber(s.Position.Latitude) }, func(s *Stated, text string) (err error) {
 		s.Position.Latitude, err = readStated(text, numberStated)
 		return err
@@ -94,7 +94,7 @@ var statedLines = []statedLine{
 		s.Time, err = readStated(text, strconv.ParseBool)
 		return err
 	}},
-	{"signed-at", func(s *Stated) string { return statedTime(&s.SignedAt) }, func(s *Stated, text string) (err error) { s.SignedAt, err = timeStated(text); return err }},
+	{"signed-at", func(s *Stated) string { return statedTime(&s.SignedAt) }, func(s *Stated, text string) (err error) { s.SignedAt, err = ParseTime(text); return err }},
 }
 
 func statedTime(t *Time) string {
@@ -124,11 +124,6 @@ func readStated[T any](text string, read func(string) (T, error)) (*T, error) {
 	}
 	v, err := read(text)
 	return &v, err
-}
-
-func timeStated(text string) (Time, error) {
-	at, err := time.Parse(time.RFC3339Nano, text)
-	return At(at), err
 }
 
 func numberStated(text string) (float64, error) {

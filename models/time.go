@@ -53,12 +53,27 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &s); err != nil {
 		return err
 	}
-	parsed, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return fmt.Errorf("%q is not an RFC 3339 time such as 2026-05-04T13:30:00Z", s)
+	parsed, err := ParseTime(s)
+	if err == nil {
+		*t = parsed
 	}
-	*t = At(parsed)
-	return nil
+	return err
+}
+
+// ParseTime reads an RFC 3339 time that can be kept.
+func ParseTime(text string) (Time, error) {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || !Keepable(t) {
+		return Time{}, fmt.Errorf("%q is not an RFC 3339 time such as 2026-05-04T13:30:00Z", text)
+	}
+	return At(t), nil
+}
+
+// Keepable tells whether a time can be kept, and read again: in UTC, where a year ends and begins hours before or after that
+// of whoever wrote it, its year is one from 1 to 9999.
+func Keepable(t time.Time) bool {
+	year := t.UTC().Year()
+	return year >= 1 && year <= 9999
 }
 
 // Date is a day without a zone, as YYYY-MM-DD.

@@ -363,7 +363,7 @@ func (p *Peer) GetWorkOrders(ctx context.Context, since Since) (path string, at 
 		return "", nil, err
 	}
 	defer response.Body.Close()
-	if said, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+	if said, err := http.ParseTime(response.Header.Get("Date")); err == nil && models.Keepable(said) {
 		date := models.At(said)
 		at = &date
 	}

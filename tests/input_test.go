@@ -1,9 +1,11 @@
 package tests
 
 import (
+	"context"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -132,6 +134,31 @@ func TestTextThatNoDatabaseTakesIsRefused(t *testing.T) {
 		require.Equal(t, "done", imported(office, "nul.csv", []byte(utf16)).Text("state"))
 		nobody := &rig.User{T: t, URL: in.URL}
 		nobody.Want(200, "GET", link, nil, "User-Agent", "a browser\xff")
+	})
+}
+
+// TestATimeThatNoDatabaseKeepsIsRefused by whoever sends it: kept, it could not be read again, and neither could the list that it is in.
+func TestATimeThatNoDatabaseKeepsIsRefused(t *testing.T) {
+	onBoth(t, func(t *testing.T, in *rig.Installation) {
+		office, crew, o := crewWithOrder(t, in, nil)
+		order, device := "/work-orders/"+o.Text("id"), "/devices/"+uuid.NewString()
+		for _, at := range []string{"9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59", "0000-01-01T00:00:00Z"} {
+			for path, body := range map[string]rig.JSON{device: reportOf(1, at), order + "/check-ins": {"uuid": uuid.NewString(), "at": at, "latitude": 30.5, "longitude": -97.6, "accuracy": 5}, order + "/complete": {"done_at": at}} {
+				method := "POST"
+				if path == device {
+					method = "PUT"
+				}
+				crew.Want(422, method, path, body)
+			}
+			crew.WantField(422, "taken_at", "POST", order+"/photos", rig.PhotoForm(rig.JPEG(20, 20, 1), uuid.NewString(), "taken_at", at))
+			office.WantField(400, "waiting_to", "GET", "/devices?waiting_to="+url.QueryEscape(at), nil)
+			office.WantField(400, "completed_from", "GET", "/work-orders?completed_from="+url.QueryEscape(at), nil)
+		}
+		crew.Want(200, "PUT", device, reportOf(1, "2026-05-04T13:30:00Z"))
+		for _, path := range []string{"/devices", order + "/photos", order + "/check-ins"} {
+			office.Want(200, "GET", path, nil)
+		}
+		require.NoError(t, sweeperOf(t, in).Announced(context.Background(), time.Now()), "of all accounts")
 	})
 }
 

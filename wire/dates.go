@@ -124,7 +124,7 @@ func ParseInstant(text string, zone *time.Location) *models.Time {
 		return &at
 	}
 	for _, layout := range append(zoned, local...) {
-		if t, err := time.ParseInLocation(layout, text, zone); err == nil && t.Year() > 1970 && t.Year() < 10000 {
+		if t, err := time.ParseInLocation(layout, text, zone); err == nil && t.Year() > 1970 && models.Keepable(t) {
 			at := models.At(t)
 			return &at
 		}
