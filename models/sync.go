@@ -71,6 +71,7 @@ type SyncTask struct {
 type SyncRework struct {
 	Reason  string   `json:"reason"`
 	By      string   `json:"by"`
+	ByName  string   `json:"by_name"` // what they are called
 	At      Time     `json:"at"`
 	ItemIDs []string `json:"item_ids"`
 }
@@ -297,9 +298,13 @@ func reworkOf(db *gorm.DB, orderIDs []string) (map[string]*SyncRework, error) {
 	rework := db.Session(&gorm.Session{NewDB: true, Context: db.Statement.Context}).Model(&WorkOrder{}).Select("id").Where("id IN ? AND priority = ?", orderIDs, PriorityRework)
 	var events []*HistoryEvent
 	err := db.Where("work_order_id IN (?) AND type = ?", rework, TypeRejected).Order("work_order_id, sequence").Find(&events).Error
+	if err != nil {
+		return nil, err
+	}
+	users, err := PeopleOfRows(db, events, func(e **HistoryEvent) string { return (*e).ActorID })
 	last := map[string]*SyncRework{}
 	for _, e := range events {
-		r := &SyncRework{Reason: e.Reason, By: e.Actor, At: e.At, ItemIDs: e.Details.ItemIDs}
+		r := &SyncRework{Reason: e.Reason, By: e.Actor, ByName: users.Called(e.ActorID, e.Actor), At: e.At, ItemIDs: e.Details.ItemIDs}
 		if r.ItemIDs == nil {
 			r.ItemIDs = []string{}
 		}

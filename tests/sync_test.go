@@ -77,8 +77,9 @@ func TestAPhoneIsToldWhatChangedHoweverLongAgo(t *testing.T) {
 		third := synced(crew, second.Text("cursor"))
 		require.Equal(t, []any{"completed", form}, []any{third.Get("orders", 0, "state"), third.Get("orders", 0, "answered", 0)})
 		office.Want(200, "POST", "/work-orders/"+id+"/reject", rig.JSON{"reason": "The gate is blurred.", "item_ids": []string{photo.Text("id")}})
+		office.Want(200, "PATCH", "/users/"+office.ID, rig.JSON{"name": "Dana Reyes"})
 		back := synced(crew, third.Text("cursor"))
-		require.Equal(t, []any{"rework", "The gate is blurred.", office.Username, photo.Text("id")}, []any{back.Get("orders", 0, "priority"), back.Get("orders", 0, "rework", "reason"), back.Get("orders", 0, "rework", "by"), back.Get("orders", 0, "rework", "item_ids", 0)})
+		require.Equal(t, []any{"rework", "The gate is blurred.", office.Username, "Dana Reyes", photo.Text("id")}, []any{back.Get("orders", 0, "priority"), back.Get("orders", 0, "rework", "reason"), back.Get("orders", 0, "rework", "by"), back.Get("orders", 0, "rework", "by_name"), back.Get("orders", 0, "rework", "item_ids", 0)})
 		require.Equal(t, []any{"rejected", "The gate is blurred."}, []any{back.Get("photos", 0, "review"), back.Get("photos", 0, "reason")})
 		require.Equal(t, "isVacant", back.Text("orders", 0, "surveys", 0, "answers", 0, "id"))
 

@@ -20,7 +20,7 @@ export type Order = Schemas['WorkOrder'] & {
   awaited?: number;
   policy?: { qa: string; from: string };
   surveys?: { task_id: string; survey: string; answers: unknown }[];
-  rework?: { reason: string; by: string; at: string; item_ids?: string[] } | null;
+  rework?: { reason: string; by: string; by_name?: string; at: string; item_ids?: string[] } | null;
 };
 
 export type Survey = { id: string; survey_id: string; template: unknown; owner: string };

@@ -24,7 +24,7 @@ export function whyOf(a: Action, order: Order): Why {
 export function whyWords(a: Action, order: Order): string {
   switch (whyOf(a, order)) {
     case 'given': {
-      const heir = !order.gone && order.assignee && order.assignee !== session.who?.user.username ? order.assignee : '';
+      const heir = !order.gone && order.assignee && order.assignee !== session.who?.user.username ? order.assignee_name || order.assignee : '';
       return heir ? m.field_work_went_to({ who: heir }) : m.field_taken_away();
     }
     case 'cancelled': return m.field_work_was_cancelled();

@@ -65,8 +65,8 @@ const plain = (text: string): string => text.normalize('NFD').replace(/\p{M}/gu,
 export function wordsOfOrder(o: Order, codes: boolean): string {
   const a = o.address;
   const texts = [
-    o.work_order_number, o.client_code, o.client_code + '::' + o.work_order_number, a?.address1, a?.address2, a?.city, a?.state, a?.zip, a?.country, o.client_status,
-    o.instructions?.replace(/<[^>]*>/g, ' '), o.client_instructions?.replace(/<[^>]*>/g, ' '), o.assignee, o.source?.work_order_number, o.due_date,
+    o.work_order_number, o.client_code, o.client_name, o.client_code + '::' + o.work_order_number, a?.address1, a?.address2, a?.city, a?.state, a?.zip, a?.country, o.client_status,
+    o.instructions?.replace(/<[^>]*>/g, ' '), o.client_instructions?.replace(/<[^>]*>/g, ' '), o.assignee, o.assignee_name, o.source?.work_order_number, o.due_date,
     ...(o.tasks ?? []).flatMap((t) => [t.name, t.instructions?.replace(/<[^>]*>/g, ' ')]), ...Object.values(o.attributes ?? {}), codes ? o.work_order_info : '',
   ];
   return plain(texts.filter(Boolean).join('\n'));
