@@ -48,6 +48,7 @@ func arrivesOnce(t *testing.T, u *rig.User, order, id string, photo []byte) {
 }
 
 func TestAStorageThatIsAwayLosesNothing(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	objects := rig.NewObjects(t)
 	in, err := rig.ProductionWith(product(t), filepath.Join(t.TempDir(), "installation"), postgres(t), objects.Environment()...)
@@ -186,6 +187,7 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 }
 
 func TestAFullDiskOfPostgreSQLLosesNothing(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	dir, err := os.MkdirTemp("", "fieldproof-pg-") // where whoever PostgreSQL runs as may go
 	require.NoError(t, err)
@@ -259,6 +261,7 @@ func losesNothing(t *testing.T, in *rig.Installation, dir string, whole bool, ag
 }
 
 func TestADatabaseThatAnotherProgramHoldsIsNeverAFaultOfOurs(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in, err := rig.Dev(product(t), filepath.Join(t.TempDir(), "installation"))
 	require.NoError(t, err)

@@ -196,6 +196,7 @@ func TestNoSmallRequestStopsTheHouse(t *testing.T) {
 }
 
 func TestABodyThatDripsIsNotWaitedFor(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	for _, path := range []string{"/api/v1/sessions", "/integration/v2/validate"} {

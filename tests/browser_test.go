@@ -149,6 +149,7 @@ func press(keys ...string) chromedp.Action {
 }
 
 func TestASecureLinkInABrowser(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)
@@ -246,6 +247,7 @@ func TestASecureLinkInABrowser(t *testing.T) {
 }
 
 func TestTheVerificationPageInABrowser(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

@@ -123,6 +123,7 @@ func TestOneActionOnManyOrders(t *testing.T) {
 }
 
 func TestABulkThatIsKilledGoesOnAndDoesNothingTwice(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	eachOwn(t, func(t *testing.T, start func(dir string) (*rig.Installation, error)) {
 		in, err := start(filepath.Join(t.TempDir(), "installation"))
@@ -154,6 +155,7 @@ func TestABulkThatIsKilledGoesOnAndDoesNothingTwice(t *testing.T) {
 }
 
 func TestWhoIsSwitchedOffInTheMiddleOfABulkDoesNoMore(t *testing.T) {
+	longer(t)
 	each(t, func(t *testing.T, in *rig.Installation) {
 		admin := rig.SignUp(t, in.URL)
 		office := admin.Colleague("staff")

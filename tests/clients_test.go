@@ -41,6 +41,7 @@ shown once: true true
 // TestGeneratedClientsMakeTheWalk: clients are generated from the document that the product serves, compile, and take an
 // order from created to published as the README does by hand.
 func TestGeneratedClientsMakeTheWalk(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	for language, client := range map[string]struct {
 		generate [][]string

@@ -11,6 +11,7 @@ import (
 )
 
 func TestFieldAnOrderIsWorkedOnWithoutANetworkAndComesBack(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	p, office, _, order := atWork(t, rig.JSON{"latitude": property[0], "longitude": property[1], "options": rig.JSON{"check_in_required": true},
 		"work_order_info": "Key box, code 0417", "due_date": "2020-05-04", "instructions": "<p>Close the gate. <b>Every room.</b></p><script>document.title = 'taken'</script>",

@@ -72,6 +72,7 @@ func TestFieldWebKitsWaysInChromium(t *testing.T) {
 // TestFieldAPageThatSleptGoesOnAtOnce: iOS resumes a page without an event, and its timers stood still. That one of them is late by
 // the clock is the only sign.
 func TestFieldAPageThatSleptGoesOnAtOnce(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office, crew, order := crewWithOrder(t, in, nil)

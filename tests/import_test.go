@@ -271,6 +271,7 @@ func TestBadFilesAreRefusedForAReason(t *testing.T) {
 }
 
 func TestAnImportSurvivesKillsAndCanBeCancelled(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	eachOwn(t, func(t *testing.T, start func(dir string) (*rig.Installation, error)) {
 		in, err := start(filepath.Join(t.TempDir(), "installation"))

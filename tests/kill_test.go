@@ -23,6 +23,7 @@ const (
 // TestKilledAtAnyMomentNothingIsLost kills the process without a warning while orders run, and starts it again on the
 // same data.
 func TestKilledAtAnyMomentNothingIsLost(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	eachOwn(t, func(t *testing.T, start func(dir string) (*rig.Installation, error)) {
 		in, err := start(filepath.Join(t.TempDir(), "installation"))

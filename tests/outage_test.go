@@ -48,6 +48,7 @@ func happenedOnce(t *testing.T, u *rig.User, order, action, event, key string) {
 }
 
 func TestAMachineThatSleepsPoisonsNoAction(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	eachOwn(t, func(t *testing.T, start func(dir string) (*rig.Installation, error)) {
 		in, err := start(filepath.Join(t.TempDir(), "installation"))
@@ -76,6 +77,7 @@ func TestAMachineThatSleepsPoisonsNoAction(t *testing.T) {
 }
 
 func TestATemporalThatIsAwayTakesNoUploadAndNoOutcomeAway(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	eachOwn(t, func(t *testing.T, start func(dir string) (*rig.Installation, error)) {
 		in, err := start(filepath.Join(t.TempDir(), "installation"))

@@ -40,6 +40,7 @@ func ctrlEnter() chromedp.Action {
 }
 
 func TestTheHomeScreenSaysWhatNeedsAPerson(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)
@@ -67,6 +68,7 @@ func TestTheHomeScreenSaysWhatNeedsAPerson(t *testing.T) {
 }
 
 func TestTheCrewsHomeShowsTheirsAlone(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

@@ -44,6 +44,7 @@ func photoFiles(t *testing.T, n int) (paths []string) {
 }
 
 func TestPortalAnOrderIsDoneOnItsScreen(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

@@ -44,6 +44,7 @@ func verdict(office *rig.User, photo string) string {
 }
 
 func TestPortalReviewsAnOrderByKeys(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office, crew, order, photos := toReview(t, in)
@@ -123,6 +124,7 @@ func TestPortalReviewsAnOrderByKeys(t *testing.T) {
 }
 
 func TestPortalNeverOverwritesAVerdictUnseen(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office, _, order, photos := toReview(t, in)
@@ -151,6 +153,7 @@ func TestPortalNeverOverwritesAVerdictUnseen(t *testing.T) {
 }
 
 func TestPortalFindsAPhotoAndTellsItsLife(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office, _, _, photos := toReview(t, in)
@@ -244,6 +247,7 @@ func TestPortalJudgesThreeHundredPhotosAsFastAsKeysCome(t *testing.T) {
 // TestPortalPhotosBelongTogetherByTheirShot gives two photos one shot, which makes them a set on all that clients see, and takes
 // it back.
 func TestPortalPhotosBelongTogetherByTheirShot(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office, _, order, photos := toReview(t, in)
@@ -433,6 +437,7 @@ func TestPortalComparesTurnsAndSaysWhereAPhotoWasTaken(t *testing.T) {
 }
 
 func TestPortalKeysAreEachUsersOwn(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office, _, order, photos := toReview(t, in)

@@ -13,6 +13,7 @@ import (
 // TestPortalShowsEachRoleItsOwnAlone: whoever works outside sees and completes what is theirs, at a desk and on a phone; what
 // they must not see is in no page, no answer and no address.
 func TestPortalShowsEachRoleItsOwnAlone(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	for role, phone := range map[string]bool{"crew": true, "restricted_crew": false, "subcontractor": false} {

@@ -99,6 +99,7 @@ func TestPortalAClientGetsALanguage(t *testing.T) {
 }
 
 func TestPortalSettingsOfWhatIsOutside(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

@@ -79,6 +79,7 @@ func codesAt(t *testing.T, file, dpi string) (texts []string) {
 
 // TestTheCodeOnPaperOpensItsPhoto reads the reports of every audience as a phone does.
 func TestTheCodeOnPaperOpensItsPhoto(t *testing.T) {
+	longer(t)
 	each(t, func(t *testing.T, in *rig.Installation) {
 		office := rig.SignUp(t, in.URL)
 		office.Want(200, "PATCH", "/account", rig.JSON{"report_layout": 2})

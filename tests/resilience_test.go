@@ -89,6 +89,7 @@ func TestARowThatDisagreesWithItsWorkflowWedgesNothing(t *testing.T) {
 }
 
 func TestContinueAsNewLosesNothingOfThousandsInFlight(t *testing.T) {
+	longer(t)
 	each(t, func(t *testing.T, in *rig.Installation) {
 		office, _, order := crewWithOrder(t, in, nil)
 		id, ctx := order.Text("id"), context.Background()
@@ -158,6 +159,7 @@ func temporalDevs(dir string) []int {
 }
 
 func TestDevStartsStopsAndOutlivesItsTemporal(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	dir := t.TempDir()
 	ports := [3]int{rig.FreePort(), rig.FreePort(), rig.FreePort()}

@@ -121,6 +121,7 @@ func TestAnswersThatAreLostAfterThePeerCommittedChangeNothing(t *testing.T) {
 }
 
 func TestABadNetworkCostsTimeAlone(t *testing.T) {
+	longer(t)
 	each(t, func(t *testing.T, in *rig.Installation) {
 		b := overLine(t, in)
 		const orders, photosEach = 6, 5

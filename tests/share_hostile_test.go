@@ -100,6 +100,7 @@ func TestAnOrderThatCannotBeTakenIsToldToItsDelegator(t *testing.T) {
 
 // TestWhateverItsNumberAnOrderIsOneOverTwoHops hands orders on whose numbers look alike, or like another's, and has them done.
 func TestWhateverItsNumberAnOrderIsOneOverTwoHops(t *testing.T) {
+	longer(t)
 	each(t, func(t *testing.T, in *rig.Installation) {
 		office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
 		l := link(t, office, vendor, "ACME", "")
@@ -187,6 +188,7 @@ func forever(w io.Writer, head string) {
 // TestAPeerThatGoesMadHurtsNothing has a delegator that is linked answer nonsense to everything but validate, whatever it is
 // asked: the link shows it, other links go on, and nothing is lost when it has come to its senses.
 func TestAPeerThatGoesMadHurtsNothing(t *testing.T) {
+	longer(t)
 	each(t, func(t *testing.T, in *rig.Installation) {
 		var followed atomic.Int64
 		inside := strange(t, func(w http.ResponseWriter, _ *http.Request) {

@@ -243,6 +243,7 @@ func TestWhatTheDelegatorSentBackIsNotWithdrawn(t *testing.T) {
 // TestAResyncThatFindsNothingCostsLittle counts what a resync of 100 orders with 1,000 photos costs of which nothing is
 // missing: at most 256 kB and 20 requests.
 func TestAResyncThatFindsNothingCostsLittle(t *testing.T) {
+	longer(t)
 	each(t, func(t *testing.T, in *rig.Installation) {
 		office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
 		between := rig.NewCounter(t, in.URL)
@@ -314,6 +315,7 @@ var restores = map[string][]rig.Restored{"sqlite": {rig.WithTemporal}, "postgres
 // TestEitherEndThatIsRestoredFromABackupIsWholeAgain restores an installation that is the recipient of one link and the
 // delegator of another, while much has happened since the backup.
 func TestEitherEndThatIsRestoredFromABackupIsWholeAgain(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	for _, name := range turn(t) {
 		for _, as := range restores[name] {
