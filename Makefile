@@ -57,7 +57,7 @@ FAULTS = Sleeps|IsAway|IsFrozen|AKilled|PhotosOutlive
 LONGER = $(shell grep -h -B1 '^.longer(t)' tests/*_test.go | grep -o '\bTest[A-Za-z0-9]*' | paste -s -d '|' -)
 
 # One of them builds the product with another clock: the first time that is every package, which takes minutes more.
-soak: bin/temporal-dev ## attacks, faults and walks that make test has no time for, half an hour
+soak: bin/temporal-dev ## attacks, faults and walks that make test has no time for, three quarters of an hour
 	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 20m -count=1 -v -run '^TestSoak$$'
 	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 20m -count=1 -parallel 8 -run '$(FAULTS)'  # for a minute each, a hundred photos for more
 	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 60m -count=1 -parallel 4 -skip '$(FAULTS)' -run '^($(LONGER))$$'
