@@ -87,9 +87,15 @@ func In(language, region string, zone *time.Location) *Reader {
 	return &Reader{language: language, form: known.Forms[where], zone: zone}
 }
 
+// longestAsked is how long a list of languages is read, in bytes: no browser's is longer, and one of a MB takes a second to read.
+const longestAsked = 1000
+
 // Asking is who reads a page that is nobody's: in the first of the languages that they ask for, as Accept-Language does, in which
 // we have words.
 func Asking(accept string) *Reader {
+	if len(accept) > longestAsked {
+		accept = ""
+	}
 	asked, _, err := tags.ParseAcceptLanguage(accept)
 	if err != nil {
 		asked = nil

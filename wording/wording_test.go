@@ -56,6 +56,7 @@ func TestAPageThatIsNobodysIsInTheLanguageThatIsAskedFor(t *testing.T) {
 	} {
 		assert.Equal(t, day, wording.Asking(asked).Date(noon), asked)
 	}
+	assert.Equal(t, "en", wording.Asking(strings.Repeat("fr,", 340_000)+"es").Language(), "so long a list is not read")
 }
 
 func TestNumbersAndDistances(t *testing.T) {
