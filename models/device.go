@@ -47,6 +47,9 @@ type DeviceWaiting struct {
 	Since   *Time `json:"since"` // the oldest
 }
 
+// mostCounted is the largest number of which JSON keeps each one: the office reads it in an alert, and in the portal.
+const mostCounted = 1<<53 - 1
+
 // Check notes what is wrong with a report.
 func (r *DeviceReport) Check(p *Problems) {
 	for name, text := range map[string]string{"name": r.Name, "app": r.App, "platform": r.Platform} {
@@ -55,8 +58,8 @@ func (r *DeviceReport) Check(p *Problems) {
 		}
 	}
 	for name, n := range map[string]int64{"waiting.photos": r.Waiting.Photos, "waiting.actions": r.Waiting.Actions, "waiting.bytes": r.Waiting.Bytes} {
-		if n < 0 {
-			p.Add(name, "A number from 0.")
+		if n < 0 || n > mostCounted {
+			p.Add(name, "A number from 0 to %d.", int64(mostCounted))
 		}
 	}
 }
