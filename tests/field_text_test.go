@@ -137,6 +137,7 @@ func TestFieldTextAtTwiceItsSizeIsWhole(t *testing.T) {
 	office := rig.SignUp(t, in.URL)
 	crew := office.Colleague("staff") // who may make orders
 	template := office.Want(201, "POST", "/surveys", everyKind("all"+strings.ReplaceAll(uuid.NewString(), "-", ""))).Text("reference")
+	office.Want(201, "POST", "/integrations", rig.JSON{"client_code": "Meridian", "name": "Meridian Property Preservation and Field Services of Central Texas", "kind": "push"})
 	order := office.Order(rig.JSON{"assignee": crew.Username, "due_date": "2020-05-04", "client_code": "Meridian", "latitude": property[0], "longitude": property[1], "work_order_info": "Key box, code 0417",
 		"options": rig.JSON{"check_in_required": true}, "instructions": "<p>Close the gate. <b>Every room.</b></p>",
 		"tasks": []rig.JSON{{"name": "Grass cut, front and back, trimmed along every fence and wall, with the clippings carried away and each side of the house in the picture", "required_photos": rig.JSON{"before": 1, "after": 2}}, {"name": "Debris"}, {"name": "Condition", "kind": "survey", "survey_id": template}}})
