@@ -201,6 +201,7 @@ func TestFieldWithoutHTTPSSaysThatCamerasNeedIt(t *testing.T) {
 	p.says(".Banner", "This address is not secure")
 	p.visit("/orders/" + order.Text("id") + "/camera")
 	p.says(".trouble", "This address has no HTTPS")
+	p.until("nothing is offered that can't help", `[...document.querySelectorAll(".trouble .Button")].map(b => b.innerText.trim()).join() === "Use the phone's own camera" && document.querySelector(".trouble label.primary")`)
 	p.seen("camera-no-https")
 
 	// The phone's own camera works all the same, hashed without the browser's help.
