@@ -267,6 +267,12 @@ func TestTheVerificationPageInABrowser(t *testing.T) {
 	ctx := browse(t, true)
 	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(in.URL+"/verify/"+item.Text("uuid")), chromedp.WaitVisible("#copy")))
 	accessible(t, ctx, "the verification page")
+	until(t, ctx, "the account's name has the line to itself", `(s => s.maxWidth === "none" && parseFloat(s.lineHeight) > parseFloat(s.fontSize))(getComputedStyle(document.querySelector(".brand")))`)
+	until(t, ctx, "what chooses a copy speaks the page's language, not the browser's", `(b => b.innerText.trim() === "Choose a file" && b.offsetHeight >= 44 && document.getElementById("copy").offsetWidth === 1)(document.querySelector(".Drop .Button"))`)
+	for there := false; !there; {
+		require.NoError(t, chromedp.Run(ctx, press(kb.Tab), chromedp.Evaluate(`document.activeElement.id === "copy"`, &there)))
+	}
+	until(t, ctx, "and shows that the keys go to it", `getComputedStyle(document.querySelector(".Drop .Button")).outlineStyle === "solid"`)
 	screenshot(t, ctx, "verify")
 	until(t, ctx, "without the code nobody learns how far it was taken, of what and for which order", `document.body.textContent.includes("Taken at the property.") && !/from the property|Front of house|`+o.Text("work_order_number")+`/.test(document.documentElement.outerHTML)`)
 	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(link), chromedp.Click("#check a.Button"), chromedp.WaitVisible("#copy")))

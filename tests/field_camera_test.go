@@ -120,6 +120,8 @@ func TestFieldTheCameraShootsAgainAndAgainAndTheOfficeGetsItBitForBit(t *testing
 	p.tap(`.cbtn`, "Controls on the left")
 	p.run(emulation.SetDeviceMetricsOverride(844, 390, 2, true))
 	p.until("the thumb of the left hand reaches the shutter", `document.querySelector(".shutter").getBoundingClientRect().right < innerWidth / 2`)
+	p.until("a thumb that misses one tool hits none", `(([a, b]) => b.left - a.right >= 8)([...document.querySelectorAll(".tools .cbtn")].map(e => e.getBoundingClientRect()))`)
+	p.until("the stamp is of one size", `getComputedStyle(document.querySelector(".stamp")).fontSize === getComputedStyle(document.querySelector(".stamp .number")).fontSize`)
 	p.seen("camera-landscape-left")
 	p.tap(`.cbtn`, "Controls on the left")
 	p.until("or that of the right one", `document.querySelector(".shutter").getBoundingClientRect().left > innerWidth / 2`)
