@@ -60,7 +60,7 @@ LONGER = $(shell grep -h -B1 '^.longer(t)' tests/*_test.go | grep -o '\bTest[A-Z
 soak: bin/temporal-dev ## attacks, faults and walks that make test has no time for, three quarters of an hour
 	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 20m -count=1 -v -run '^TestSoak$$'
 	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 20m -count=1 -parallel 8 -run '$(FAULTS)'  # for a minute each, a hundred photos for more
-	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 60m -count=1 -parallel 4 -skip '$(FAULTS)' -run '^($(LONGER))$$'
+	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 60m -count=1 -parallel 4 -skip '$(FAULTS)|RestoredFrom' -run '^($(LONGER))$$'
 	$(TOOL) gotestsum --format testname $(RERUNS) --packages ./tests -- -tags soak -timeout 40m -count=1 -run 'RestoredFrom|AnHourApart'  # the first run builds all with another clock
 
 bench: bin/fieldproof bin/temporal-dev ## the benchmarks, each beside its yardstick

@@ -177,6 +177,7 @@ func TestAFullStorageTakesNothingAndLosesNothing(t *testing.T) {
 }
 
 func TestAFullDiskLosesNothing(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "installation")
 	disk(t, dir, 160) // of everything: database, Temporal, photos
@@ -391,6 +392,7 @@ func takesNothingWithIt(t *testing.T, in *rig.Installation, failures []failure) 
 // TestWhatWasGivenUpIsNotDoneLater brings an action to its workflow as a network might, long after whoever asked for it had
 // their 503 and the order went another way.
 func TestWhatWasGivenUpIsNotDoneLater(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	eachOwn(t, func(t *testing.T, start func(dir string) (*rig.Installation, error)) {
 		in, err := start(filepath.Join(t.TempDir(), "installation"))
@@ -430,6 +432,7 @@ func TestWhatWasGivenUpIsNotDoneLater(t *testing.T) {
 
 // TestAnOrderLooksAtItsRowsAfterAFailure has every try of an action fail while the row goes ahead of its workflow.
 func TestAnOrderLooksAtItsRowsAfterAFailure(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	eachOwn(t, func(t *testing.T, start func(dir string) (*rig.Installation, error)) {
 		in, err := start(filepath.Join(t.TempDir(), "installation"))

@@ -169,6 +169,7 @@ func attacksOn(t *testing.T, in *rig.Installation, office *rig.User, id string) 
 }
 
 func TestNoSmallRequestStopsTheHouse(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	eachOwn(t, func(t *testing.T, start func(dir string) (*rig.Installation, error)) {
 		in, err := start(t.TempDir())

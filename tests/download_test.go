@@ -77,6 +77,7 @@ func hasAll(t *testing.T, found map[string]string, photos ...[]byte) {
 }
 
 func TestTheDownloaderMirrorsWhatIsPublished(t *testing.T) {
+	longer(t)
 	each(t, func(t *testing.T, in *rig.Installation) {
 		office := rig.SignUp(t, in.URL)
 		token := office.Want(201, "POST", "/tokens", rig.JSON{"name": "mirror"}).Text("token")

@@ -14,6 +14,7 @@ import (
 
 // TestPortalCopiesByHandWhereBrowsersLendNoClipboard: at an address without TLS every button that copies shows its text, chosen.
 func TestPortalCopiesByHandWhereBrowsersLendNoClipboard(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

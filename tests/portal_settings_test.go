@@ -70,6 +70,7 @@ func TestPortalSettingsBringPeopleIn(t *testing.T) {
 // TestPortalAClientGetsALanguage names a client and a language in the account's settings, and takes the client away again; then
 // it chooses how distances are read.
 func TestPortalAClientGetsALanguage(t *testing.T) {
+	longer(t)
 	t.Parallel()
 	in := shape(t, "sqlite")
 	office := rig.SignUp(t, in.URL)

@@ -54,6 +54,7 @@ func besides(first, second func()) {
 }
 
 func TestChangesAtOnceBothStandAndNoneUndoesAnEnd(t *testing.T) {
+	longer(t)
 	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		office := rig.SignUp(t, in.URL)
 		for name, r := range resources {
@@ -182,6 +183,7 @@ func TestAnInvitationOpensNoAccountThatWasSwitchedOff(t *testing.T) {
 
 // TestWhatARevokedAdminAskedForGivesNobodyAccess asks for what would outlive its maker, and revokes them meanwhile.
 func TestWhatARevokedAdminAskedForGivesNobodyAccess(t *testing.T) {
+	longer(t)
 	each(t, func(t *testing.T, in *rig.Installation) {
 		office := rig.SignUp(t, in.URL)
 		order, _ := released(t, office, 1)
@@ -222,6 +224,7 @@ func TestWhatARevokedAdminAskedForGivesNobodyAccess(t *testing.T) {
 }
 
 func TestTwoAdminsAtOnceLeaveSomebodyWhoManages(t *testing.T) {
+	longer(t)
 	onBoth(t, func(t *testing.T, in *rig.Installation) {
 		for range 20 {
 			one := rig.SignUp(t, in.URL)

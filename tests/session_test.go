@@ -136,6 +136,7 @@ func TestManyAttackersLockNobodyOutFromWhereTheyWere(t *testing.T) {
 }
 
 func TestACrewBehindOneRouterSignsIn(t *testing.T) {
+	longer(t)
 	each(t, func(t *testing.T, in *rig.Installation) {
 		office := rig.SignUp(t, in.URL)
 		n := uuid.New()

@@ -243,6 +243,7 @@ func shot(crew *rig.User, office *rig.User, id string, n uint64) (photo rig.Answ
 }
 
 func TestARejectionGoesDownTheChainToWhoTookTheItemEachOnce(t *testing.T) {
+	longer(t)
 	each(t, func(t *testing.T, in *rig.Installation) {
 		office, vendor := rig.SignUp(t, in.URL), rig.SignUp(t, in.URL)
 		l := link(t, office, vendor, "ACME", "")

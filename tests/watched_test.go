@@ -20,6 +20,7 @@ func watch(office *rig.User, code string, place *rig.Place) string {
 }
 
 func TestFilesOfWatchedFoldersComeInOnce(t *testing.T) {
+	longer(t)
 	each(t, func(t *testing.T, in *rig.Installation) {
 		for name, place := range map[string]func() *rig.Place{"local": func() *rig.Place { return rig.LocalPlace(t, in, "watched-"+uuid.NewString()[:8]) },
 			"sftp": func() *rig.Place { return rig.SFTPPlace(t) }, "webdav": func() *rig.Place { return rig.WebDAVPlace(t) }, "s3": func() *rig.Place { return rig.S3Place(t) }} {

@@ -1,5 +1,5 @@
 // Package budget holds tests to what reading something may take. The race detector allocates and waits for itself, so under
-// it nothing is judged: `make test` runs every test once more without it.
+// it nothing is judged: `make test` runs what has a budget once more without it.
 package budget
 
 import (
