@@ -88,10 +88,12 @@ func TestFieldAnOrderIsWorkedOnWithoutANetworkAndComesBack(t *testing.T) {
 			rejected = fmt.Sprint(photo["id"])
 		}
 	}
+	office.Want(200, "PATCH", "/users/"+office.ID, rig.JSON{"name": "Dana Reyes"})
 	office.Want(200, "POST", "/work-orders/"+id+"/reject", rig.JSON{"reason": "The gate is blurred.", "item_ids": []string{rejected}})
 	p.says(".group-head", "Rework")
 	p.tap(`.Row`, "12 Oak Street")
 	p.says(".Back", "The gate is blurred.")
+	p.says(".Banner.rework", "Sent back by Dana Reyes")
 	p.until("with its picture", `document.querySelector(".Back img")?.naturalWidth > 0`)
 	p.until("it is told once", `!document.querySelector("main .Banner.ask") && document.querySelector("main").innerText.split("The gate is blurred.").length === 2`)
 	p.seen("rework")

@@ -154,6 +154,7 @@ func TestFieldTextAtTwiceItsSizeIsWhole(t *testing.T) {
 	p.large("install")
 	p.tap(`.Welcome button`, "Not now")
 	p.says(".Row", "12 Oak Street")
+	p.says(".Row", "Meridian Property Preservation and Field Services of Central Texas")
 	p.kept()
 	p.large("orders")
 	p.visit("/today")
